@@ -1,0 +1,33 @@
+//! What to run: one program's source. Knows nothing of tests or expected output.
+
+use serde::{Deserialize, Serialize};
+
+/// Language of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// CPython 3, the host's interpreter.
+    Python,
+}
+
+/// How the program is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// A fork of a warm, jailed interpreter: about a millisecond.
+    #[default]
+    Fork,
+    /// A fresh `python3` process in the same jail: the slow path the fast one is tested against.
+    Exec,
+}
+
+/// One program to run. Its inputs come beside it, so that one job serves many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Language of `source`.
+    pub language: Language,
+    /// The program's bytes, exactly as written; may be malformed.
+    pub source: Vec<u8>,
+    /// Fork or exec.
+    pub start: Start,
+}

@@ -1,0 +1,47 @@
+//! What happened to one run: how it ended, what it printed, what it cost. Never says whether it was right.
+
+use serde::{Deserialize, Serialize};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Ended by itself with this exit code.
+    Exited(i32),
+    /// Killed by this signal, none of the limits being the cause.
+    Signalled(i32),
+    /// Used more CPU time than allowed, or ran into the wall backstop.
+    TimeLimit,
+    /// Needed more memory than allowed.
+    MemoryLimit,
+    /// Printed more than allowed.
+    OutputLimit,
+    /// Killed by the seccomp filter for a system call no program needs.
+    Denied,
+    /// The source does not compile; `stderr` holds the diagnostics and no process ran.
+    CompileError,
+}
+
+/// What a run cost, as measured by the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU microseconds (user + system), descendants included.
+    pub cpu_us: u64,
+    /// Wall microseconds from start to end of the program, without queueing.
+    pub wall_us: u64,
+    /// Peak memory in bytes: cgroup peak where there is one, else the largest resident set.
+    pub memory_bytes: u64,
+}
+
+/// Result of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// Standard output, at most `Limits::output_bytes`.
+    pub stdout: Vec<u8>,
+    /// Standard error, at most `Limits::output_bytes`.
+    pub stderr: Vec<u8>,
+    /// What it cost.
+    pub usage: Usage,
+}

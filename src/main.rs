@@ -1,0 +1,2 @@
+//! The verbs: parse, call one function, map to an exit code.
+fn main() {}
