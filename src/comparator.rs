@@ -1,4 +1,7 @@
 //! Expected bytes vs printed bytes: one rule per dataset family. Pure.
+//!
+//! Knows nothing of programs or tests. Every rule looks at the whole of both texts, so a correct prefix
+//! is never enough, and two integers are compared digit by digit, so 2^53 and 2^53 + 1 differ.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +16,258 @@ pub enum Comparison {
     Lines,
     /// Whitespace-separated tokens.
     Tokens,
-    /// Tokens; where the expected token is a non-integer number, within either tolerance.
+    /// Tokens; numbers of which at least one is written as a non-integer, within either tolerance.
     Floats {
         /// Largest absolute difference.
         absolute: f64,
-        /// Largest difference relative to the expected value.
+        /// Largest difference relative to the expected value; only where the expected token is a non-integer.
         relative: f64,
     },
+    /// CodeContests: tokens in any ASCII case, numbers within 1e-5 (absolute).
+    ///
+    /// The reference grader (`tester_sandboxer.cc`) reads integers as doubles too and so takes 2^53 + 1 for
+    /// 2^53; here two integers must be equal.
+    Contest,
+}
+
+/// Largest absolute difference of the CodeContests rule.
+pub const CONTEST_TOLERANCE: f64 = 1e-5;
+
+/// Decimal digits up to which every integer is exact in an `f64`.
+const EXACT_DIGITS: usize = 15;
+
+/// Whether `got` answers the test as `expected` does, under `rule`.
+pub fn accepts(rule: &Comparison, expected: &[u8], got: &[u8]) -> bool {
+    match *rule {
+        Comparison::Exact => expected == got,
+        Comparison::Lines => lines(expected).eq(lines(got)),
+        Comparison::Tokens => tokens(expected).eq(tokens(got)),
+        Comparison::Floats { absolute, relative } => same_tokens(expected, got, |one, other| {
+            number_accepts(one, other, absolute, relative)
+        }),
+        Comparison::Contest => same_tokens(expected, got, |one, other| {
+            one.eq_ignore_ascii_case(other) || number_accepts(one, other, CONTEST_TOLERANCE, 0.0)
+        }),
+    }
+}
+
+/// The tolerances of `rule` for two floating-point values that were never text, as (absolute, relative).
+pub fn tolerances(rule: &Comparison) -> (f64, f64) {
+    match *rule {
+        Comparison::Exact | Comparison::Lines | Comparison::Tokens => (0.0, 0.0),
+        Comparison::Floats { absolute, relative } => (absolute, relative),
+        Comparison::Contest => (CONTEST_TOLERANCE, 0.0),
+    }
+}
+
+/// Whether two floating-point values are equal, both NaN, or finite and within either tolerance.
+pub fn close(expected: f64, got: f64, absolute: f64, relative: f64) -> bool {
+    if expected == got || (expected.is_nan() && got.is_nan()) {
+        return true;
+    }
+    // An infinity is within any relative tolerance of itself only; without this it would accept everything.
+    if !expected.is_finite() || !got.is_finite() {
+        return false;
+    }
+    let difference = (expected - got).abs();
+    difference <= absolute || difference <= relative * expected.abs()
+}
+
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
+}
+
+fn tokens(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| is_space(byte))
+        .filter(|token| !token.is_empty())
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    trim_end(text).split(|&byte| byte == b'\n').map(trim_end)
+}
+
+fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text
+        .iter()
+        .rposition(|&byte| !is_space(byte))
+        .map_or(0, |last| last + 1);
+    &text[..end]
+}
+
+fn same_tokens(expected: &[u8], got: &[u8], same: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    let mut got = tokens(got);
+    tokens(expected).all(|token| {
+        got.next()
+            .is_some_and(|other| token == other || same(token, other))
+    }) && got.next().is_none()
+}
+
+fn number_accepts(expected: &[u8], got: &[u8], absolute: f64, relative: f64) -> bool {
+    if let (Some(one), Some(other)) = (integer(expected), integer(got)) {
+        return one == other;
+    }
+    let (Some(one), Some(other)) = (number(expected), number(got)) else {
+        return false;
+    };
+    match integer(expected) {
+        // Rounded to a double, a long integer would be equal to its neighbours.
+        Some((_, digits)) if digits.len() > EXACT_DIGITS => false,
+        Some(_) => close(one, other, absolute, 0.0),
+        None => close(one, other, absolute, relative),
+    }
+}
+
+/// Sign and digits without leading zeros; zero has no sign.
+fn integer(token: &[u8]) -> Option<(bool, &[u8])> {
+    let (negative, digits) = match token {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();
+    let digits = &digits[zeros..];
+    Some((negative && !digits.is_empty(), digits))
+}
+
+fn number(token: &[u8]) -> Option<f64> {
+    std::str::from_utf8(token).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FLOATS: Comparison = Comparison::Floats {
+        absolute: 1e-6,
+        relative: 1e-6,
+    };
+
+    fn check(rule: Comparison, expected: &str, got: &str) -> bool {
+        accepts(&rule, expected.as_bytes(), got.as_bytes())
+    }
+
+    #[test]
+    fn exact_sees_every_byte() {
+        assert!(check(Comparison::Exact, "1\n", "1\n"));
+        assert!(!check(Comparison::Exact, "1\n", "1"));
+    }
+
+    #[test]
+    fn lines_ignore_line_ends_and_trailing_blank_lines_only() {
+        assert!(check(Comparison::Lines, "1 2\n3\n", "1 2 \r\n3\r\n\r\n"));
+        assert!(check(Comparison::Lines, "1", "1\n"));
+        assert!(!check(Comparison::Lines, "1 2", "1  2"));
+        assert!(!check(Comparison::Lines, "1 2", " 1 2"));
+        assert!(!check(Comparison::Lines, "1\n2", "1\n\n2"));
+        assert!(!check(Comparison::Lines, "1\n2\n3\n", "1\n"));
+        assert!(!check(Comparison::Lines, "Yes", "yes"));
+    }
+
+    #[test]
+    fn empty_equals_blank_and_nothing_else() {
+        for rule in [
+            Comparison::Lines,
+            Comparison::Tokens,
+            FLOATS,
+            Comparison::Contest,
+        ] {
+            assert!(check(rule, "", ""));
+            assert!(check(rule, "", " \r\n\n"));
+            assert!(!check(rule, "", "0"));
+            assert!(!check(rule, "0", ""));
+        }
+    }
+
+    #[test]
+    fn tokens_ignore_layout_but_not_spelling() {
+        assert!(check(Comparison::Tokens, "1 2\n3", "1\n2 3\n"));
+        assert!(!check(Comparison::Tokens, "1 2 3", "1 2"));
+        assert!(!check(Comparison::Tokens, "1 2", "1 2 3"));
+        assert!(!check(Comparison::Tokens, "1", "1.0"));
+    }
+
+    #[test]
+    fn integers_are_exact_beyond_double_precision() {
+        for rule in [FLOATS, Comparison::Contest] {
+            assert!(!check(rule, "9007199254740993", "9007199254740992"));
+            assert!(!check(rule, "9007199254740993", "9007199254740992.0"));
+            assert!(!check(rule, "1000000007", "1000000000"));
+            assert!(!check(rule, "1000000007", "1000000000.0"));
+            assert!(check(rule, "7", "+007"));
+            assert!(check(rule, "0", "-0"));
+            assert!(check(rule, "3", "3.0000000001"));
+        }
+    }
+
+    #[test]
+    fn tolerances_hold_for_non_integers() {
+        assert!(check(FLOATS, "0.5", "0.5000009"));
+        assert!(!check(FLOATS, "0.5", "0.500002"));
+        assert!(check(FLOATS, "1000000.5", "1000000.6"));
+        assert!(check(Comparison::Contest, "YES 0.33333", "yes 0.333333333"));
+        assert!(!check(Comparison::Contest, "1000000.5", "1000000.6"));
+        assert!(!check(Comparison::Contest, "yes", "no"));
+    }
+
+    #[test]
+    fn nan_and_infinity_only_equal_themselves() {
+        for rule in [FLOATS, Comparison::Contest] {
+            assert!(check(rule, "nan", "NaN"));
+            assert!(check(rule, "inf", "Infinity"));
+            assert!(!check(rule, "inf", "1e300"));
+            assert!(!check(rule, "inf", "-inf"));
+            assert!(!check(rule, "1.5", "nan"));
+            assert!(!check(rule, "nan", "1.5"));
+            assert!(!check(rule, "1.5", "inf"));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_compared() {
+        assert!(accepts(&Comparison::Tokens, b"\xff 1", b"\xff\n1"));
+        assert!(!accepts(&FLOATS, b"\xff", b"\xfe"));
+        assert!(!accepts(&FLOATS, b"1.5\0", b"1.5"));
+    }
+
+    fn rules() -> impl Strategy<Value = Comparison> {
+        prop_oneof![
+            Just(Comparison::Exact),
+            Just(Comparison::Lines),
+            Just(Comparison::Tokens),
+            Just(FLOATS),
+            Just(Comparison::Contest),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_accepts_itself(rule in rules(), text: Vec<u8>) {
+            prop_assert!(accepts(&rule, &text, &text));
+        }
+
+        #[test]
+        fn a_proper_prefix_of_tokens_fails(rule in rules(), words in prop::collection::vec("[a-z0-9.]{1,4}", 1..8), keep in 0usize..8) {
+            let keep = keep.min(words.len() - 1);
+            prop_assert!(!check(rule, &words.join("\n"), &words[..keep].join("\n")));
+            prop_assert!(!check(rule, &words[..keep].join("\n"), &words.join("\n")));
+        }
+
+        #[test]
+        fn exact_implies_lines_implies_tokens_implies_floats(expected in "[0-9a .\n\r]{0,12}", got in "[0-9a .\n\r]{0,12}") {
+            let verdicts: Vec<bool> = [Comparison::Exact, Comparison::Lines, Comparison::Tokens, FLOATS]
+                .into_iter()
+                .map(|rule| check(rule, &expected, &got))
+                .collect();
+            prop_assert!(verdicts.is_sorted());
+        }
+
+        #[test]
+        fn different_integers_never_match(rule in rules(), one: i128, other: i128) {
+            prop_assert_eq!(check(rule, &one.to_string(), &other.to_string()), one == other);
+        }
+    }
 }

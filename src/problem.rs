@@ -1,10 +1,25 @@
 //! Problem: a statement, its tests and its limits. Each file of `problem/` reads one public schema into it.
+//!
 //! Knows nothing of programs or how they are judged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use rlef_sandbox::{Language, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::comparator::Comparison;
+
+mod codecontests;
+mod common_oj;
+pub mod contest;
+mod deepcoder;
+mod file;
+mod humaneval;
+mod native;
+mod row;
+
+use row::Row;
 
 /// One task: what is asked, what decides, under which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +32,7 @@ pub struct Problem {
     /// Tests that feed the policy; may be empty.
     #[serde(default)]
     pub public_tests: Vec<TestCase>,
-    /// Tests that only grade; never in a prompt or in feedback.
+    /// Tests that only grade; never in a prompt or in feedback. May be empty where there are public tests.
     #[serde(default)]
     pub private_tests: Vec<TestCase>,
     /// Limits of one test.
@@ -34,7 +49,7 @@ pub struct Problem {
     pub references: Vec<Reference>,
     /// Where it comes from and how hard it is: free labels such as `family`, `difficulty`, `hidden`.
     #[serde(default)]
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
 }
 
 /// One test, in one of three kinds. `expected` stays outside the sandbox.
@@ -75,3 +90,185 @@ pub struct Reference {
     /// Its whole source, preamble not included.
     pub source: String,
 }
+
+/// Why problems could not be read or written. Every message completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum ProblemError {
+    /// The file can't be read.
+    #[error("read problems from {}: {source}; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not valid gzip.
+    #[error("unpack {} as gzip: {source}; fetch the file again", path.display())]
+    Unzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: std::io::Error,
+    },
+    /// The file is not text.
+    #[error("read {} as text: line {line} is not UTF-8; convert the file to UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// First line that isn't UTF-8, from 1.
+        line: usize,
+    },
+    /// The file holds no problem.
+    #[error("find a problem in {}: the file is empty; give a file with at least one problem", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row is not JSON.
+    #[error("parse {place} as JSON: {source}; correct or remove it")]
+    Json {
+        /// File and line.
+        place: Place,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A row has the fields of no known schema.
+    #[error(
+        "recognise the schema of {place}: it has {found}; expected one of: {}",
+        row::KNOWN_SCHEMAS
+    )]
+    UnknownSchema {
+        /// File and line.
+        place: Place,
+        /// The fields found.
+        found: String,
+    },
+    /// A field is missing or holds something else than its schema says.
+    #[error(
+        "read field `{field}` of {place}: expected {expected}, found {found}; correct or remove the row"
+    )]
+    Field {
+        /// File and line.
+        place: Place,
+        /// The field, with its parents: `public_tests.input`.
+        field: String,
+        /// What the schema says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A row of rlef's own schema doesn't fit it.
+    #[error("read {place} as an rlef problem: {source}; correct the row")]
+    Native {
+        /// File and line.
+        place: Place,
+        /// What the parser said; names the field.
+        source: serde_json::Error,
+    },
+    /// A problem without a test would accept every program.
+    #[error("accept problem `{id}` of {place}: it has no tests; add a test or remove the problem")]
+    NoTests {
+        /// File and line.
+        place: Place,
+        /// The problem.
+        id: String,
+    },
+    /// Two problems share an id.
+    #[error(
+        "accept {place}: problem id `{id}` is already that of {first}; ids must be unique within a file"
+    )]
+    DuplicateId {
+        /// File and line of the second.
+        place: Place,
+        /// Their id.
+        id: String,
+        /// Where the first is.
+        first: Where,
+    },
+    /// The file can't be written.
+    #[error("write problems to {}: {source}; check the directory, its permissions and free space", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A line of a JSON Lines file, or a row of a JSON array; both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// Line of a JSON Lines file.
+    Line(usize),
+    /// Element of a JSON array.
+    Row(usize),
+}
+
+/// A row of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The row.
+    pub at: Where,
+}
+
+impl std::fmt::Display for Where {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(line) => write!(formatter, "line {line}"),
+            Self::Row(row) => write!(formatter, "row {row}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} of {}", self.at, self.path.display())
+    }
+}
+
+/// Reads every problem of a JSON or JSON Lines file, gzipped or not; the schema is told from the content.
+///
+/// One bad row refuses the file: a set with silently missing problems gives figures nobody can compare.
+pub fn load(path: &Path) -> Result<Vec<Problem>, ProblemError> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut seen: HashMap<String, Where> = HashMap::new();
+    file::for_each_row(path, &mut |row| {
+        let problem = row::problem_of(&row)?;
+        if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
+            return Err(ProblemError::NoTests {
+                place: row.place,
+                id: problem.id,
+            });
+        }
+        if let Some(&first) = seen.get(&problem.id) {
+            return Err(ProblemError::DuplicateId {
+                place: row.place,
+                id: problem.id,
+                first,
+            });
+        }
+        seen.insert(problem.id.clone(), row.place.at);
+        problems.push(problem);
+        Ok(())
+    })?;
+    if problems.is_empty() {
+        return Err(ProblemError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(problems)
+}
+
+/// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`), all or nothing: under a
+/// temporary name first, then renamed.
+pub fn save(path: &Path, problems: &[Problem]) -> Result<(), ProblemError> {
+    file::save(path, problems).map_err(|source| ProblemError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,31 @@
 //! Runs one untrusted program under limits; knows nothing of models, problems or tests.
 //!
-//! `Job` + `Limits` → `Outcome`, or a `SandboxError` when the sandbox itself failed.
+//! `Job` + input + `Limits` → `Outcome`, or a `SandboxError` when the sandbox itself failed.
+//!
+//! [`Sandbox`] keeps jails warm (`process`), each a helper process that locked itself up (`jail`) around an
+//! interpreter (`languages`). What stands between a program and the host is in [`Protection`]; the threat
+//! model is in the crate's README.
 
+#![deny(unsafe_code)]
+
+mod admission;
+mod error;
+#[expect(unsafe_code, reason = "namespaces, capabilities and exec have no safe interface")]
+mod jail;
 pub mod job;
+mod languages;
 pub mod limits;
 pub mod outcome;
+mod process;
+pub mod protection;
+mod sandbox;
 
+pub use error::SandboxError;
+pub use jail::jail_entry;
 pub use job::{Job, Language, Start};
 pub use limits::Limits;
 pub use outcome::{Outcome, Status, Usage};
+pub use process::cgroup::CgroupError;
+pub use process::wire::WireError;
+pub use protection::{Protection, Safeguard, SafeguardState};
+pub use sandbox::{Sandbox, SandboxConfig};

@@ -1,0 +1,86 @@
+//! Why the sandbox itself failed. None of these says anything about the program that was to run.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::process::cgroup::CgroupError;
+use crate::process::wire::WireError;
+use crate::protection::Safeguard;
+
+/// The sandbox could not do its work; never a verdict on a program. Every message completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// No usable interpreter was found; one line per candidate says why.
+    #[error("find a Python >= 3.8 with ctypes (install python3 or name one in the configuration); tried:\n{tried}")]
+    NoPython {
+        /// One line per candidate.
+        tried: String,
+    },
+    /// A protection that the configuration requires cannot be put in force on this host.
+    #[error("put the protection '{safeguard}' in force: {reason}; {remedy}")]
+    MissingProtection {
+        /// Which one.
+        safeguard: Safeguard,
+        /// What the kernel answered, at which step.
+        reason: String,
+        /// What to change on the host, or which opt-out to name.
+        remedy: String,
+    },
+    /// The helper executable could not be started.
+    #[error("start the jail helper {}", helper.display())]
+    StartHelper {
+        /// The executable that was tried.
+        helper: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The jail did not come up.
+    #[error("set up the jail: {reason}")]
+    SetUpJail {
+        /// The step that failed, and what was written to its standard error.
+        reason: String,
+    },
+    /// The user and group of the jail could not be mapped.
+    #[error("map the jail's user and group in {}", path.display())]
+    MapIdentity {
+        /// The map file of the kernel.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A control group could not be used.
+    #[error("limit the jail by control group")]
+    Cgroup(#[from] CgroupError),
+    /// Talking to the jail failed.
+    #[error("talk to the jail")]
+    Wire(#[from] WireError),
+    /// The jail ended, or reported that it cannot go on.
+    #[error("keep the jail alive: {reason}")]
+    JailDied {
+        /// What it said last.
+        reason: String,
+    },
+    /// The jail did not answer in time.
+    #[error("get an answer from the jail within {waited:?} while it had to {step}")]
+    JailSilent {
+        /// What it was asked to do.
+        step: &'static str,
+        /// How long it was given.
+        waited: Duration,
+    },
+    /// A descriptor for standard input, output or error could not be made.
+    #[error("make the {what} of a program")]
+    MakeStream {
+        /// Which one.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// What the program printed could not be read, or its events could not be awaited.
+    #[error("read what the program printed")]
+    ReadStream(#[source] io::Error),
+    /// The limits contradict themselves.
+    #[error("accept the limits: {0}")]
+    BadLimits(&'static str),
+}

@@ -1,0 +1,271 @@
+//! The child side: a helper process that becomes a jail and then the zygote of an interpreter.
+//!
+//! The helper (in the host's namespaces) makes one process in new namespaces, which builds a private root,
+//! gives up everything but the right to make process namespaces, and becomes the interpreter. The helper
+//! stays to end the jail when the supervisor goes away, and to remove its control groups.
+//! Knows nothing of programs, inputs or limits. The only module with unsafe code.
+
+pub(crate) mod error;
+pub(crate) mod plan;
+mod root;
+mod seccomp;
+mod syscalls;
+
+use std::ffi::CString;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, SealFlag, open};
+use nix::libc;
+use nix::mount::MsFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::waitpid;
+use nix::unistd::{
+    Gid, Pid, Uid, dup, execve, pipe2, setgroups, sethostname, setresgid, setresuid, setsid,
+};
+
+use self::error::JailError;
+use self::plan::{CONTROL_FD, FILTERS_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress};
+use self::syscalls::{clone_process, close_on_exec_from, keep_only_capability, open_process};
+use crate::process::wire;
+use crate::protection::Safeguard;
+
+/// First argument of a process that is to become a jail.
+pub(crate) const JAIL_ARGUMENT: &str = "__jail";
+const CAP_SYS_ADMIN: u32 = 21;
+/// Stack limit at exec: decides how far below the stack the kernel maps libraries, thus how far it can grow.
+const STACK_ROOM_BYTES: u64 = 4 << 30;
+
+/// If this process was started as a jail, becomes it and never returns; otherwise does nothing.
+///
+/// Must be the first call in `main` of every binary that is the helper of a [`crate::Sandbox`], before any
+/// thread is started.
+pub fn jail_entry() {
+    let mut arguments = env::args_os().skip(1);
+    if arguments.next().is_none_or(|argument| argument != JAIL_ARGUMENT) {
+        return;
+    }
+    let code = match dup(std::io::stdin()) {
+        Ok(control) => run_helper(&control),
+        Err(_) => 2,
+    };
+    process::exit(code)
+}
+
+fn run_helper(control: &OwnedFd) -> i32 {
+    match start_jail(control) {
+        Ok((pid, plan)) => {
+            guard(control, pid);
+            remove_cgroups(&plan);
+            0
+        }
+        Err(error) => {
+            report_failure(control, &error);
+            1
+        }
+    }
+}
+
+fn report_failure(control: &OwnedFd, error: &JailError) {
+    let progress = Progress::Failed { safeguard: error.safeguard(), reason: error.to_string() };
+    if wire::send_json(control.as_fd(), &progress).is_err() {
+        // The supervisor is gone; what is left is its standard error.
+        let _ = writeln!(std::io::stderr(), "failed to {error}");
+    }
+}
+
+/// Reads the plan and makes the jail's first process.
+fn start_jail(control: &OwnedFd) -> Result<(Pid, Plan), JailError> {
+    let plan = wire::receive_json::<Plan>(control.as_fd()).map_err(|error| JailError::Plan(error.to_string()))?;
+    umask(Mode::from_bits_truncate(0o022));
+    // A program that signals its whole process group must not find the supervisor in it.
+    setsid().map_err(JailError::Descriptors)?;
+    if plan.as_root {
+        unshare(CloneFlags::CLONE_NEWNS).map_err(JailError::UnshareMounts)?;
+        root::assemble(&plan)?;
+    }
+    let mut flags = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWCGROUP;
+    let (gate_reader, gate) = pipe2(OFlag::O_CLOEXEC).map_err(JailError::Descriptors)?;
+    let mut missing = Vec::new();
+    let pid = match clone_process(flags.bits()) {
+        Err(Errno::ENOSPC | Errno::EPERM) if plan.may_lack.contains(&Safeguard::NetworkNamespace) => {
+            flags.remove(CloneFlags::CLONE_NEWNET);
+            missing.push((Safeguard::NetworkNamespace, "the kernel makes no network namespace".to_owned()));
+            clone_process(flags.bits())
+        }
+        result => result,
+    }
+    .map_err(JailError::Clone)?;
+    if pid == 0 {
+        drop(gate);
+        let error = become_jail(control, &gate_reader, &plan, missing);
+        report_failure(control, &error);
+        process::exit(1)
+    }
+    wire::send_json(control.as_fd(), &Progress::Born { pid })?;
+    wire::receive_go(control.as_fd())?;
+    nix::unistd::write(&gate, b"g").map_err(JailError::Descriptors)?;
+    Ok((Pid::from_raw(pid), plan))
+}
+
+/// In the new namespaces: everything up to exec. Returns only if a step failed.
+fn become_jail(
+    control: &OwnedFd,
+    gate: &OwnedFd,
+    plan: &Plan,
+    mut missing: Vec<(Safeguard, String)>,
+) -> JailError {
+    match try_become_jail(control, gate, plan, &mut missing) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+fn try_become_jail(
+    control: &OwnedFd,
+    gate: &OwnedFd,
+    plan: &Plan,
+    missing: &mut Vec<(Safeguard, String)>,
+) -> Result<std::convert::Infallible, JailError> {
+    // Nothing here has an identity until the supervisor has written the maps.
+    if nix::unistd::read(gate, &mut [0]).map_err(JailError::Descriptors)? == 0 {
+        return Err(JailError::Plan("the helper went away".to_owned()));
+    }
+    let (user, group) = (Uid::from_raw(INSIDE_ID), Gid::from_raw(INSIDE_ID));
+    if plan.as_root {
+        setgroups(&[]).map_err(JailError::Identity)?;
+    }
+    setresgid(group, group, group).map_err(JailError::Identity)?;
+    setresuid(user, user, user).map_err(JailError::Identity)?;
+    sethostname("jail").map_err(JailError::HostName)?;
+    // The host's /proc is still there, and shows this process in its own new namespace.
+    let namespace =
+        open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(JailError::Descriptors)?;
+    if plan.as_root {
+        nix::mount::mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .map_err(JailError::PrivateMounts)?;
+    } else {
+        root::assemble(plan)?;
+    }
+    let filters = filter_file(plan, missing)?;
+    let (program, lacks) = root::finish(plan)?;
+    missing.extend(lacks);
+    let input = sealed_nothing()?;
+
+    raise_stack_limit()?;
+    prctl::set_no_new_privs().map_err(JailError::NoNewPrivileges)?;
+    keep_only_capability(CAP_SYS_ADMIN).map_err(JailError::Capabilities)?;
+    // Cleared by the change of identity, so only now.
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(JailError::DieTogether)?;
+    wire::send_json(control.as_fd(), &Progress::Built { missing: std::mem::take(missing) })?;
+    arrange_descriptors([
+        (input.as_fd(), 0),
+        (control.as_fd(), CONTROL_FD),
+        (namespace.as_fd(), NAMESPACE_FD),
+        (program.as_fd(), PROGRAM_FD),
+        (filters.as_fd(), FILTERS_FD),
+    ])?;
+    let path = CString::new(plan.python.as_os_str().as_bytes()).unwrap_or_default();
+    // By its full path, from which the interpreter finds its library and `sys.executable`.
+    let arguments = [path.as_c_str(), c"/program/main.pyc"];
+    let environment: Vec<CString> = plan
+        .environment
+        .iter()
+        .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok())
+        .chain([c"PYTHONPATH=/zygote".to_owned()])
+        .collect();
+    let Err(errno) = execve(&path, &arguments, &environment);
+    Err(JailError::Exec { path: plan.python.clone(), errno })
+}
+
+/// The filters in a file, empty if the plan lets them be missing and this kernel has none.
+fn filter_file(plan: &Plan, missing: &mut Vec<(Safeguard, String)>) -> Result<OwnedFd, JailError> {
+    let file = memfd_create("filters", MFdFlags::MFD_CLOEXEC).map_err(JailError::Descriptors)?;
+    let known = fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Seccomp:"));
+    if !known && plan.may_lack.contains(&Safeguard::SystemCallFilter) {
+        missing.push((Safeguard::SystemCallFilter, "the kernel has no seccomp".to_owned()));
+        return Ok(file);
+    }
+    let bytes = seccomp::filters()?;
+    let mut written = 0;
+    while written < bytes.len() {
+        written += nix::unistd::write(&file, &bytes[written..]).map_err(JailError::Descriptors)?;
+    }
+    Ok(file)
+}
+
+/// Standard input of the interpreter: a file like those the tests get, so that its stream is made alike.
+fn sealed_nothing() -> Result<OwnedFd, JailError> {
+    let file = memfd_create("input", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
+        .map_err(JailError::Descriptors)?;
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_ADD_SEALS(SealFlag::all())).map_err(JailError::Descriptors)?;
+    Ok(file)
+}
+
+fn raise_stack_limit() -> Result<(), JailError> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_STACK).map_err(JailError::StackLimit)?;
+    setrlimit(Resource::RLIMIT_STACK, STACK_ROOM_BYTES.min(hard), hard).map_err(JailError::StackLimit)
+}
+
+/// Moves each descriptor to its number; everything else is closed by exec.
+fn arrange_descriptors<const N: usize>(wanted: [(BorrowedFd<'_>, i32); N]) -> Result<(), JailError> {
+    // First out of the way, so that no move overwrites a descriptor still to be moved.
+    let moved = wanted
+        .iter()
+        .map(|(descriptor, number)| {
+            let high = nix::fcntl::fcntl(descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(100))?;
+            Ok((high, *number))
+        })
+        .collect::<Result<Vec<(i32, i32)>, Errno>>()
+        .map_err(JailError::Descriptors)?;
+    close_on_exec_from(FILTERS_FD as u32 + 1).map_err(JailError::Descriptors)?;
+    for (high, number) in moved {
+        syscalls::place_raw(high, number).map_err(JailError::Descriptors)?;
+    }
+    Ok(())
+}
+
+/// Waits until the jail ends or the supervisor goes away; then the jail is dead and reaped.
+fn guard(control: &OwnedFd, pid: Pid) {
+    if let Ok(jail) = open_process(pid.as_raw()) {
+        loop {
+            let mut watched =
+                [PollFd::new(jail.as_fd(), PollFlags::POLLIN), PollFd::new(control.as_fd(), PollFlags::empty())];
+            match poll(&mut watched, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                _ => break,
+            }
+        }
+    }
+    // Its death kills every process in it; fails only if it is already dead.
+    let _ = kill(pid, Signal::SIGKILL);
+    while waitpid(pid, None) == Err(Errno::EINTR) {}
+}
+
+fn remove_cgroups(plan: &Plan) {
+    for directory in &plan.cgroups {
+        for _ in 0..100 {
+            match fs::remove_dir(directory) {
+                // The kernel may take a moment to let the last process go.
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => thread::sleep(Duration::from_millis(5)),
+                _ => break,
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Which system calls a program may make, as BPF programs. Knows nothing of who installs them.
+//!
+//! Three filters, of which the kernel applies the strictest answer: calls that only an attack makes kill;
+//! sockets other than AF_UNIX fail with EACCES; and of the rest, what is not on the allow-list fails with
+//! ENOSYS, so that C libraries fall back to older calls.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+
+/// Why the filters could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilterError {
+    /// This processor has no filter.
+    #[error("find a system call filter for the processor {0} (x86_64 and aarch64 have one)")]
+    Architecture(&'static str),
+    /// The filter compiler refused.
+    #[error("compile the system call filter")]
+    Compile(#[from] BackendError),
+}
+
+const NAMESPACES: u64 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET) as u64;
+
+/// Allowed whatever their arguments.
+#[rustfmt::skip]
+const ALLOWED: &[libc::c_long] = &[
+    // memory
+    libc::SYS_brk, libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise,
+    libc::SYS_msync, libc::SYS_mincore, libc::SYS_mlock, libc::SYS_mlock2, libc::SYS_munlock,
+    libc::SYS_membarrier, libc::SYS_get_mempolicy, libc::SYS_mbind, libc::SYS_set_mempolicy,
+    // files
+    libc::SYS_openat, libc::SYS_close, libc::SYS_close_range, libc::SYS_read, libc::SYS_write, libc::SYS_readv,
+    libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64, libc::SYS_preadv, libc::SYS_pwritev,
+    libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat,
+    libc::SYS_statx, libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_ftruncate, libc::SYS_truncate,
+    libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_fcntl,
+    libc::SYS_flock, libc::SYS_ioctl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_getdents64,
+    libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat,
+    libc::SYS_symlinkat, libc::SYS_linkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_readlinkat,
+    libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown,
+    libc::SYS_fchownat, libc::SYS_utimensat, libc::SYS_umask, libc::SYS_mknodat, libc::SYS_sendfile,
+    libc::SYS_copy_file_range, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr,
+    libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_flistxattr,
+    // waiting
+    libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2, libc::SYS_timerfd_create, libc::SYS_timerfd_settime, libc::SYS_timerfd_gettime,
+    libc::SYS_signalfd4, libc::SYS_nanosleep, libc::SYS_clock_nanosleep, libc::SYS_restart_syscall,
+    // processes, threads, signals
+    libc::SYS_execve, libc::SYS_exit, libc::SYS_exit_group, libc::SYS_wait4, libc::SYS_waitid,
+    libc::SYS_set_tid_address, libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_rseq,
+    libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity,
+    libc::SYS_sched_getparam, libc::SYS_sched_getscheduler, libc::SYS_sched_get_priority_max,
+    libc::SYS_sched_get_priority_min, libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_kill,
+    libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal,
+    libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
+    libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait, libc::SYS_rt_sigqueueinfo, libc::SYS_sigaltstack,
+    libc::SYS_getitimer, libc::SYS_setitimer, libc::SYS_timer_create, libc::SYS_timer_settime,
+    libc::SYS_timer_gettime, libc::SYS_timer_getoverrun, libc::SYS_timer_delete,
+    // who and how much
+    libc::SYS_getpid, libc::SYS_getppid, libc::SYS_gettid, libc::SYS_getpgid, libc::SYS_setpgid,
+    libc::SYS_getsid, libc::SYS_setsid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid,
+    libc::SYS_getegid, libc::SYS_getgroups, libc::SYS_getresuid, libc::SYS_getresgid, libc::SYS_setuid,
+    libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid, libc::SYS_setresgid,
+    libc::SYS_setgroups, libc::SYS_capget, libc::SYS_prlimit64, libc::SYS_getrlimit, libc::SYS_setrlimit,
+    libc::SYS_getrusage, libc::SYS_times, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
+    libc::SYS_getrandom, libc::SYS_gettimeofday, libc::SYS_clock_gettime, libc::SYS_clock_getres,
+    // sockets, which another filter keeps local (asyncio and multiprocessing talk to themselves)
+    libc::SYS_socket, libc::SYS_socketpair,
+    libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4, libc::SYS_connect,
+    libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
+    libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg,
+    libc::SYS_recvmmsg, libc::SYS_shutdown,
+];
+
+/// Older forms of the calls above, which x86_64 still has.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const ALLOWED_HERE: &[libc::c_long] = &[
+    libc::SYS_open, libc::SYS_creat, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_dup2,
+    libc::SYS_pipe, libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_create, libc::SYS_epoll_wait,
+    libc::SYS_eventfd, libc::SYS_signalfd, libc::SYS_pause, libc::SYS_alarm, libc::SYS_time, libc::SYS_fork,
+    libc::SYS_vfork, libc::SYS_getpgrp, libc::SYS_getdents, libc::SYS_mkdir, libc::SYS_rmdir, libc::SYS_unlink,
+    libc::SYS_symlink, libc::SYS_link, libc::SYS_rename, libc::SYS_readlink, libc::SYS_chmod, libc::SYS_chown,
+    libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat, libc::SYS_mknod,
+    libc::SYS_arch_prctl,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_HERE: &[libc::c_long] = &[];
+
+/// Deadly: nothing that judges, sorts or prints needs these.
+#[rustfmt::skip]
+const DEADLY: &[libc::c_long] = &[
+    libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_process_madvise,
+    libc::SYS_process_mrelease, libc::SYS_kcmp, libc::SYS_pidfd_getfd, libc::SYS_perf_event_open,
+    libc::SYS_bpf, libc::SYS_userfaultfd, libc::SYS_io_uring_setup, libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register, libc::SYS_add_key, libc::SYS_request_key, libc::SYS_keyctl,
+    libc::SYS_mount, libc::SYS_umount2, libc::SYS_pivot_root, libc::SYS_chroot, libc::SYS_open_tree,
+    libc::SYS_move_mount, libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_fspick,
+    libc::SYS_mount_setattr, libc::SYS_unshare, libc::SYS_setns, libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at, libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module,
+    libc::SYS_kexec_load, libc::SYS_reboot, libc::SYS_swapon, libc::SYS_swapoff, libc::SYS_acct,
+    libc::SYS_quotactl, libc::SYS_syslog, libc::SYS_settimeofday, libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime, libc::SYS_adjtimex, libc::SYS_vhangup, libc::SYS_sethostname,
+    libc::SYS_setdomainname, libc::SYS_lookup_dcookie, libc::SYS_nfsservctl, libc::SYS_fanotify_init,
+];
+#[cfg(target_arch = "x86_64")]
+const DEADLY_HERE: &[libc::c_long] =
+    &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_uselib, libc::SYS_kexec_file_load];
+#[cfg(not(target_arch = "x86_64"))]
+const DEADLY_HERE: &[libc::c_long] = &[];
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// The filters, in the order of installation, in the form the zygote reads: count, then instructions.
+pub(crate) fn filters() -> Result<Vec<u8>, FilterError> {
+    let architecture =
+        TargetArch::try_from(std::env::consts::ARCH).map_err(|_| FilterError::Architecture(std::env::consts::ARCH))?;
+    let mut bytes = Vec::new();
+    // The allow-list comes last, because it does not allow to install another.
+    for program in [kill_list(architecture)?, no_network(architecture)?, allow_list(architecture)?] {
+        bytes.extend((program.len() as u32).to_le_bytes());
+        for instruction in program {
+            bytes.extend(instruction.code.to_ne_bytes());
+            bytes.extend([instruction.jt, instruction.jf]);
+            bytes.extend(instruction.k.to_ne_bytes());
+        }
+    }
+    Ok(bytes)
+}
+
+fn allow_list(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
+    let mut rules: Rules = ALLOWED.iter().chain(ALLOWED_HERE).map(|&call| (i64::from(call), vec![])).collect();
+    rules.insert(i64::from(libc::SYS_clone), vec![when(0, SeccompCmpOp::MaskedEq(NAMESPACES), 0)?]);
+    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_GET_DUMPABLE, libc::PR_CAPBSET_READ];
+    rules.insert(
+        i64::from(libc::SYS_prctl),
+        names.iter().map(|&option| when(0, SeccompCmpOp::Eq, option as u64)).collect::<Result<_, _>>()?,
+    );
+    // TIOCSTI and TIOCLINUX type into a terminal that a program might have inherited.
+    let typing = [0x5412_u64, 0x541c].map(|request| condition(0x1, SeccompCmpOp::Ne, request));
+    let [first, second] = typing;
+    rules.insert(i64::from(libc::SYS_ioctl), vec![SeccompRule::new(vec![first?, second?])?]);
+    compile(rules, SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow, architecture)
+}
+
+fn kill_list(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
+    let mut rules: Rules = DEADLY.iter().chain(DEADLY_HERE).map(|&call| (i64::from(call), vec![])).collect();
+    let each_namespace = (0..64).map(|bit| 1_u64 << bit).filter(|flag| NAMESPACES & flag != 0);
+    rules.insert(
+        i64::from(libc::SYS_clone),
+        each_namespace.map(|flag| when(0, SeccompCmpOp::MaskedEq(flag), flag)).collect::<Result<_, _>>()?,
+    );
+    compile(rules, SeccompAction::Allow, SeccompAction::KillProcess, architecture)
+}
+
+fn no_network(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
+    let unix = libc::AF_UNIX as u64;
+    let rules = [libc::SYS_socket, libc::SYS_socketpair]
+        .into_iter()
+        .map(|call| Ok((i64::from(call), vec![when(0, SeccompCmpOp::Ne, unix)?])))
+        .collect::<Result<Rules, FilterError>>()?;
+    compile(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EACCES as u32), architecture)
+}
+
+fn condition(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    // The kernel looks at 32 bits of these arguments, so a filter that looked at 64 could be fooled.
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)
+}
+
+fn when(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![condition(argument, operation, value)?])
+}
+
+fn compile(
+    rules: Rules,
+    otherwise: SeccompAction,
+    on_match: SeccompAction,
+    architecture: TargetArch,
+) -> Result<BpfProgram, FilterError> {
+    Ok(SeccompFilter::new(rules, otherwise, on_match, architecture)?.try_into()?)
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_fit_the_kernel() {
+        let bytes = filters().unwrap();
+        let mut at = 0;
+        let mut programs = 0;
+        while at < bytes.len() {
+            let count = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+            assert!((1..=4096).contains(&count), "BPF_MAXINSNS");
+            at += 4 + 8 * count;
+            programs += 1;
+        }
+        assert_eq!((at, programs), (bytes.len(), 3));
+    }
+
+    #[test]
+    fn no_call_is_both_allowed_and_deadly() {
+        for call in DEADLY.iter().chain(DEADLY_HERE) {
+            assert!(!ALLOWED.contains(call) && !ALLOWED_HERE.contains(call), "{call}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! CPython on this host: finds the real interpreter behind shims, and what of the host it needs to run.
+
+use std::env;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::error::SandboxError;
+
+/// Source of the process that keeps the interpreter warm.
+pub(crate) const ZYGOTE: &str = include_str!("zygote.py");
+/// Environment of every program: nothing of ours, and nothing that differs between runs.
+pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
+    ("PATH", "/usr/bin:/bin"),
+    ("HOME", "/box"),
+    ("LANG", "C.UTF-8"),
+    ("PYTHONHASHSEED", "0"),
+    // Numerical libraries otherwise start a thread a core, which the limits count and a fork loses.
+    ("OPENBLAS_NUM_THREADS", "1"),
+    ("OMP_NUM_THREADS", "1"),
+    ("MKL_NUM_THREADS", "1"),
+];
+const OLDEST: (u32, u32) = (3, 8);
+
+const PROBE: &str = r"
+import json, sys
+try:
+    import ctypes
+    missing = None
+except ImportError as problem:
+    missing = str(problem)
+with open('/proc/self/maps') as maps:
+    mapped = sorted({line.split(None, 5)[5].strip() for line in maps if '/' in line})
+print(json.dumps({
+    'executable': sys.executable, 'version': list(sys.version_info[:3]), 'missing': missing,
+    'implementation': sys.implementation.name, 'path': [entry for entry in sys.path if entry],
+    'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix], 'mapped': mapped,
+}))
+";
+
+/// An interpreter and what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Interpreter {
+    /// The executable itself, never a shim.
+    pub(crate) executable: PathBuf,
+    /// Its version, as "3.11.2".
+    pub(crate) version: String,
+    /// Host paths it reads.
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Probed {
+    executable: PathBuf,
+    version: (u32, u32, u32),
+    missing: Option<String>,
+    implementation: String,
+    path: Vec<PathBuf>,
+    prefixes: Vec<PathBuf>,
+    mapped: Vec<PathBuf>,
+}
+
+/// The interpreter named in the configuration, or the first usable `python3` on the search path.
+pub(crate) fn find(named: Option<&Path>) -> Result<Interpreter, SandboxError> {
+    let candidates = named.map_or_else(candidates, |path| vec![path.to_owned()]);
+    let mut tried = String::new();
+    for candidate in candidates {
+        match probe(&candidate) {
+            Ok(interpreter) => return Ok(interpreter),
+            Err(reason) => {
+                let _ = writeln!(tried, "  {}: {reason}", candidate.display());
+            }
+        }
+    }
+    Err(SandboxError::NoPython { tried })
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    let mut found: Vec<PathBuf> = env::split_paths(&search_path)
+        .chain(["/usr/local/bin", "/usr/bin"].map(PathBuf::from))
+        .map(|directory| directory.join("python3"))
+        .filter(|path| path.is_file())
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    found
+}
+
+fn probe(candidate: &Path) -> Result<Interpreter, String> {
+    let output = Command::new(candidate)
+        .args(["-I", "-c", PROBE])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot be started: {error}"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}", output.status, words.lines().last().unwrap_or_default()));
+    }
+    let probed: Probed =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("answers nonsense: {error}"))?;
+    let (major, minor, patch) = probed.version;
+    let version = format!("{major}.{minor}.{patch}");
+    if probed.implementation != "cpython" {
+        return Err(format!("is {}, not CPython", probed.implementation));
+    }
+    if (major, minor) < OLDEST {
+        return Err(format!("is version {version}, older than {}.{}", OLDEST.0, OLDEST.1));
+    }
+    if let Some(missing) = &probed.missing {
+        return Err(format!("lacks the module ctypes ({missing}); install the full standard library"));
+    }
+    Ok(Interpreter { paths: needed_paths(&probed), executable: probed.executable, version })
+}
+
+/// The interpreter, its libraries and the system's, without what lies below another of them.
+fn needed_paths(probed: &Probed) -> Vec<PathBuf> {
+    let system = ["/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/usr/share/zoneinfo"];
+    let mut wanted: Vec<PathBuf> = system.map(PathBuf::from).to_vec();
+    // A prefix of its own holds nothing but the interpreter; the system's holds everything.
+    let shared = ["/", "/usr", "/usr/local"].map(Path::new);
+    wanted.extend(probed.prefixes.iter().filter(|prefix| !shared.contains(&prefix.as_path())).cloned());
+    wanted.extend(probed.path.iter().cloned());
+    wanted.push(probed.executable.clone());
+    wanted.extend(probed.executable.canonicalize());
+    let libraries = probed.mapped.iter().filter(|path| path.to_string_lossy().contains(".so"));
+    wanted.extend(libraries.filter_map(|path| path.parent().map(Path::to_owned)));
+    // Links such as /lib -> usr/lib are made anew, not bound.
+    wanted.retain(|path| path.exists() && !(path.components().count() == 2 && path.is_symlink()));
+    wanted.sort();
+    wanted.dedup();
+    let all = wanted.clone();
+    wanted.retain(|path| !all.iter().any(|other| other != path && path.starts_with(other)));
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shim_is_seen_through_and_the_standard_library_is_among_the_paths() {
+        let interpreter = find(None).unwrap();
+        assert!(!std::fs::read(&interpreter.executable).unwrap().starts_with(b"#!"), "{interpreter:?}");
+        assert!(interpreter.paths.iter().any(|path| path.join("os.py").exists()
+            || path.join(format!("python3.{}", interpreter.version.split('.').nth(1).unwrap())).is_dir()
+            || path.join("lib").is_dir()));
+    }
+
+    #[test]
+    fn what_is_no_interpreter_is_refused_with_the_reason() {
+        let error = find(Some(Path::new("/bin/cat"))).unwrap_err().to_string();
+        assert!(error.contains("/bin/cat") && error.contains("exit status"), "{error}");
+    }
+
+    #[test]
+    fn paths_below_another_are_not_bound_twice() {
+        let probed = Probed {
+            executable: "/usr/bin/env".into(),
+            version: (3, 11, 2),
+            missing: None,
+            implementation: "cpython".into(),
+            path: vec!["/usr/lib/python3.11".into(), "/no/such/zip".into()],
+            prefixes: vec!["/usr".into()],
+            mapped: vec!["/usr/lib/x86_64-linux-gnu/libc.so.6".into()],
+        };
+        let paths = needed_paths(&probed);
+        assert!(paths.contains(&"/usr/lib".into()) && paths.contains(&"/usr/bin/env".into()));
+        assert!(!paths.iter().any(|path| path.starts_with("/usr/lib/") || path == Path::new("/usr")));
+    }
+}

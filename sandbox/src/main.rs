@@ -1,0 +1,69 @@
+//! A sandbox for people: `doctor` says what protects this host, `run FILE` runs one program on standard input.
+//!
+//! Also the helper that becomes a jail in this crate's tests.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use rlef_sandbox::{Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status, jail_entry};
+
+const USAGE: &str = "usage: rlef-sandbox doctor | rlef-sandbox run [--exec] FILE.py < INPUT\n";
+
+fn main() -> ExitCode {
+    jail_entry();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        ["doctor"] => doctor(),
+        ["run", file] => run(file, Start::Fork),
+        ["run", "--exec", file] => run(file, Start::Exec),
+        _ => {
+            let _ = io::stderr().write_all(USAGE.as_bytes());
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        let mut text = format!("failed to {error}");
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        let _ = writeln!(io::stderr(), "{text}");
+        let missing = matches!(error, SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. });
+        ExitCode::from(if missing { 3 } else { 4 })
+    })
+}
+
+fn one_worker() -> Result<Sandbox, SandboxError> {
+    Sandbox::new(SandboxConfig { workers: 1, ..SandboxConfig::default() })
+}
+
+fn doctor() -> Result<ExitCode, SandboxError> {
+    let sandbox = one_worker()?;
+    let protection = sandbox.protection();
+    println!("isolation    {}\ninterpreter  {}", protection.isolation, protection.interpreter);
+    for state in &protection.safeguards {
+        println!("{} {:<20} {}", if state.in_force { "ok  " } else { "no  " }, state.name.to_string(), state.means);
+        if let Some(remedy) = &state.remedy {
+            println!("     to improve: {remedy}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(file: &str, start: Start) -> Result<ExitCode, SandboxError> {
+    let read = |what, result: io::Result<Vec<u8>>| {
+        result.map_err(|source| SandboxError::MakeStream { what, source })
+    };
+    let source = read("program from its file", std::fs::read(file))?;
+    let mut input = Vec::new();
+    let input = read("standard input", io::stdin().read_to_end(&mut input).map(|_| input))?;
+    let job = Job { language: Language::Python, source, start };
+    let outcome = one_worker()?.run(&job, &input, &Limits::default())?;
+    // A reader that went away is no failure of the program.
+    let _ = io::stdout().write_all(&outcome.stdout);
+    let _ = io::stderr().write_all(&outcome.stderr);
+    eprintln!("{:?} {:?}", outcome.status, outcome.usage);
+    Ok(if outcome.status == Status::Exited(0) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

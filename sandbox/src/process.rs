@@ -1,0 +1,9 @@
+//! The parent side of process isolation: spawns jails, feeds them programs and inputs, watches, collects.
+
+pub(crate) mod cgroup;
+pub(crate) mod drive;
+pub(crate) mod outcome;
+pub(crate) mod stream;
+pub(crate) mod tree;
+pub(crate) mod wire;
+pub(crate) mod worker;

@@ -1,0 +1,165 @@
+//! Where this host lets us make control groups: found in /proc/self/{mountinfo,cgroup}, tried by making one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Version of the control group interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
+}
+
+/// A directory in which groups with a certain controller can be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delegation {
+    pub(crate) version: Version,
+    pub(crate) parent: PathBuf,
+}
+
+/// For each controller: where, or why not.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) memory: Result<Delegation, String>,
+    pub(crate) processes: Result<Delegation, String>,
+    pub(crate) cpu: Result<Delegation, String>,
+}
+
+impl Host {
+    /// Looks and tries.
+    pub(crate) fn find() -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let (mounts, own) = (read("/proc/self/mountinfo"), read("/proc/self/cgroup"));
+        let second = own_directory(&mounts, &own, None).map(|directory| prepare_second(&directory));
+        let find = |controller: &str| match own_directory(&mounts, &own, Some(controller)) {
+            Some(directory) => writable(&directory).map(|()| Delegation { version: Version::One, parent: directory }),
+            None => match &second {
+                Some(Ok((parent, controllers))) if controllers.iter().any(|name| name == controller) => {
+                    Ok(Delegation { version: Version::Two, parent: parent.clone() })
+                }
+                Some(Ok((parent, _))) => Err(format!("{} has no controller '{controller}'", parent.display())),
+                Some(Err(reason)) => Err(reason.clone()),
+                None => Err(format!("no control group file system has the controller '{controller}'")),
+            },
+        };
+        // Version 2 accounts CPU time in every group, whether or not the controller is enabled.
+        let cpu = find("cpuacct").or_else(|reason| match &second {
+            Some(Ok((parent, _))) => Ok(Delegation { version: Version::Two, parent: parent.clone() }),
+            _ => Err(reason),
+        });
+        Self { memory: find("memory"), processes: find("pids"), cpu }
+    }
+
+    /// A host that delegates nothing.
+    pub(crate) fn none(reason: &str) -> Self {
+        Self { memory: Err(reason.to_owned()), processes: Err(reason.to_owned()), cpu: Err(reason.to_owned()) }
+    }
+}
+
+/// The directory of our own group: of a version 1 controller, or of version 2.
+fn own_directory(mounts: &str, own: &str, controller: Option<&str>) -> Option<PathBuf> {
+    let path = own.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        let ours = match controller {
+            Some(controller) => controllers.split(',').any(|name| name == controller),
+            None => controllers.is_empty(),
+        };
+        ours.then_some(path)
+    })?;
+    let (root, mount_point) = mounts.lines().find_map(|line| {
+        let (head, tail) = line.split_once(" - ")?;
+        let head: Vec<&str> = head.split(' ').collect();
+        let tail: Vec<&str> = tail.split(' ').collect();
+        let ours = match controller {
+            Some(controller) => tail[0] == "cgroup" && tail.get(2)?.split(',').any(|name| name == controller),
+            None => tail[0] == "cgroup2",
+        };
+        ours.then_some((*head.get(3)?, *head.get(4)?))
+    })?;
+    let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
+    let directory = Path::new(mount_point).join(below);
+    Some(if directory.is_dir() { directory } else { mount_point.into() })
+}
+
+fn writable(parent: &Path) -> Result<(), String> {
+    static TRIES: AtomicU64 = AtomicU64::new(0);
+    let probe = parent.join(format!("rlef-probe-{}-{}", process::id(), TRIES.fetch_add(1, Ordering::Relaxed)));
+    fs::create_dir(&probe)
+        .and_then(|()| fs::remove_dir(&probe))
+        .map_err(|error| format!("making a group in {} was answered with: {error}", parent.display()))
+}
+
+/// A version 2 directory whose children have controllers, and which ones.
+fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
+    let enabled = |directory: &Path| -> Vec<String> {
+        let text = fs::read_to_string(directory.join("cgroup.subtree_control")).unwrap_or_default();
+        text.split_whitespace().map(str::to_owned).collect()
+    };
+    let enable = |directory: &Path| {
+        let available = fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
+        for controller in available.split_whitespace().filter(|name| ["memory", "pids"].contains(name)) {
+            // Fails where processes sit in the group itself; then the next candidate is tried.
+            let _ = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
+        }
+        enabled(directory)
+    };
+    let mut refusal = Ok(());
+    let siblings = own.parent().filter(|parent| parent.join("cgroup.subtree_control").exists());
+    for directory in [Some(own), siblings].into_iter().flatten() {
+        refusal = writable(directory);
+        if refusal.is_err() {
+            continue;
+        }
+        let mut controllers = enable(directory);
+        if controllers.is_empty() && directory == own && alone_in(own) && step_aside(own).is_ok() {
+            controllers = enable(own);
+        }
+        if !controllers.is_empty() {
+            return Ok((directory.to_owned(), controllers));
+        }
+    }
+    if writable(own).is_ok() {
+        return Ok((own.to_owned(), Vec::new()));
+    }
+    refusal.and(Err("the group of this process is not delegated".to_owned()))
+}
+
+fn alone_in(directory: &Path) -> bool {
+    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    text.split_whitespace().all(|pid| pid == process::id().to_string())
+}
+
+/// Moves this process into a leaf, because a group with processes of its own cannot have controlled children.
+fn step_aside(own: &Path) -> io::Result<()> {
+    let leaf = own.join("supervisor");
+    if !leaf.is_dir() {
+        fs::create_dir(&leaf)?;
+    }
+    fs::write(leaf.join("cgroup.procs"), process::id().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+30 25 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
+32 25 0:28 /docker/ab /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+";
+    const OWN: &str = "4:memory:/none/such\n2:cpu,cpuacct:/\n0::/docker/ab/none\n";
+
+    #[test]
+    fn a_controller_is_found_where_it_is_mounted() {
+        let find = |controller| own_directory(MOUNTS, OWN, controller);
+        assert_eq!(find(Some("cpuacct")).unwrap(), Path::new("/sys/fs/cgroup/cpu,cpuacct"));
+        // A path that does not exist here (no control group namespace) falls back to the mount point.
+        assert_eq!(find(Some("memory")).unwrap(), Path::new("/sys/fs/cgroup/memory"));
+        assert_eq!(find(None).unwrap(), Path::new("/sys/fs/cgroup/unified"));
+        assert_eq!(find(Some("pids")), None);
+    }
+}

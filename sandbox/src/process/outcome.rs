@@ -1,0 +1,120 @@
+//! What the kernel reported of a run → how it ended. Pure.
+
+use nix::libc::{SIGKILL, SIGSYS, SIGXCPU};
+
+use crate::limits::Limits;
+use crate::outcome::Status;
+
+/// Why the supervisor ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Cpu,
+    Wall,
+    Output,
+    /// The other program of a pair has ended, and the grace period too.
+    PeerLeft,
+}
+
+/// The facts of a run that is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) stop: Option<Stop>,
+    /// As wait(2) encodes it, of the program's first process.
+    pub(crate) wait_status: i32,
+    pub(crate) cpu_us: u64,
+    /// Whether the kernel killed something for want of memory.
+    pub(crate) memory_kill: bool,
+    pub(crate) output_over: bool,
+    pub(crate) source_accepted: bool,
+    pub(crate) stderr: &'a [u8],
+}
+
+/// How the run ended, the strongest cause first.
+pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
+    let exit_code = (facts.wait_status & 0x7f == 0).then_some((facts.wait_status >> 8) & 0xff);
+    let signal = facts.wait_status & 0x7f;
+    if facts.memory_kill {
+        return Status::MemoryLimit;
+    }
+    match facts.stop {
+        Some(Stop::Cpu | Stop::Wall | Stop::PeerLeft) => return Status::TimeLimit,
+        Some(Stop::Output) => return Status::OutputLimit,
+        None => {}
+    }
+    // RLIMIT_CPU sends SIGXCPU first and SIGKILL a second later; both lie beyond the limit.
+    let over_time = facts.cpu_us > limits.cpu_ms.saturating_mul(1000);
+    if over_time || signal == SIGXCPU {
+        return Status::TimeLimit;
+    }
+    if facts.output_over {
+        return Status::OutputLimit;
+    }
+    match exit_code {
+        Some(1) if !facts.source_accepted => Status::CompileError,
+        Some(1) if ends_with_memory_error(facts.stderr) => Status::MemoryLimit,
+        Some(code) => Status::Exited(code),
+        None if signal == SIGSYS => Status::Denied,
+        None => Status::Signalled(if signal == 0x7f { SIGKILL } else { signal }),
+    }
+}
+
+/// Whether an uncaught MemoryError is what the interpreter said last.
+fn ends_with_memory_error(stderr: &[u8]) -> bool {
+    let text = stderr.trim_ascii_end();
+    let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let line = &text[start..];
+    line == b"MemoryError" || line.starts_with(b"MemoryError:") || line.ends_with(b"._ArrayMemoryError")
+        || line.starts_with(b"numpy") && line.windows(16).any(|part| part == b"ArrayMemoryError")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(wait_status: i32) -> Facts<'static> {
+        Facts {
+            stop: None,
+            wait_status,
+            cpu_us: 1000,
+            memory_kill: false,
+            output_over: false,
+            source_accepted: true,
+            stderr: b"",
+        }
+    }
+
+    fn of(facts: Facts<'_>) -> Status {
+        status(&facts, &Limits { cpu_ms: 100, ..Limits::default() })
+    }
+
+    #[test]
+    fn exits_and_signals_are_told_apart() {
+        assert_eq!(of(facts(0)), Status::Exited(0));
+        assert_eq!(of(facts(120 << 8)), Status::Exited(120));
+        assert_eq!(of(facts(11)), Status::Signalled(11));
+        assert_eq!(of(facts(SIGSYS)), Status::Denied);
+        assert_eq!(of(facts(SIGXCPU)), Status::TimeLimit);
+    }
+
+    #[test]
+    fn limits_win_over_what_the_program_made_of_them() {
+        assert_eq!(of(Facts { cpu_us: 100_001, ..facts(0) }), Status::TimeLimit);
+        assert_eq!(of(Facts { memory_kill: true, ..facts(9) }), Status::MemoryLimit);
+        assert_eq!(of(Facts { output_over: true, ..facts(0) }), Status::OutputLimit);
+        assert_eq!(of(Facts { stop: Some(Stop::Wall), ..facts(0) }), Status::TimeLimit);
+        assert_eq!(of(Facts { stop: Some(Stop::Output), ..facts(9) }), Status::OutputLimit);
+    }
+
+    #[test]
+    fn an_uncaught_memory_error_is_a_memory_limit_and_a_printed_one_is_not() {
+        assert_eq!(of(Facts { stderr: b"Traceback\nMemoryError\n", ..facts(256) }), Status::MemoryLimit);
+        assert_eq!(of(Facts { stderr: b"MemoryError\nValueError: x\n", ..facts(256) }), Status::Exited(1));
+        assert_eq!(of(Facts { stderr: b"MemoryError\n", ..facts(0) }), Status::Exited(0));
+    }
+
+    #[test]
+    fn only_a_refused_source_is_a_compile_error() {
+        assert_eq!(of(Facts { source_accepted: false, ..facts(256) }), Status::CompileError);
+        assert_eq!(of(Facts { source_accepted: false, ..facts(0) }), Status::Exited(0));
+    }
+}

@@ -1,0 +1,265 @@
+//! The messages between supervisor, helper, zygote and program process, and how they travel.
+//!
+//! Each message is one packet of a Unix socket, little-endian, its kind in the first byte; descriptors ride
+//! along. The Python side is `languages/zygote.py`. Nothing in a test's process holds such a socket.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a message could not be sent, received or understood.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The sockets could not be made.
+    #[error("make a socket pair: {0}")]
+    Pair(Errno),
+    /// The other side does not take the message.
+    #[error("send a message: {0}")]
+    Send(Errno),
+    /// Nothing could be received.
+    #[error("receive a message: {0}")]
+    Receive(Errno),
+    /// The other side is gone.
+    #[error("receive a message: the other side is gone")]
+    Gone,
+    /// No message within the time given.
+    #[error("receive a message within {0:?}")]
+    Late(Duration),
+    /// The message is not one that this side knows.
+    #[error("understand a message of {length} bytes of kind {kind:?}")]
+    Unknown {
+        /// First byte.
+        kind: Option<char>,
+        /// Bytes.
+        length: usize,
+    },
+    /// The message is not the JSON that was expected.
+    #[error("understand a message: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+const LARGEST_MESSAGE: usize = 128 << 10;
+const GO: &[u8] = b"G";
+pub(crate) const END_PROGRAM: &[u8] = b"K";
+pub(crate) const RUN_TEST: &[u8] = b"R";
+
+/// What a program may use, as the zygote is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProgramRequest {
+    pub(crate) exec: bool,
+    pub(crate) cpu_seconds: u64,
+    /// RLIMIT_AS, or 0 where a control group limits memory.
+    pub(crate) address_space_bytes: u64,
+    /// RLIMIT_NPROC, or 0 where a control group limits processes.
+    pub(crate) processes: u64,
+    pub(crate) open_files: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) stack_bytes: u64,
+    /// Size of the scratch space.
+    pub(crate) scratch_bytes: u64,
+}
+
+impl ProgramRequest {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let numbers = [
+            self.cpu_seconds,
+            self.address_space_bytes,
+            self.processes,
+            self.open_files,
+            self.file_bytes,
+            self.stack_bytes,
+            self.scratch_bytes,
+        ];
+        let mut message = vec![b'P', u8::from(self.exec)];
+        message.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        message
+    }
+}
+
+/// What the zygote or a program's process says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// The zygote is warm; its Python version.
+    Ready { version: String },
+    /// The program's process has read the source.
+    Compiled { accepted: bool, own_cpu_us: u64 },
+    /// A test ended, and nothing of it is left.
+    Ended { wait_status: i32, cpu_us: u64, memory_bytes: u64, wall_us: u64, own_cpu_us: u64 },
+    /// The program's process and everything it started is dead and reaped.
+    Done { wait_status: i32, cpu_us: u64, memory_bytes: u64 },
+    /// The program's process cannot go on, through no fault of the program.
+    Failed { reason: String },
+}
+
+impl Reply {
+    pub(crate) fn decode(message: &[u8]) -> Result<Self, WireError> {
+        let unknown = || WireError::Unknown { kind: message.first().map(|&kind| kind.into()), length: message.len() };
+        let (&kind, rest) = message.split_first().ok_or_else(unknown)?;
+        let text = || String::from_utf8_lossy(rest).into_owned();
+        let number = |at: usize| -> Result<u64, WireError> {
+            let bytes = rest.get(at..at + 8).ok_or_else(unknown)?;
+            Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| unknown())?))
+        };
+        let wait_status = || -> Result<i32, WireError> {
+            let bytes = rest.get(..4).ok_or_else(unknown)?;
+            Ok(i32::from_le_bytes(bytes.try_into().map_err(|_| unknown())?))
+        };
+        match (kind, rest.len()) {
+            (b'Y', _) => Ok(Self::Ready { version: text() }),
+            (b'X', _) => Ok(Self::Failed { reason: text() }),
+            (b'C', 9) => Ok(Self::Compiled { accepted: rest[0] != 0, own_cpu_us: number(1)? }),
+            (b'E', 36) => Ok(Self::Ended {
+                wait_status: wait_status()?,
+                cpu_us: number(4)?,
+                memory_bytes: number(12)?,
+                wall_us: number(20)?,
+                own_cpu_us: number(28)?,
+            }),
+            (b'D', 20) => {
+                Ok(Self::Done { wait_status: wait_status()?, cpu_us: number(4)?, memory_bytes: number(12)? })
+            }
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// A pair of connected sockets; neither is inherited by other processes.
+pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), WireError> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map_err(WireError::Pair)
+}
+
+/// Sends one message with descriptors.
+pub(crate) fn send(to: BorrowedFd<'_>, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), WireError> {
+    let raw: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+    let control = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &control };
+    loop {
+        match sendmsg::<()>(to.as_raw_fd(), &[IoSlice::new(message)], control, MsgFlags::MSG_NOSIGNAL, None) {
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(WireError::Gone),
+            Err(errno) => return Err(WireError::Send(errno)),
+        }
+    }
+}
+
+/// Receives one message.
+pub(crate) fn receive(from: BorrowedFd<'_>) -> Result<Vec<u8>, WireError> {
+    receive_sized(from, 512)
+}
+
+fn receive_sized(from: BorrowedFd<'_>, capacity: usize) -> Result<Vec<u8>, WireError> {
+    let mut buffer = vec![0; capacity];
+    loop {
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        match recvmsg::<()>(from.as_raw_fd(), &mut slices, None, MsgFlags::empty()) {
+            Ok(received) if received.bytes == 0 => return Err(WireError::Gone),
+            Ok(received) => {
+                let length = received.bytes;
+                buffer.truncate(length);
+                return Ok(buffer);
+            }
+            // Reported once when the other side left without reading; its last words come next.
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Err(errno) => return Err(WireError::Receive(errno)),
+        }
+    }
+}
+
+/// Receives one message, unless none comes within `patience`.
+pub(crate) fn receive_within(from: BorrowedFd<'_>, patience: Duration) -> Result<Vec<u8>, WireError> {
+    wait_readable(from, patience)?;
+    receive(from)
+}
+
+fn wait_readable(from: BorrowedFd<'_>, patience: Duration) -> Result<(), WireError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis() as i32;
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(from, PollFlags::POLLIN)], timeout) {
+            Ok(0) if Instant::now() >= deadline => return Err(WireError::Late(patience)),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(WireError::Receive(errno)),
+        }
+    }
+}
+
+pub(crate) fn send_json(to: BorrowedFd<'_>, value: &impl Serialize) -> Result<(), WireError> {
+    send(to, &serde_json::to_vec(value)?, &[])
+}
+
+pub(crate) fn receive_json<T: DeserializeOwned>(from: BorrowedFd<'_>) -> Result<T, WireError> {
+    Ok(serde_json::from_slice(&receive_sized(from, LARGEST_MESSAGE)?)?)
+}
+
+pub(crate) fn receive_json_within<T: DeserializeOwned>(
+    from: BorrowedFd<'_>,
+    patience: Duration,
+) -> Result<T, WireError> {
+    wait_readable(from, patience)?;
+    receive_json(from)
+}
+
+pub(crate) fn send_go(to: BorrowedFd<'_>) -> Result<(), WireError> {
+    send(to, GO, &[])
+}
+
+pub(crate) fn receive_go(from: BorrowedFd<'_>) -> Result<(), WireError> {
+    let message = receive(from)?;
+    if message == GO {
+        return Ok(());
+    }
+    Err(WireError::Unknown { kind: message.first().map(|&kind| kind.into()), length: message.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn replies_are_read_as_the_zygote_packs_them() {
+        // struct.pack("<ciQQQQ", b"E", 256, 1, 2, 3, 4)
+        let mut message = vec![b'E', 0, 1, 0, 0];
+        for number in 1..=4_u64 {
+            message.extend(number.to_le_bytes());
+        }
+        let ended = Reply::Ended { wait_status: 256, cpu_us: 1, memory_bytes: 2, wall_us: 3, own_cpu_us: 4 };
+        assert_eq!(Reply::decode(&message).unwrap(), ended);
+        assert!(matches!(Reply::decode(&message[1..]), Err(WireError::Unknown { .. })));
+        assert!(matches!(Reply::decode(b""), Err(WireError::Unknown { kind: None, length: 0 })));
+    }
+
+    #[test]
+    fn a_message_arrives_whole_and_its_absence_is_noticed() {
+        let (here, there) = pair().unwrap();
+        send(here.as_fd(), b"Y3.11.2", &[]).unwrap();
+        assert_eq!(receive_within(there.as_fd(), Duration::from_secs(5)).unwrap(), b"Y3.11.2");
+        assert!(matches!(receive_within(there.as_fd(), Duration::from_millis(5)), Err(WireError::Late(_))));
+        drop(here);
+        assert!(matches!(receive(there.as_fd()), Err(WireError::Gone)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_reply_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            // Must not panic, and must not take a message of the wrong length for a measurement.
+            if let Ok(Reply::Ended { .. }) = Reply::decode(&bytes) {
+                prop_assert_eq!(bytes.len(), 37);
+            }
+        }
+    }
+}

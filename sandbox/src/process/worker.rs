@@ -1,0 +1,246 @@
+//! One warm jail from the supervisor's side: spawned, mapped, bounded, told which program to hold, ended.
+//!
+//! Dropping it ends everything inside. Knows nothing of tests: `drive` runs them.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::unistd::{Uid, pipe2};
+
+use super::cgroup::{Host, JailCgroup};
+use super::wire::{self, ProgramRequest, Reply, WireError};
+use super::{stream, tree};
+use crate::error::SandboxError;
+use crate::jail::JAIL_ARGUMENT;
+use crate::jail::plan::{INSIDE_ID, Plan, Progress};
+use crate::job::{Job, Start};
+use crate::limits::Limits;
+use crate::protection::Safeguard;
+
+/// How long a step of the jail may take on a very busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// First host uid of jails started by root: above the ranges that containers are given (systemd's end below).
+const FIRST_UID: u32 = 1_900_000_000;
+/// Processes of the jail itself: the zygote and the program's first process.
+const OWN_PROCESSES: u64 = 2;
+
+/// What every jail of a sandbox is built from.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) helper: PathBuf,
+    pub(crate) plan: Plan,
+    pub(crate) host: Host,
+}
+
+/// A program that the jail holds ready.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) socket: OwnedFd,
+    /// Whether the source compiles, once known.
+    pub(crate) accepted: Option<bool>,
+    /// CPU time of the program's own first process, which is ours, not the program's.
+    pub(crate) own_cpu_us: u64,
+}
+
+/// A warm jail.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    control: Option<OwnedFd>,
+    helper: Child,
+    complaints: File,
+    pub(crate) cgroup: JailCgroup,
+    first_pid: i32,
+    address_space_bytes: u64,
+    pub(crate) program: Option<Program>,
+    pub(crate) version: String,
+    pub(crate) missing: Vec<(Safeguard, String)>,
+    /// Host uid of the programs, where it is not the supervisor's own.
+    pub(crate) owner: Option<u32>,
+}
+
+impl Worker {
+    /// Starts a jail and waits until its interpreter is warm.
+    pub(crate) fn spawn(blueprint: &Blueprint) -> Result<Self, SandboxError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let cgroup = JailCgroup::create(&blueprint.host, &format!("rlef-{}-{number}", std::process::id()))?;
+        let (control, theirs) = wire::pair()?;
+        let (complaints, voice) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+            .map_err(|errno| SandboxError::MakeStream { what: "jail's error pipe", source: errno.into() })?;
+        let failed = |source| SandboxError::StartHelper { helper: blueprint.helper.clone(), source };
+        let spawned = Command::new(&blueprint.helper)
+            .arg(JAIL_ARGUMENT)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::from(voice.try_clone().map_err(failed)?))
+            .stderr(Stdio::from(voice))
+            .spawn();
+        let helper = match spawned {
+            Ok(helper) => helper,
+            Err(source) => {
+                cgroup.remove();
+                return Err(failed(source));
+            }
+        };
+        let mut worker = Self {
+            control: Some(control),
+            helper,
+            complaints: complaints.into(),
+            cgroup,
+            first_pid: 0,
+            address_space_bytes: 0,
+            program: None,
+            version: String::new(),
+            missing: Vec::new(),
+            owner: blueprint.plan.as_root.then_some(FIRST_UID + (number % 1_000_000) as u32),
+        };
+        worker.bring_up(&blueprint.plan)?;
+        Ok(worker)
+    }
+
+    fn bring_up(&mut self, plan: &Plan) -> Result<(), SandboxError> {
+        let plan = Plan { cgroups: self.cgroup.directories().to_vec(), ..plan.clone() };
+        wire::send_json(self.control()?, &plan)?;
+        match self.progress()? {
+            Progress::Born { pid } => self.first_pid = pid,
+            other => return Err(self.unexpected(&format!("{other:?}"))),
+        }
+        self.map_identity()?;
+        self.cgroup.add(self.first_pid)?;
+        wire::send_go(self.control()?)?;
+        match self.progress()? {
+            Progress::Built { missing } => self.missing = missing,
+            other => return Err(self.unexpected(&format!("{other:?}"))),
+        }
+        match self.reply("warm up its interpreter")? {
+            Reply::Ready { version } => self.version = version,
+            other => return Err(self.unexpected(&format!("{other:?}"))),
+        }
+        let pages = fs::read_to_string(format!("/proc/{}/statm", self.first_pid)).unwrap_or_default();
+        let pages: u64 = pages.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+        self.address_space_bytes = pages * 4096;
+        Ok(())
+    }
+
+    fn progress(&mut self) -> Result<Progress, SandboxError> {
+        match wire::receive_json_within(self.control()?, PATIENCE) {
+            Ok(Progress::Failed { safeguard: Some(safeguard), reason }) => {
+                Err(SandboxError::MissingProtection { safeguard, reason, remedy: safeguard.remedy() })
+            }
+            Ok(Progress::Failed { safeguard: None, reason }) => Err(self.unexpected(&reason)),
+            Ok(progress) => Ok(progress),
+            Err(error) => Err(self.unexpected(&error.to_string())),
+        }
+    }
+
+    fn map_identity(&self) -> Result<(), SandboxError> {
+        let write = |name: &str, text: String| {
+            let path = PathBuf::from(format!("/proc/{}/{name}", self.first_pid));
+            fs::write(&path, text).map_err(|source| SandboxError::MapIdentity { path, source })
+        };
+        let (user, group) = (Uid::effective().as_raw(), nix::unistd::Gid::effective().as_raw());
+        if self.owner.is_none() {
+            // An ordinary user may map its group only once groups cannot be shed any more.
+            write("setgroups", "deny".to_owned())?;
+        }
+        write("uid_map", format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(user)))?;
+        write("gid_map", format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(group)))
+    }
+
+    fn control(&self) -> Result<BorrowedFd<'_>, SandboxError> {
+        self.control.as_ref().map(AsFd::as_fd).ok_or(SandboxError::Wire(WireError::Gone))
+    }
+
+    /// The jail's failure with what it wrote to its standard error.
+    fn unexpected(&mut self, reason: &str) -> SandboxError {
+        let mut words = [0; 4096];
+        let length = self.complaints.read(&mut words).unwrap_or(0);
+        let words = String::from_utf8_lossy(&words[..length]);
+        let reason = format!("{reason}\n{}", words.trim()).trim().to_owned();
+        if self.version.is_empty() { SandboxError::SetUpJail { reason } } else { SandboxError::JailDied { reason } }
+    }
+
+    fn reply(&mut self, step: &'static str) -> Result<Reply, SandboxError> {
+        match wire::receive_within(self.control()?, PATIENCE).and_then(|message| Reply::decode(&message)) {
+            Ok(reply) => Ok(reply),
+            Err(WireError::Late(waited)) => Err(SandboxError::JailSilent { step, waited }),
+            Err(error) => Err(self.unexpected(&error.to_string())),
+        }
+    }
+
+    /// CPU microseconds of everything in the jail, ever.
+    pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
+        Ok(self.cgroup.cpu_us()?.unwrap_or_else(|| tree::cpu_us(self.first_pid)))
+    }
+
+    /// Hands the jail a program; it is read and compiled while the caller goes on.
+    pub(crate) fn start_program(&mut self, job: &Job, limits: &Limits) -> Result<(), SandboxError> {
+        let memory = !self.cgroup.limits_memory();
+        let processes = limits.processes.saturating_add(OWN_PROCESSES);
+        let request = ProgramRequest {
+            exec: job.start == Start::Exec,
+            cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
+            address_space_bytes: if memory {
+                limits.memory_bytes.saturating_add(self.address_space_bytes).min(1 << 62)
+            } else {
+                0
+            },
+            processes: if self.cgroup.limits_processes() { 0 } else { processes },
+            open_files: limits.open_files,
+            file_bytes: limits.file_bytes.min(1 << 62),
+            stack_bytes: limits.stack_bytes.min(1 << 62),
+            scratch_bytes: limits.file_bytes.clamp(1, 1 << 62),
+        };
+        let source = stream::sealed("source", &job.source)?;
+        let (socket, theirs) = wire::pair()?;
+        wire::send(self.control()?, &request.encode(), &[theirs.as_fd(), source.as_fd()])?;
+        self.program = Some(Program { socket, accepted: None, own_cpu_us: 0 });
+        Ok(())
+    }
+
+    /// Bounds what the jail may use from now on, beyond what it uses already.
+    pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
+        // Rounded, so that small changes of what the jail itself uses cost no write.
+        let used = self.cgroup.memory_bytes()?.unwrap_or(0).next_multiple_of(8 << 20);
+        let processes = limits.processes.saturating_add(OWN_PROCESSES).min(1 << 22);
+        self.cgroup.set_limits(used.saturating_add(limits.memory_bytes).min(1 << 62), processes)?;
+        Ok(())
+    }
+
+    /// Kills the program and everything it started; all of it is dead and reaped afterwards.
+    pub(crate) fn end_program(&mut self) -> Result<Reply, SandboxError> {
+        self.program = None;
+        if let Err(error) = wire::send(self.control()?, wire::END_PROGRAM, &[]) {
+            return Err(self.unexpected(&error.to_string()));
+        }
+        match self.reply("end a program")? {
+            reply @ Reply::Done { .. } => Ok(reply),
+            other => Err(self.unexpected(&format!("{other:?}"))),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // The helper sees the socket close, kills the jail, and removes its control groups.
+        self.control = None;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut pause = Duration::from_micros(200);
+        while matches!(self.helper.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+        // Both fail if the helper is gone, which is the point.
+        let _ = self.helper.kill();
+        let _ = self.helper.wait();
+        self.cgroup.remove();
+    }
+}
+

@@ -1,0 +1,315 @@
+//! `Job` + input + `Limits` → `Outcome`: admission, the pool of warm jails, and the three ways to run.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use std::{env, thread};
+
+use nix::unistd::Uid;
+
+use crate::admission::Admission;
+use crate::error::SandboxError;
+use crate::jail::JAIL_ARGUMENT;
+use crate::jail::plan::Plan;
+use crate::job::Job;
+use crate::languages::python;
+use crate::limits::Limits;
+use crate::outcome::{Outcome, Status, Usage};
+use crate::process::cgroup::Host;
+use crate::process::drive::{Run, drive};
+use crate::process::stream::{self, Capture};
+use crate::process::worker::{Blueprint, Worker};
+use crate::protection::{Protection, Safeguard, SafeguardState};
+
+/// Inodes of the scratch space of a jail.
+const SCRATCH_INODES: u64 = 16_384;
+/// Where a jail's root may be built: any directory that every host has and no interpreter lives in.
+const BUILDING_SITES: [&str; 7] = ["/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/home", "/opt"];
+
+/// What a sandbox is made of.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Runs at once, and jails kept warm. At most one per core is sensible.
+    pub workers: usize,
+    /// The interpreter; by default the first usable `python3` on the search path.
+    pub python: Option<PathBuf>,
+    /// The executable that becomes a jail: one whose `main` starts with [`crate::jail_entry`]. By default
+    /// this very executable.
+    pub helper: Option<PathBuf>,
+    /// Protections that may be missing; everything else is required. See [`Safeguard::may_be_given_up`].
+    pub may_lack: BTreeSet<Safeguard>,
+    /// Whether to use control groups where the host delegates them. Without them memory, processes and CPU
+    /// time are bounded per process, by rlimits.
+    pub use_cgroups: bool,
+    /// Wall milliseconds that one program of a pair may go on after the other has ended.
+    pub pair_grace_ms: u64,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            workers: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            python: None,
+            helper: None,
+            may_lack: BTreeSet::new(),
+            use_cgroups: true,
+            pair_grace_ms: 10_000,
+        }
+    }
+}
+
+/// Runs untrusted programs in warm jails. Blocking, and shared freely between threads.
+#[derive(Debug)]
+pub struct Sandbox {
+    admission: Admission,
+    idle: Mutex<Vec<Worker>>,
+    blueprint: Blueprint,
+    protection: Protection,
+    pair_grace: Duration,
+    workers: usize,
+}
+
+impl Sandbox {
+    /// Finds the interpreter, starts one jail per worker, and refuses if a required protection is missing.
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        if env::args_os().nth(1).is_some_and(|argument| argument == JAIL_ARGUMENT) {
+            let reason = "this process is a jail: main must call rlef_sandbox::jail_entry() first".to_owned();
+            return Err(SandboxError::SetUpJail { reason });
+        }
+        if let Some(&safeguard) = config.may_lack.iter().find(|safeguard| !safeguard.may_be_given_up()) {
+            let reason = "it is part of every jail and cannot be given up".to_owned();
+            return Err(SandboxError::MissingProtection { safeguard, reason, remedy: safeguard.remedy() });
+        }
+        let blueprint = blueprint(&config)?;
+        let workers = config.workers.max(1);
+        let idle = thread::scope(|scope| {
+            let starting: Vec<_> = (0..workers).map(|_| scope.spawn(|| Worker::spawn(&blueprint))).collect();
+            starting
+                .into_iter()
+                .map(|starting| {
+                    let lost = || SandboxError::SetUpJail { reason: "the thread that starts it panicked".to_owned() };
+                    starting.join().map_err(|_| lost())?
+                })
+                .collect::<Result<Vec<Worker>, SandboxError>>()
+        })?;
+        let protection = describe(&blueprint, &idle[0]);
+        Ok(Self {
+            admission: Admission::new(workers),
+            idle: Mutex::new(idle),
+            blueprint,
+            protection,
+            pair_grace: Duration::from_millis(config.pair_grace_ms),
+            workers,
+        })
+    }
+
+    /// What is really in force.
+    pub fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
+    /// Runs one program on one input.
+    pub fn run(&self, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
+        let mut outcomes = self.run_batch(job, &[input], limits, &mut |_, _| true)?;
+        outcomes.pop().ok_or_else(|| SandboxError::JailDied { reason: "it gave no outcome".to_owned() })
+    }
+
+    /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
+    /// `keep_going(index, &outcome)` decides whether the next is run. A source that does not compile is
+    /// tried once, and its outcome stands for every input.
+    pub fn run_batch(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, SandboxError> {
+        check(limits)?;
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(inputs.len());
+        if inputs.is_empty() {
+            return Ok(outcomes);
+        }
+        let _permit = self.admission.enter();
+        let mut worker = self.take_worker()?;
+        for (index, input) in inputs.iter().enumerate() {
+            let outcome = match outcomes.last() {
+                Some(last) if last.status == Status::CompileError => {
+                    Outcome { usage: Usage::default(), ..last.clone() }
+                }
+                _ => run_one(&mut worker, job, input, limits)?,
+            };
+            let go_on = keep_going(index, &outcome);
+            outcomes.push(outcome);
+            if !go_on {
+                break;
+            }
+        }
+        self.give_back(worker);
+        Ok(outcomes)
+    }
+
+    /// Runs two programs in two jails, the standard output of each being the standard input of the other. Their
+    /// `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input and
+    /// is given the grace period of the configuration.
+    pub fn run_pair(
+        &self,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), SandboxError> {
+        check(left_limits)?;
+        check(right_limits)?;
+        let _permit = self.admission.enter();
+        let (mut first, mut second) = (self.take_worker()?, self.take_worker()?);
+        let [left, right] = {
+            let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
+            let (right_input, left_output) = stream::pipe("pipe to the right program", second.owner)?;
+            let (left_words, left_error) = stream::pipe("error pipe", first.owner)?;
+            let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
+            first.bound(left_limits)?;
+            second.bound(right_limits)?;
+            first.start_program(left, left_limits)?;
+            second.start_program(right, right_limits)?;
+            let left_run = Run::start(
+                &mut first,
+                left_limits,
+                [left_input.as_fd(), left_output.as_fd(), left_error.as_fd()],
+                Capture::nothing(),
+                Capture::new(left_words, left_limits.output_bytes)?,
+            )?;
+            let right_run = Run::start(
+                &mut second,
+                right_limits,
+                [right_input.as_fd(), right_output.as_fd(), right_error.as_fd()],
+                Capture::nothing(),
+                Capture::new(right_words, right_limits.output_bytes)?,
+            )?;
+            // Only the programs may hold the pipes, or none would see the other's end.
+            drop((left_input, left_output, left_error, right_input, right_output, right_error));
+            drive([left_run, right_run], self.pair_grace)?
+        };
+        self.give_back(first);
+        self.give_back(second);
+        Ok((left, right))
+    }
+
+    fn take_worker(&self) -> Result<Worker, SandboxError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| Worker::spawn(&self.blueprint), Ok)
+    }
+
+    /// Keeps a worker for the next run, unless it cannot be cleaned or there are enough.
+    fn give_back(&self, mut worker: Worker) {
+        if worker.program.is_some() && worker.end_program().is_err() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // A pair needs two.
+        if idle.len() < self.workers.max(2) {
+            idle.push(worker);
+        }
+    }
+}
+
+fn run_one(worker: &mut Worker, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
+    let stdin = stream::sealed("standard input", input)?;
+    let (output, stdout) = stream::pipe("standard output", worker.owner)?;
+    let (words, stderr) = stream::pipe("standard error", worker.owner)?;
+    if worker.program.is_none() {
+        worker.bound(limits)?;
+        worker.start_program(job, limits)?;
+    }
+    let run = Run::start(
+        worker,
+        limits,
+        [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+        Capture::new(output, limits.output_bytes)?,
+        Capture::new(words, limits.output_bytes)?,
+    )?;
+    // Held open here they would never be seen to end.
+    drop((stdin, stdout, stderr));
+    let [outcome] = drive([run], Duration::ZERO)?;
+    Ok(outcome)
+}
+
+fn check(limits: &Limits) -> Result<(), SandboxError> {
+    if limits.cpu_ms == 0 || limits.wall_ms < limits.cpu_ms {
+        return Err(SandboxError::BadLimits("cpu_ms must be positive and wall_ms at least cpu_ms"));
+    }
+    if limits.open_files < 8 || limits.processes == 0 || limits.memory_bytes == 0 {
+        return Err(SandboxError::BadLimits("open_files must be at least 8, processes and memory_bytes positive"));
+    }
+    Ok(())
+}
+
+fn blueprint(config: &SandboxConfig) -> Result<Blueprint, SandboxError> {
+    let interpreter = python::find(config.python.as_deref())?;
+    let site = BUILDING_SITES
+        .iter()
+        .map(PathBuf::from)
+        .find(|site| site.is_dir() && !interpreter.paths.iter().any(|path| path.starts_with(site)))
+        .ok_or_else(|| SandboxError::SetUpJail { reason: format!("no directory to build on ({BUILDING_SITES:?})") })?;
+    let plan = Plan {
+        as_root: Uid::effective().is_root(),
+        binds: interpreter.paths,
+        python: interpreter.executable,
+        environment: python::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        zygote: python::ZYGOTE.to_owned(),
+        building_site: site,
+        scratch_inodes: SCRATCH_INODES,
+        cgroups: Vec::new(),
+        may_lack: config.may_lack.iter().copied().collect(),
+    };
+    let host = if config.use_cgroups { Host::find() } else { Host::none("the configuration does without") };
+    let helper = config.helper.clone().unwrap_or_else(|| "/proc/self/exe".into());
+    Ok(Blueprint { helper, plan, host })
+}
+
+/// Reads off a jail that came up what is in force; each step that failed would have stopped it.
+fn describe(blueprint: &Blueprint, worker: &Worker) -> Protection {
+    let always = |name, means: &str| SafeguardState { name, in_force: true, means: means.to_owned(), remedy: None };
+    let identity = match worker.owner {
+        Some(uid) => format!("programs run as the unprivileged host uid {uid}"),
+        None => "programs run as this user, without any capability".to_owned(),
+    };
+    let mut safeguards = vec![
+        always(Safeguard::UserNamespace, &identity),
+        always(Safeguard::PrivateRoot, "pivot_root to a tmpfs with read-only binds; the host is detached"),
+        always(Safeguard::ProcessNamespace, "one per jail, one more per program"),
+        always(Safeguard::NetworkNamespace, "no interface is up, and only local sockets can be made"),
+        always(Safeguard::IpcNamespace, "own System V, POSIX message and host name namespaces"),
+        always(Safeguard::NoCapabilities, "all sets empty, no_new_privs"),
+        always(Safeguard::SystemCallFilter, "seccomp allow-list"),
+        always(Safeguard::ProcFilesystem, "own instance with hidepid=2,subset=pid"),
+    ];
+    for (name, reason) in &worker.missing {
+        if let Some(state) = safeguards.iter_mut().find(|state| state.name == *name) {
+            *state =
+                SafeguardState { name: *name, in_force: false, means: reason.clone(), remedy: Some(name.remedy()) };
+        }
+    }
+    let host = &blueprint.host;
+    for (name, delegation, fallback) in [
+        (Safeguard::MemoryLimit, &host.memory, "RLIMIT_AS, per process"),
+        (Safeguard::ProcessLimit, &host.processes, "RLIMIT_NPROC, per jail"),
+        (Safeguard::CpuLimit, &host.cpu, "/proc and RLIMIT_CPU, blind to children nobody waits for"),
+    ] {
+        safeguards.push(match delegation {
+            Ok(delegation) => always(name, &format!("control group in {}", delegation.parent.display())),
+            Err(reason) => SafeguardState {
+                name,
+                in_force: true,
+                means: format!("{fallback} (no control group: {reason})"),
+                remedy: Some(name.remedy()),
+            },
+        });
+    }
+    Protection {
+        isolation: "process".to_owned(),
+        interpreter: format!("{} ({})", blueprint.plan.python.display(), worker.version),
+        safeguards,
+    }
+}

@@ -1,0 +1,6 @@
+//! What every isolation does with programs that mean no harm.
+
+mod idioms;
+mod limit;
+mod pair;
+mod statuses;

@@ -1,0 +1,199 @@
+//! How a run ends, and what it cost.
+
+use rlef_sandbox::{Limits, SandboxError, Status};
+
+use crate::support::{config, exec_job, job, limits, printed, run, run_with, sandbox, text};
+
+#[test]
+fn a_program_reads_and_prints() {
+    let outcome = run("print(sum(map(int, input().split())))", "1 2 3\n");
+    assert_eq!((outcome.status, text(&outcome.stdout).as_str()), (Status::Exited(0), "6\n"));
+    assert!(outcome.stderr.is_empty());
+    assert!((1..1_000_000).contains(&outcome.usage.cpu_us), "{:?}", outcome.usage);
+    assert!(outcome.usage.wall_us >= 1, "{:?}", outcome.usage);
+}
+
+#[test]
+fn an_exit_code_is_reported() {
+    for (source, code) in [
+        ("import sys; sys.exit(3)", 3),
+        ("raise SystemExit", 0),
+        ("exit(4)", 4),
+        ("import os; os._exit(5)", 5),
+        ("import sys; sys.exit('words')", 1),
+        ("import sys; sys.exit(-1)", 255),
+        ("1 / 0", 1),
+        ("", 0),
+    ] {
+        assert_eq!(run(source, "").status, Status::Exited(code), "{source}");
+    }
+}
+
+#[test]
+fn an_uncaught_exception_leaves_the_interpreters_own_traceback() {
+    let outcome = run("def first():\n    second()\n\ndef second():\n    raise ValueError('no')\n\nfirst()\n", "");
+    let words = text(&outcome.stderr);
+    let files: Vec<&str> = words.lines().filter(|line| line.starts_with("  File ")).collect();
+    assert_eq!(
+        files,
+        [
+            "  File \"/program/main.py\", line 7, in <module>",
+            "  File \"/program/main.py\", line 2, in first",
+            "  File \"/program/main.py\", line 5, in second",
+        ]
+    );
+    assert!(words.contains("    second()\n") && words.ends_with("ValueError: no\n"), "{words}");
+}
+
+#[test]
+fn a_signal_is_reported() {
+    let source = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)";
+    assert_eq!(run(source, "").status, Status::Signalled(11));
+    assert_eq!(run("import os; os.abort()", "").status, Status::Signalled(6));
+    assert_eq!(run("import os, signal; os.kill(os.getpid(), signal.SIGINT)", "").status, Status::Signalled(2));
+}
+
+#[test]
+fn a_source_that_does_not_compile_says_why() {
+    for (source, words) in [
+        (&b"print(1\n"[..], "SyntaxError: "),
+        (b"if True:\nx = 1\n", "IndentationError: "),
+        (b"x = '\xff'\n", "SyntaxError: "),
+        (b"x = 1\0\n", "null byte"),
+        (b"# coding: no-such-coding\n", "SyntaxError: "),
+        (&[b"x = ".to_vec(), b"(".repeat(500), b")".repeat(500)].concat(), "too many nested parentheses"),
+    ] {
+        let outcome = run(source, "");
+        assert_eq!(outcome.status, Status::CompileError, "{} {}", text(source), text(&outcome.stderr));
+        assert!(text(&outcome.stderr).contains(words), "{}", text(&outcome.stderr));
+    }
+}
+
+#[test]
+fn a_source_that_does_not_compile_is_tried_once_for_all_inputs() {
+    let inputs: [&[u8]; 3] = [b"1", b"2", b"3"];
+    let outcomes = sandbox().run_batch(&job("print(1"), &inputs, &limits(), &mut |_, _| true).unwrap();
+    assert!(outcomes.iter().all(|outcome| outcome.status == Status::CompileError), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome.stderr == outcomes[0].stderr && !outcome.stderr.is_empty()));
+    assert_eq!(outcomes.len(), 3);
+}
+
+#[test]
+fn a_batch_starts_each_run_afresh_and_stops_when_told() {
+    let source = "import os\nopen('count', 'a').write('x')\nprint(len(open('count').read()), input())";
+    let inputs: [&[u8]; 4] = [b"a\n", b"b\n", b"c\n", b"d\n"];
+    let mut seen = Vec::new();
+    let outcomes = sandbox()
+        .run_batch(&job(source), &inputs, &limits(), &mut |index, outcome| {
+            seen.push((index, text(&outcome.stdout)));
+            index < 2
+        })
+        .unwrap();
+    assert_eq!(outcomes.len(), 3);
+    assert_eq!(seen, [(0, "1 a\n".to_owned()), (1, "1 b\n".to_owned()), (2, "1 c\n".to_owned())]);
+}
+
+#[test]
+fn a_batch_goes_on_after_a_run_that_was_stopped() {
+    let source = "n = int(input())\nwhile n == 2: pass\nprint(n)";
+    let inputs: [&[u8]; 3] = [b"1\n", b"2\n", b"3\n"];
+    let short = Limits { cpu_ms: 200, ..limits() };
+    let outcomes = sandbox().run_batch(&job(source), &inputs, &short, &mut |_, _| true).unwrap();
+    let statuses: Vec<Status> = outcomes.iter().map(|outcome| outcome.status).collect();
+    assert_eq!(statuses, [Status::Exited(0), Status::TimeLimit, Status::Exited(0)]);
+    assert_eq!(outcomes[2].stdout, b"3\n");
+}
+
+#[test]
+fn no_input_is_no_run() {
+    let outcomes = sandbox().run_batch(&job("print(1)"), &[], &limits(), &mut |_, _| true).unwrap();
+    assert!(outcomes.is_empty());
+}
+
+#[test]
+fn fork_and_exec_give_equal_outcomes() {
+    for source in [
+        "print(input()); print(input())",
+        "import sys; print(sys.argv, __name__, __file__, sys.path[0], sys.flags, sys.getrecursionlimit())",
+        "import sys; print(sys.executable, sys.version, sys.prefix, sys.orig_argv if hasattr(sys, 'orig_argv') else 0)",
+        "import os, sys; print(os.getcwd(), sorted(os.environ.items()), os.listdir('.'))",
+        "def f(n): return 0 if n == 0 else 1 + f(n - 1)\nfor n in range(900, 1100): print(f(n))",
+        "import sys\nf = sys._getframe()\nprint(f.f_back, f.f_code.co_filename, f.f_lineno)",
+        "print(hash('text'), {'b', 'a', 'c'})",
+        "import atexit; atexit.register(print, 'last'); print('first')",
+        "class A:\n    def __del__(self): print('gone')\na = A()",
+        "import sys; out = open(1, 'w', closefd=False); out.write('unflushed')",
+        "def g():\n    try: yield 1\n    finally: print('closed')\nx = g(); next(x)",
+        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.05), print('late'))).start()\nprint('early')",
+        "import sys; sys.stdout.write('no newline')",
+        "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)",
+        "assert False, 'reason'",
+        "raise KeyboardInterrupt",
+        "import sys; sys.stdout.close()",
+        "import os; os.close(1); print('lost')",
+        "import ctypes; ctypes.CDLL(None).puts(b'c stdio')",
+        "print(len(open(__file__).read()), __builtins__.__name__, __spec__, __doc__)",
+        "'doc'\nprint(__doc__, __annotations__ if '__annotations__' in globals() else None)",
+        "from __future__ import annotations\nx: int = 1\nprint(__annotations__)",
+        "print('\\d', '\\ud800'.encode('utf-8', 'surrogatepass'), 'é')",
+        "import traceback; traceback.print_stack(); print('\\udcff')",
+        "def f(:\n  pass",
+        "\tx = 1\n  y = 2",
+        "import signal; print([(s, signal.getsignal(s)) for s in (2, 13, 15, 17, 25)])",
+        "import gc; print(gc.isenabled(), gc.get_threshold())",
+        "import sys; print(sys.stdin.seekable(), sys.stdout.seekable(), sys.stdin.encoding, sys.stdout.errors)",
+        "import resource; print([resource.getrlimit(k) for k in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)])",
+        "import warnings; warnings.warn('careful'); print(1 is 1)",
+    ] {
+        let forked = sandbox().run(&job(source), b"one\ntwo\n", &limits()).unwrap();
+        let executed = sandbox().run(&exec_job(source), b"one\ntwo\n", &limits()).unwrap();
+        assert_eq!(text(&forked.stdout), text(&executed.stdout), "{source}");
+        assert_eq!(text(&forked.stderr), text(&executed.stderr), "{source}");
+        let compile_error = forked.status == Status::CompileError && executed.status == Status::Exited(1);
+        assert!(forked.status == executed.status || compile_error, "{source}: {forked:?} {executed:?}");
+    }
+}
+
+#[test]
+fn random_numbers_differ_between_runs() {
+    let source = "import random; print(random.random())";
+    assert_ne!(printed(source, ""), printed(source, ""));
+}
+
+#[test]
+fn usage_is_measured() {
+    let busy = run("n = 0\nfor i in range(2000000): n += i\nprint(n)", "");
+    let idle = run("import time; time.sleep(0.3)", "");
+    assert!(busy.usage.cpu_us > 20_000, "{:?}", busy.usage);
+    assert!(idle.usage.wall_us > 300_000 && idle.usage.cpu_us < 150_000, "{:?}", idle.usage);
+    let large = run("x = bytearray(50 << 20)\nprint(len(x))", "");
+    assert!((50 << 20..100 << 20).contains(&large.usage.memory_bytes), "{:?}", large.usage);
+}
+
+#[test]
+fn children_are_charged_to_the_program() {
+    let source = "import os\nif os.fork() == 0:\n    n = 0\n    for i in range(3000000): n += i\n    os._exit(0)\nos.wait()";
+    let alone = run("n = 0\nfor i in range(3000000): n += i", "").usage.cpu_us;
+    assert!(run(source, "").usage.cpu_us > alone / 2);
+}
+
+#[test]
+fn contradictory_limits_are_refused() {
+    let refused = Limits { cpu_ms: 1000, wall_ms: 10, ..Limits::default() };
+    let result = sandbox().run(&job("print(1)"), b"", &refused);
+    assert!(matches!(result, Err(SandboxError::BadLimits(_))), "{result:?}");
+}
+
+#[test]
+fn every_protection_is_in_force_here() {
+    let protection = sandbox().protection();
+    assert!(protection.safeguards.iter().all(|state| state.in_force), "{protection:#?}");
+    assert_eq!(protection.safeguards.len(), 11);
+}
+
+#[test]
+fn a_helper_that_is_no_jail_is_an_error_not_an_outcome() {
+    let helper = Some("/bin/true".into());
+    let error = rlef_sandbox::Sandbox::new(rlef_sandbox::SandboxConfig { helper, ..config(1) }).unwrap_err();
+    assert!(matches!(error, SandboxError::SetUpJail { .. } | SandboxError::Wire(_)), "{error}");
+}

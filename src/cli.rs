@@ -1,0 +1,76 @@
+//! The command line: one file per verb. Words for people go to stderr, data to stdout.
+
+pub mod doctor;
+pub mod eval;
+pub mod judge;
+pub mod progress;
+pub mod replay;
+pub mod sft;
+pub mod source;
+pub mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The verbs.
+#[derive(Parser)]
+#[command(name = "rlef", version, about = "Code RL: programs, verdicts, feedback, and learning from it.", max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show what this machine can enforce and run.
+    Doctor(doctor::Args),
+    /// Run programs against problems' tests and print one verdict a line.
+    Judge(judge::Args),
+    /// Play problems with a policy, turn by turn, and report what it solves.
+    Eval(eval::Args),
+    /// Train a policy by RLEF; without arguments: the shipped starter on the built-in problems.
+    Train(train::Args),
+    /// Make a starter policy from demonstrations on the built-in problems.
+    Sft(sft::Args),
+    /// Judge a journal's programs again; exit code 1 where a verdict changed.
+    Replay(replay::Args),
+    /// Write the built-in problems as JSON lines.
+    Contest(source::ContestArgs),
+}
+
+/// Exit codes of all verbs.
+pub mod exit {
+    use rlef_sandbox::SandboxError;
+
+    /// Ran, and the answer is no.
+    pub const NO: u8 = 1;
+    /// Usage, configuration or input.
+    pub const USAGE: u8 = 2;
+    /// A protection or runtime is missing.
+    pub const PROTECTION: u8 = 3;
+    /// Infrastructure failed during the run.
+    pub const INFRASTRUCTURE: u8 = 4;
+
+    /// The code an error asks for: what the sandbox says of itself is told from wrong input.
+    pub fn code_of(error: &anyhow::Error) -> u8 {
+        match error.downcast_ref::<SandboxError>() {
+            Some(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => PROTECTION,
+            Some(_) => INFRASTRUCTURE,
+            None => USAGE,
+        }
+    }
+}
+
+/// Runs the verb the arguments name.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.verb {
+        Verb::Doctor(args) => doctor::run(args),
+        Verb::Judge(args) => judge::run(args),
+        Verb::Eval(args) => eval::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Sft(args) => sft::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Contest(args) => source::run(&args),
+    }
+}

@@ -1,0 +1,208 @@
+//! `rlef doctor`: what this machine can enforce and run, as found by starting the sandbox.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args as ClapArgs;
+use rlef_sandbox::{Protection, SandboxError};
+use serde::Serialize;
+
+use super::exit;
+use crate::verdict::host_judge;
+
+/// Arguments of `rlef doctor`.
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Exit codes: 0 programs can be judged, 3 a required protection or Python is missing, 4 the \
+    sandbox does not work for another reason."
+)]
+pub struct Args {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'a str,
+    cores: usize,
+    devices: Vec<Device>,
+    /// Null where the sandbox does not start.
+    protection: Option<&'a Protection>,
+    /// Why it does not.
+    error: Option<String>,
+}
+
+/// Something a policy can be trained and sampled on.
+#[derive(Serialize)]
+struct Device {
+    name: &'static str,
+    built_in: bool,
+}
+
+/// Looks, and prints what was found; nothing is changed.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let judge = host_judge(1);
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        devices: devices(),
+        protection: judge
+            .as_ref()
+            .ok()
+            .map(super::super::verdict::HostJudge::protection),
+        error: judge
+            .as_ref()
+            .err()
+            .map(|error| format!("failed to {}", chain(error))),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", table(&report));
+    }
+    Ok(match judge {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => {
+            ExitCode::from(exit::PROTECTION)
+        }
+        Err(_) => ExitCode::from(exit::INFRASTRUCTURE),
+    })
+}
+
+fn devices() -> Vec<Device> {
+    vec![
+        Device {
+            name: "cpu",
+            built_in: true,
+        },
+        Device {
+            name: "wgpu",
+            built_in: cfg!(feature = "wgpu"),
+        },
+        Device {
+            name: "cuda",
+            built_in: cfg!(feature = "cuda"),
+        },
+    ]
+}
+
+/// An error and what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn table(report: &Report<'_>) -> String {
+    let mut text = format!("rlef {}\ncores        {}\n", report.version, report.cores);
+    for device in &report.devices {
+        let state = if device.built_in {
+            "built in"
+        } else {
+            "not built in; rebuild with --features"
+        };
+        let name = if device.built_in {
+            String::new()
+        } else {
+            format!(" {}", device.name)
+        };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "device       {:<6} {state}{name}", device.name);
+    }
+    if let Some(protection) = report.protection {
+        let _ = writeln!(
+            text,
+            "isolation    {}\ninterpreter  {}",
+            protection.isolation, protection.interpreter
+        );
+        for safeguard in &protection.safeguards {
+            let mark = if safeguard.in_force { "yes" } else { "NO " };
+            let _ = writeln!(
+                text,
+                "{mark} {:<20} {}",
+                safeguard.name.to_string(),
+                safeguard.means
+            );
+            if let Some(remedy) = &safeguard.remedy {
+                let _ = writeln!(text, "    {:<20} remedy: {remedy}", "");
+            }
+        }
+    }
+    match &report.error {
+        None => text.push_str("programs can be judged on this machine\n"),
+        Some(error) => {
+            let _ = writeln!(text, "programs can NOT be judged on this machine: {error}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use rlef_sandbox::protection::{Safeguard, SafeguardState};
+
+    use super::*;
+
+    #[test]
+    fn the_table_names_what_is_missing_and_the_remedy() {
+        let state = |name, in_force, remedy: Option<&str>| SafeguardState {
+            name,
+            in_force,
+            means: "some means".into(),
+            remedy: remedy.map(str::to_owned),
+        };
+        let protection = Protection {
+            isolation: "process".into(),
+            interpreter: "/usr/bin/python3 (3.11.2)".into(),
+            safeguards: vec![
+                state(Safeguard::UserNamespace, true, None),
+                state(
+                    Safeguard::MemoryLimit,
+                    false,
+                    Some("delegate a control group"),
+                ),
+            ],
+        };
+        let devices = || {
+            vec![
+                Device {
+                    name: "cpu",
+                    built_in: true,
+                },
+                Device {
+                    name: "cuda",
+                    built_in: false,
+                },
+            ]
+        };
+        let good = Report {
+            version: "1.2.3",
+            cores: 2,
+            devices: devices(),
+            protection: Some(&protection),
+            error: None,
+        };
+        let bad = Report {
+            protection: None,
+            error: Some("failed to find a Python".into()),
+            devices: devices(),
+            ..good
+        };
+        insta::assert_snapshot!(format!(
+            "{}\n{}",
+            table(&bad),
+            table(&Report {
+                devices: devices(),
+                protection: Some(&protection),
+                error: None,
+                ..bad
+            })
+        ));
+    }
+}

@@ -1,0 +1,166 @@
+//! `rlef eval`: play problems with a policy and report what it solves, turn by turn.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::progress::Progress;
+use super::{exit, source};
+use crate::eval::{self, Report};
+use crate::journal::{EpisodeRecord, Lines};
+use crate::policy::replay::ReplayPolicy;
+use crate::policy::sampler::Sampling;
+use crate::policy::{ModelPolicy, Policy};
+use crate::problem::{Problem, contest};
+use crate::prompt::PromptStyle;
+use crate::rollout::{self, FeedbackSource, Grader, Group, RolloutConfig, RolloutStats};
+use crate::verdict::host_judge;
+
+/// Arguments of `rlef eval`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json")]
+pub struct Args {
+    /// A problem file, or contest:train, contest:validation, contest:test.
+    #[arg(long, default_value = "contest:test")]
+    problems: String,
+    /// A checkpoint directory, or replay:FILE with recorded completions.
+    #[arg(long, default_value = "starter")]
+    policy: String,
+    /// Completions per episode at most.
+    #[arg(long, default_value_t = 3)]
+    turns: usize,
+    /// Episodes per problem.
+    #[arg(long, default_value_t = 4)]
+    rollouts: usize,
+    /// Sampling temperature.
+    #[arg(long, default_value_t = 0.2)]
+    temperature: f64,
+    /// Nucleus.
+    #[arg(long, default_value_t = 0.95)]
+    top_p: f64,
+    /// Tokens of one completion at most.
+    #[arg(long, default_value_t = 96)]
+    max_tokens: usize,
+    /// Whose feedback the policy is shown.
+    #[arg(long, value_enum, default_value_t = Feedback::Real)]
+    feedback: Feedback,
+    /// Wording of prompts and feedback; full is for instructed models.
+    #[arg(long, value_enum, default_value_t = Style::Compact)]
+    style: Style,
+    /// Seed of all draws.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Programs judged side by side; 0 takes one a core.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+    /// Also write every episode to this file.
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Feedback {
+    Real,
+    Silent,
+    Random,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Style {
+    Compact,
+    Full,
+}
+
+/// Plays, reports, and exits with 4 where the sandbox lost an episode.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let problems = source::problems(&args.problems)?;
+    let config = RolloutConfig {
+        group: args.rollouts.max(1),
+        turns: args.turns.max(1),
+        sampling: Sampling { temperature: args.temperature, top_p: args.top_p, max_tokens: args.max_tokens.max(1) },
+        style: match args.style {
+            Style::Compact => PromptStyle::Compact,
+            Style::Full => PromptStyle::Full,
+        },
+        feedback: match args.feedback {
+            Feedback::Real => FeedbackSource::Real,
+            Feedback::Silent => FeedbackSource::Silent,
+            Feedback::Random => FeedbackSource::Random,
+        },
+    };
+    let judge = host_judge(args.workers)?;
+    let (groups, report) = if let Some(file) = args.policy.strip_prefix("replay:") {
+        let mut policy = ReplayPolicy::load(Path::new(file))?;
+        if let Some(problem) = problems.iter().find(|problem| policy.samples_of(&problem.id) < config.group) {
+            anyhow::bail!(
+                "{file} holds {} completions of {}; --rollouts {} needs as many",
+                policy.samples_of(&problem.id),
+                problem.id,
+                config.group
+            );
+        }
+        evaluate(&mut policy, &judge, &problems, &config, args.seed)?
+    } else {
+        let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
+        let mut policy = ModelPolicy { decoder: &decoder, tokenizer: &tokenizer, batch: 256 };
+        evaluate(&mut policy, &judge, &problems, &config, args.seed)?
+    };
+    if let Some(path) = &args.journal {
+        let records: Vec<EpisodeRecord> =
+            groups.iter().flat_map(|group| &group.episodes).map(|episode| EpisodeRecord::new(0, episode)).collect();
+        Lines::open(path, 0)?.append(&records)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{}", describe(&args.problems, &problems, &report));
+    }
+    Ok(if report.aborted > 0 { ExitCode::from(exit::INFRASTRUCTURE) } else { ExitCode::SUCCESS })
+}
+
+/// A report with what the problems allow.
+pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
+    match contest::parse_spec(name) {
+        Some(_) => format!("{}\n{report}", contest::summary(problems)),
+        None => report.to_string(),
+    }
+}
+
+/// Plays all problems, a slice at a time so that progress shows, and reports on them together.
+pub fn evaluate(
+    policy: &mut dyn Policy,
+    grader: &dyn Grader,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    seed: u64,
+) -> anyhow::Result<(Vec<Group>, Report)> {
+    const SLICE: usize = 64;
+    let mut progress = Progress::new("evaluating", problems.len() as u64);
+    let mut groups = Vec::with_capacity(problems.len());
+    let mut total = RolloutStats::default();
+    for slice in problems.chunks(SLICE) {
+        let some: Vec<&Problem> = slice.iter().collect();
+        let (more, stats) = rollout::play(policy, grader, &some, config, seed)?;
+        groups.extend(more);
+        total.tokens += stats.tokens;
+        total.programs += stats.programs;
+        total.sampling_seconds += stats.sampling_seconds;
+        total.judging_seconds += stats.judging_seconds;
+        let so_far = eval::report(&groups, config.turns, &total, seed);
+        let message = format!(
+            "1@{} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
+            config.turns,
+            100.0 * so_far.final_solved().mean,
+            so_far.tokens_per_second,
+            so_far.programs_per_second
+        );
+        progress.set(groups.len() as u64, &message);
+    }
+    progress.finish();
+    let report = eval::report(&groups, config.turns, &total, seed);
+    Ok((groups, report))
+}

@@ -1,0 +1,63 @@
+//! Names of problem sets and policies on the command line → the things themselves.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use burn::tensor::Device;
+use clap::Args;
+
+use crate::policy::checkpoint;
+use crate::policy::model::Decoder;
+use crate::policy::tokenizer::Tokenizer;
+use crate::problem::contest::{self, ContestConfig};
+use crate::problem::{self, Problem};
+
+/// Problems of a file, or of `contest:train`, `contest:validation`, `contest:test`.
+pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
+    if let Some(split) = contest::parse_spec(name) {
+        return Ok(contest::generate(split, &ContestConfig::default()));
+    }
+    let problems = problem::load(Path::new(name))?;
+    anyhow::ensure!(!problems.is_empty(), "{name} holds no problem");
+    Ok(problems)
+}
+
+/// Directory of the policy that ships with the repository.
+const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/starter");
+
+/// The device everything is computed on.
+pub fn device() -> Device {
+    Device::flex()
+}
+
+/// Loads a checkpoint; `starter` is the one that ships, wherever the command is run.
+pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
+    let directory = if path == Path::new("starter") && !path.exists() { PathBuf::from(STARTER) } else { path.to_owned() };
+    checkpoint::load(&directory, &device()).with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// Writes the built-in problems as JSON lines.
+#[derive(Args)]
+#[command(after_help = "Example:\n  rlef contest --split test --out test.jsonl")]
+pub struct ContestArgs {
+    /// train, validation or test.
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Seed of everything drawn.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// File to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+/// Generates, writes, and tells how hard the set is.
+pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
+    let split = contest::parse_spec(&format!("contest:{}", args.split))
+        .with_context(|| format!("failed to use --split {}; expected train, validation or test", args.split))?;
+    let problems = contest::generate(split, &ContestConfig { seed: args.seed, ..ContestConfig::default() });
+    problem::save(&args.out, &problems)?;
+    eprintln!("{}", contest::summary(&problems));
+    Ok(ExitCode::SUCCESS)
+}

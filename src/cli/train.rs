@@ -1,0 +1,216 @@
+//! `rlef train`: RLEF from a starter policy, with an evaluation before and after.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context;
+use clap::Args as ClapArgs;
+
+use super::eval::{describe, evaluate};
+use super::progress::Progress;
+use super::{exit, source};
+use crate::config::TrainConfig;
+use crate::eval::Report;
+use crate::journal::write_atomically;
+use crate::policy::ModelPolicy;
+use crate::policy::model::Decoder;
+use crate::policy::sampler::Sampling;
+use crate::problem::Problem;
+use crate::rollout::{Grader, RolloutConfig};
+use crate::run::Run;
+use crate::train::{self, Learner, RoundMetrics, RoundTimings};
+use crate::update::Optimizer;
+use crate::verdict::host_judge;
+
+/// Arguments of `rlef train`.
+#[derive(ClapArgs)]
+#[command(after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --resume --run runs/second")]
+pub struct Args {
+    /// TOML of the run; every key has a default, an unknown key is refused.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Folder of the run; without it a new one under runs/, or with --resume the newest there.
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Continue the run in the folder where it stopped.
+    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems"])]
+    resume: bool,
+    /// Overrides the seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Overrides the number of rounds.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Overrides the policy to start from.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// Overrides the problems to train on.
+    #[arg(long)]
+    problems: Option<String>,
+}
+
+/// Evaluates, trains, evaluates again, and prints the comparison.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let folder = folder(args)?;
+    let (mut run, config, mut done) = if args.resume {
+        Run::resume(&folder)?
+    } else {
+        let config = configuration(args)?;
+        (Run::create(&folder, &config)?, config, crate::run::Progress::default())
+    };
+    let interrupted = watch_interrupts()?;
+    let problems = source::problems(&config.problems)?;
+    let (policy, tokenizer) = source::policy(&config.policy)?;
+    let judge = host_judge(config.resources.workers)?;
+    write_protection(&folder, &judge)?;
+    let value = policy.value_network();
+    let mut learner = Learner {
+        reference: policy.clone(),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy,
+        value,
+        tokenizer,
+    };
+    run.restore(&mut learner, &done, &source::device())?;
+    eprintln!(
+        "training {} on {} ({} problems), {} rounds of {} episodes, seed {}, in {}",
+        config.policy.display(),
+        config.problems,
+        problems.len(),
+        config.rounds,
+        config.problems_per_round * config.rollout.group,
+        config.seed,
+        folder.display()
+    );
+    let held_out = if config.evaluation.problems.is_empty() { None } else { Some(source::problems(&config.evaluation.problems)?) };
+    if let Some(problems) = &held_out {
+        let path = folder.join("before.json");
+        if !path.exists() {
+            let report = evaluation(&learner.reference, &learner, &judge, problems, &config)?;
+            save_report(&path, &report)?;
+        }
+    }
+    let mut progress = Progress::new("training", config.rounds as u64);
+    while done.rounds < config.rounds {
+        let step = learner.policy_optimizer.steps();
+        let (groups, metrics, timings) = train::round(&mut learner, &judge, &problems, &config, done.rounds)?;
+        run.record(step, &groups, &metrics, &timings)?;
+        done.rounds += 1;
+        progress.set(done.rounds as u64, &line(&metrics, &timings));
+        let episodes = config.problems_per_round * config.rollout.group;
+        let stopping = interrupted.load(Ordering::Relaxed) > 0;
+        if done.rounds % config.resources.checkpoint_every == 0 || done.rounds == config.rounds || stopping {
+            run.checkpoint(&learner, done.rounds)?;
+        }
+        if metrics.aborted as f64 > config.resources.max_infra_rate * episodes as f64 {
+            eprintln!(
+                "failed to go on: the sandbox lost {} of {episodes} episodes in one round; see the warnings above, mend it, then continue with --resume --run {}",
+                metrics.aborted,
+                folder.display()
+            );
+            return Ok(ExitCode::from(exit::INFRASTRUCTURE));
+        }
+        if stopping {
+            eprintln!("stopped after round {}; continue with: rlef train --resume --run {}", done.rounds, folder.display());
+            return Ok(ExitCode::from(130));
+        }
+    }
+    progress.finish();
+    if let Some(problems) = &held_out {
+        let after = evaluation(&learner.policy, &learner, &judge, problems, &config)?;
+        save_report(&folder.join("after.json"), &after)?;
+        let path = folder.join("before.json");
+        let text = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let before: Report = serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))?;
+        println!("before\n{}\n\nafter\n{after}", describe(&config.evaluation.problems, problems, &before));
+    }
+    eprintln!("the trained policy is in {}", folder.join("checkpoints").join(format!("{:06}", config.rounds)).display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
+    let mut config = match &args.config {
+        Some(path) => TrainConfig::load(path)?,
+        None => TrainConfig::default(),
+    };
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.rounds = args.rounds.unwrap_or(config.rounds);
+    if let Some(policy) = &args.policy {
+        config.policy.clone_from(policy);
+    }
+    if let Some(problems) = &args.problems {
+        config.problems.clone_from(problems);
+    }
+    config.check()?;
+    Ok(config)
+}
+
+/// The folder the arguments name, else the next free or the newest one under `runs`.
+fn folder(args: &Args) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = &args.run {
+        return Ok(folder.clone());
+    }
+    let numbered = |number: usize| Path::new("runs").join(format!("train-{number:03}"));
+    let free = (1..1000).find(|&number| !numbered(number).exists()).context("failed to name a run: runs/ is full")?;
+    if args.resume {
+        anyhow::ensure!(free > 1, "failed to resume: there is no run under runs/; name one with --run");
+        return Ok(numbered(free - 1));
+    }
+    Ok(numbered(free))
+}
+
+/// Counts interrupts: the first lets the round end and saves it, the second ends the process at once.
+fn watch_interrupts() -> anyhow::Result<Arc<AtomicUsize>> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("failed to watch for Ctrl-C")?;
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if seen.fetch_add(1, Ordering::Relaxed) > 0 {
+                    std::process::exit(130);
+                }
+                eprintln!("\nending this round, then stopping; Ctrl-C again stops at once and loses the round");
+            }
+        });
+    });
+    Ok(count)
+}
+
+fn evaluation(policy: &Decoder, learner: &Learner, grader: &dyn Grader, problems: &[Problem], config: &TrainConfig) -> anyhow::Result<Report> {
+    let sampling = Sampling {
+        temperature: config.evaluation.temperature,
+        top_p: config.evaluation.top_p,
+        ..config.rollout.sampling
+    };
+    let rollout = RolloutConfig { group: config.evaluation.rollouts, sampling, ..config.rollout };
+    let mut policy = ModelPolicy { decoder: policy, tokenizer: &learner.tokenizer, batch: config.resources.sampling_batch };
+    Ok(evaluate(&mut policy, grader, problems, &rollout, config.seed)?.1)
+}
+
+fn save_report(path: &Path, report: &Report) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(report)?;
+    write_atomically(path, text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
+}
+
+fn write_protection(folder: &Path, judge: &crate::verdict::HostJudge) -> anyhow::Result<()> {
+    let path = folder.join("protection.json");
+    let text = serde_json::to_string_pretty(judge.protection())?;
+    write_atomically(&path, text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
+}
+
+fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
+    format!(
+        "reward {:+.2} solved {:.0}% (turn 1 {:.0}%) kl {:.3} entropy {:.2} {:.0} tokens/s {:.0} programs/s",
+        metrics.reward,
+        100.0 * metrics.solve_rate,
+        100.0 * metrics.solve_rate_turn_1,
+        metrics.reference_kl,
+        metrics.entropy,
+        timings.tokens_per_second,
+        timings.programs_per_second
+    )
+}

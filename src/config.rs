@@ -1,0 +1,280 @@
+//! A training run's TOML. Unknown keys are refused; every key has a default, and the resolved file is kept in the
+//! run folder. Where the paper names a number, the doc line names its section; where a small policy on two cores
+//! needs another, the doc line says so.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::advantage::Normalisation;
+use crate::policy::sampler::Sampling;
+use crate::prompt::PromptStyle;
+use crate::reward::RewardConfig;
+use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::update::OptimizerConfig;
+
+/// Everything that decides the result of `rlef train`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Names all random draws of the run.
+    pub seed: u64,
+    /// Directory of the policy to start from; it is also the frozen reference ρ.
+    pub policy: PathBuf,
+    /// Problems to train on: a file, or `contest:train`.
+    pub problems: String,
+    /// Rounds of collecting and learning.
+    pub rounds: usize,
+    /// Problems drawn per round. With `rollout.group` this makes the paper's 1024 rollouts (section 3.1); the
+    /// default is smaller, for two cores.
+    pub problems_per_round: usize,
+    /// Updates per round, each on its own share of the episodes (section 3.1: 4 updates of 256 sequences).
+    pub updates_per_round: usize,
+    /// How episodes are played.
+    pub rollout: RolloutConfig,
+    /// The reward's scalars.
+    pub reward: RewardConfig,
+    /// The losses' bounds.
+    pub objective: ObjectiveConfig,
+    /// AdamW of the policy.
+    pub policy_optimizer: OptimizerConfig,
+    /// AdamW of the value network.
+    pub value_optimizer: OptimizerConfig,
+    /// What a run may use.
+    pub resources: ResourceConfig,
+    /// Evaluation before and after.
+    pub evaluation: EvaluationConfig,
+}
+
+/// Bounds of RLEF's losses.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveConfig {
+    /// ε of the policy's clip (section 2.2: 0.2).
+    pub clip: f64,
+    /// α of the value's clip (section 2.2: 0.2).
+    pub value_clip: f64,
+    /// Over what advantages are normalised; not stated in the paper.
+    pub normalisation: Normalisation,
+    /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
+    /// from an instructed model's features.
+    pub value_warmup_rounds: usize,
+}
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResourceConfig {
+    /// Padded tokens of one forward and backward pass.
+    pub tokens_per_pass: usize,
+    /// Episodes sampled side by side.
+    pub sampling_batch: usize,
+    /// Programs judged side by side; 0 takes one a core.
+    pub workers: usize,
+    /// Largest share of a round's episodes the sandbox may lose before the run stops.
+    pub max_infra_rate: f64,
+    /// Rounds between checkpoints.
+    pub checkpoint_every: usize,
+    /// Checkpoints kept.
+    pub checkpoints_kept: usize,
+}
+
+/// Evaluation before and after training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Problems to evaluate on; empty skips it.
+    pub problems: String,
+    /// Episodes per problem.
+    pub rollouts: usize,
+    /// Sampling temperature (section 3.1: 0.2 for 1@3).
+    pub temperature: f64,
+    /// Nucleus (section 3.1: 0.95).
+    pub top_p: f64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        let optimizer = |learning_rate| OptimizerConfig {
+            learning_rate,
+            weight_decay: 0.1,
+            warmup_steps: 20,
+            beta_1: 0.9,
+            beta_2: 0.95,
+            epsilon: 1e-8,
+            max_gradient_norm: Some(1.0),
+        };
+        Self {
+            seed: 1,
+            policy: PathBuf::from("starter"),
+            problems: "contest:train".to_owned(),
+            rounds: 60,
+            problems_per_round: 128,
+            updates_per_round: 4,
+            rollout: RolloutConfig {
+                group: 2,
+                turns: 3,
+                sampling: Sampling { temperature: 1.0, top_p: 1.0, max_tokens: 96 },
+                style: PromptStyle::Compact,
+                feedback: FeedbackSource::Real,
+            },
+            reward: RewardConfig::default(),
+            objective: ObjectiveConfig::default(),
+            policy_optimizer: optimizer(3e-4),
+            value_optimizer: optimizer(5e-4),
+            resources: ResourceConfig::default(),
+            evaluation: EvaluationConfig::default(),
+        }
+    }
+}
+
+impl Default for ObjectiveConfig {
+    fn default() -> Self {
+        Self { clip: 0.2, value_clip: 0.2, normalisation: Normalisation::Batch, value_warmup_rounds: 0 }
+    }
+}
+
+impl Default for ResourceConfig {
+    fn default() -> Self {
+        Self {
+            tokens_per_pass: 8192,
+            sampling_batch: 256,
+            workers: 0,
+            max_infra_rate: 0.05,
+            checkpoint_every: 5,
+            checkpoints_kept: 2,
+        }
+    }
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { problems: "contest:test".to_owned(), rollouts: 4, temperature: 0.2, top_p: 0.95 }
+    }
+}
+
+/// Why a configuration could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or unreadable.
+    #[error("failed to read configuration {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or a key is unknown or of another type.
+    #[error("failed to read configuration {path}: {reason}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The library's words, with line and column.
+        reason: String,
+    },
+    /// A value makes no sense.
+    #[error("failed to use configuration: {key} is {found}; expected {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+impl TrainConfig {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that would fail later, or silently do nothing.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("rounds", self.rounds),
+            ("problems_per_round", self.problems_per_round),
+            ("updates_per_round", self.updates_per_round),
+            ("rollout.group", self.rollout.group),
+            ("rollout.turns", self.rollout.turns),
+            ("rollout.sampling.max_tokens", self.rollout.sampling.max_tokens),
+            ("resources.tokens_per_pass", self.resources.tokens_per_pass),
+            ("resources.sampling_batch", self.resources.sampling_batch),
+            ("resources.checkpoint_every", self.resources.checkpoint_every),
+            ("resources.checkpoints_kept", self.resources.checkpoints_kept),
+            ("evaluation.rollouts", self.evaluation.rollouts),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                return Err(ConfigError::Value { key, found: "0".to_owned(), expected: "at least 1" });
+            }
+        }
+        let above_zero = [
+            ("rollout.sampling.temperature", self.rollout.sampling.temperature),
+            ("rollout.sampling.top_p", self.rollout.sampling.top_p),
+            ("objective.clip", self.objective.clip),
+            ("objective.value_clip", self.objective.value_clip),
+            ("policy_optimizer.learning_rate", self.policy_optimizer.learning_rate),
+            ("value_optimizer.learning_rate", self.value_optimizer.learning_rate),
+        ];
+        for (key, value) in above_zero {
+            if value.is_nan() || value <= 0.0 {
+                return Err(ConfigError::Value { key, found: value.to_string(), expected: "a number above 0" });
+            }
+        }
+        if self.rollout.sampling.top_p < 1.0 {
+            // A cut nucleus gives tokens probability 0 that the trainer's softmax gives some.
+            return Err(ConfigError::Value {
+                key: "rollout.sampling.top_p",
+                found: self.rollout.sampling.top_p.to_string(),
+                expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
+            });
+        }
+        let episodes = self.problems_per_round * self.rollout.group;
+        if episodes < self.updates_per_round {
+            return Err(ConfigError::Value {
+                key: "updates_per_round",
+                found: self.updates_per_round.to_string(),
+                expected: "at most problems_per_round times rollout.group",
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resolved_file_reads_back_as_itself() {
+        let config = TrainConfig::default();
+        config.check().unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.toml");
+        std::fs::write(&path, "seed = 2\nlerning_rate = 1\n").unwrap();
+        let message = TrainConfig::load(&path).unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("lerning_rate"), "{message}");
+    }
+
+    #[test]
+    fn senseless_values_are_refused_by_name() {
+        let mut config = TrainConfig::default();
+        config.rollout.group = 0;
+        assert!(config.check().unwrap_err().to_string().contains("rollout.group"));
+        let mut config = TrainConfig::default();
+        config.rollout.sampling.top_p = 0.9;
+        assert!(config.check().unwrap_err().to_string().contains("top_p"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Journal: every episode as one line of JSON, in the order it was played. Write, read, and cut back to a
+//! checkpoint. Holds no wall times, so that equal runs have equal journals; those live in `timings.jsonl`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::episode::{Episode, StopReason};
+use crate::verdict::{Grade, Verdict};
+
+/// One turn as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TurnRecord {
+    /// What the policy said.
+    pub text: String,
+    /// The ids it sampled.
+    pub tokens: Vec<u32>,
+    /// Their log-probabilities when they were drawn.
+    pub sampler_logprobs: Vec<f32>,
+    /// What the public tests said.
+    pub grade: Grade,
+    /// Public tests passed.
+    pub passed: usize,
+    /// Public tests.
+    pub total: usize,
+    /// What the policy was told next.
+    pub feedback: String,
+}
+
+/// One episode as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpisodeRecord {
+    /// Policy version that played it.
+    pub step: usize,
+    /// The problem.
+    pub problem_id: String,
+    /// Which of the group's episodes.
+    pub sample: usize,
+    /// Its turns.
+    pub turns: Vec<TurnRecord>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// What all tests say of the last answer; absent where the sandbox failed.
+    pub outcome: Option<Grade>,
+    /// Tests the last answer passed.
+    pub passed: usize,
+    /// Tests there are.
+    pub total: usize,
+}
+
+/// Why a journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file could not be opened, written or read.
+    #[error("failed to {action} {path}: {source}")]
+    File {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A line is no record.
+    #[error("failed to read {path}, line {line}: {reason}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// What was expected.
+        reason: String,
+    },
+}
+
+impl EpisodeRecord {
+    /// The record of an ended episode.
+    pub fn new(step: usize, episode: &Episode) -> Self {
+        let turns = episode.turns.iter().map(|turn| TurnRecord {
+            text: turn.text.clone(),
+            tokens: turn.completion.tokens.clone(),
+            sampler_logprobs: turn.completion.sampler_logprobs.clone(),
+            grade: turn.verdict.grade,
+            passed: turn.verdict.passed,
+            total: turn.verdict.total,
+            feedback: turn.feedback.clone(),
+        });
+        let count = |pick: fn(&Verdict) -> usize| episode.outcome.as_ref().map_or(0, pick);
+        Self {
+            step,
+            problem_id: episode.problem_id.clone(),
+            sample: episode.sample,
+            turns: turns.collect(),
+            stop: episode.stop.unwrap_or(StopReason::Aborted),
+            outcome: episode.outcome.as_ref().map(|verdict| verdict.grade),
+            passed: count(|verdict| verdict.passed),
+            total: count(|verdict| verdict.total),
+        }
+    }
+}
+
+/// A file of JSON lines that is appended to and can be cut back.
+pub struct Lines {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Lines {
+    /// Opens for appending after the first `bytes` bytes, dropping what a killed run wrote past them.
+    pub fn open(path: &Path, bytes: u64) -> Result<Self, JournalError> {
+        let failed = |action| move |source| JournalError::File { action, path: path.to_owned(), source };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(failed("open"))?;
+        file.set_len(bytes).map_err(failed("cut back"))?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes)).map_err(failed("seek in"))?;
+        Ok(Self { path: path.to_owned(), file, bytes })
+    }
+
+    /// Appends records as whole lines with one write.
+    pub fn append<T: Serialize>(&mut self, records: &[T]) -> Result<(), JournalError> {
+        let failed = |source| JournalError::File { action: "write", path: self.path.clone(), source };
+        let mut text = Vec::new();
+        for record in records {
+            serde_json::to_writer(&mut text, record).map_err(|error| failed(error.into()))?;
+            text.push(b'\n');
+        }
+        if let Err(source) = self.file.write_all(&text) {
+            // A full disk may have taken half a line: leave whole lines behind.
+            self.file.set_len(self.bytes).map_err(failed)?;
+            return Err(failed(source));
+        }
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Forces what was appended to the disk and gives the file's length.
+    pub fn sync(&mut self) -> Result<u64, JournalError> {
+        let failed = |source| JournalError::File { action: "sync", path: self.path.clone(), source };
+        self.file.sync_data().map_err(failed)?;
+        Ok(self.bytes)
+    }
+}
+
+/// Reads all records of a file of JSON lines.
+pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, JournalError> {
+    let failed = |source| JournalError::File { action: "read", path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let mut records = Vec::new();
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(failed)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let record = serde_json::from_str(&line).map_err(|error| JournalError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            reason: error.to_string(),
+        })?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Writes a whole file under a temporary name in the same directory, then renames it into place.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Batch × decoder → log-probabilities, values and gradients: the passes every objective shares, in micro-batches
+//! so that memory is bounded. Knows which hidden states matter, not what is done with them.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::batch::Batch;
+use crate::policy::model::{self, Decoder};
+use crate::update::GradientSum;
+
+/// The tokens of some rows, right-padded, with the places that are read.
+pub struct Micro {
+    rows: Vec<usize>,
+    lengths_b: Vec<usize>,
+    tokens_bt: Tensor<2, Int>,
+    /// Indices into the batch's actions.
+    pub actions: Vec<usize>,
+    /// Indices into the batch's turns.
+    pub turns: Vec<usize>,
+    action_places: Vec<usize>,
+    turn_places: Vec<usize>,
+    targets: Vec<u32>,
+}
+
+impl Micro {
+    /// Pads `rows` of the batch to their longest.
+    pub fn new(batch: &Batch, rows: &[usize], pad: u32, device: &Device) -> Self {
+        let width = rows.iter().map(|&row| batch.rows[row].len()).max().unwrap_or(0);
+        let mut ids: Vec<i32> = Vec::with_capacity(rows.len() * width);
+        let mut local = vec![usize::MAX; batch.rows.len()];
+        for (index, &row) in rows.iter().enumerate() {
+            local[row] = index;
+            ids.extend(batch.rows[row].iter().map(|&id| id as i32));
+            ids.resize((index + 1) * width, pad as i32);
+        }
+        let mine = |row: usize| local[row] != usize::MAX;
+        let actions: Vec<usize> = (0..batch.actions.len()).filter(|&index| mine(batch.actions[index].row)).collect();
+        let turns: Vec<usize> = (0..batch.turns.len()).filter(|&index| mine(batch.turns[index].row)).collect();
+        Self {
+            lengths_b: rows.iter().map(|&row| batch.rows[row].len()).collect(),
+            tokens_bt: Tensor::from_data(TensorData::new(ids, [rows.len(), width]), device),
+            action_places: actions.iter().map(|&i| local[batch.actions[i].row] * width + batch.actions[i].position).collect(),
+            turn_places: turns.iter().map(|&i| local[batch.turns[i].row] * width + batch.turns[i].prompt_last).collect(),
+            targets: actions.iter().map(|&i| batch.actions[i].target).collect(),
+            rows: rows.to_vec(),
+            actions,
+            turns,
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Log-probabilities and entropies `[n]` of this micro-batch's actions.
+    pub fn log_probs(&self, policy: &Decoder, temperature: f64) -> (Tensor<1>, Tensor<1>) {
+        let hidden = policy.hidden(self.tokens_bt.clone(), &self.lengths_b);
+        let read = model::gather_rows(hidden, &self.action_places);
+        model::target_log_probs(read, policy.head(), &self.targets, temperature)
+    }
+
+    /// Values `[n]` at this micro-batch's turns.
+    pub fn values(&self, value: &Decoder) -> Tensor<1> {
+        let hidden = value.hidden(self.tokens_bt.clone(), &self.lengths_b);
+        model::values(model::gather_rows(hidden, &self.turn_places), value.head())
+    }
+
+    /// The entries of `all` that belong to this micro-batch's actions, as a tensor.
+    pub fn of_actions(&self, all: &[f32], device: &Device) -> Tensor<1> {
+        pick(all, &self.actions, device)
+    }
+
+    /// The entries of `all` that belong to this micro-batch's turns, as a tensor.
+    pub fn of_turns(&self, all: &[f32], device: &Device) -> Tensor<1> {
+        pick(all, &self.turns, device)
+    }
+}
+
+fn pick(all: &[f32], indices: &[usize], device: &Device) -> Tensor<1> {
+    let values: Vec<f32> = indices.iter().map(|&index| all[index]).collect();
+    Tensor::from_data(TensorData::new(values, [indices.len()]), device)
+}
+
+/// How a batch is cut for one pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Passes<'a> {
+    /// What is cut.
+    pub batch: &'a Batch,
+    /// Padded tokens of one pass at most.
+    pub tokens: usize,
+    /// Id that fills rows.
+    pub pad: u32,
+    /// Sampling temperature, which the trainer's distribution shares.
+    pub temperature: f64,
+}
+
+impl Passes<'_> {
+    /// Log-probabilities of all actions, and their mean entropy, without a graph.
+    ///
+    /// `shares` are the rows of the coming updates: cut the same way, they give the same numbers to the bit, so
+    /// that the first update's ratio is exactly 1.
+    pub fn log_probs(&self, policy: &Decoder, shares: &[Vec<usize>]) -> (Vec<f32>, f64) {
+        let plain = policy.with_weights(policy.weights.plain());
+        let mut all = vec![0.0; self.batch.actions.len()];
+        let mut entropy = 0.0;
+        for rows in shares {
+            self.each(rows, &plain.device(), |micro| {
+                let (log_probs, entropies) = micro.log_probs(&plain, self.temperature);
+                scatter(&mut all, &micro.actions, log_probs);
+                entropy += f64::from(entropies.sum().into_scalar::<f32>());
+            });
+        }
+        (all, entropy / self.batch.actions.len().max(1) as f64)
+    }
+
+    /// Values at all turns, without a graph.
+    pub fn values(&self, value: &Decoder, shares: &[Vec<usize>]) -> Vec<f32> {
+        let plain = value.with_weights(value.weights.plain());
+        let mut all = vec![0.0; self.batch.turns.len()];
+        for rows in shares {
+            self.each(rows, &plain.device(), |micro| scatter(&mut all, &micro.turns, micro.values(&plain)));
+        }
+        all
+    }
+
+    /// Sums over the micro-batches of `rows` the gradients of what `loss` makes of each; gives the losses' sum too.
+    pub fn gradients(&self, decoder: &Decoder, rows: &[usize], mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>) -> (GradientSum, f64) {
+        let tracked = decoder.with_weights(decoder.weights.tracked());
+        let mut sum = GradientSum::default();
+        let mut total = 0.0;
+        self.each(rows, &tracked.device(), |micro| {
+            let value = loss(micro, &tracked);
+            total += f64::from(value.clone().inner().into_scalar::<f32>());
+            sum.add(&tracked.weights, value.backward());
+        });
+        (sum, total)
+    }
+
+    fn each(&self, rows: &[usize], device: &Device, mut work: impl FnMut(&Micro)) {
+        for group in self.batch.micro_batches(rows, self.tokens) {
+            let micro = Micro::new(self.batch, &group, self.pad, device);
+            if !micro.actions.is_empty() {
+                work(&micro);
+            }
+        }
+    }
+}
+
+fn scatter(all: &mut [f32], indices: &[usize], values: Tensor<1>) {
+    let values = values.into_data().try_to_vec::<f32>().expect("model outputs are f32");
+    for (&index, value) in indices.iter().zip(values) {
+        all[index] = value;
+    }
+}

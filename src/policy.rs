@@ -1,0 +1,116 @@
+//! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
+//! `checkpoint` turn both into files, `replay` reads completions somebody else made.
+
+pub mod checkpoint;
+pub mod kernels;
+pub mod model;
+pub mod ops;
+pub mod replay;
+pub mod sampler;
+pub mod tokenizer;
+
+use model::Decoder;
+use sampler::{Completion, Request, Sampling};
+use tokenizer::{Tokenizer, TokenizerError};
+
+/// One completion asked of a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The problem being played.
+    pub problem_id: &'a str,
+    /// Which of the group's episodes.
+    pub sample: usize,
+    /// Turn, counted from zero.
+    pub turn: usize,
+    /// All ids of the episode so far.
+    pub prefix: &'a [u32],
+    /// Seed of this completion.
+    pub seed: u64,
+}
+
+/// Why a policy could not speak.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Text ↔ ids failed.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A replayed policy has nothing to say here.
+    #[error("failed to replay turn {turn} of sample {sample} of {problem_id}: the file holds no such completion")]
+    Missing {
+        /// The problem.
+        problem_id: String,
+        /// The sample.
+        sample: usize,
+        /// The turn, counted from one.
+        turn: usize,
+    },
+    /// A prompt leaves no room for an answer.
+    #[error(
+        "failed to prompt for {problem_id}: {prompt} tokens and {answer} for the answer exceed the context of {context}; lower max_tokens or use a policy with a longer context"
+    )]
+    PromptTooLong {
+        /// The problem.
+        problem_id: String,
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens the answer may take.
+        answer: usize,
+        /// Tokens there are.
+        context: usize,
+    },
+}
+
+/// What can propose a program.
+pub trait Policy {
+    /// The ids of one message to the policy, ending where the policy is to speak.
+    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError>;
+    /// What the policy says to each, as ids and as text, in order.
+    fn propose(&mut self, asks: &[Ask<'_>], sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError>;
+    /// Id that ends a message.
+    fn end(&self) -> u32;
+    /// Ids an episode may hold.
+    fn context(&self) -> usize;
+}
+
+/// A decoder with its tokenizer.
+pub struct ModelPolicy<'a> {
+    /// The weights it samples from.
+    pub decoder: &'a Decoder,
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// Rows sampled side by side.
+    pub batch: usize,
+}
+
+impl Policy for ModelPolicy<'_> {
+    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        crate::prompt::message(self.tokenizer, text)
+    }
+
+    fn propose(&mut self, asks: &[Ask<'_>], sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError> {
+        if let Some(ask) = asks.iter().find(|ask| ask.prefix.len() + sampling.max_tokens > self.context()) {
+            return Err(PolicyError::PromptTooLong {
+                problem_id: ask.problem_id.to_owned(),
+                prompt: ask.prefix.len(),
+                answer: sampling.max_tokens,
+                context: self.context(),
+            });
+        }
+        let requests: Vec<Request> = asks.iter().map(|ask| Request { prefix: ask.prefix.to_vec(), seed: ask.seed }).collect();
+        sampler::sample(self.decoder, &requests, sampling, self.tokenizer.end, self.batch)
+            .into_iter()
+            .map(|completion| {
+                let text = self.tokenizer.decode(&completion.tokens)?;
+                Ok((completion, text))
+            })
+            .collect()
+    }
+
+    fn end(&self) -> u32 {
+        self.tokenizer.end
+    }
+
+    fn context(&self) -> usize {
+        self.decoder.config.max_position_embeddings
+    }
+}

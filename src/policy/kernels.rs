@@ -1,0 +1,127 @@
+//! Tensors → tensors: the decoder's hot parts as fused, differentiable operations. On Burn's Flex (CPU)
+//! backend they run hand-written kernels with hand-written gradients; on every other backend, and for other
+//! element types than f32, they are compositions of stock operations, so a model need not know where it is.
+//!
+//! Promises on Flex: a row's result depends on that row alone, bit for bit, whatever the other rows, the
+//! padding and the number of threads (gradients of shared weights sum over rows in a fixed order).
+
+mod attention;
+mod extension;
+mod rms_norm;
+mod rope;
+mod swiglu;
+mod target_log_probs;
+mod vector;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::{DType, Device, Tensor};
+
+use extension::{AttentionRows, KernelOps, Targets};
+pub use rope::RopeTable;
+
+/// `weight · x / sqrt(mean(x²) + epsilon)` over the last dimension (RMSNorm, arXiv 1910.07467).
+pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    if !has_kernels(&x_btd.device(), x_btd.dtype()) {
+        return rms_norm::composed(x_btd, weight_d, epsilon);
+    }
+    let output =
+        Dispatch::fused_rms_norm(x_btd.into_dispatch(), weight_d.into_dispatch(), epsilon as f32);
+    Tensor::from_dispatch(output)
+}
+
+/// `silu(gate) · up`, element by element (SwiGLU, arXiv 2002.05202).
+pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
+    if !has_kernels(&gate_btf.device(), gate_btf.dtype()) {
+        return swiglu::composed(gate_btf, up_btf);
+    }
+    let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch());
+    Tensor::from_dispatch(output)
+}
+
+/// Causal attention `[b, t, h, d]` of right-padded rows; the token at place i of a row has position i.
+///
+/// Query head `i` reads key head `i / (h / g)`; queries and keys are rotated inside. `lengths_b` counts the
+/// real tokens of each row: on Flex the padding costs nothing, its results and gradients are zero; on other
+/// backends its results are unspecified.
+///
+/// # Panics
+/// When the shapes, `lengths_b` and the table don't fit each other.
+pub fn attention(
+    q_bthd: Tensor<4>,
+    k_btgd: Tensor<4>,
+    v_btgd: Tensor<4>,
+    lengths_b: &[usize],
+    rope: &RopeTable,
+) -> Tensor<4> {
+    let [b, t, h, d] = q_bthd.dims();
+    let [_, _, g, _] = k_btgd.dims();
+    assert!(
+        k_btgd.dims() == [b, t, g, d] && v_btgd.dims() == [b, t, g, d] && g > 0 && h.is_multiple_of(g),
+        "queries {:?}, keys {:?} and values {:?} don't fit each other",
+        q_bthd.dims(),
+        k_btgd.dims(),
+        v_btgd.dims(),
+    );
+    assert!(
+        lengths_b.len() == b && lengths_b.iter().all(|&length| length <= t),
+        "the lengths {lengths_b:?} don't fit {b} rows of {t} tokens",
+    );
+    assert!(
+        rope.width() == d && rope.positions() >= t,
+        "a table of {} positions for heads of {} doesn't fit {t} tokens with heads of {d}",
+        rope.positions(),
+        rope.width(),
+    );
+    if !has_kernels(&q_bthd.device(), q_bthd.dtype()) {
+        return attention::composed(q_bthd, k_btgd, v_btgd, rope);
+    }
+    let rows = AttentionRows { lengths: lengths_b.into(), rope: rope.clone() };
+    let output = Dispatch::fused_attention(
+        q_bthd.into_dispatch(),
+        k_btgd.into_dispatch(),
+        v_btgd.into_dispatch(),
+        rows,
+    );
+    Tensor::from_dispatch(output)
+}
+
+/// Log-probabilities `[n]` of `targets` under `softmax(hidden · headᵀ / temperature)`, and the entropies `[n]`
+/// in nats of those distributions, which carry no gradient.
+///
+/// # Panics
+/// When the number of targets isn't n, or a target is outside the vocabulary.
+pub fn target_log_probs(
+    hidden_nd: Tensor<2>,
+    head_vd: Tensor<2>,
+    targets: &[u32],
+    temperature: f64,
+) -> (Tensor<1>, Tensor<1>) {
+    let [n, _] = hidden_nd.dims();
+    let [vocabulary, _] = head_vd.dims();
+    assert!(
+        targets.len() == n && targets.iter().all(|&token| (token as usize) < vocabulary),
+        "{} targets don't fit {n} hidden states and a vocabulary of {vocabulary}",
+        targets.len(),
+    );
+    if !has_kernels(&hidden_nd.device(), hidden_nd.dtype()) {
+        return target_log_probs::composed(hidden_nd, head_vd, targets, temperature);
+    }
+    let targets = Targets { tokens: targets.into(), temperature: temperature as f32 };
+    let (log_probs, entropies) = Dispatch::fused_target_log_probs(
+        hidden_nd.into_dispatch(),
+        head_vd.into_dispatch(),
+        targets,
+    );
+    (Tensor::from_dispatch(log_probs), Tensor::from_dispatch(entropies).inner())
+}
+
+fn has_kernels(device: &Device, dtype: DType) -> bool {
+    let on_flex = match device.as_dispatch() {
+        DispatchDevice::Autodiff(device) => matches!(device.clone().inner(), DispatchDevice::Flex(_)),
+        device => matches!(device, DispatchDevice::Flex(_)),
+    };
+    on_flex && dtype == DType::F32
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,106 @@
+//! SandboxFusion's CommonOJ rows (`id`, `content`, `test`) → Problem with stdin tests.
+//!
+//! Tests printed as examples in the statement are public, the rest only grade (see `deepcoder`). The rule is
+//! the one of CodeContests, where the public sample comes from.
+
+use std::collections::BTreeMap;
+
+use rlef_sandbox::{Language, Limits};
+use serde_json::Value;
+
+use super::deepcoder::{is_shown, words};
+use super::row::{Fields, unwrap_json};
+use super::{Problem, ProblemError, Reference, TestCase};
+use crate::comparator::Comparison;
+
+/// The row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let id = match fields.required("id", "a string or a number")? {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        other => return Err(fields.wrong("id", "a string or a number", other)),
+    };
+    let statement = fields.text("content")?;
+    let test = fields.required("test", "a list of tests")?;
+    let unwrapped = unwrap_json(fields, "test", test)?;
+    let cases = unwrapped
+        .as_array()
+        .ok_or_else(|| fields.wrong("test", "a list of tests", &unwrapped))?;
+    let tests = cases
+        .iter()
+        .map(|case| {
+            let case = fields.below("test", case)?;
+            let input = only(&case, "input", "stdin")?;
+            let expected = only(&case, "output", "stdout")?;
+            Ok(TestCase::Stdin { input, expected })
+        })
+        .collect::<Result<Vec<_>, ProblemError>>()?;
+    let shown = words(statement);
+    let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));
+    Ok(Problem {
+        id,
+        statement: statement.to_owned(),
+        public_tests,
+        private_tests,
+        limits: Limits::default(),
+        comparison: Comparison::Contest,
+        preamble: String::new(),
+        references: references(fields)?,
+        labels: labels(fields)?,
+    })
+}
+
+/// The one stream of an input or output; files beside it aren't supported and must not be ignored.
+fn only(case: &Fields<'_>, name: &str, stream: &str) -> Result<String, ProblemError> {
+    let value = case.required(name, "an object")?;
+    let streams = case.below(name, value)?;
+    if let Some(other) = value
+        .as_object()
+        .and_then(|object| object.keys().find(|key| *key != stream))
+    {
+        return Err(case.wrong_text(
+            name,
+            &format!("only `{stream}`"),
+            &format!("the file `{other}`"),
+        ));
+    }
+    Ok(streams.text(stream)?.to_owned())
+}
+
+fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, ProblemError> {
+    let Some(value) = fields.get("labels") else {
+        return Ok(BTreeMap::new());
+    };
+    let value = unwrap_json(fields, "labels", value)?;
+    let object = value
+        .as_object()
+        .ok_or_else(|| fields.wrong("labels", "an object", &value))?;
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    Ok(object
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect())
+}
+
+/// `{"python": source or [sources]}`; other languages are left out.
+fn references(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
+    let Some(value) = fields.get("canonical_solution") else {
+        return Ok(Vec::new());
+    };
+    let value = unwrap_json(fields, "canonical_solution", value)?;
+    let by_language = fields.below("canonical_solution", &value)?;
+    let sources = match by_language.get("python") {
+        None => Vec::new(),
+        Some(Value::String(source)) => vec![source.as_str()],
+        Some(_) => by_language.texts("python")?,
+    };
+    let reference = |source: &str| Reference {
+        language: Language::Python,
+        source: source.to_owned(),
+    };
+    Ok(sources.into_iter().map(reference).collect())
+}

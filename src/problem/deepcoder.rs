@@ -1,0 +1,224 @@
+//! DeepCoder rows (`problem`, `tests`) → Problem with stdin or call tests.
+//!
+//! The schema merges public and private tests and has no ids, limits or comparison rule. A test is public when
+//! the statement prints it as an example (its input and output, word by word, between the headings `Input` and
+//! `Output`); the rest only grade. Limits come from the statement's last lines (`Time Limit: {'seconds': 2,
+//! 'nanos': 0}`, `Memory Limit: 256000000 Bytes`) where they are there. Ids are the file's name and the row.
+
+use std::collections::BTreeMap;
+
+use rlef_sandbox::Limits;
+use serde_json::Value;
+
+use super::codecontests::limits_of;
+use super::row::{Fields, oversized_integer, unwrap_json};
+use super::{Problem, ProblemError, TestCase, Where};
+use crate::comparator::Comparison;
+
+/// The row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let statement = fields.text("problem")?;
+    let tests = fields.required("tests", "an object or a list of tests")?;
+    let tests = match unwrap_json(fields, "tests", tests)? {
+        Value::Array(cases) => listed(fields, &cases)?,
+        object => {
+            let lists = fields.below("tests", &object)?;
+            paired(&lists)?
+        }
+    };
+    let shown = words(statement);
+    let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));
+    let stem = fields
+        .place
+        .path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let row = match fields.place.at {
+        Where::Line(number) | Where::Row(number) => number - 1,
+    };
+    Ok(Problem {
+        id: format!("{}/{row}", stem.split('.').next().unwrap_or_default()),
+        statement: statement.to_owned(),
+        public_tests,
+        private_tests,
+        limits: stated_limits(statement),
+        comparison: Comparison::Contest,
+        preamble: String::new(),
+        references: Vec::new(),
+        labels: BTreeMap::new(),
+    })
+}
+
+/// `{"inputs": [...], "outputs": [...], "fn_name"?}`.
+fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
+    let list = |name| {
+        let value = lists.required(name, "a list")?;
+        value
+            .as_array()
+            .ok_or_else(|| lists.wrong(name, "a list", value))
+    };
+    let (inputs, outputs) = (list("inputs")?, list("outputs")?);
+    if inputs.len() != outputs.len() {
+        let expected = format!("as many outputs as inputs ({})", inputs.len());
+        return Err(lists.wrong_text("outputs", &expected, &outputs.len().to_string()));
+    }
+    let function = lists.text_or_empty("fn_name")?;
+    let cases = inputs.iter().zip(outputs);
+    if function.is_empty() {
+        return cases
+            .map(|(input, output)| {
+                Ok(TestCase::Stdin {
+                    input: stdin_text(lists, "inputs", input)?,
+                    expected: stdin_text(lists, "outputs", output)?,
+                })
+            })
+            .collect();
+    }
+    // The schema wraps results in a list of one, or doesn't; only a whole column tells which.
+    let wrapped = outputs
+        .iter()
+        .all(|output| output.as_array().is_some_and(|items| items.len() == 1));
+    cases
+        .map(|(input, output)| {
+            let expected = match (wrapped, output) {
+                (true, Value::Array(items)) => items.first().cloned().unwrap_or_default(),
+                _ => json_text(lists, "outputs", output)?,
+            };
+            call(lists, function, "inputs", input, expected)
+        })
+        .collect()
+}
+
+/// `[{"input": .., "output": .., "testtype"?, "metadata"?: {"func_name"}}, ...]`.
+fn listed(fields: &Fields<'_>, cases: &[Value]) -> Result<Vec<TestCase>, ProblemError> {
+    cases
+        .iter()
+        .map(|value| {
+            let case = fields.below("tests", value)?;
+            let input = case.required("input", "the input")?;
+            let output = case.required("output", "the output")?;
+            if case.text_or_empty("testtype")? != "functional" {
+                let (input, expected) = (
+                    stdin_text(&case, "input", input)?,
+                    stdin_text(&case, "output", output)?,
+                );
+                return Ok(TestCase::Stdin { input, expected });
+            }
+            let metadata = case.required("metadata", "an object with `func_name`")?;
+            let function = case.below("metadata", metadata)?.text("func_name")?;
+            let expected = json_text(&case, "output", output)?;
+            call(&case, function, "input", input, expected)
+        })
+        .collect()
+}
+
+fn call(
+    fields: &Fields<'_>,
+    function: &str,
+    name: &str,
+    input: &Value,
+    expected: Value,
+) -> Result<TestCase, ProblemError> {
+    let arguments = match input {
+        Value::Array(arguments) => arguments.clone(),
+        Value::String(text) => {
+            let lines = text.lines().filter(|line| !line.trim().is_empty());
+            lines
+                .map(|line| parse(fields, name, line))
+                .collect::<Result<_, _>>()?
+        }
+        other => {
+            return Err(fields.wrong(name, "a list of arguments, or one JSON value a line", other));
+        }
+    };
+    Ok(TestCase::Call {
+        function: function.to_owned(),
+        arguments,
+        expected,
+    })
+}
+
+fn json_text(fields: &Fields<'_>, name: &str, value: &Value) -> Result<Value, ProblemError> {
+    match value {
+        Value::String(text) => parse(fields, name, text),
+        other => Ok(other.clone()),
+    }
+}
+
+fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemError> {
+    if let Some(integer) = oversized_integer(text) {
+        return Err(fields.wrong_text(name, "integers of at most 64 bits", integer));
+    }
+    serde_json::from_str(text)
+        .map_err(|error| fields.wrong_text(name, "a JSON value", &format!("{error} in {text:?}")))
+}
+
+fn stdin_text(fields: &Fields<'_>, name: &str, value: &Value) -> Result<String, ProblemError> {
+    let wrong = |found| fields.wrong(name, "a string or a list of lines", found);
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(lines) => {
+            let lines: Vec<&str> = lines
+                .iter()
+                .map(|line| line.as_str().ok_or_else(|| wrong(line)))
+                .collect::<Result<_, _>>()?;
+            Ok(lines.join("\n"))
+        }
+        other => Err(wrong(other)),
+    }
+}
+
+/// The words of a text, each followed by one space; the headings `Input:` and `Output:` without their colon.
+pub(super) fn words(text: &str) -> String {
+    let plain = |word| match word {
+        "Input:" => "Input",
+        "Output:" => "Output",
+        other => other,
+    };
+    text.split_whitespace()
+        .flat_map(|word| [plain(word), " "])
+        .collect()
+}
+
+/// Whether the statement, as [`words`], prints this test as an example.
+pub(super) fn is_shown(test: &TestCase, statement: &str) -> bool {
+    let TestCase::Stdin { input, expected } = test else {
+        return false;
+    };
+    let (input, expected) = (words(input), words(expected));
+    let needle = format!("Input {input}Output {expected}");
+    !input.is_empty() && !expected.is_empty() && statement.contains(&needle)
+}
+
+fn stated_limits(statement: &str) -> Limits {
+    let line = |heading: &str| {
+        statement
+            .lines()
+            .rev()
+            .find_map(|line| line.trim().strip_prefix(heading))
+    };
+    let number = |text: &str, after: &str| -> Option<u64> {
+        let rest = text.split_once(after)?.1.trim_start();
+        rest.split(|character: char| !character.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    };
+    let cpu_ms = line("Time Limit:").and_then(|text| {
+        let (seconds, nanos) = (number(text, "'seconds':")?, number(text, "'nanos':")?);
+        Some(
+            seconds
+                .saturating_mul(1000)
+                .saturating_add(nanos / 1_000_000),
+        )
+    });
+    let memory_bytes = line("Memory Limit:").and_then(|text| {
+        if text.trim_end().ends_with("Bytes") {
+            number(text, "")
+        } else {
+            None
+        }
+    });
+    limits_of(cpu_ms, memory_bytes)
+}

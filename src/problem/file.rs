@@ -1,0 +1,134 @@
+//! File → rows: JSON Lines, a JSON array or one JSON object, gzipped or not; and problems → file.
+//!
+//! Knows nothing of schemas.
+
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use super::{Place, Problem, ProblemError, Row, Where};
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Calls `take` for every row of the file, in order, until it fails.
+pub(super) fn for_each_row(
+    path: &Path,
+    take: &mut dyn FnMut(Row) -> Result<(), ProblemError>,
+) -> Result<(), ProblemError> {
+    let text = read(path)?;
+    let place = |at| Place {
+        path: path.to_owned(),
+        at,
+    };
+    if text.trim_start().starts_with('[') {
+        let rows: Vec<Value> =
+            serde_json::from_str(&text).map_err(|source| ProblemError::Json {
+                place: place(Where::Line(source.line())),
+                source,
+            })?;
+        for (index, value) in rows.into_iter().enumerate() {
+            take(Row {
+                place: place(Where::Row(index + 1)),
+                value,
+            })?;
+        }
+        return Ok(());
+    }
+    // A single object may be spread over lines; then its first line alone isn't JSON.
+    let first_line = text.trim_start().lines().next().unwrap_or_default();
+    if first_line.trim_end() == "{"
+        && let Ok(value) = serde_json::from_str(&text)
+    {
+        return take(Row {
+            place: place(Where::Row(1)),
+            value,
+        });
+    }
+    for (index, line) in text.split('\n').enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = place(Where::Line(index + 1));
+        match serde_json::from_str(line) {
+            Ok(value) => take(Row { place, value })?,
+            Err(source) => return Err(ProblemError::Json { place, source }),
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, ProblemError> {
+    let mut bytes = std::fs::read(path).map_err(|source| ProblemError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    // By content, not by name: a file saved from a browser may have lost either.
+    if bytes.starts_with(&GZIP_MAGIC) {
+        let mut unpacked = Vec::new();
+        MultiGzDecoder::new(bytes.as_slice())
+            .read_to_end(&mut unpacked)
+            .map_err(|source| ProblemError::Unzip {
+                path: path.to_owned(),
+                source,
+            })?;
+        bytes = unpacked;
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good]
+            .split(|&byte| byte == b'\n')
+            .count();
+        ProblemError::NotText {
+            path: path.to_owned(),
+            line,
+        }
+    })
+}
+
+/// Writes the problems next to `path`, then renames.
+pub(super) fn save(path: &Path, problems: &[Problem]) -> std::io::Result<()> {
+    let name = path.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
+    let mut temporary = name.to_owned();
+    temporary.push(format!(".{}.partial", std::process::id()));
+    let temporary = path.with_file_name(temporary);
+    let written = write(
+        &temporary,
+        problems,
+        path.extension().is_some_and(|extension| extension == "gz"),
+    )
+    .and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // The first error is the one to report; a leftover partial file harms nobody.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write(path: &Path, problems: &[Problem], packed: bool) -> std::io::Result<()> {
+    let file = BufWriter::new(File::create(path)?);
+    let file = if packed {
+        let mut encoder = GzEncoder::new(file, Compression::default());
+        write_lines(&mut encoder, problems)?;
+        encoder.finish()?
+    } else {
+        let mut file = file;
+        write_lines(&mut file, problems)?;
+        file
+    };
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+fn write_lines(writer: &mut dyn Write, problems: &[Problem]) -> std::io::Result<()> {
+    for problem in problems {
+        serde_json::to_writer(&mut *writer, problem)?;
+        writer.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! HumanEval and HumanEvalPack (Python) rows → Problem with asserted tests.
+//!
+//! Which tests are public:
+//! - HumanEval has one hidden `test` and no machine-readable examples, so it is private and the public list is
+//!   empty: nothing but the statement feeds the policy.
+//! - HumanEvalPack adds `example_test` (the statement's examples) and a buggy program. Its repair task,
+//!   HumanEvalFix, shows `test` itself to the model, so both are public and nothing is private. Taking only
+//!   `example_test` as public would end an episode at once for 20 of the 164 buggy Python programs: 14 pass
+//!   their examples and 6 problems have none.
+//!
+//! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble; the
+//! reference is the body that continues it.
+
+use std::collections::BTreeMap;
+
+use rlef_sandbox::{Language, Limits};
+
+use super::row::Fields;
+use super::{Problem, ProblemError, Reference, TestCase};
+use crate::comparator::Comparison;
+
+/// Fields copied into the labels where they are there; `buggy_solution` is a body like the reference.
+const LABELS: [&str; 3] = ["bug_type", "failure_symptoms", "buggy_solution"];
+
+/// The row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let id = fields.text("task_id")?;
+    if let Some((language, _)) = id.split_once('/')
+        && ["CPP", "JavaScript", "Java", "Go", "Rust"].contains(&language)
+    {
+        return Err(fields.wrong_text(
+            "task_id",
+            "a Python task such as `Python/0`",
+            &format!("`{id}`"),
+        ));
+    }
+    if fields.get("plus_input").is_some() {
+        let expected =
+            "no such field: the added inputs of HumanEval+ come without expected results";
+        return Err(fields.wrong_text("plus_input", expected, "a list of inputs"));
+    }
+    let prompt = fields.text("prompt")?;
+    let entry_point = fields.text("entry_point")?;
+    let asserted = |setup: &str, code: &str| {
+        // HumanEval only defines check(); HumanEvalPack calls it too.
+        let code = standalone(code);
+        let last_line = code.lines().next_back().unwrap_or_default();
+        let call = if last_line.starts_with("check(") {
+            String::new()
+        } else {
+            format!("\n\ncheck({entry_point})")
+        };
+        let setup = if setup.is_empty() {
+            String::new()
+        } else {
+            format!("{setup}\n")
+        };
+        TestCase::Asserted {
+            entry_point: entry_point.to_owned(),
+            code: format!("{setup}{code}{call}\n"),
+        }
+    };
+    let setup = [
+        fields.text_or_empty("import")?,
+        fields.text_or_empty("test_setup")?,
+    ]
+    .into_iter()
+    .filter(|text| !text.trim().is_empty())
+    .collect::<Vec<_>>()
+    .join("\n");
+    let test = fields.text("test")?;
+    let example = fields.text_or_empty("example_test")?;
+    if test.trim().is_empty() {
+        return Err(fields.wrong_text("test", "Python test code", "an empty string"));
+    }
+    let (public_tests, private_tests) = if fields.get("example_test").is_some() {
+        let examples = if example.trim().is_empty() {
+            None
+        } else {
+            Some(asserted(&setup, example))
+        };
+        (
+            examples
+                .into_iter()
+                .chain([asserted(&setup, test)])
+                .collect(),
+            Vec::new(),
+        )
+    } else {
+        (Vec::new(), vec![asserted(&setup, test)])
+    };
+    let mut labels = BTreeMap::new();
+    for name in LABELS {
+        if fields.get(name).is_some() {
+            labels.insert(name.to_owned(), fields.text(name)?.to_owned());
+        }
+    }
+    let references = match fields.text_or_empty("canonical_solution")? {
+        "" => Vec::new(),
+        source => vec![Reference {
+            language: Language::Python,
+            source: source.to_owned(),
+        }],
+    };
+    Ok(Problem {
+        id: id.to_owned(),
+        statement: prompt.to_owned(),
+        public_tests,
+        private_tests,
+        limits: Limits::default(),
+        comparison: Comparison::default(),
+        preamble: prompt.to_owned(),
+        references,
+        labels,
+    })
+}
+
+/// Test code without blank space around it, from its first unindented line on: the examples of HumanEvalPack's
+/// `Python/119` start with a stray copy of a function body.
+fn standalone(code: &str) -> &str {
+    let mut rest = code.trim_end();
+    while rest.starts_with(|first: char| first.is_whitespace()) {
+        rest = rest.split_once('\n').map_or("", |(_, after)| after);
+    }
+    rest
+}

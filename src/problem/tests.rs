@@ -1,0 +1,336 @@
+//! Every schema read from a small file of its own, and every way a file can be wrong.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (directory, path)
+}
+
+fn load_text(content: &str) -> Result<Vec<Problem>, ProblemError> {
+    let (_directory, path) = file("set.jsonl", content);
+    load(&path)
+}
+
+fn one(row: &serde_json::Value) -> Problem {
+    load_text(&row.to_string()).unwrap().remove(0)
+}
+
+/// The message, with the temporary directory left out.
+fn refusal(content: &str) -> String {
+    let (directory, path) = file("set.jsonl", content);
+    let message = load(&path).unwrap_err().to_string();
+    message.replace(&format!("{}/", directory.path().display()), "")
+}
+
+fn stdin(input: &str, expected: &str) -> TestCase {
+    TestCase::Stdin {
+        input: input.into(),
+        expected: expected.into(),
+    }
+}
+
+fn sample() -> Problem {
+    Problem {
+        id: "sum/0".into(),
+        statement: "Add.".into(),
+        public_tests: vec![stdin("1 2\n", "3\n")],
+        private_tests: vec![TestCase::Call {
+            function: "add".into(),
+            arguments: vec![json!(1), json!([2, null])],
+            expected: json!({"a": 1.5}),
+        }],
+        limits: Limits::default(),
+        comparison: Comparison::Floats {
+            absolute: 1e-6,
+            relative: 0.0,
+        },
+        preamble: String::new(),
+        references: vec![Reference {
+            language: Language::Python,
+            source: "print(3)".into(),
+        }],
+        labels: BTreeMap::from([("family".into(), "sum".into())]),
+    }
+}
+
+#[test]
+fn what_is_saved_is_loaded_gzipped_or_not() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["set.jsonl", "set.jsonl.gz"] {
+        let path = directory.path().join(name);
+        let mut problems = vec![sample(), sample()];
+        problems[1].id = "sum/1".into();
+        save(&path, &problems).unwrap();
+        assert_eq!(load(&path).unwrap(), problems);
+    }
+    let packed = std::fs::read(directory.path().join("set.jsonl.gz")).unwrap();
+    assert_eq!(packed[..2], [0x1f, 0x8b]);
+    assert_eq!(
+        std::fs::read_dir(directory.path()).unwrap().count(),
+        2,
+        "a partial file is left"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_the_old_one() {
+    let (directory, path) = file("set.jsonl", "old");
+    let missing = directory.path().join("nowhere").join("set.jsonl");
+    let message = save(&missing, &[sample()]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("write problems to ") && message.contains("nowhere"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "old");
+}
+
+#[test]
+fn native_rows_have_defaults() {
+    let test = json!({"kind": "stdin", "input": "", "expected": "1"});
+    let problem = one(&json!({"id": "a", "statement": "Print 1.", "private_tests": [test]}));
+    assert_eq!(problem.limits, Limits::default());
+    assert_eq!(problem.comparison, Comparison::Lines);
+}
+
+#[test]
+fn humaneval_hides_its_test() {
+    let row = json!({
+        "task_id": "HumanEval/0", "prompt": "def f(x):\n", "entry_point": "f",
+        "canonical_solution": "    return x\n", "test": "\n\ndef check(candidate):\n    assert candidate(1) == 1\n",
+    });
+    let problem = one(&row);
+    let code = "def check(candidate):\n    assert candidate(1) == 1\n\ncheck(f)\n".to_owned();
+    assert_eq!(problem.public_tests, []);
+    assert_eq!(
+        problem.private_tests,
+        [TestCase::Asserted {
+            entry_point: "f".into(),
+            code
+        }]
+    );
+    assert_eq!(problem.preamble, "def f(x):\n");
+    assert_eq!(problem.references[0].source, "    return x\n");
+}
+
+#[test]
+fn humaneval_pack_shows_examples_and_test() {
+    let row = json!({
+        "task_id": "Python/0", "prompt": "def f(x):\n", "entry_point": "f", "canonical_solution": "    return x\n",
+        "buggy_solution": "    return -x\n", "bug_type": "excess logic", "test_setup": "import math",
+        "test": "def check(f):\n    assert f(2) == 2\n\ncheck(f)",
+        "example_test": "    stray = 1\ndef check(f):\n    assert f(1) == 1\ncheck(f)\n",
+    });
+    let problem = one(&row);
+    let codes: Vec<&str> = problem
+        .public_tests
+        .iter()
+        .map(|test| match test {
+            TestCase::Asserted { code, .. } => code.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        codes[0],
+        "import math\ndef check(f):\n    assert f(1) == 1\ncheck(f)\n"
+    );
+    assert_eq!(
+        codes[1],
+        "import math\ndef check(f):\n    assert f(2) == 2\n\ncheck(f)\n"
+    );
+    assert_eq!(problem.private_tests, []);
+    assert_eq!(problem.labels["buggy_solution"], "    return -x\n");
+}
+
+#[test]
+fn codecontests_pairs_lists_and_takes_limits() {
+    let row = json!({
+        "name": "1_A. Sum", "description": "Add.", "source": 2, "difficulty": 7,
+        "public_tests": {"input": ["1 2\n"], "output": ["3\n"]},
+        "private_tests": {"input": ["2 2\n"], "output": ["4\n"]},
+        "generated_tests": {"input": ["0 0\n", "1 1\n"], "output": ["0\n", "2\n"]},
+        "time_limit": {"seconds": 1, "nanos": 500_000_000}, "memory_limit_bytes": 256_000_000,
+        "solutions": {"language": [2, 3], "solution": ["int main(){}", "print(3)"]},
+        "input_file": "", "output_file": "",
+    });
+    let problem = one(&row);
+    assert_eq!(problem.public_tests, [stdin("1 2\n", "3\n")]);
+    assert_eq!(
+        problem.private_tests,
+        [
+            stdin("2 2\n", "4\n"),
+            stdin("0 0\n", "0\n"),
+            stdin("1 1\n", "2\n")
+        ]
+    );
+    assert_eq!(
+        (problem.limits.cpu_ms, problem.limits.memory_bytes),
+        (1500, 256_000_000)
+    );
+    assert!(problem.limits.wall_ms >= problem.limits.cpu_ms);
+    assert_eq!(
+        problem.references,
+        [Reference {
+            language: Language::Python,
+            source: "print(3)".into()
+        }]
+    );
+    assert_eq!(problem.comparison, Comparison::Contest);
+}
+
+#[test]
+fn deepcoder_tells_shown_tests_from_hidden_ones() {
+    let statement = "Add.\n\nInput\n\n\n1 2\n\n\nOutput\n\n\n3\n\nNote\n\nTime Limit: {'seconds': 2, 'nanos': 0}\n\
+                     Memory Limit: 512000000 Bytes\n";
+    let tests = json!({"inputs": ["1 2\n", "2"], "outputs": ["3\n", "3"]});
+    let (_directory, path) = file(
+        "sums-165.json",
+        json!([{"problem": statement, "tests": tests}]).to_string(),
+    );
+    let problem = load(&path).unwrap().remove(0);
+    assert_eq!(problem.id, "sums-165/0");
+    assert_eq!(problem.public_tests, [stdin("1 2\n", "3\n")]);
+    assert_eq!(problem.private_tests, [stdin("2", "3")]);
+    assert_eq!(
+        (problem.limits.cpu_ms, problem.limits.memory_bytes),
+        (2000, 512_000_000)
+    );
+}
+
+#[test]
+fn deepcoder_reads_calls_in_every_form() {
+    let call = |arguments, expected| TestCase::Call {
+        function: "f".into(),
+        arguments,
+        expected,
+    };
+    let expected = [call(vec![json!([1, 2]), json!(3)], json!([4]))];
+    let forms = [
+        json!({"fn_name": "f", "inputs": [[[1, 2], 3]], "outputs": [[[4]]]}),
+        json!([{"input": "[1, 2]\n3", "output": "[4]", "testtype": "functional", "metadata": {"func_name": "f"}}]),
+        json!("{\"fn_name\": \"f\", \"inputs\": [\"[1, 2]\\n3\"], \"outputs\": [\"[4]\"]}"),
+    ];
+    for form in forms {
+        let problem = one(&json!({"problem": "Call.", "tests": form}));
+        assert_eq!(problem.private_tests, expected, "{form}");
+    }
+}
+
+#[test]
+fn common_oj_reads_json_inside_strings() {
+    let row = json!({
+        "id": 7, "content": "Add.\nInput:\n1 2\nOutput:\n3\n", "labels": "{\"name\": \"sum\", \"rating\": 800}",
+        "test": "[{\"input\": {\"stdin\": \"1 2\"}, \"output\": {\"stdout\": \"3\"}}, {\"input\": {\"stdin\": \"5\"}, \"output\": {\"stdout\": \"5\"}}]",
+        "canonical_solution": {"python": ["print(3)"], "cpp": "x"},
+    });
+    let problem = one(&row);
+    assert_eq!(problem.id, "7");
+    assert_eq!(problem.public_tests, [stdin("1 2", "3")]);
+    assert_eq!(problem.private_tests, [stdin("5", "5")]);
+    assert_eq!(
+        problem.labels,
+        BTreeMap::from([
+            ("name".into(), "sum".into()),
+            ("rating".into(), "800".into())
+        ])
+    );
+    assert_eq!(problem.references[0].source, "print(3)");
+}
+
+#[test]
+fn a_single_object_may_span_lines() {
+    let row = json!({"id": "a", "statement": "", "private_tests": [{"kind": "stdin", "input": "", "expected": ""}]});
+    let (_directory, path) = file("one.json", serde_json::to_string_pretty(&row).unwrap());
+    assert_eq!(load(&path).unwrap()[0].id, "a");
+}
+
+#[test]
+fn refusals_name_file_row_field_and_remedy() {
+    let tests = r#""private_tests": [{"kind": "stdin", "input": "", "expected": ""}]"#;
+    let good = format!(r#"{{"id": "a", "statement": "", {tests}}}"#);
+    let cases = [
+        String::new(),
+        format!("{good}\n\n{{\"id\": "),
+        format!("{good}\n{good}"),
+        r#"{"id": "a", "statement": ""}"#.to_owned(),
+        r#"{"id": "a", "statement": "", "tests": []}"#.to_owned(),
+        r#"{"question": "?", "answer": 42}"#.to_owned(),
+        "[1]".to_owned(),
+        "{}".to_owned(),
+        r#"{"task_id": "CPP/0", "prompt": "", "entry_point": "f", "test": ""}"#.to_owned(),
+        r#"{"task_id": "HumanEval/0", "prompt": "", "entry_point": "f", "test": "pass", "plus_input": [[1]]}"#.to_owned(),
+        r#"{"task_id": "HumanEval/0", "prompt": 3, "entry_point": "f", "test": ""}"#.to_owned(),
+        r#"{"name": "a", "description": "", "public_tests": {"input": ["1"], "output": []}}"#.to_owned(),
+        r#"{"name": "a", "description": "", "public_tests": {"input": [1], "output": ["1"]}}"#.to_owned(),
+        r#"{"name": "a", "description": "", "private_tests": {}, "input_file": "input.txt"}"#.to_owned(),
+        r#"{"name": "a", "description": "", "private_tests": {}, "time_limit": {"seconds": -1}}"#.to_owned(),
+        r#"{"problem": "", "tests": {"fn_name": "f", "inputs": ["99999999999999999999"], "outputs": ["1"]}}"#.to_owned(),
+        r#"{"problem": "", "tests": {"functional": "def check(): ..."}}"#.to_owned(),
+        r#"{"problem": "", "tests": {"inputs": [], "outputs": []}}"#.to_owned(),
+        r#"{"id": 1, "content": "", "test": [{"input": {"stdin": "", "a.txt": ""}, "output": {"stdout": ""}}]}"#.to_owned(),
+        r#"{"id": 1, "content": "", "test": "[{"}"#.to_owned(),
+    ];
+    let messages: Vec<String> = cases.iter().map(|case| refusal(case)).collect();
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn unreadable_files_are_named() {
+    let (_directory, path) = file("broken.gz", [0x1f, 0x8b, 8, 0, 1, 2]);
+    assert!(matches!(load(&path), Err(ProblemError::Unzip { .. })));
+    let (_directory, path) = file("latin.jsonl", b"{}\n{\"\xe9\": 1}\n");
+    assert!(matches!(
+        load(&path),
+        Err(ProblemError::NotText { line: 2, .. })
+    ));
+    assert!(matches!(
+        load(&path.with_file_name("missing")),
+        Err(ProblemError::Read { .. })
+    ));
+}
+
+#[test]
+fn a_gzip_of_several_members_is_read_whole() {
+    let mut bytes = Vec::new();
+    for id in ["a", "b"] {
+        let row = json!({"id": id, "statement": "", "public_tests": [{"kind": "stdin", "input": "", "expected": ""}]});
+        let mut encoder = flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::fast());
+        writeln!(encoder, "{row}").unwrap();
+        encoder.finish().unwrap();
+    }
+    let (_directory, path) = file("set.jsonl.gz", bytes);
+    assert_eq!(load(&path).unwrap().len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn no_file_panics(bytes: Vec<u8>, text in "[\\[{}\\]\":,a-z0-9\n ]{0,60}") {
+        for content in [bytes.as_slice(), text.as_bytes()] {
+            let (_directory, path) = file("set.jsonl", content);
+            let _ = load(&path);
+        }
+    }
+
+    #[test]
+    fn no_row_of_a_known_schema_panics(schema in 0usize..5, values in prop::collection::vec("(\\[\\]|\\{\\}|null|3|\"x\"|\\[\"1\"\\]|\\{\"input\":\\[\"1\"\\],\"output\":\\[\"1\"\\]\\}|\\[\\{\"input\":\\{\"stdin\":\"\"\\},\"output\":\\{\"stdout\":\"\"\\}\\}\\])", 9)) {
+        let names: [&[&str]; 5] = [
+            &["id", "statement", "public_tests", "limits", "comparison", "labels"],
+            &["task_id", "prompt", "entry_point", "test", "example_test", "canonical_solution", "import", "bug_type"],
+            &["name", "description", "public_tests", "private_tests", "time_limit", "memory_limit_bytes", "solutions", "source"],
+            &["problem", "tests"],
+            &["id", "content", "test", "labels", "canonical_solution"],
+        ];
+        let fields: Vec<String> =
+            names[schema].iter().zip(&values).map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        let _ = load_text(&format!("{{{}}}", fields.join(", ")));
+    }
+}

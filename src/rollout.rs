@@ -1,0 +1,321 @@
+//! Problems → Groups of Episodes: the policy proposes, the judge grades, the feedback opens the next turn.
+//! Turn-synchronous: all live episodes are sampled together, then judged together. Knows nothing of rewards.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rlef_sandbox::Language;
+use serde::{Deserialize, Serialize};
+
+use crate::episode::{Episode, StopReason};
+use crate::feedback::{self, FeedbackOptions, FeedbackStyle};
+use crate::policy::sampler::{Completion, Sampling};
+use crate::policy::{Ask, Policy, PolicyError};
+use crate::problem::Problem;
+use crate::program::Program;
+use crate::prompt::{self, PromptStyle};
+use crate::verdict::{Grade, HostJudge, JudgeError, PublicVerdict, Scope, StopAt, Task, Verdict};
+
+/// The episodes of one problem, whose rewards are compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The problem.
+    pub problem_id: String,
+    /// Its episodes, by sample.
+    pub episodes: Vec<Episode>,
+}
+
+/// Whose feedback a policy is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedbackSource {
+    /// What its own program did.
+    #[default]
+    Real,
+    /// That it failed, and nothing else.
+    Silent,
+    /// What another problem's wrong program did, the stop rule unchanged (RLEF, section 4.3).
+    Random,
+}
+
+/// How episodes are played.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutConfig {
+    /// Episodes per problem.
+    pub group: usize,
+    /// Completions per episode at most; the paper's is 3 (section 3.1).
+    pub turns: usize,
+    /// Temperature, nucleus and length.
+    pub sampling: Sampling,
+    /// Wording of prompts and feedback.
+    pub style: PromptStyle,
+    /// Whose feedback is shown.
+    #[serde(default)]
+    pub feedback: FeedbackSource,
+}
+
+/// Who grades programs: the judge, or a fake in tests.
+pub trait Grader {
+    /// Grades all work, in order; an error is the sandbox's failure and never says anything of the program.
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>>;
+}
+
+impl Grader for HostJudge {
+    /// Public tests all run, for feedback shows what failed; grading ends at the first failure.
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
+        let tasks: Vec<Task<'_>> = work
+            .iter()
+            .map(|work| Task {
+                program: Some(work.program),
+                problem: work.problem,
+                scope: work.scope,
+                stop: if work.scope == Scope::Public { StopAt::Never } else { StopAt::FirstFailure },
+            })
+            .collect();
+        self.judge_tasks(&tasks)
+    }
+}
+
+/// One program to grade.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// Whose tests.
+    pub problem: &'a Problem,
+    /// What to run.
+    pub program: &'a Program,
+    /// Which of the tests.
+    pub scope: Scope,
+}
+
+/// What a rollout cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RolloutStats {
+    /// Tokens sampled.
+    pub tokens: usize,
+    /// Programs judged, repetitions of one program included.
+    pub programs: usize,
+    /// Seconds spent sampling.
+    pub sampling_seconds: f64,
+    /// Seconds spent judging.
+    pub judging_seconds: f64,
+}
+
+/// Plays `config.group` episodes of each problem. `seed` names the round: equal seeds give equal draws.
+pub fn play(
+    policy: &mut dyn Policy,
+    grader: &dyn Grader,
+    problems: &[&Problem],
+    config: &RolloutConfig,
+    seed: u64,
+) -> Result<(Vec<Group>, RolloutStats), PolicyError> {
+    let mut stats = RolloutStats::default();
+    let mut episodes = Vec::with_capacity(problems.len() * config.group);
+    for problem in problems {
+        let prompt = policy.message(&prompt::statement(config.style, &problem.statement))?;
+        for sample in 0..config.group {
+            episodes.push(Episode::start(problem.id.clone(), sample, prompt.clone()));
+        }
+    }
+    let problem_of = |index: usize| problems[index / config.group];
+    for turn in 0..config.turns {
+        let live: Vec<usize> = (0..episodes.len()).filter(|&index| episodes[index].stop.is_none()).collect();
+        if live.is_empty() {
+            break;
+        }
+        let clock = std::time::Instant::now();
+        let asks: Vec<Ask<'_>> = live
+            .iter()
+            .map(|&index| Ask {
+                problem_id: &episodes[index].problem_id,
+                sample: episodes[index].sample,
+                turn,
+                prefix: &episodes[index].tokens,
+                seed: stream(seed, &episodes[index].problem_id, episodes[index].sample, turn),
+            })
+            .collect();
+        let said = policy.propose(&asks, &config.sampling)?;
+        stats.tokens += said.iter().map(|(completion, _)| completion.tokens.len()).sum::<usize>();
+        stats.sampling_seconds += clock.elapsed().as_secs_f64();
+        let clock = std::time::Instant::now();
+        let on: Vec<&Problem> = live.iter().map(|&index| problem_of(index)).collect();
+        let verdicts = judge_public(grader, &on, &said, &mut stats);
+        stats.judging_seconds += clock.elapsed().as_secs_f64();
+        for ((&index, (completion, text)), verdict) in live.iter().zip(said).zip(verdicts) {
+            match verdict {
+                Ok(verdict) => episodes[index].push(completion, text, verdict, config.turns),
+                Err(error) => {
+                    tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
+                    episodes[index].stop = Some(StopReason::Aborted);
+                }
+            }
+        }
+        answer_all(policy, &mut episodes, &problem_of, config, seed.wrapping_add(turn as u64))?;
+    }
+    let clock = std::time::Instant::now();
+    grade_finals(grader, &mut episodes, &problem_of, &mut stats);
+    stats.judging_seconds += clock.elapsed().as_secs_f64();
+    let mut groups = Vec::with_capacity(problems.len());
+    let mut rest = episodes.into_iter();
+    for problem in problems {
+        groups.push(Group { problem_id: problem.id.clone(), episodes: rest.by_ref().take(config.group).collect() });
+    }
+    Ok((groups, stats))
+}
+
+/// Judges each distinct program of each problem once: a group often says the same thing.
+fn judge_public(
+    grader: &dyn Grader,
+    problems: &[&Problem],
+    said: &[(Completion, String)],
+    stats: &mut RolloutStats,
+) -> Vec<Result<Verdict, JudgeError>> {
+    let programs: Vec<Option<Program>> =
+        said.iter().map(|(_, text)| Program::extract(text, Language::Python).ok()).collect();
+    let work: Vec<Option<Work<'_>>> = problems
+        .iter()
+        .zip(&programs)
+        .map(|(&problem, program)| program.as_ref().map(|program| Work { problem, program, scope: Scope::Public }))
+        .collect();
+    stats.programs += work.iter().flatten().count();
+    grade_once(grader, &work)
+        .into_iter()
+        .zip(problems)
+        .map(|(verdict, problem)| verdict.unwrap_or_else(|| Ok(Verdict::no_program(problem.public_tests.len()))))
+        .collect()
+}
+
+/// Grades the last answer of each episode: what fails a public test has failed; the rest meets the private ones.
+fn grade_finals<'a>(
+    grader: &dyn Grader,
+    episodes: &mut [Episode],
+    problem_of: &dyn Fn(usize) -> &'a Problem,
+    stats: &mut RolloutStats,
+) {
+    let programs: Vec<Option<Program>> = episodes
+        .iter()
+        .map(|episode| {
+            let last = episode.turns.last().filter(|_| episode.stop != Some(StopReason::Aborted))?;
+            let passed = last.verdict.is_accepted();
+            passed.then(|| Program::extract(&last.text, Language::Python).ok()).flatten()
+        })
+        .collect();
+    let work: Vec<Option<Work<'_>>> = programs
+        .iter()
+        .enumerate()
+        .map(|(index, program)| program.as_ref().map(|program| Work { problem: problem_of(index), program, scope: Scope::All }))
+        .collect();
+    stats.programs += work.iter().flatten().count();
+    for (episode, verdict) in episodes.iter_mut().zip(grade_once(grader, &work)) {
+        match verdict {
+            Some(Ok(verdict)) => episode.outcome = Some(verdict),
+            Some(Err(error)) => {
+                tracing::warn!(problem = episode.problem_id, %error, "episode aborted");
+                episode.stop = Some(StopReason::Aborted);
+            }
+            None if episode.stop == Some(StopReason::Aborted) => {}
+            None => episode.outcome = episode.turns.last().map(|turn| turn.verdict.clone()),
+        }
+    }
+}
+
+/// Grades each distinct piece of work once and hands the verdict to all that share it.
+fn grade_once(grader: &dyn Grader, work: &[Option<Work<'_>>]) -> Vec<Option<Result<Verdict, JudgeError>>> {
+    let mut distinct: Vec<Work<'_>> = Vec::new();
+    let mut places: HashMap<(&str, &Program), usize> = HashMap::new();
+    let place_of: Vec<Option<usize>> = work
+        .iter()
+        .map(|item| {
+            item.map(|item| {
+                *places.entry((&item.problem.id, item.program)).or_insert_with(|| {
+                    distinct.push(item);
+                    distinct.len() - 1
+                })
+            })
+        })
+        .collect();
+    let verdicts = grader.grade(&distinct);
+    place_of.into_iter().map(|place| place.map(|place| verdicts[place].clone())).collect()
+}
+
+/// Opens the next turn of every episode that goes on.
+fn answer_all<'a>(
+    policy: &mut dyn Policy,
+    episodes: &mut [Episode],
+    problem_of: &dyn Fn(usize) -> &'a Problem,
+    config: &RolloutConfig,
+    seed: u64,
+) -> Result<(), PolicyError> {
+    let live: Vec<usize> = (0..episodes.len()).filter(|&index| episodes[index].stop.is_none()).collect();
+    let options = match config.style {
+        // One failing case says what is wrong; a small policy's context is short.
+        PromptStyle::Compact => FeedbackOptions {
+            style: FeedbackStyle::Compact,
+            cases: 1,
+            field_characters: 60,
+            trace_characters: 80,
+        },
+        PromptStyle::Full => FeedbackOptions::default(),
+    };
+    let real: Vec<String> = live
+        .iter()
+        .map(|&index| {
+            let last = episodes[index].turns.last();
+            last.map_or(String::new(), |turn| {
+                feedback::render(&PublicVerdict::of(turn.verdict.clone(), problem_of(index)), options)
+            })
+        })
+        .collect();
+    let shown: Vec<String> = match config.feedback {
+        FeedbackSource::Real => real,
+        FeedbackSource::Silent => vec![feedback::silent(options.style); live.len()],
+        FeedbackSource::Random => strangers(&live, episodes, &real, seed),
+    };
+    for (&index, text) in live.iter().zip(shown) {
+        let tokens = policy.message(&text)?;
+        episodes[index].answer(text, &tokens, policy.end(), config.sampling.max_tokens, policy.context());
+    }
+    Ok(())
+}
+
+/// For each live episode the feedback of one of another problem; its own only where there is no other.
+fn strangers(live: &[usize], episodes: &[Episode], real: &[String], seed: u64) -> Vec<String> {
+    let mut order: Vec<usize> = (0..live.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut place = vec![0; live.len()];
+    for (position, &item) in order.iter().enumerate() {
+        place[item] = position;
+    }
+    (0..live.len())
+        .map(|item| {
+            let own = &episodes[live[item]].problem_id;
+            let other = (1..live.len())
+                .map(|step| order[(place[item] + step) % live.len()])
+                .find(|&other| episodes[live[other]].problem_id != *own && !real[other].is_empty());
+            real[other.unwrap_or(item)].clone()
+        })
+        .collect()
+}
+
+/// The seed of one completion: a hash of what names it, so that it doesn't depend on the rest of the batch.
+fn stream(seed: u64, problem_id: &str, sample: usize, turn: usize) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::new()
+        .chain_update(seed.to_le_bytes())
+        .chain_update((sample as u64).to_le_bytes())
+        .chain_update((turn as u64).to_le_bytes())
+        .chain_update(problem_id.as_bytes())
+        .finalize();
+    digest.iter().take(8).fold(0, |value, &byte| (value << 8) | u64::from(byte))
+}
+
+/// Counts of grades of the last answers.
+pub fn histogram(groups: &[Group]) -> std::collections::BTreeMap<Grade, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for verdict in groups.iter().flat_map(|group| &group.episodes).filter_map(|episode| episode.outcome.as_ref()) {
+        *counts.entry(verdict.grade).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,161 @@
+//! Losses' gradients → new weights: AdamW with linear warm-up and an optional bound on the gradient's norm.
+//! One `step` is one policy version. Knows nothing of what the loss was.
+
+use std::path::Path;
+
+use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
+use burn::tensor::{Device, Gradients, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::policy::checkpoint::{self, CheckpointError, Precision};
+use crate::policy::model::{Decoder, Weights};
+
+/// AdamW's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Learning rate after the warm-up.
+    pub learning_rate: f64,
+    /// Decay of weights per step, times the learning rate (Loshchilov and Hutter 2019); norms have none.
+    pub weight_decay: f64,
+    /// Steps over which the rate rises linearly from zero.
+    pub warmup_steps: usize,
+    /// Decay of the first moment.
+    pub beta_1: f64,
+    /// Decay of the second moment.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Largest Euclidean norm of the whole gradient; none leaves it alone.
+    #[serde(default)]
+    pub max_gradient_norm: Option<f64>,
+}
+
+/// The moments of every parameter, and how many steps were taken.
+pub struct Optimizer {
+    config: OptimizerConfig,
+    decaying: AdamW,
+    plain: AdamW,
+    states: Vec<Option<AdamWState<2>>>,
+    steps: usize,
+    scale: f64,
+}
+
+/// The gradient of every parameter, in the order of [`Weights`], summed over micro-batches.
+#[derive(Default)]
+pub struct GradientSum {
+    tensors: Vec<Tensor<2>>,
+}
+
+impl GradientSum {
+    /// Adds the gradients one backward pass left for `weights`.
+    pub fn add(&mut self, weights: &Weights, mut gradients: Gradients) {
+        let new = weights.tensors.iter().map(|tensor| {
+            tensor.grad_remove(&mut gradients).unwrap_or_else(|| tensor.clone().inner().zeros_like())
+        });
+        if self.tensors.is_empty() {
+            self.tensors = new.collect();
+        } else {
+            for (sum, gradient) in self.tensors.iter_mut().zip(new) {
+                sum.inplace(|old| old + gradient);
+            }
+        }
+    }
+
+    /// Euclidean norm over all parameters.
+    pub fn norm(&self) -> f64 {
+        let squares = self.tensors.iter().map(|tensor| f64::from(tensor.clone().square().sum().into_scalar::<f32>()));
+        squares.sum::<f64>().sqrt()
+    }
+
+    /// The gradients, in the order of the weights.
+    pub fn tensors(&self) -> &[Tensor<2>] {
+        &self.tensors
+    }
+}
+
+impl Optimizer {
+    /// An optimizer that has taken no step.
+    pub fn new(config: OptimizerConfig, parameters: usize) -> Self {
+        let build = |decay: f64| {
+            AdamWConfig::new()
+                .with_beta_1(config.beta_1 as f32)
+                .with_beta_2(config.beta_2 as f32)
+                .with_epsilon(config.epsilon as f32)
+                .with_weight_decay(decay as f32)
+                .build()
+        };
+        let (decaying, plain) = (build(config.weight_decay), build(0.0));
+        Self { config, decaying, plain, states: (0..parameters).map(|_| None).collect(), steps: 0, scale: 1.0 }
+    }
+
+    /// Learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        let warm = (self.steps + 1) as f64 / self.config.warmup_steps.max(1) as f64;
+        self.config.learning_rate * warm.min(1.0) * self.scale
+    }
+
+    /// Multiplies the learning rate of the coming steps, for a schedule after the warm-up.
+    pub fn set_scale(&mut self, scale: f64) {
+        self.scale = scale;
+    }
+
+    /// Moves `decoder` against the gradient; gives the gradient's norm before it was bounded.
+    pub fn step(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
+        let norm = gradients.norm();
+        let scale = self.config.max_gradient_norm.map_or(1.0, |bound| (bound / norm.max(1e-12)).min(1.0));
+        let rate = self.learning_rate();
+        let weights = &mut decoder.weights;
+        for (index, gradient) in gradients.tensors.iter().enumerate() {
+            let optimizer = if weights.names[index].ends_with("norm.weight") { &self.plain } else { &self.decaying };
+            let value = weights.tensors[index].clone().inner();
+            let scaled = if scale < 1.0 { gradient.clone() * scale } else { gradient.clone() };
+            let (moved, state) = optimizer.step(rate, value, scaled, self.states[index].take());
+            weights.tensors[index] = moved;
+            self.states[index] = state;
+        }
+        self.steps += 1;
+        norm
+    }
+
+    /// Number of steps taken.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Writes the moments beside a checkpoint; the number of steps travels in the run's state.
+    pub fn save(&self, path: &Path, names: &[String]) -> Result<(), CheckpointError> {
+        let named = names.iter().zip(&self.states).filter_map(|(name, state)| state.as_ref().map(|state| (name, state)));
+        let tensors = named.flat_map(|(name, state)| {
+            let momentum = &state.momentum;
+            [
+                (format!("first.{name}#"), momentum.moment_1.clone()),
+                (format!("second.{name}#"), momentum.moment_2.clone()),
+            ]
+        });
+        checkpoint::save_tensors(path, tensors, Precision::F32)
+    }
+
+    /// Reads what `save` wrote after `steps` steps.
+    pub fn load(&mut self, path: &Path, decoder: &Decoder, steps: usize, device: &Device) -> Result<(), CheckpointError> {
+        self.steps = steps;
+        if steps == 0 {
+            return Ok(());
+        }
+        let expected: Vec<(String, [usize; 2])> = decoder
+            .weights
+            .names
+            .iter()
+            .zip(&decoder.weights.tensors)
+            .flat_map(|(name, tensor)| [(format!("first.{name}#"), tensor.dims()), (format!("second.{name}#"), tensor.dims())])
+            .collect();
+        let mut tensors = checkpoint::load_tensors(path, &expected, device)?.into_iter();
+        for state in &mut self.states {
+            if let (Some(moment_1), Some(moment_2)) = (tensors.next(), tensors.next()) {
+                let momentum = AdaptiveMomentumState { time: steps, moment_1, moment_2, max_moment_2: None };
+                *state = Some(AdamWState { momentum });
+            }
+        }
+        Ok(())
+    }
+}

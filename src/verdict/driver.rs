@@ -1,0 +1,108 @@
+//! Python drivers + payload → the source of a job. The drivers are files of their own beside this one.
+
+use rlef_sandbox::{Job, Language, Start};
+use serde::Serialize;
+
+const WIRE: &str = include_str!("wire.py");
+const PROGRAM: &str = include_str!("program.py");
+const CALL: &str = include_str!("call.py");
+const CANDIDATE: &str = include_str!("candidate.py");
+const TESTER: &str = include_str!("tester.py");
+
+#[derive(Serialize)]
+struct ProgramPayload<'a> {
+    source: &'a str,
+    entry_point: &'a str,
+}
+
+#[derive(Serialize)]
+struct TesterPayload<'a> {
+    preamble: &'a str,
+    code: &'a str,
+    entry_point: &'a str,
+    nonce: &'a str,
+}
+
+/// A job that reads one call from standard input and prints its result.
+pub(super) fn call(source: &str) -> Job {
+    job(
+        &[WIRE, PROGRAM, CALL],
+        &ProgramPayload {
+            source,
+            entry_point: "",
+        },
+    )
+}
+
+/// A job that loads the program and answers the tester's calls.
+pub(super) fn candidate(source: &str, entry_point: &str) -> Job {
+    job(
+        &[WIRE, PROGRAM, CANDIDATE],
+        &ProgramPayload {
+            source,
+            entry_point,
+        },
+    )
+}
+
+/// A job that runs the test code and reports on standard error after `nonce`.
+pub(super) fn tester(preamble: &str, code: &str, entry_point: &str, nonce: &str) -> Job {
+    job(
+        &[WIRE, TESTER],
+        &TesterPayload {
+            preamble,
+            code,
+            entry_point,
+            nonce,
+        },
+    )
+}
+
+fn job(parts: &[&str], payload: &impl Serialize) -> Job {
+    // Plain structs of strings always serialise.
+    let payload = serde_json::to_string(payload).unwrap_or_default();
+    let mut source = format!(
+        "import json\nPAYLOAD = json.loads(r'''{}''')\n",
+        ascii(&payload)
+    );
+    for part in parts {
+        source.push_str(part);
+    }
+    Job {
+        language: Language::Python,
+        source: source.into_bytes(),
+        start: Start::Fork,
+    }
+}
+
+/// JSON text in ASCII without apostrophes, so that it fits a raw Python literal.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\'' && character != '\x7f' {
+            text.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                text.extend(['\\', 'u']);
+                text.extend((0..4).rev().filter_map(|digit| {
+                    char::from_digit(u32::from((*unit >> (4 * digit)) & 15), 16)
+                }));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_survives_the_literal() {
+        let text = "'''\\ \n\t\u{7f}\u{e9}\u{1f600}\\'";
+        let json = serde_json::to_string(text).unwrap();
+        let literal = ascii(&json);
+        assert!(literal.is_ascii() && !literal.contains('\''), "{literal}");
+        assert_eq!(serde_json::from_str::<String>(&literal).unwrap(), text);
+    }
+}

@@ -1,0 +1,418 @@
+//! Judge: runs a program on a problem's tests and adds up what happened.
+//!
+//! A sandbox that fails is tried again, then is an error; it never becomes a verdict.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use rlef_sandbox::{Job, Language, Limits, Outcome, Status};
+
+use super::{
+    Failure, Grade, PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, source, stdin,
+};
+use crate::problem::{Problem, TestCase};
+use crate::program::Program;
+
+/// Why there is no verdict. Every message completes "failed to ...".
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// A problem without tests in this scope would accept every program.
+    #[error(
+        "judge a program on problem `{id}`: it has no {scope:?} tests; judge it on a scope that has tests"
+    )]
+    NoTests {
+        /// The problem.
+        id: String,
+        /// The scope asked for.
+        scope: Scope,
+    },
+    /// The sandbox failed, this many times in a row.
+    #[error(
+        "run a program on problem `{id}` in the sandbox ({attempts} attempts): {source}; see `rlef doctor`"
+    )]
+    Sandbox {
+        /// The problem.
+        id: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the sandbox said last.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The sandbox reported fewer outcomes than there were inputs.
+    #[error(
+        "run a program on problem `{id}` in the sandbox: {got} of {expected} outcomes came back; see `rlef doctor`"
+    )]
+    Incomplete {
+        /// The problem.
+        id: String,
+        /// Outcomes that came back.
+        got: usize,
+        /// Inputs there were.
+        expected: usize,
+    },
+    /// The side of an asserted test that holds the test code ended without a report, this many times in a row.
+    #[error("run test {test} of problem `{id}` ({attempts} attempts): {detail}; see `rlef doctor`")]
+    Tester {
+        /// The problem.
+        id: String,
+        /// Index of the test.
+        test: usize,
+        /// How often it was tried.
+        attempts: u32,
+        /// How it ended.
+        detail: String,
+    },
+    /// The test code fails by itself.
+    #[error(
+        "run test {test} of problem `{id}`: the test code fails before it calls the program: {detail}; correct the test"
+    )]
+    BrokenTest {
+        /// The problem.
+        id: String,
+        /// Index of the test.
+        test: usize,
+        /// What Python said.
+        detail: String,
+    },
+}
+
+/// How often a failing sandbox is tried again by default.
+const RETRIES: u32 = 2;
+
+/// Judges programs with a runner; shared freely between threads.
+#[derive(Debug)]
+pub struct Judge<R> {
+    runner: R,
+    retries: u32,
+}
+
+impl<R: Runner> Judge<R> {
+    /// A judge that runs programs with `runner` and retries a failing one twice.
+    pub const fn new(runner: R) -> Self {
+        Self {
+            runner,
+            retries: RETRIES,
+        }
+    }
+
+    /// The same judge with this many retries.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The runner.
+    pub const fn runner(&self) -> &R {
+        &self.runner
+    }
+
+    /// The verdict on `program` by the tests of `problem` in `scope`.
+    pub fn judge(
+        &self,
+        program: &Program,
+        problem: &Problem,
+        scope: Scope,
+        stop: StopAt,
+    ) -> Result<Verdict, JudgeError> {
+        let tests = scope.tests(problem);
+        if tests.is_empty() {
+            return Err(JudgeError::NoTests {
+                id: problem.id.clone(),
+                scope,
+            });
+        }
+        // Indices count public tests first whatever the scope, so that a failure always names the same test.
+        let first = if scope == Scope::Private {
+            problem.public_tests.len()
+        } else {
+            0
+        };
+        let mut run = Run::new(self, problem, stop, first);
+        let mut rest = tests.as_slice();
+        while let (Some(test), false) = (rest.first(), run.done) {
+            let alike = rest
+                .iter()
+                .take_while(|other| same_batch(test, other))
+                .count()
+                .max(1);
+            let (batch, others) = rest.split_at(alike);
+            run_batch(&mut run, program, problem, batch)?;
+            rest = others;
+        }
+        Ok(run.verdict(tests.len()))
+    }
+
+    /// The verdict on the public tests, all of them, in the only form that feedback accepts.
+    pub fn judge_public(
+        &self,
+        program: &Program,
+        problem: &Problem,
+    ) -> Result<PublicVerdict, JudgeError> {
+        let verdict = self.judge(program, problem, Scope::Public, StopAt::Never)?;
+        Ok(PublicVerdict::of(verdict, problem))
+    }
+
+    fn attempt<T>(
+        &self,
+        id: &str,
+        mut run: impl FnMut(&R) -> Result<T, R::Error>,
+    ) -> Result<T, JudgeError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match run(&self.runner) {
+                Ok(done) => return Ok(done),
+                Err(_) if attempts <= self.retries => {}
+                Err(source) => {
+                    return Err(JudgeError::Sandbox {
+                        id: id.to_owned(),
+                        attempts,
+                        source: Arc::new(source),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Whether two neighbouring tests can be run by one job.
+fn same_batch(one: &TestCase, other: &TestCase) -> bool {
+    match (one, other) {
+        (TestCase::Stdin { .. }, TestCase::Stdin { .. }) => true,
+        (
+            TestCase::Call { function: one, .. },
+            TestCase::Call {
+                function: other, ..
+            },
+        ) => one == other,
+        _ => false,
+    }
+}
+
+fn run_batch<R: Runner>(
+    run: &mut Run<'_, R>,
+    program: &Program,
+    problem: &Problem,
+    batch: &[&TestCase],
+) -> Result<(), JudgeError> {
+    let calls_python = batch
+        .iter()
+        .any(|test| !matches!(test, TestCase::Stdin { .. }));
+    if calls_python && program.language != Language::Python {
+        run.refuse("the tests of this problem call a Python function; write it in Python");
+        return Ok(());
+    }
+    let joined = |entry_point| source::judged(&problem.preamble, &program.source, entry_point);
+    match batch.first() {
+        None => Ok(()),
+        Some(TestCase::Stdin { .. }) => {
+            let cases: Vec<stdin::Case<'_>> = batch
+                .iter()
+                .filter_map(|test| match test {
+                    TestCase::Stdin { input, expected } => Some(stdin::Case { input, expected }),
+                    _ => None,
+                })
+                .collect();
+            let program = Program {
+                language: program.language,
+                source: joined(None),
+            };
+            stdin::judge(run, &program, &cases, &problem.limits, &problem.comparison)
+        }
+        Some(TestCase::Call { function, .. }) => {
+            let cases: Vec<call::Case<'_>> = batch
+                .iter()
+                .filter_map(|test| match test {
+                    TestCase::Call {
+                        function,
+                        arguments,
+                        expected,
+                    } => Some(call::Case {
+                        function,
+                        arguments,
+                        expected,
+                    }),
+                    _ => None,
+                })
+                .collect();
+            call::judge(
+                run,
+                &joined(Some(function)),
+                &cases,
+                &problem.limits,
+                &problem.comparison,
+            )
+        }
+        Some(TestCase::Asserted { entry_point, code }) => {
+            let case = asserted::Case {
+                preamble: &problem.preamble,
+                entry_point,
+                code,
+            };
+            asserted::judge(run, &program.source, &case, &problem.limits)
+        }
+    }
+}
+
+/// What the outcomes of tester and program say of the program, or what is wrong with the tester.
+type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>, asserted::Fault>;
+
+/// A verdict in the making.
+pub(super) struct Run<'a, R> {
+    judge: &'a Judge<R>,
+    id: &'a str,
+    stop: StopAt,
+    /// Index of the next test.
+    next: usize,
+    passed: usize,
+    failures: Vec<Failure>,
+    cpu_us: u64,
+    wall_us: u64,
+    done: bool,
+}
+
+impl<'a, R: Runner> Run<'a, R> {
+    fn new(judge: &'a Judge<R>, problem: &'a Problem, stop: StopAt, first: usize) -> Self {
+        let id = problem.id.as_str();
+        Self {
+            judge,
+            id,
+            stop,
+            next: first,
+            passed: 0,
+            failures: Vec::new(),
+            cpu_us: 0,
+            wall_us: 0,
+            done: false,
+        }
+    }
+
+    /// One job on many inputs; `failure_of` is pure and may be asked more than once.
+    pub(super) fn batch(
+        &mut self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        failure_of: &dyn Fn(usize, &Outcome) -> Option<Failure>,
+    ) -> Result<(), JudgeError> {
+        let stop = self.stop;
+        let outcomes = self.judge.attempt(self.id, |runner| {
+            runner.run_batch(job, inputs, limits, &mut |index, outcome| {
+                stop == StopAt::Never || failure_of(index, outcome).is_none()
+            })
+        })?;
+        for (index, outcome) in outcomes.iter().take(inputs.len()).enumerate() {
+            self.record(failure_of(index, outcome), outcome);
+            if self.done {
+                return Ok(());
+            }
+        }
+        if outcomes.len() < inputs.len() {
+            return Err(JudgeError::Incomplete {
+                id: self.id.to_owned(),
+                got: outcomes.len(),
+                expected: inputs.len(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A tester and the program; the tester is ours, so its failure is tried again like the sandbox's.
+    pub(super) fn pair(
+        &mut self,
+        tester: &Job,
+        tester_limits: &Limits,
+        candidate: &Job,
+        limits: &Limits,
+        failure_of: PairFailure<'_>,
+    ) -> Result<(), JudgeError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (tests, program) = self.judge.attempt(self.id, |runner| {
+                runner.run_pair(tester, tester_limits, candidate, limits)
+            })?;
+            let (id, test) = (self.id.to_owned(), self.next);
+            match failure_of(&tests, &program) {
+                Ok(failure) => {
+                    self.record(failure, &program);
+                    return Ok(());
+                }
+                Err(asserted::Fault::Tests(detail)) => {
+                    return Err(JudgeError::BrokenTest { id, test, detail });
+                }
+                Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries => {}
+                Err(asserted::Fault::Tester(detail)) => {
+                    return Err(JudgeError::Tester {
+                        id,
+                        test,
+                        attempts,
+                        detail,
+                    });
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, failure: Option<Failure>, outcome: &Outcome) {
+        self.cpu_us += outcome.usage.cpu_us;
+        self.wall_us += outcome.usage.wall_us;
+        match failure {
+            None => self.passed += 1,
+            Some(failure) => {
+                // What doesn't compile fails every test in the same way; once is enough.
+                self.done =
+                    self.stop == StopAt::FirstFailure || failure.grade == Grade::CompileError;
+                self.failures.push(Failure {
+                    test: self.next,
+                    ..failure
+                });
+            }
+        }
+        self.next += 1;
+    }
+
+    fn refuse(&mut self, reason: &str) {
+        let empty = String::new;
+        self.failures.push(Failure {
+            test: self.next,
+            grade: Grade::CompileError,
+            input: empty(),
+            expected: empty(),
+            got: empty(),
+            trace: reason.to_owned(),
+        });
+        self.done = true;
+    }
+
+    fn verdict(self, total: usize) -> Verdict {
+        Verdict {
+            grade: self
+                .failures
+                .first()
+                .map_or(Grade::Accepted, |failure| failure.grade),
+            passed: self.passed,
+            total,
+            failures: self.failures,
+            cpu_ms: self.cpu_us as f64 / 1000.0,
+            wall_ms: self.wall_us as f64 / 1000.0,
+        }
+    }
+}
+
+/// What is said of a run that didn't end well: its standard error, else how it ended; nothing for limits.
+pub(super) fn trace_of(outcome: &Outcome, stderr: String) -> String {
+    let how = match outcome.status {
+        Status::Exited(code) => format!("the program ended with exit code {code}"),
+        Status::Signalled(signal) => format!("the program was killed by signal {signal}"),
+        Status::Denied => "the program was killed for a system call that is not allowed".to_owned(),
+        Status::CompileError => "the program does not compile".to_owned(),
+        Status::TimeLimit | Status::MemoryLimit | Status::OutputLimit => return String::new(),
+    };
+    if stderr.trim().is_empty() {
+        how
+    } else {
+        stderr
+    }
+}

@@ -1,0 +1,63 @@
+"""Loads the program under judgement as a module of its own and calls one of its functions."""
+import linecache
+import traceback
+import types
+
+FILE = "program.py"
+TRACE_CHARACTERS = 4000
+
+
+def trace_of(error):
+    """The traceback as Python prints it, without the frames of this driver."""
+    try:
+        inner = error.__traceback__
+        while inner is not None and inner.tb_frame.f_code.co_filename != FILE:
+            inner = inner.tb_next
+        lines = traceback.format_exception(type(error), error, inner)
+        return plain_text("".join(lines))[-TRACE_CHARACTERS:]
+    except BaseException:
+        return type(error).__name__
+
+
+def raised(error):
+    """An exception as a message: its class, the builtin classes above it, its arguments, its traceback."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+    try:
+        arguments, _ = pack([tuple(error.args)])
+    except BaseException:
+        arguments, _ = pack([()])
+    return {"raised": type(error).__name__, "builtins": names, "arguments": arguments, "trace": trace_of(error)}
+
+
+def load(source, name):
+    """(function, None), or (None, message) where the program doesn't compile, fails or lacks the function."""
+    linecache.cache[FILE] = (len(source), None, source.splitlines(True), FILE)
+    try:
+        code = compile(source, FILE, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
+        return None, {"failed": "compile", "trace": trace_of(error)}
+    module = types.ModuleType("program")
+    module.__file__ = FILE
+    sys.modules["program"] = module
+    try:
+        exec(code, module.__dict__)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        return None, {"failed": "run", "raised": type(error).__name__, "trace": trace_of(error)}
+    function = find(module.__dict__, name)
+    if function is None:
+        return None, {"failed": "missing", "trace": "NameError: name '" + name + "' is not defined"}
+    return function, None
+
+
+def find(names, name):
+    """The function, `Class.method` on a new instance, or a method of a class `Solution`."""
+    owner, dot, method = name.partition(".")
+    if not dot and callable(names.get(name)):
+        return names[name]
+    kind = names.get(owner if dot else "Solution")
+    method = method if dot else name
+    if callable(getattr(kind, method, None)):
+        return lambda *arguments, **named: getattr(kind(), method)(*arguments, **named)
+    return None

@@ -1,0 +1,325 @@
+//! The judge against a fake runner: no sandbox, no Python; outcomes are scripted.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use rlef_sandbox::{Job, Language, Limits, Outcome, Usage};
+
+use super::*;
+use crate::comparator::Comparison;
+use crate::program::Program;
+
+mod asserted;
+mod calls;
+mod many;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the fake is out of order")]
+struct Broken;
+
+/// Answers each input of a batch with the next scripted outcome; `Err` breaks the whole call.
+struct Fake {
+    script: Mutex<VecDeque<Result<Outcome, Broken>>>,
+    jobs: Mutex<Vec<Job>>,
+}
+
+impl Fake {
+    fn new(script: impl IntoIterator<Item = Result<Outcome, Broken>>) -> Self {
+        Self {
+            script: Mutex::new(script.into_iter().collect()),
+            jobs: Mutex::default(),
+        }
+    }
+
+    fn next(&self) -> Result<Outcome, Broken> {
+        self.script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("the script is long enough")
+    }
+}
+
+impl Runner for Fake {
+    type Error = Broken;
+
+    fn run_batch(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        _limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, Broken> {
+        self.jobs.lock().unwrap().push(job.clone());
+        let mut outcomes = Vec::new();
+        for index in 0..inputs.len() {
+            let outcome = self.next()?;
+            let go_on = outcome.status != Status::CompileError && keep_going(index, &outcome);
+            outcomes.push(outcome);
+            if !go_on {
+                break;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn run_pair(
+        &self,
+        left: &Job,
+        _: &Limits,
+        right: &Job,
+        _: &Limits,
+    ) -> Result<(Outcome, Outcome), Broken> {
+        self.jobs
+            .lock()
+            .unwrap()
+            .extend([left.clone(), right.clone()]);
+        let mut tester = self.next()?;
+        // The script can't know the nonce; the tester's source does.
+        let source = String::from_utf8(left.source.clone()).unwrap();
+        let nonce = source
+            .split("\"nonce\":\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        tester.stderr = String::from_utf8(tester.stderr)
+            .unwrap()
+            .replace("NONCE", nonce)
+            .into_bytes();
+        Ok((tester, self.next()?))
+    }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a script mixes outcomes and failures"
+)]
+fn ended(status: Status, stdout: &str, stderr: &str) -> Result<Outcome, Broken> {
+    let usage = Usage {
+        cpu_us: 1500,
+        wall_us: 2500,
+        memory_bytes: 1 << 20,
+    };
+    Ok(Outcome {
+        status,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+        usage,
+    })
+}
+
+fn printed(stdout: &str) -> Result<Outcome, Broken> {
+    ended(Status::Exited(0), stdout, "")
+}
+
+fn problem(public: Vec<TestCase>, private: Vec<TestCase>) -> Problem {
+    Problem {
+        id: "p".into(),
+        statement: String::new(),
+        public_tests: public,
+        private_tests: private,
+        limits: Limits::default(),
+        comparison: Comparison::Lines,
+        preamble: String::new(),
+        references: Vec::new(),
+        labels: std::collections::BTreeMap::default(),
+    }
+}
+
+fn stdin_test(input: &str, expected: &str) -> TestCase {
+    TestCase::Stdin {
+        input: input.into(),
+        expected: expected.into(),
+    }
+}
+
+fn three() -> Problem {
+    problem(
+        vec![stdin_test("1", "1"), stdin_test("2", "2")],
+        vec![stdin_test("3", "3")],
+    )
+}
+
+fn program() -> Program {
+    Program::bare("print(input())", Language::Python)
+}
+
+fn judged(
+    script: impl IntoIterator<Item = Result<Outcome, Broken>>,
+    problem: &Problem,
+    scope: Scope,
+    stop: StopAt,
+) -> Result<Verdict, JudgeError> {
+    Judge::new(Fake::new(script))
+        .with_retries(1)
+        .judge(&program(), problem, scope, stop)
+}
+
+#[test]
+fn all_tests_passed_is_accepted_and_costs_add_up() {
+    let verdict = judged(
+        ["1", "2\n", "3 "].map(printed),
+        &three(),
+        Scope::All,
+        StopAt::Never,
+    )
+    .unwrap();
+    assert_eq!(
+        (verdict.grade, verdict.passed, verdict.total),
+        (Grade::Accepted, 3, 3)
+    );
+    assert_eq!((verdict.cpu_ms, verdict.wall_ms), (4.5, 7.5));
+    assert_eq!(verdict.failures, []);
+}
+
+#[test]
+fn the_first_failure_gives_the_grade_and_stops_where_asked() {
+    let script = || [printed("1"), printed("x"), ended(Status::TimeLimit, "", "")];
+    let whole = judged(script(), &three(), Scope::All, StopAt::Never).unwrap();
+    assert_eq!((whole.grade, whole.passed), (Grade::WrongAnswer, 1));
+    let grades: Vec<(usize, Grade)> = whole
+        .failures
+        .iter()
+        .map(|failure| (failure.test, failure.grade))
+        .collect();
+    assert_eq!(grades, [(1, Grade::WrongAnswer), (2, Grade::TimeLimit)]);
+    assert_eq!(
+        (
+            whole.failures[0].input.as_str(),
+            whole.failures[0].got.as_str()
+        ),
+        ("2", "x")
+    );
+    let short = judged(script(), &three(), Scope::All, StopAt::FirstFailure).unwrap();
+    assert_eq!((short.failures.len(), short.passed, short.total), (1, 1, 3));
+}
+
+#[test]
+fn every_status_has_its_grade_and_an_exit_code_never_accepts() {
+    let cases = [
+        (Status::Exited(0), Grade::WrongAnswer),
+        (Status::Exited(1), Grade::RuntimeError),
+        (Status::Signalled(11), Grade::RuntimeError),
+        (Status::Denied, Grade::RuntimeError),
+        (Status::TimeLimit, Grade::TimeLimit),
+        (Status::MemoryLimit, Grade::MemoryLimit),
+        (Status::OutputLimit, Grade::OutputLimit),
+        (Status::CompileError, Grade::CompileError),
+    ];
+    for (status, grade) in cases {
+        let set = problem(vec![stdin_test("", "1")], vec![]);
+        let verdict = judged([ended(status, "", "")], &set, Scope::All, StopAt::Never).unwrap();
+        assert_eq!(
+            (verdict.grade, verdict.passed, verdict.total),
+            (grade, 0, 1)
+        );
+    }
+    // The right answer printed before a crash is a crash.
+    let set = problem(vec![stdin_test("", "1")], vec![]);
+    let verdict = judged(
+        [ended(Status::Exited(3), "1", "")],
+        &set,
+        Scope::All,
+        StopAt::Never,
+    )
+    .unwrap();
+    assert_eq!(verdict.grade, Grade::RuntimeError);
+    assert_eq!(
+        verdict.failures[0].trace,
+        "the program ended with exit code 3"
+    );
+}
+
+#[test]
+fn a_compile_error_is_said_once() {
+    let script = [ended(
+        Status::CompileError,
+        "",
+        "SyntaxError: invalid syntax",
+    )];
+    let verdict = judged(script, &three(), Scope::All, StopAt::Never).unwrap();
+    assert_eq!(
+        (
+            verdict.grade,
+            verdict.passed,
+            verdict.total,
+            verdict.failures.len()
+        ),
+        (Grade::CompileError, 0, 3, 1)
+    );
+}
+
+#[test]
+fn a_failing_sandbox_is_retried_then_an_error() {
+    let recovered = [Err(Broken), printed("1"), printed("2")];
+    assert!(
+        judged(recovered, &three(), Scope::Public, StopAt::Never)
+            .unwrap()
+            .is_accepted()
+    );
+    let error = judged(
+        [printed("1"), Err(Broken), Err(Broken)],
+        &three(),
+        Scope::Public,
+        StopAt::Never,
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, JudgeError::Sandbox { attempts: 2, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_problem_without_tests_in_scope_is_an_error() {
+    let error = judged(
+        [],
+        &problem(vec![], vec![stdin_test("", "")]),
+        Scope::Public,
+        StopAt::Never,
+    )
+    .unwrap_err();
+    assert!(matches!(error, JudgeError::NoTests { .. }), "{error}");
+}
+
+#[test]
+fn scopes_choose_tests_and_keep_their_index() {
+    let verdict = judged([printed("x")], &three(), Scope::Private, StopAt::Never).unwrap();
+    assert_eq!((verdict.total, verdict.failures[0].test), (1, 2));
+}
+
+#[test]
+fn the_public_part_says_nothing_of_private_tests() {
+    let script = ["1", "x", "y"].map(printed);
+    let verdict = judged(script, &three(), Scope::All, StopAt::Never).unwrap();
+    let public = PublicVerdict::of(verdict, &three());
+    assert_eq!(
+        (
+            public.verdict().grade,
+            public.verdict().passed,
+            public.verdict().total
+        ),
+        (Grade::WrongAnswer, 1, 2)
+    );
+    assert_eq!(public.verdict().failures.len(), 1);
+    let script = ["1", "2", "y"].map(printed);
+    let hidden = PublicVerdict::of(
+        judged(script, &three(), Scope::All, StopAt::Never).unwrap(),
+        &three(),
+    );
+    assert_eq!(
+        (hidden.verdict().grade, hidden.verdict().passed),
+        (Grade::Accepted, 2)
+    );
+}
+
+#[test]
+fn long_texts_are_shortened() {
+    let long = "é".repeat(TEXT_CHARACTERS + 1);
+    assert!(head(long.as_bytes()).ends_with("é... (8002 bytes in all)"));
+    assert!(tail(long.as_bytes()).starts_with("...é"));
+    assert_eq!(head(b"\xff1"), "\u{fffd}1");
+    assert_eq!(tail(b"short"), "short");
+}

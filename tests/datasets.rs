@@ -1,0 +1,201 @@
+//! Public problem sets through the loaders and a real sandbox. The sets are no part of the repository: they are
+//! looked for in `RLEF_DATA`, else in `shared/data` beside it; where that folder is missing there is nothing to
+//! test, where it is there it must be whole.
+
+use std::path::PathBuf;
+
+use rlef::problem::{self, Problem};
+use rlef::program::Program;
+use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt, Task};
+use rlef::{feedback, verdict};
+use rlef_sandbox::Language;
+
+use super::host::judge;
+
+/// The file, or `None` where the whole folder is absent.
+fn data(file: &str) -> Option<PathBuf> {
+    let folder = match std::env::var_os("RLEF_DATA") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    if folder.is_dir() {
+        return Some(folder.join(file));
+    }
+    eprintln!(
+        "skipped: {} does not exist; set RLEF_DATA to the folder with the problem sets",
+        folder.display()
+    );
+    None
+}
+
+fn load(file: &str) -> Option<Vec<Problem>> {
+    let path = data(file)?;
+    Some(problem::load(&path).unwrap_or_else(|error| panic!("failed to {error}")))
+}
+
+/// Grades of one program a problem, by every test.
+fn grades(
+    problems: &[Problem],
+    source_of: impl Fn(&Problem) -> String,
+    stop: StopAt,
+) -> Vec<verdict::Verdict> {
+    let programs: Vec<Program> = problems
+        .iter()
+        .map(|problem| Program::bare(source_of(problem), Language::Python))
+        .collect();
+    let tasks: Vec<Task<'_>> = problems
+        .iter()
+        .zip(&programs)
+        .map(|(problem, program)| Task {
+            program: Some(program),
+            problem,
+            scope: Scope::All,
+            stop,
+        })
+        .collect();
+    let mut verdicts = Vec::new();
+    judge().judge_all(&tasks, 2, &mut |index, result| {
+        verdicts.push(
+            result.unwrap_or_else(|error| panic!("{}: failed to {error}", problems[index].id)),
+        );
+        true
+    });
+    verdicts
+}
+
+#[track_caller]
+fn assert_all_accepted(problems: &[Problem], verdicts: &[verdict::Verdict]) {
+    let rejected: Vec<_> = problems
+        .iter()
+        .zip(verdicts)
+        .filter(|(_, verdict)| !verdict.is_accepted())
+        .map(|(problem, verdict)| (&problem.id, verdict))
+        .collect();
+    assert!(rejected.is_empty(), "{rejected:#?}");
+}
+
+fn reference(problem: &Problem) -> String {
+    problem.references[0].source.clone()
+}
+
+#[test]
+fn humaneval_accepts_its_references() {
+    let Some(problems) = load("humaneval/HumanEval.jsonl.gz") else {
+        return;
+    };
+    assert_eq!(problems.len(), 164);
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.public_tests.is_empty())
+    );
+    assert_all_accepted(&problems, &grades(&problems, reference, StopAt::Never));
+}
+
+#[test]
+fn humaneval_pack_accepts_references_and_no_buggy_program() {
+    let Some(mut problems) = load("humanevalpack/python.jsonl") else {
+        return;
+    };
+    assert_eq!(problems.len(), 164);
+    assert_all_accepted(&problems, &grades(&problems, reference, StopAt::Never));
+    // A few buggy programs never end; they need not take ten seconds each to show it.
+    for problem in &mut problems {
+        problem.limits.cpu_ms = 2000;
+    }
+    let buggy = grades(
+        &problems,
+        |problem| problem.labels["buggy_solution"].clone(),
+        StopAt::FirstFailure,
+    );
+    let accepted: Vec<_> = problems
+        .iter()
+        .zip(&buggy)
+        .filter(|(_, verdict)| verdict.is_accepted())
+        .collect();
+    assert!(accepted.is_empty(), "{accepted:#?}");
+    for (problem, verdict) in problems.iter().zip(buggy) {
+        let grade = verdict.grade;
+        let text = feedback::render(
+            &PublicVerdict::of(verdict, problem),
+            feedback::FeedbackOptions::default(),
+        );
+        let says = match grade {
+            Grade::WrongAnswer => "Expected output '",
+            Grade::RuntimeError => "Traceback",
+            Grade::TimeLimit => "took too long",
+            other => panic!("{}: {other:?}", problem.id),
+        };
+        assert!(
+            text.contains(says) && text.contains("Give it another try."),
+            "{}: {text}",
+            problem.id
+        );
+        assert!(text.contains("- input '"), "{}: {text}", problem.id);
+    }
+}
+
+#[test]
+fn humaneval_pack_of_another_language_is_refused() {
+    let Some(path) = data("humanevalpack/cpp.jsonl") else {
+        return;
+    };
+    let message = problem::load(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("line 1") && message.contains("`CPP/0`"),
+        "{message}"
+    );
+}
+
+/// Reads everything, so that every byte of every input goes through.
+const READER: &str = "import sys\nprint(len(sys.stdin.buffer.read()))\n";
+
+#[track_caller]
+fn every_input_runs(file: &str, problems: usize, tests: usize, with_public: usize) {
+    let Some(set) = load(file) else { return };
+    assert_eq!(set.len(), problems);
+    assert_eq!(
+        set.iter()
+            .map(|problem| Scope::All.tests(problem).len())
+            .sum::<usize>(),
+        tests
+    );
+    assert_eq!(
+        set.iter()
+            .filter(|problem| !problem.public_tests.is_empty())
+            .count(),
+        with_public
+    );
+    for (problem, verdict) in set
+        .iter()
+        .zip(grades(&set, |_| READER.to_owned(), StopAt::Never))
+    {
+        assert_eq!(
+            verdict.passed + verdict.failures.len(),
+            verdict.total,
+            "{}",
+            problem.id
+        );
+        let other: Vec<_> = verdict
+            .failures
+            .iter()
+            .filter(|failure| failure.grade != Grade::WrongAnswer)
+            .collect();
+        assert!(other.is_empty(), "{}: {other:?}", problem.id);
+    }
+}
+
+#[test]
+fn every_input_of_the_codecontests_sample_runs() {
+    every_input_runs("codecontests/sample-20-commonoj-format.jsonl", 20, 2233, 19);
+}
+
+#[test]
+fn every_input_of_the_codecontests_test_set_runs() {
+    every_input_runs(
+        "codecontests/test-165-deepcoder-format.json",
+        165,
+        1837,
+        139,
+    );
+}

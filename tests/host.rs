@@ -1,0 +1,93 @@
+//! One real sandbox for all tests of this binary, and short ways to say what is judged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use rlef::comparator::Comparison;
+use rlef::problem::{Problem, TestCase};
+use rlef::program::Program;
+use rlef::verdict::{Grade, Judge, Scope, StopAt, Verdict};
+use rlef_sandbox::{Language, Limits, Sandbox, SandboxConfig};
+
+/// The judge over the sandbox of this host. A host that can't provide one fails the test and says why.
+pub(crate) fn judge() -> &'static Judge<Sandbox> {
+    static JUDGE: OnceLock<Judge<Sandbox>> = OnceLock::new();
+    JUDGE.get_or_init(|| {
+        let helper = Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef")));
+        let config = SandboxConfig {
+            workers: 2,
+            helper,
+            ..SandboxConfig::default()
+        };
+        match Sandbox::new(config) {
+            Ok(sandbox) => Judge::new(sandbox),
+            Err(error) => panic!("failed to {error}"),
+        }
+    })
+}
+
+/// Limits that keep a hostile program short.
+pub(crate) fn tight() -> Limits {
+    Limits {
+        cpu_ms: 1000,
+        wall_ms: 5000,
+        memory_bytes: 128 << 20,
+        output_bytes: 1 << 20,
+        ..Limits::default()
+    }
+}
+
+/// A problem with these tests, all private, under tight limits.
+pub(crate) fn problem(tests: Vec<TestCase>) -> Problem {
+    Problem {
+        id: "test".into(),
+        statement: String::new(),
+        public_tests: Vec::new(),
+        private_tests: tests,
+        limits: tight(),
+        comparison: Comparison::Lines,
+        preamble: String::new(),
+        references: Vec::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// A stdin test.
+pub(crate) fn stdin(input: &str, expected: &str) -> TestCase {
+    TestCase::Stdin {
+        input: input.into(),
+        expected: expected.into(),
+    }
+}
+
+/// A call of `f`.
+pub(crate) fn call(arguments: Vec<serde_json::Value>, expected: serde_json::Value) -> TestCase {
+    TestCase::Call {
+        function: "f".into(),
+        arguments,
+        expected,
+    }
+}
+
+/// Test code over `candidate`, which is `f`.
+pub(crate) fn asserted(code: &str) -> TestCase {
+    TestCase::Asserted {
+        entry_point: "f".into(),
+        code: code.into(),
+    }
+}
+
+/// The verdict on a program by every test of a problem.
+pub(crate) fn verdict(source: &str, problem: &Problem) -> Verdict {
+    let program = Program::bare(source, Language::Python);
+    match judge().judge(&program, problem, Scope::All, StopAt::Never) {
+        Ok(verdict) => verdict,
+        Err(error) => panic!("failed to {error}"),
+    }
+}
+
+/// The grade alone.
+pub(crate) fn grade(source: &str, test: TestCase) -> Grade {
+    verdict(source, &problem(vec![test])).grade
+}
