@@ -17,6 +17,7 @@ mod host;
 mod judge;
 mod pool;
 mod public;
+mod run;
 mod runner;
 mod source;
 mod stdin;

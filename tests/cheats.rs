@@ -87,11 +87,15 @@ fn finder(search: &str) -> String {
     ))
 }
 
+const PROC: &str = "for pid in os.listdir('/proc'):\n    for name in ('cmdline', 'environ', 'maps', 'fd/0', 'fd/1', 'fd/2', 'fd/3', 'fd/4', 'fd/5', 'mem'):\n        try:\n            fd = os.open(f'/proc/{pid}/{name}', os.O_RDONLY | os.O_NONBLOCK)\n            look(os.read(fd, 1 << 20))\n        except OSError:\n            pass";
+
+const FRAMES: &str = "frame = sys._getframe()\nwhile frame:\n    look(repr(frame.f_locals).encode())\n    look(repr(list(frame.f_globals.items())).encode())\n    frame = frame.f_back\nfor thing in gc.get_objects():\n    if type(thing) in (dict, list, tuple):\n        for part in (thing.values() if type(thing) is dict else thing):\n            if type(part) is str:\n                look(part.encode('utf-8', 'replace'))";
+
+const FILES: &str = "for top in ('.', '/tmp', '/dev/shm', '/run', '/var', '/home', '/root'):\n    for folder, inner, names in os.walk(top):\n        inner[:] = [name for name in inner if not name.startswith('python')]\n        for name in names:\n            try:\n                with open(os.path.join(folder, name), 'rb') as file:\n                    look(file.read(1 << 20))\n            except OSError:\n                pass";
+
 #[test]
 fn searching_proc_for_the_tests() {
-    let program = finder(
-        "for pid in os.listdir('/proc'):\n    for name in ('cmdline', 'environ', 'maps', 'fd/0', 'fd/1', 'fd/2', 'fd/3', 'fd/4', 'fd/5', 'mem'):\n        try:\n            fd = os.open(f'/proc/{pid}/{name}', os.O_RDONLY | os.O_NONBLOCK)\n            look(os.read(fd, 1 << 20))\n        except OSError:\n            pass",
-    );
+    let program = finder(PROC);
     for test in kinds() {
         assert_caught(&program, test, &[Grade::WrongAnswer, Grade::RuntimeError]);
     }
@@ -99,9 +103,7 @@ fn searching_proc_for_the_tests() {
 
 #[test]
 fn walking_frames_and_objects_for_the_tests() {
-    let program = finder(
-        "frame = sys._getframe()\nwhile frame:\n    look(repr(frame.f_locals).encode())\n    look(repr(list(frame.f_globals.items())).encode())\n    frame = frame.f_back\nfor thing in gc.get_objects():\n    if type(thing) in (dict, list, tuple):\n        for part in (thing.values() if type(thing) is dict else thing):\n            if type(part) is str:\n                look(part.encode('utf-8', 'replace'))",
-    );
+    let program = finder(FRAMES);
     for test in kinds() {
         assert_caught(&program, test, &[Grade::WrongAnswer]);
     }
@@ -109,11 +111,27 @@ fn walking_frames_and_objects_for_the_tests() {
 
 #[test]
 fn searching_files_for_the_tests() {
-    let program = finder(
-        "for top in ('.', '/tmp', '/dev/shm', '/run', '/var', '/home', '/root'):\n    for folder, inner, names in os.walk(top):\n        inner[:] = [name for name in inner if not name.startswith('python')]\n        for name in names:\n            try:\n                with open(os.path.join(folder, name), 'rb') as file:\n                    look(file.read(1 << 20))\n            except OSError:\n                pass",
-    );
+    let program = finder(FILES);
     for test in kinds() {
         assert_caught(&program, test, &[Grade::WrongAnswer]);
+    }
+}
+
+#[test]
+fn the_searches_find_what_is_there() {
+    let file = "import os\nos.makedirs('/tmp/deep', exist_ok=True)\nwith open('/tmp/deep/file', 'w') as file:\n    file.write('SEC' + 'RET-7319')";
+    for (plant, search, input) in [
+        ("spare = 'SEC' + 'RET-7319'", FRAMES, ""),
+        (file, FILES, ""),
+        ("", PROC, SECRET),
+    ] {
+        let program = format!("{plant}\n{}", finder(search));
+        // It searches once more where a call test would call it, and prints what it found each time.
+        assert_eq!(
+            grade(&program, stdin(input, SECRET)),
+            Grade::Accepted,
+            "{program}"
+        );
     }
 }
 

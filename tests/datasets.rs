@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use rlef::problem::{self, Problem};
+use rlef::problem::{self, Problem, contest};
 use rlef::program::Program;
 use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt, Task};
 use rlef::{feedback, verdict};
@@ -198,4 +198,10 @@ fn every_input_of_the_codecontests_test_set_runs() {
         1837,
         139,
     );
+}
+
+#[test]
+fn contest_accepts_its_references() {
+    let problems = contest::generate(contest::Split::Test, &contest::ContestConfig::default());
+    assert_all_accepted(&problems, &grades(&problems, reference, StopAt::Never));
 }

@@ -95,10 +95,16 @@ fn every_kind() -> Vec<(&'static str, PublicVerdict)> {
 }
 
 fn rendered(options: &FeedbackOptions) -> String {
-    every_kind()
-        .iter()
-        .map(|(name, verdict)| format!("== {name}\n{}", render(verdict, *options)))
-        .collect()
+    let kinds = every_kind();
+    let texts = kinds.iter().flat_map(|(name, verdict)| {
+        [
+            "== ".into(),
+            (*name).into(),
+            "\n".into(),
+            render(verdict, *options),
+        ]
+    });
+    texts.collect()
 }
 
 #[test]

@@ -10,8 +10,8 @@ use rlef_sandbox::{Limits, Outcome, Status};
 use serde::Deserialize;
 
 use super::call::{ended_early, load_grade, raised_grade};
-use super::judge::{JudgeError, Run, trace_of};
-use super::{Failure, Grade, Runner, driver, head, source, tail};
+use super::run::{Run, trace_of};
+use super::{Failure, Grade, JudgeError, Runner, driver, head, source, tail};
 
 /// How much longer than the program the test code may take, for CPU and wall time, in milliseconds.
 const TESTER_EXTRA_MS: u64 = 10_000;

@@ -4,7 +4,7 @@ use rlef_sandbox::{Limits, Outcome, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::judge::{Run, trace_of};
+use super::run::{Run, trace_of};
 use super::value::{Packed, python_text};
 use super::{Failure, Grade, Runner, driver, head, tail};
 use crate::comparator::Comparison;

@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Job, Limits, Outcome, Start};
 
-use super::judge::Run;
+use super::run::Run;
 use super::{Failure, Grade, Runner, head, tail};
 use crate::comparator::{self, Comparison};
 use crate::program::Program;
@@ -53,7 +53,7 @@ fn failure(case: &Case<'_>, outcome: &Outcome, rule: &Comparison) -> Option<Fail
         trace: if grade == Grade::WrongAnswer {
             String::new()
         } else {
-            super::judge::trace_of(outcome, tail(&outcome.stderr))
+            super::run::trace_of(outcome, tail(&outcome.stderr))
         },
     })
 }

@@ -251,8 +251,9 @@ class Exit:
         self.main, self.quick, self.clear, self.process = main, False, True, 0
 
     def __call__(self):
-        # Registered before any handler of the program, hence called after all of them.
-        main = self.main
+        # Registered before any handler of the program, hence called after all of them. The full shutdown
+        # destroys what only the program's globals hold, so nothing here may hold them too.
+        main, self.main = self.main, None
         # After the last line the interpreter deletes __file__; on SystemExit it does not, and only the
         # full shutdown knows the exit code then.
         if not self.quick or "__file__" in main:
@@ -263,7 +264,7 @@ class Exit:
                 return
             code = 1
         try:
-            self.flush()
+            flush(sys.stdout, sys.stderr)
             if self.clear:
                 for name in list(main):
                     if name[:1] == "_" and name[1:2] != "_":
@@ -272,16 +273,17 @@ class Exit:
                     if name != "__builtins__":
                         main[name] = None
                 gc.collect()
-                self.flush()
+            # The interpreter puts the original streams back before it flushes for the last time.
+            flush(sys.__stdout__, sys.__stderr__)
         except BaseException:
             return  # The full shutdown fails the same way, and says so in the interpreter's words.
         os._exit(code)
 
-    @staticmethod
-    def flush():
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
+
+def flush(*streams):
+    for stream in streams:
+        if stream is not None and not stream.closed:
+            stream.flush()
 
 
 class Program:

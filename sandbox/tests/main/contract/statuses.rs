@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Limits, SandboxError, Status};
 
-use crate::support::{config, exec_job, job, limits, printed, run, run_with, sandbox, text};
+use crate::support::{config, exec_job, job, limits, printed, run, sandbox, text};
 
 #[test]
 fn a_program_reads_and_prints() {

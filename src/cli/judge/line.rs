@@ -1,0 +1,111 @@
+//! One verdict → one line, for machines or for people. What a private test asked is left out unless wanted.
+
+use serde::Serialize;
+
+use super::Submission;
+use crate::problem::Problem;
+use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
+
+#[derive(Serialize)]
+struct Judged<'a> {
+    problem_id: &'a str,
+    /// Null where the sandbox failed: that is no verdict.
+    verdict: Option<Grade>,
+    passed: usize,
+    total: usize,
+    cpu_ms: f64,
+    wall_ms: f64,
+    first_failure: Option<FirstFailure<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FirstFailure<'a> {
+    test: usize,
+    public: bool,
+    verdict: Grade,
+    /// What the test asked and got; left out for a private one.
+    #[serde(flatten)]
+    details: Option<Details<'a>>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    input: &'a str,
+    expected: &'a str,
+    got: &'a str,
+    trace: &'a str,
+}
+
+pub(super) fn json(
+    submission: &Submission<'_>,
+    result: &Result<Verdict, JudgeError>,
+    show_private: bool,
+) -> String {
+    let problem = submission.problem;
+    let mut line = Judged {
+        problem_id: &problem.id,
+        verdict: None,
+        passed: 0,
+        total: Scope::All.tests(problem).len(),
+        cpu_ms: 0.0,
+        wall_ms: 0.0,
+        first_failure: None,
+        error: None,
+    };
+    match result {
+        Ok(verdict) => {
+            line.verdict = Some(verdict.grade);
+            (line.passed, line.cpu_ms, line.wall_ms) =
+                (verdict.passed, verdict.cpu_ms, verdict.wall_ms);
+            line.first_failure = verdict
+                .failures
+                .first()
+                .map(|failure| first_failure(failure, problem, show_private));
+        }
+        Err(error) => line.error = Some(format!("failed to {error}")),
+    }
+    // Texts and finite numbers always serialise.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+fn first_failure<'a>(
+    failure: &'a Failure,
+    problem: &Problem,
+    show_private: bool,
+) -> FirstFailure<'a> {
+    let public = failure.test < problem.public_tests.len();
+    let details = (public || show_private).then_some(Details {
+        input: &failure.input,
+        expected: &failure.expected,
+        got: &failure.got,
+        trace: &failure.trace,
+    });
+    FirstFailure {
+        test: failure.test,
+        public,
+        verdict: failure.grade,
+        details,
+    }
+}
+
+pub(super) fn row(
+    submission: &Submission<'_>,
+    result: &Result<Verdict, JudgeError>,
+    width: usize,
+) -> String {
+    let id = &submission.problem.id;
+    match (result, &submission.program) {
+        (Err(error), _) => format!("{id:width$}  not judged: failed to {error}"),
+        (Ok(_), Err(reason)) => format!("{id:width$}  {}: {reason}", Grade::NoProgram.name()),
+        (Ok(verdict), Ok(_)) => format!(
+            "{id:width$}  {:<13} {:>4}/{:<4} {:>9.1} ms cpu {:>9.1} ms wall",
+            verdict.grade.name(),
+            verdict.passed,
+            verdict.total,
+            verdict.cpu_ms,
+            verdict.wall_ms
+        ),
+    }
+}

@@ -1,0 +1,192 @@
+//! The verb against a fake runner: what is read, printed and refused.
+
+use rlef_sandbox::{Job, Limits, Outcome, Status, Usage};
+
+use super::*;
+use crate::comparator::Comparison;
+use crate::problem::TestCase;
+
+/// Prints the program's own source back, which makes `1` right; a program `break` breaks the sandbox.
+struct Echo;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the jail died")]
+struct Died;
+
+impl Runner for Echo {
+    type Error = Died;
+
+    fn run_batch(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        _limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, Died> {
+        if job.source == b"break" {
+            return Err(Died);
+        }
+        let usage = Usage {
+            cpu_us: 1000,
+            wall_us: 2000,
+            memory_bytes: 0,
+        };
+        let outcome = Outcome {
+            status: Status::Exited(0),
+            stdout: job.source.clone(),
+            stderr: Vec::new(),
+            usage,
+        };
+        let run = inputs
+            .iter()
+            .enumerate()
+            .take_while(|(index, _)| *index == 0 || keep_going(index - 1, &outcome));
+        Ok(run.map(|_| outcome.clone()).collect())
+    }
+
+    fn run_pair(
+        &self,
+        _: &Job,
+        _: &Limits,
+        _: &Job,
+        _: &Limits,
+    ) -> Result<(Outcome, Outcome), Died> {
+        Err(Died)
+    }
+}
+
+fn problems() -> Vec<Problem> {
+    let test = |expected: &str| TestCase::Stdin {
+        input: "in".into(),
+        expected: expected.into(),
+    };
+    let problem = |id: &str, public, private| Problem {
+        id: id.into(),
+        statement: String::new(),
+        public_tests: public,
+        private_tests: private,
+        limits: Limits::default(),
+        comparison: Comparison::Lines,
+        preamble: String::new(),
+        references: Vec::new(),
+        labels: BTreeMap::new(),
+    };
+    vec![
+        problem("one", vec![test("1")], vec![test("1")]),
+        problem("secret", vec![test("1")], vec![test("2")]),
+    ]
+}
+
+fn arguments(json: bool) -> Args {
+    Args {
+        problems: String::new(),
+        programs: PathBuf::new(),
+        workers: 1,
+        json,
+        first_failure: false,
+        show_private: false,
+        expect_accepted: false,
+    }
+}
+
+const PROGRAMS: &str = r#"{"problem_id": "one", "program": "1"}
+{"task_id": "one", "completion": "no code", "extra": true}
+
+{"task_id": "one", "completion": "```python\n5\n```"}
+{"problem_id": "secret", "program": "1"}
+{"problem_id": "one", "program": "break"}
+"#;
+
+fn read_text(text: &str, problems: &[Problem]) -> Result<usize, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("programs.jsonl");
+    fs::write(&path, text).unwrap();
+    let read = read(&path, problems).map(|submissions| submissions.len());
+    read.map_err(|error| {
+        format!("{error:#}").replace(&format!("{}/", directory.path().display()), "")
+    })
+}
+
+fn output(json: bool, out: impl Write) -> (anyhow::Result<Counts>, usize) {
+    let problems = problems();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("programs.jsonl");
+    fs::write(&path, PROGRAMS).unwrap();
+    let submissions = read(&path, &problems).unwrap();
+    let mut calls = 0;
+    let judge = Judge::new(Echo);
+    let counts = judge_all(
+        &judge,
+        2,
+        &submissions,
+        &arguments(json),
+        out,
+        &mut |_, _| calls += 1,
+    );
+    (counts, calls)
+}
+
+#[test]
+fn verdicts_are_printed_in_order_without_private_data() {
+    for json in [true, false] {
+        let mut out = Vec::new();
+        let (counts, calls) = output(json, &mut out);
+        let counts = counts.unwrap();
+        assert_eq!((counts.errors, counts.rejected(), calls), (1, 3, 5));
+        let name = if json { "json" } else { "table" };
+        insta::assert_snapshot!(name, format!("{}{counts}", String::from_utf8(out).unwrap()));
+    }
+}
+
+#[test]
+fn bad_lines_are_named_before_anything_runs() {
+    let problems = problems();
+    assert_eq!(read_text(PROGRAMS, &problems), Ok(5));
+    let cases = [
+        "",
+        "{\"problem_id\": \"one\", \"program\": \"1\"}\n{\"problem_id\"",
+        r#"{"problem_id": "two", "program": "1"}"#,
+        r#"{"problem_id": "one"}"#,
+        r#"{"problem_id": "one", "program": "1", "completion": "1"}"#,
+        r#"{"program": "1"}"#,
+    ];
+    let messages: Vec<String> = cases
+        .iter()
+        .map(|case| read_text(case, &problems).unwrap_err())
+        .collect();
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_completion_continues_a_preamble() {
+    let mut problems = problems();
+    problems[0].preamble = "def f():\n".into();
+    assert_eq!(
+        read_text(
+            r#"{"problem_id": "one", "completion": "    return 1"}"#,
+            &problems
+        ),
+        Ok(1)
+    );
+}
+
+struct Closed(io::ErrorKind);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_left_ends_the_run_and_a_full_disk_is_an_error() {
+    let (counts, calls) = output(true, Closed(io::ErrorKind::BrokenPipe));
+    assert!(counts.is_ok());
+    assert_eq!(calls, 1);
+    let (counts, _) = output(true, Closed(io::ErrorKind::StorageFull));
+    assert!(counts.is_err());
+}

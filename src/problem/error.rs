@@ -1,0 +1,142 @@
+//! Why problems could not be read or written, and where.
+
+use std::path::PathBuf;
+
+use super::row;
+
+/// Why problems could not be read or written. Every message completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum ProblemError {
+    /// The file can't be read.
+    #[error("read problems from {}: {source}; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not valid gzip.
+    #[error("unpack {} as gzip: {source}; fetch the file again", path.display())]
+    Unzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: std::io::Error,
+    },
+    /// The file is not text.
+    #[error("read {} as text: line {line} is not UTF-8; convert the file to UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// First line that isn't UTF-8, from 1.
+        line: usize,
+    },
+    /// The file holds no problem.
+    #[error("find a problem in {}: the file is empty; give a file with at least one problem", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row is not JSON.
+    #[error("parse {place} as JSON: {source}; correct or remove it")]
+    Json {
+        /// File and line.
+        place: Place,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A row has the fields of no known schema.
+    #[error(
+        "recognise the schema of {place}: it has {found}; expected one of: {}",
+        row::KNOWN_SCHEMAS
+    )]
+    UnknownSchema {
+        /// File and line.
+        place: Place,
+        /// The fields found.
+        found: String,
+    },
+    /// A field is missing or holds something else than its schema says.
+    #[error(
+        "read field `{field}` of {place}: expected {expected}, found {found}; correct or remove the row"
+    )]
+    Field {
+        /// File and line.
+        place: Place,
+        /// The field, with its parents: `public_tests.input`.
+        field: String,
+        /// What the schema says.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A row of rlef's own schema doesn't fit it.
+    #[error("read {place} as an rlef problem: {source}; correct the row")]
+    Native {
+        /// File and line.
+        place: Place,
+        /// What the parser said; names the field.
+        source: serde_json::Error,
+    },
+    /// A problem without a test would accept every program.
+    #[error("accept problem `{id}` of {place}: it has no tests; add a test or remove the problem")]
+    NoTests {
+        /// File and line.
+        place: Place,
+        /// The problem.
+        id: String,
+    },
+    /// Two problems share an id.
+    #[error(
+        "accept {place}: problem id `{id}` is already that of {first}; ids must be unique within a file"
+    )]
+    DuplicateId {
+        /// File and line of the second.
+        place: Place,
+        /// Their id.
+        id: String,
+        /// Where the first is.
+        first: Where,
+    },
+    /// The file can't be written.
+    #[error("write problems to {}: {source}; check the directory, its permissions and free space", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A line of a JSON Lines file, or a row of a JSON array; both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// Line of a JSON Lines file.
+    Line(usize),
+    /// Element of a JSON array.
+    Row(usize),
+}
+
+/// A row of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The row.
+    pub at: Where,
+}
+
+impl std::fmt::Display for Where {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(line) => write!(formatter, "line {line}"),
+            Self::Row(row) => write!(formatter, "row {row}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} of {}", self.at, self.path.display())
+    }
+}

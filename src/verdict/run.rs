@@ -1,0 +1,180 @@
+//! Outcomes of one program's tests, job by job → its verdict.
+
+use rlef_sandbox::{Job, Limits, Outcome, Status};
+
+use super::{Failure, Grade, Judge, JudgeError, Runner, StopAt, Verdict, asserted};
+use crate::problem::Problem;
+
+/// What the outcomes of tester and program say of the program, or what is wrong with the tester.
+type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>, asserted::Fault>;
+
+/// A verdict in the making.
+pub(super) struct Run<'a, R> {
+    judge: &'a Judge<R>,
+    id: &'a str,
+    stop: StopAt,
+    /// Index of the next test.
+    next: usize,
+    passed: usize,
+    failures: Vec<Failure>,
+    cpu_us: u64,
+    wall_us: u64,
+    done: bool,
+}
+
+impl<'a, R: Runner> Run<'a, R> {
+    pub(super) fn new(
+        judge: &'a Judge<R>,
+        problem: &'a Problem,
+        stop: StopAt,
+        first: usize,
+    ) -> Self {
+        let id = problem.id.as_str();
+        Self {
+            judge,
+            id,
+            stop,
+            next: first,
+            passed: 0,
+            failures: Vec::new(),
+            cpu_us: 0,
+            wall_us: 0,
+            done: false,
+        }
+    }
+
+    /// One job on many inputs; `failure_of` is pure and may be asked more than once.
+    pub(super) fn batch(
+        &mut self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        failure_of: &dyn Fn(usize, &Outcome) -> Option<Failure>,
+    ) -> Result<(), JudgeError> {
+        let stop = self.stop;
+        let outcomes = self.judge.attempt(self.id, |runner| {
+            runner.run_batch(job, inputs, limits, &mut |index, outcome| {
+                stop == StopAt::Never || failure_of(index, outcome).is_none()
+            })
+        })?;
+        for (index, outcome) in outcomes.iter().take(inputs.len()).enumerate() {
+            self.record(failure_of(index, outcome), outcome);
+            if self.done {
+                return Ok(());
+            }
+        }
+        if outcomes.len() < inputs.len() {
+            return Err(JudgeError::Incomplete {
+                id: self.id.to_owned(),
+                got: outcomes.len(),
+                expected: inputs.len(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A tester and the program; the tester is ours, so its failure is tried again like the sandbox's.
+    pub(super) fn pair(
+        &mut self,
+        tester: &Job,
+        tester_limits: &Limits,
+        candidate: &Job,
+        limits: &Limits,
+        failure_of: PairFailure<'_>,
+    ) -> Result<(), JudgeError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (tests, program) = self.judge.attempt(self.id, |runner| {
+                runner.run_pair(tester, tester_limits, candidate, limits)
+            })?;
+            let (id, test) = (self.id.to_owned(), self.next);
+            match failure_of(&tests, &program) {
+                Ok(failure) => {
+                    self.record(failure, &program);
+                    return Ok(());
+                }
+                Err(asserted::Fault::Tests(detail)) => {
+                    return Err(JudgeError::BrokenTest { id, test, detail });
+                }
+                Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries() => {}
+                Err(asserted::Fault::Tester(detail)) => {
+                    return Err(JudgeError::Tester {
+                        id,
+                        test,
+                        attempts,
+                        detail,
+                    });
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, failure: Option<Failure>, outcome: &Outcome) {
+        self.cpu_us += outcome.usage.cpu_us;
+        self.wall_us += outcome.usage.wall_us;
+        match failure {
+            None => self.passed += 1,
+            Some(failure) => {
+                // What doesn't compile fails every test in the same way; once is enough.
+                self.done =
+                    self.stop == StopAt::FirstFailure || failure.grade == Grade::CompileError;
+                self.failures.push(Failure {
+                    test: self.next,
+                    ..failure
+                });
+            }
+        }
+        self.next += 1;
+    }
+
+    /// Whether no further test is to be run.
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// A program that none of the tests can be run on.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        let empty = String::new;
+        self.failures.push(Failure {
+            test: self.next,
+            grade: Grade::CompileError,
+            input: empty(),
+            expected: empty(),
+            got: empty(),
+            trace: reason.to_owned(),
+        });
+        self.done = true;
+    }
+
+    /// What it adds up to, of `total` tests.
+    pub(super) fn verdict(self, total: usize) -> Verdict {
+        Verdict {
+            grade: self
+                .failures
+                .first()
+                .map_or(Grade::Accepted, |failure| failure.grade),
+            passed: self.passed,
+            total,
+            failures: self.failures,
+            cpu_ms: self.cpu_us as f64 / 1000.0,
+            wall_ms: self.wall_us as f64 / 1000.0,
+        }
+    }
+}
+
+/// What is said of a run that didn't end well: its standard error, else how it ended; nothing for limits.
+pub(super) fn trace_of(outcome: &Outcome, stderr: String) -> String {
+    let how = match outcome.status {
+        Status::Exited(code) => format!("the program ended with exit code {code}"),
+        Status::Signalled(signal) => format!("the program was killed by signal {signal}"),
+        Status::Denied => "the program was killed for a system call that is not allowed".to_owned(),
+        Status::CompileError => "the program does not compile".to_owned(),
+        Status::TimeLimit | Status::MemoryLimit | Status::OutputLimit => return String::new(),
+    };
+    if stderr.trim().is_empty() {
+        how
+    } else {
+        stderr
+    }
+}

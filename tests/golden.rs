@@ -1,0 +1,140 @@
+//! Losses and gradients against PyTorch: the numbers under `golden/` were made by the script beside them.
+
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor};
+use rlef::batch::{Action, Batch, TurnSpan};
+use rlef::learner::{Micro, Passes};
+use rlef::objective::rlef as objective;
+use rlef::policy::checkpoint::load_tensors;
+use rlef::policy::model::{Decoder, Head, ModelConfig, Weights};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    config: ModelConfig,
+    clip: f64,
+    value_clip: f64,
+    rows: Vec<Vec<u32>>,
+    actions: Vec<GoldenAction>,
+    turns: Vec<GoldenTurn>,
+    old: Vec<f32>,
+    behaviour: Vec<f32>,
+    advantages: Vec<f32>,
+    old_values: Vec<f32>,
+    returns: Vec<f32>,
+    new: Vec<f32>,
+    entropy: Vec<f32>,
+    values: Vec<f32>,
+    policy_loss: f64,
+    value_loss: f64,
+}
+
+#[derive(Deserialize)]
+struct GoldenAction {
+    row: usize,
+    position: usize,
+    target: u32,
+    turn: usize,
+}
+
+#[derive(Deserialize)]
+struct GoldenTurn {
+    row: usize,
+    prompt_last: usize,
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn golden() -> Golden {
+    serde_json::from_slice(&std::fs::read(path("rlef.json")).unwrap()).unwrap()
+}
+
+fn batch(golden: &Golden) -> Batch {
+    let actions: Vec<Action> = golden
+        .actions
+        .iter()
+        .zip(&golden.behaviour)
+        .map(|(a, &sampler_logprob)| Action {
+            row: a.row,
+            position: a.position,
+            target: a.target,
+            turn: a.turn,
+            sampler_logprob,
+        })
+        .collect();
+    let turns = golden.turns.iter().enumerate().map(|(index, turn)| {
+        let start = actions.iter().position(|action| action.turn == index).unwrap();
+        let end = start + actions.iter().filter(|action| action.turn == index).count();
+        TurnSpan { row: turn.row, prompt_last: turn.prompt_last, start, end }
+    });
+    Batch { rows: golden.rows.clone(), turns: turns.collect(), actions }
+}
+
+/// The network's parameters, and the gradients PyTorch found for them.
+fn network(prefix: &str, head: Head, config: &ModelConfig) -> (Decoder, Vec<Tensor<2>>) {
+    let device = Device::flex();
+    let shapes = config.parameters(head);
+    let read = |part: &str| {
+        let named: Vec<_> = shapes.iter().map(|(name, shape)| (format!("{prefix}.{part}{name}"), *shape)).collect();
+        load_tensors(&path("rlef.safetensors"), &named, &device).unwrap()
+    };
+    let names = shapes.iter().map(|(name, _)| name.clone()).collect();
+    let weights = Weights { names, tensors: read("") };
+    (Decoder { config: config.clone(), weights }, read("gradient."))
+}
+
+fn close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let scale = theirs.iter().fold(1e-3_f32, |most, value| most.max(value.abs()));
+    for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= tolerance * scale, "{what}[{index}]: {a} is not PyTorch's {b}");
+    }
+}
+
+fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+    tensor.to_data().try_to_vec::<f32>().unwrap()
+}
+
+#[test]
+fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
+    let golden = golden();
+    let batch = batch(&golden);
+    let device = Device::flex();
+    let (policy, policy_gradients) = network("policy", Head::Language, &golden.config);
+    let (value, value_gradients) = network("value", Head::Value, &golden.config);
+    let rows: Vec<usize> = (0..batch.rows.len()).collect();
+    let all = [rows.clone()];
+    // One pass of all rows, and one row a pass: padding and micro-batches must not matter.
+    for tokens in [10_000, 1] {
+        let passes = Passes { batch: &batch, tokens, pad: 0, temperature: 1.0 };
+        let (log_probs, entropy) = passes.log_probs(&policy, &all);
+        close("log-probabilities", &log_probs, &golden.new, 1e-5);
+        let mean = golden.entropy.iter().sum::<f32>() / golden.entropy.len() as f32;
+        close("mean entropy", &[entropy as f32], &[mean], 1e-5);
+        close("values", &passes.values(&value, &all), &golden.values, 1e-5);
+
+        let pick = |micro: &Micro, all: &[f32]| micro.of_actions(all, &device);
+        let (gradients, loss) = passes.gradients(&policy, &rows, |micro, policy| {
+            let (new, _) = micro.log_probs(policy, 1.0);
+            let (old, behaviour) = (pick(micro, &golden.old), pick(micro, &golden.behaviour));
+            let advantages = pick(micro, &golden.advantages);
+            objective::policy_loss(new, old, behaviour, advantages, golden.clip, batch.actions.len()).0
+        });
+        close("policy loss", &[loss as f32], &[golden.policy_loss as f32], 1e-5);
+        for ((name, ours), theirs) in policy.weights.names.iter().zip(gradients.tensors()).zip(&policy_gradients) {
+            close(name, &numbers(ours), &numbers(theirs), 1e-5);
+        }
+
+        let (gradients, loss) = passes.gradients(&value, &rows, |micro, value| {
+            let (old, returns) = (micro.of_turns(&golden.old_values, &device), micro.of_turns(&golden.returns, &device));
+            objective::value_loss(micro.values(value), old, returns, golden.value_clip, batch.turns.len())
+        });
+        close("value loss", &[loss as f32], &[golden.value_loss as f32], 1e-5);
+        for ((name, ours), theirs) in value.weights.names.iter().zip(gradients.tensors()).zip(&value_gradients) {
+            close(name, &numbers(ours), &numbers(theirs), 1e-5);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The whole loop with a toy world and a fake judge: it learns, from feedback; it repeats to the byte; and a run
+//! that was killed continues as if it had not been.
+//!
+//! The world: a statement names a word and leaves a digit out; the program must print that digit, which only the
+//! feedback tells.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rlef::config::TrainConfig;
+use rlef::episode::Episode;
+use rlef::journal::EpisodeRecord;
+use rlef::policy::ModelPolicy;
+use rlef::policy::model::Decoder;
+use rlef::policy::sampler::{Completion, StopCause};
+use rlef::policy::tokenizer::Tokenizer;
+use rlef::problem::{Problem, TestCase};
+use rlef::rollout::{self, FeedbackSource, Grader, RolloutConfig, Work};
+use rlef::run::Run;
+use rlef::sft::{self, SftConfig, ShapeConfig};
+use rlef::train::{self, Learner};
+use rlef::update::Optimizer;
+use rlef::verdict::{Failure, Grade, JudgeError, Verdict};
+
+const DIGITS: usize = 4;
+const WORDS: [&str; 6] = ["apple", "stone", "river", "cloud", "tiger", "paper"];
+
+/// "Runs" a program by reading the digit out of its text.
+struct ToyGrader;
+
+impl Grader for ToyGrader {
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
+        work.iter().map(|work| Ok(judge(work))).collect()
+    }
+}
+
+fn judge(work: &Work<'_>) -> Verdict {
+    let TestCase::Stdin { input, expected } = &work.problem.public_tests[0] else { unreachable!("all tests are stdin") };
+    let got: String = work.program.source.chars().filter(char::is_ascii_digit).collect();
+    let accepted = got == *expected && work.program.source.starts_with("print(");
+    let failure = Failure {
+        test: 0,
+        grade: Grade::WrongAnswer,
+        input: input.clone(),
+        expected: expected.clone(),
+        got,
+        trace: String::new(),
+    };
+    Verdict {
+        grade: if accepted { Grade::Accepted } else { Grade::WrongAnswer },
+        passed: usize::from(accepted),
+        total: 1,
+        failures: if accepted { Vec::new() } else { vec![failure] },
+        cpu_ms: 0.0,
+        wall_ms: 0.0,
+    }
+}
+
+fn problems() -> Vec<Problem> {
+    let all = WORDS.iter().flat_map(|word| (0..DIGITS).map(move |digit| (word, digit)));
+    all.map(|(word, digit)| Problem {
+        id: format!("{word}{digit}"),
+        statement: format!("Print the digit of {word}."),
+        public_tests: vec![TestCase::Stdin { input: String::new(), expected: digit.to_string() }],
+        private_tests: Vec::new(),
+        limits: rlef_sandbox::Limits::default(),
+        comparison: rlef::comparator::Comparison::Lines,
+        preamble: String::new(),
+        references: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+    })
+    .collect()
+}
+
+fn answer(digit: usize) -> String {
+    format!("```python\nprint({digit})\n```")
+}
+
+/// A decoder that has seen the form of answers and feedback, with digits drawn at random.
+fn starter() -> (Decoder, Tokenizer) {
+    let feedback = |wanted: usize, got: usize| format!("input:\nexpected: {wanted}\ngot: {got}\n");
+    let problems = problems();
+    let mut texts: Vec<String> = problems.iter().map(|problem| problem.statement.clone()).collect();
+    texts.extend((0..DIGITS * DIGITS).flat_map(|i| [answer(i % DIGITS), feedback(i / DIGITS, i % DIGITS)]));
+    let tokenizer = Tokenizer::train(&texts, 300).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut episodes = Vec::new();
+    for _ in 0..300 {
+        let problem = &problems[rng.random_range(0..problems.len())];
+        let mut episode = Episode::start(problem.id.clone(), 0, rlef::prompt::message(&tokenizer, &problem.statement).unwrap());
+        for turn in 0..2 {
+            let digit = rng.random_range(0..DIGITS);
+            let mut tokens = tokenizer.encode(&answer(digit)).unwrap();
+            tokens.push(tokenizer.end);
+            let sampler_logprobs = vec![0.0; tokens.len()];
+            episode.push(
+                Completion { tokens, sampler_logprobs, stop: StopCause::End },
+                answer(digit),
+                Verdict::no_program(1),
+                2,
+            );
+            if turn == 0 {
+                let text = feedback(rng.random_range(0..DIGITS), digit);
+                let tokens = rlef::prompt::message(&tokenizer, &text).unwrap();
+                episode.answer(text, &tokens, tokenizer.end, 8, 1000);
+            }
+        }
+        episodes.push(episode);
+    }
+    let config = SftConfig { epochs: 4, batch: 20, ..SftConfig::default() };
+    let shape = ShapeConfig { hidden: 32, intermediate: 64, layers: 2, heads: 2, key_value_heads: 1, context: 160 };
+    let mut decoder = Decoder::random(&shape.config(tokenizer.vocab_size()), 3, &Device::flex());
+    sft::train(&mut decoder, &episodes, tokenizer.pad, &config, |_| {});
+    (decoder, tokenizer)
+}
+
+fn config() -> TrainConfig {
+    let mut config = TrainConfig { rounds: 12, problems_per_round: 24, updates_per_round: 4, ..TrainConfig::default() };
+    config.rollout.group = 4;
+    config.rollout.turns = 2;
+    config.rollout.sampling.max_tokens = 16;
+    config.policy_optimizer.learning_rate = 3e-3;
+    config.policy_optimizer.warmup_steps = 5;
+    config.value_optimizer.learning_rate = 3e-3;
+    config.value_optimizer.warmup_steps = 5;
+    config.resources.checkpoint_every = 2;
+    config
+}
+
+fn learner(config: &TrainConfig) -> Learner {
+    let (policy, tokenizer) = starter();
+    let value = policy.value_network();
+    Learner {
+        reference: policy.clone(),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy,
+        value,
+        tokenizer,
+    }
+}
+
+/// Share of toy problems the policy solves in two turns.
+fn solve_rate(learner: &Learner, feedback: FeedbackSource) -> f64 {
+    let config = RolloutConfig { group: 8, feedback, ..config().rollout };
+    let all = problems();
+    let some: Vec<&Problem> = all.iter().collect();
+    let mut policy = ModelPolicy { decoder: &learner.policy, tokenizer: &learner.tokenizer, batch: 64 };
+    let (groups, _) = rollout::play(&mut policy, &ToyGrader, &some, &config, 99).unwrap();
+    let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
+    episodes.iter().filter(|episode| episode.is_solved()).count() as f64 / episodes.len() as f64
+}
+
+#[test]
+fn a_policy_learns_to_use_feedback() {
+    let config = config();
+    let mut learner = learner(&config);
+    let before = solve_rate(&learner, FeedbackSource::Real);
+    for round in 0..config.rounds {
+        let (_, metrics, _) = train::round(&mut learner, &ToyGrader, &problems(), &config, round).unwrap();
+        assert!(metrics.first_ratio_gap == 0.0, "round {round}: the first update's ratio is off by {}", metrics.first_ratio_gap);
+        assert!(metrics.sampler_gap_max < 1e-4, "round {round}: sampler and trainer differ by {}", metrics.sampler_gap_max);
+        assert_eq!(metrics.aborted, 0);
+    }
+    let after = solve_rate(&learner, FeedbackSource::Real);
+    let without = solve_rate(&learner, FeedbackSource::Silent);
+    assert!(before < 0.6, "the starter solves {before} already");
+    assert!(after > 0.8, "solves {before} before and {after} after");
+    assert!(without < after - 0.2, "solves {after} with feedback and {without} without");
+}
+
+/// Plays rounds of a run as the command does, and stops without a word after `until`.
+fn play(folder: &Path, resume: bool, until: usize) {
+    let (mut run, config, mut progress) = if resume {
+        Run::resume(folder).unwrap()
+    } else {
+        let config = TrainConfig { rounds: 5, ..config() };
+        (Run::create(folder, &config).unwrap(), config, rlef::run::Progress::default())
+    };
+    let mut learner = learner(&config);
+    run.restore(&mut learner, &progress, &Device::flex()).unwrap();
+    while progress.rounds < until {
+        let step = learner.policy_optimizer.steps();
+        let (groups, metrics, timings) = train::round(&mut learner, &ToyGrader, &problems(), &config, progress.rounds).unwrap();
+        run.record(step, &groups, &metrics, &timings).unwrap();
+        progress.rounds += 1;
+        if progress.rounds % config.resources.checkpoint_every == 0 {
+            run.checkpoint(&learner, progress.rounds).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_killed_run_continues_as_if_it_had_not_been() {
+    let directory = tempfile::tempdir().unwrap();
+    let (whole, killed) = (directory.path().join("whole"), directory.path().join("killed"));
+    play(&whole, false, 5);
+    play(&killed, false, 3);
+    // The third round is past the last checkpoint; a half-written line follows it.
+    let journal = killed.join("journal.jsonl");
+    let mut text = std::fs::read(&journal).unwrap();
+    text.extend_from_slice(b"{\"step\": 12, \"prob");
+    std::fs::write(&journal, text).unwrap();
+    play(&killed, true, 5);
+    for name in ["journal.jsonl", "metrics.jsonl"] {
+        let (a, b) = (std::fs::read(whole.join(name)).unwrap(), std::fs::read(killed.join(name)).unwrap());
+        assert!(a == b, "{name} differs");
+    }
+    let records: Vec<EpisodeRecord> = rlef::journal::read(&journal).unwrap();
+    assert_eq!(records.len(), 5 * 24 * 4);
+}
+
+#[test]
+fn a_run_is_not_started_over_another() {
+    let directory = tempfile::tempdir().unwrap();
+    Run::create(directory.path(), &config()).unwrap();
+    let message = Run::create(directory.path(), &config()).err().unwrap().to_string();
+    assert!(message.contains("--resume"), "{message}");
+}
+
+/// A judge whose sandbox is gone.
+struct BrokenGrader;
+
+impl Grader for BrokenGrader {
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
+        let lost = |work: &Work<'_>| JudgeError::Incomplete { id: work.problem.id.clone(), got: 0, expected: 1 };
+        work.iter().map(|work| Err(lost(work))).collect()
+    }
+}
+
+#[test]
+fn a_lost_sandbox_gives_no_reward_and_moves_no_weight() {
+    let config = config();
+    let mut learner = learner(&config);
+    let weights = |learner: &Learner| learner.policy.weights.tensors[3].to_data();
+    let before = weights(&learner);
+    let (groups, metrics, _) = train::round(&mut learner, &BrokenGrader, &problems(), &config, 0).unwrap();
+    assert!(groups.iter().flat_map(|group| &group.episodes).all(|episode| episode.outcome.is_none()));
+    assert_eq!((metrics.aborted, metrics.reward, metrics.step), (24 * 4, 0.0, 0));
+    assert_eq!(weights(&learner), before);
+}
