@@ -130,9 +130,9 @@ pub fn load(path: &Path) -> Result<Vec<Problem>, ProblemError> {
 /// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`), all or nothing: under a
 /// temporary name first, then renamed.
 pub fn save(path: &Path, problems: &[Problem]) -> Result<(), ProblemError> {
-    file::save(path, problems).map_err(|source| ProblemError::Write {
+    file::save(path, problems).map_err(|cause| ProblemError::Write {
         path: path.to_owned(),
-        source,
+        cause,
     })
 }
 

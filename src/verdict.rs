@@ -25,6 +25,7 @@ mod value;
 
 pub use cache::VerdictCache;
 pub use host::{HostJudge, host_judge};
+pub(crate) use judge::chain;
 pub use judge::{Judge, JudgeError};
 pub use pool::Task;
 pub use public::PublicVerdict;

@@ -8,7 +8,7 @@ use rlef_sandbox::{Protection, SandboxError};
 use serde::Serialize;
 
 use super::exit;
-use crate::verdict::host_judge;
+use crate::verdict::{HostJudge, chain, host_judge};
 
 /// Arguments of `rlef doctor`.
 #[derive(ClapArgs)]
@@ -48,10 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         devices: devices(),
-        protection: judge
-            .as_ref()
-            .ok()
-            .map(super::super::verdict::HostJudge::protection),
+        protection: judge.as_ref().ok().map(HostJudge::protection),
         error: judge
             .as_ref()
             .err()
@@ -86,17 +83,6 @@ fn devices() -> Vec<Device> {
             built_in: cfg!(feature = "cuda"),
         },
     ]
-}
-
-/// An error and what caused it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn table(report: &Report<'_>) -> String {

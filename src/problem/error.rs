@@ -1,4 +1,6 @@
 //! Why problems could not be read or written, and where.
+//!
+//! Messages include their cause, so that none is lost where only the message is printed.
 
 use std::path::PathBuf;
 
@@ -8,20 +10,20 @@ use super::row;
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemError {
     /// The file can't be read.
-    #[error("read problems from {}: {source}; check the path and its permissions", path.display())]
+    #[error("read problems from {}: {cause}; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is not valid gzip.
-    #[error("unpack {} as gzip: {source}; fetch the file again", path.display())]
+    #[error("unpack {} as gzip: {cause}; fetch the file again", path.display())]
     Unzip {
         /// The file.
         path: PathBuf,
         /// What the decoder said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is not text.
     #[error("read {} as text: line {line} is not UTF-8; convert the file to UTF-8", path.display())]
@@ -38,12 +40,12 @@ pub enum ProblemError {
         path: PathBuf,
     },
     /// A row is not JSON.
-    #[error("parse {place} as JSON: {source}; correct or remove it")]
+    #[error("parse {place} as JSON: {cause}; correct or remove it")]
     Json {
         /// File and line.
         place: Place,
         /// What the parser said.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// A row has the fields of no known schema.
     #[error(
@@ -71,12 +73,12 @@ pub enum ProblemError {
         found: String,
     },
     /// A row of rlef's own schema doesn't fit it.
-    #[error("read {place} as an rlef problem: {source}; correct the row")]
+    #[error("read {place} as an rlef problem: {cause}; correct the row")]
     Native {
         /// File and line.
         place: Place,
         /// What the parser said; names the field.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// A problem without a test would accept every program.
     #[error("accept problem `{id}` of {place}: it has no tests; add a test or remove the problem")]
@@ -99,12 +101,12 @@ pub enum ProblemError {
         first: Where,
     },
     /// The file can't be written.
-    #[error("write problems to {}: {source}; check the directory, its permissions and free space", path.display())]
+    #[error("write problems to {}: {cause}; check the directory, its permissions and free space", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 

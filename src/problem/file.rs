@@ -26,11 +26,10 @@ pub(super) fn for_each_row(
         at,
     };
     if text.trim_start().starts_with('[') {
-        let rows: Vec<Value> =
-            serde_json::from_str(&text).map_err(|source| ProblemError::Json {
-                place: place(Where::Line(source.line())),
-                source,
-            })?;
+        let rows: Vec<Value> = serde_json::from_str(&text).map_err(|cause| ProblemError::Json {
+            place: place(Where::Line(cause.line())),
+            cause,
+        })?;
         for (index, value) in rows.into_iter().enumerate() {
             take(Row {
                 place: place(Where::Row(index + 1)),
@@ -56,25 +55,25 @@ pub(super) fn for_each_row(
         let place = place(Where::Line(index + 1));
         match serde_json::from_str(line) {
             Ok(value) => take(Row { place, value })?,
-            Err(source) => return Err(ProblemError::Json { place, source }),
+            Err(cause) => return Err(ProblemError::Json { place, cause }),
         }
     }
     Ok(())
 }
 
 fn read(path: &Path) -> Result<String, ProblemError> {
-    let mut bytes = std::fs::read(path).map_err(|source| ProblemError::Read {
+    let mut bytes = std::fs::read(path).map_err(|cause| ProblemError::Read {
         path: path.to_owned(),
-        source,
+        cause,
     })?;
     // By content, not by name: a file saved from a browser may have lost either.
     if bytes.starts_with(&GZIP_MAGIC) {
         let mut unpacked = Vec::new();
         MultiGzDecoder::new(bytes.as_slice())
             .read_to_end(&mut unpacked)
-            .map_err(|source| ProblemError::Unzip {
+            .map_err(|cause| ProblemError::Unzip {
                 path: path.to_owned(),
-                source,
+                cause,
             })?;
         bytes = unpacked;
     }

@@ -4,9 +4,9 @@ use super::{Problem, ProblemError, Row};
 
 /// The row as a problem.
 pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
-    Problem::deserialize_from(&row.value).map_err(|source| ProblemError::Native {
+    Problem::deserialize_from(&row.value).map_err(|cause| ProblemError::Native {
         place: row.place.clone(),
-        source,
+        cause,
     })
 }
 

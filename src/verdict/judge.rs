@@ -27,7 +27,7 @@ pub enum JudgeError {
     },
     /// The sandbox failed, this many times in a row.
     #[error(
-        "run a program on problem `{id}` in the sandbox ({attempts} attempts): {source}; see `rlef doctor`"
+        "run a program on problem `{id}` in the sandbox ({attempts} attempts): {}; see `rlef doctor`", chain(cause.as_ref())
     )]
     Sandbox {
         /// The problem.
@@ -35,7 +35,7 @@ pub enum JudgeError {
         /// How often it was tried.
         attempts: u32,
         /// What the sandbox said last.
-        source: Arc<dyn Error + Send + Sync>,
+        cause: Arc<dyn Error + Send + Sync>,
     },
     /// The sandbox reported fewer outcomes than there were inputs.
     #[error(
@@ -73,6 +73,17 @@ pub enum JudgeError {
         /// What Python said.
         detail: String,
     },
+}
+
+/// An error and what caused it, on one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 /// How often a failing sandbox is tried again by default.
@@ -169,11 +180,11 @@ impl<R: Runner> Judge<R> {
             match run(&self.runner) {
                 Ok(done) => return Ok(done),
                 Err(_) if attempts <= self.retries => {}
-                Err(source) => {
+                Err(cause) => {
                     return Err(JudgeError::Sandbox {
                         id: id.to_owned(),
                         attempts,
-                        source: Arc::new(source),
+                        cause: Arc::new(cause),
                     });
                 }
             }

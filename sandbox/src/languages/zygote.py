@@ -251,33 +251,40 @@ class Exit:
         self.main, self.quick, self.clear, self.process = main, False, True, 0
 
     def __call__(self):
-        # Registered before any handler of the program, hence called after all of them. The full shutdown
-        # destroys what only the program's globals hold, so nothing here may hold them too.
-        main, self.main = self.main, None
+        # Registered before any handler of the program, hence called after all of them.
+        try:
+            code = self.leave()
+        except BaseException:
+            code = None  # The full shutdown fails the same way, and says so in the interpreter's words.
+        if code is not None:
+            os._exit(code)
+        # The full shutdown destroys what only the program's globals hold, if it finds them.
+        self.main = None
+        if not self.quick:
+            gc.unfreeze()
+
+    def leave(self):
+        """The exit code, if nothing of the full shutdown is left to do that anybody could notice."""
+        main = self.main
+        if not self.quick:
+            return None
+        flush(sys.stdout, sys.stderr)
         # After the last line the interpreter deletes __file__; on SystemExit it does not, and only the
         # full shutdown knows the exit code then.
-        if not self.quick or "__file__" in main:
-            return
-        code = 0
-        if hasattr(sys, "last_type"):
-            if not isinstance(sys.last_type, type) or issubclass(sys.last_type, KeyboardInterrupt):
-                return
-            code = 1
-        try:
-            flush(sys.stdout, sys.stderr)
-            if self.clear:
-                for name in list(main):
-                    if name[:1] == "_" and name[1:2] != "_":
-                        main[name] = None
-                for name in list(main):
-                    if name != "__builtins__":
-                        main[name] = None
-                gc.collect()
-            # The interpreter puts the original streams back before it flushes for the last time.
-            flush(sys.__stdout__, sys.__stderr__)
-        except BaseException:
-            return  # The full shutdown fails the same way, and says so in the interpreter's words.
-        os._exit(code)
+        code = None if "__file__" in main else 0
+        if code == 0 and hasattr(sys, "last_type"):
+            code = None if issubclass(sys.last_type, KeyboardInterrupt) else 1
+        if self.clear:
+            for name in list(main):
+                if name[:1] == "_" and name[1:2] != "_":
+                    main[name] = None
+            for name in list(main):
+                if name != "__builtins__":
+                    main[name] = None
+            gc.collect()
+        # The interpreter puts the original streams back before it flushes for the last time.
+        flush(sys.__stdout__, sys.__stderr__)
+        return code
 
 
 def flush(*streams):

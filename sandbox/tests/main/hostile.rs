@@ -1,0 +1,9 @@
+//! What no program may do to the host, to the sandbox, to other programs, or to its own later tests.
+//!
+//! One property a test, each a short program; after each the same sandbox judges a correct program correctly.
+
+mod escape;
+mod exhaustion;
+mod interference;
+mod leaks;
+mod lies;
