@@ -1,10 +1,10 @@
 //! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
 //! `checkpoint` turn both into files, `replay` reads completions somebody else made.
 
+pub mod cache;
 pub mod checkpoint;
 pub mod kernels;
 pub mod model;
-pub mod ops;
 pub mod replay;
 pub mod sampler;
 pub mod tokenizer;

@@ -15,12 +15,10 @@ use std::ffi::CString;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
-use std::{env, fs, process, thread};
+use std::{env, fs, process};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, SealFlag, open};
-use nix::libc;
 use nix::mount::MsFlags;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
@@ -37,6 +35,7 @@ use nix::unistd::{
 use self::error::JailError;
 use self::plan::{CONTROL_FD, FILTERS_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress};
 use self::syscalls::{clone_process, close_on_exec_from, keep_only_capability, open_process};
+use crate::process::cgroup::remove_directory;
 use crate::process::wire;
 use crate::protection::Safeguard;
 
@@ -66,7 +65,7 @@ fn run_helper(control: &OwnedFd) -> i32 {
     match start_jail(control) {
         Ok((pid, plan)) => {
             guard(control, pid);
-            remove_cgroups(&plan);
+            plan.cgroups.iter().for_each(|directory| remove_directory(directory));
             0
         }
         Err(error) => {
@@ -256,16 +255,4 @@ fn guard(control: &OwnedFd, pid: Pid) {
     // Its death kills every process in it; fails only if it is already dead.
     let _ = kill(pid, Signal::SIGKILL);
     while waitpid(pid, None) == Err(Errno::EINTR) {}
-}
-
-fn remove_cgroups(plan: &Plan) {
-    for directory in &plan.cgroups {
-        for _ in 0..100 {
-            match fs::remove_dir(directory) {
-                // The kernel may take a moment to let the last process go.
-                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => thread::sleep(Duration::from_millis(5)),
-                _ => break,
-            }
-        }
-    }
 }

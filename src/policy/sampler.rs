@@ -2,13 +2,14 @@
 //! Records the log-probability of every token under the very distribution it was drawn from.
 //! Knows nothing of episodes, text or rewards.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::model::Decoder;
-use super::ops::{self, Rope};
+use super::cache::{self, Heads, RowCache};
+use super::kernels::{self, RopeTable};
+use super::model::{self, Decoder};
 
 /// How tokens are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,6 @@ pub struct Request {
 struct Row {
     request: usize,
     rng: ChaCha8Rng,
-    padding: usize,
     completion: Completion,
 }
 
@@ -75,130 +75,88 @@ pub fn sample(policy: &Decoder, requests: &[Request], sampling: &Sampling, end: 
     drawn.into_iter().map(|completion| completion.expect("every request is in exactly one chunk")).collect()
 }
 
-fn sample_chunk(policy: &Decoder, requests: &[Request], chunk: &[usize], sampling: &Sampling, end: u32) -> Vec<(usize, Completion)> {
-    let device = policy.device();
-    let longest = chunk.iter().map(|&index| requests[index].prefix.len()).max().unwrap_or(0);
-    let columns = longest + sampling.max_tokens;
-    let rope = Rope::new(&policy.config, columns, &device);
-    let mut rows: Vec<Row> = chunk
-        .iter()
-        .map(|&index| Row {
-            request: index,
-            rng: ChaCha8Rng::seed_from_u64(requests[index].seed),
-            padding: longest - requests[index].prefix.len(),
-            completion: Completion { tokens: Vec::new(), sampler_logprobs: Vec::new(), stop: StopCause::Length },
-        })
-        .collect();
-    let mut cache = Cache::new(policy, rows.len(), columns, &device);
-    // Prefixes are aligned on the right: every row's next token then falls into the same column.
-    let mut input: Vec<u32> = Vec::with_capacity(rows.len() * longest);
-    for row in &rows {
-        input.extend(std::iter::repeat_n(0, row.padding));
-        input.extend_from_slice(&requests[row.request].prefix);
-    }
-    let mut width = longest;
-    let mut finished = Vec::new();
-    for column in longest..columns {
-        let start = column - width;
-        let logits = next_logits(policy, &mut cache, &rope, &rows, &input, start, width);
-        input.clear();
-        width = 1;
-        let vocabulary = policy.config.vocab_size;
-        let mut kept = Vec::new();
-        let mut next = Vec::new();
-        for (position, mut row) in rows.into_iter().enumerate() {
-            let (token, logprob) = draw(&logits[position * vocabulary..][..vocabulary], sampling, &mut row.rng);
+fn sample_chunk(
+    policy: &Decoder,
+    requests: &[Request],
+    chunk: &[usize],
+    sampling: &Sampling,
+    end: u32,
+) -> Vec<(usize, Completion)> {
+    let heads = Heads::new(&policy.config);
+    let mut caches: Vec<RowCache> = chunk.iter().map(|_| RowCache::new(&policy.config)).collect();
+    let prefixes: Vec<&[u32]> = chunk.iter().map(|&index| requests[index].prefix.as_slice()).collect();
+    let mut logits = read_prefixes(policy, &mut caches, &heads, &prefixes);
+    let start = |&index: &usize| Row {
+        request: index,
+        rng: ChaCha8Rng::seed_from_u64(requests[index].seed),
+        completion: Completion { tokens: Vec::new(), sampler_logprobs: Vec::new(), stop: StopCause::Length },
+    };
+    let mut rows: Vec<Row> = chunk.iter().map(start).collect();
+    let mut finished = Vec::with_capacity(chunk.len());
+    for drawn in 1..=sampling.max_tokens {
+        let mut input = Vec::with_capacity(rows.len());
+        let mut live = Vec::with_capacity(rows.len());
+        for ((mut row, cache), logits) in
+            rows.into_iter().zip(caches).zip(logits.chunks_exact(policy.config.vocab_size))
+        {
+            let (token, logprob) = draw(logits, sampling, &mut row.rng);
             row.completion.tokens.push(token);
             row.completion.sampler_logprobs.push(logprob);
             if token == end {
                 row.completion.stop = StopCause::End;
+            }
+            if token == end || drawn == sampling.max_tokens {
                 finished.push((row.request, row.completion));
             } else {
-                kept.push(position);
-                next.push(row);
                 input.push(token);
+                live.push((row, cache));
             }
         }
-        rows = next;
-        if rows.is_empty() {
+        if live.is_empty() {
             break;
         }
-        if kept.len() < cache.rows {
-            cache.keep(&kept, &device);
-        }
+        (rows, caches) = live.into_iter().unzip();
+        logits = read_token(policy, &mut caches, &heads, &input);
     }
-    finished.extend(rows.into_iter().map(|row| (row.request, row.completion)));
     finished
 }
 
-/// Keys and values of all layers, `[b, g, columns, d]`, written in place.
-struct Cache {
-    rows: usize,
-    keys: Vec<Tensor<4>>,
-    values: Vec<Tensor<4>>,
-}
-
-impl Cache {
-    fn new(policy: &Decoder, rows: usize, columns: usize, device: &Device) -> Self {
-        let config = &policy.config;
-        let shape = [rows, config.num_key_value_heads, columns, config.head_dim];
-        let make = || (0..config.num_hidden_layers).map(|_| Tensor::zeros(shape, device)).collect();
-        Self { rows, keys: make(), values: make() }
+/// Fills the caches with whole prefixes, right-padded side by side, and gives the logits `[b * v]` after each.
+fn read_prefixes(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, prefixes: &[&[u32]]) -> Vec<f32> {
+    let lengths_b: Vec<usize> = prefixes.iter().map(|prefix| prefix.len()).collect();
+    let width = lengths_b.iter().copied().max().unwrap_or(0);
+    let rope = RopeTable::new(policy.config.head_dim, width, policy.config.rope_theta);
+    let mut ids = Vec::with_capacity(prefixes.len() * width);
+    for (index, prefix) in prefixes.iter().enumerate() {
+        ids.extend(prefix.iter().map(|&id| id as i32));
+        ids.resize((index + 1) * width, 0);
     }
-
-    /// Drops the rows that ended.
-    fn keep(&mut self, positions: &[usize], device: &Device) {
-        let ids: Vec<i32> = positions.iter().map(|&position| position as i32).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [positions.len()]), device);
-        for tensor in self.keys.iter_mut().chain(&mut self.values) {
-            tensor.inplace(|whole| whole.select(0, ids.clone()));
-        }
-        self.rows = positions.len();
-    }
-}
-
-/// Logits `[b * v]` after the last of `width` new columns starting at column `start`.
-fn next_logits(policy: &Decoder, cache: &mut Cache, rope: &Rope, rows: &[Row], input: &[u32], start: usize, width: usize) -> Vec<f32> {
-    let device = policy.device();
-    let b = rows.len();
-    let (g, dh) = (policy.config.num_key_value_heads, policy.config.head_dim);
-    let columns = start + width;
-    let ids: Vec<i32> = input.iter().map(|&id| id as i32).collect();
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [b, width]), &device);
-    let positions: Vec<i32> = rows
-        .iter()
-        .flat_map(|row| (start..columns).map(|column| column.saturating_sub(row.padding) as i32))
-        .collect();
-    let positions = Tensor::<2, Int>::from_data(TensorData::new(positions, [b, width]), &device);
-    let (cos, sin) = rope.at(positions);
-    let mask: Vec<f32> = rows
-        .iter()
-        .flat_map(|row| {
-            (start..columns).flat_map(move |query| {
-                (0..columns).map(move |key| {
-                    // A padding query may see itself, so that its softmax is defined; nobody reads it.
-                    let visible = key <= query && (key >= row.padding || key == query);
-                    if visible { 0.0 } else { -1e9 }
-                })
-            })
-        })
-        .collect();
-    let mask = Tensor::<5>::from_data(TensorData::new(mask, [b, 1, 1, width, columns]), &device);
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [prefixes.len(), width]), &policy.device());
     let hidden = policy.run(tokens, |layer, q, k, v| {
-        let q = ops::rotate(q, cos.clone(), sin.clone());
-        let k = ops::rotate(k, cos.clone(), sin.clone());
-        let place = [0..b, 0..g, start..columns, 0..dh];
-        cache.keys[layer].inplace(|all| all.slice_assign(place.clone(), k.swap_dims(1, 2)));
-        cache.values[layer].inplace(|all| all.slice_assign(place, v.swap_dims(1, 2)));
-        let seen = [0..b, 0..g, 0..columns, 0..dh];
-        let keys = cache.keys[layer].clone().slice(seen.clone());
-        let values = cache.values[layer].clone().slice(seen);
-        ops::masked_attention(q, keys, values, mask.clone())
+        cache::fill(caches, layer, heads, &lengths_b, k.clone(), v.clone());
+        kernels::attention(q, k, v, &lengths_b, &rope)
     });
-    let d = policy.config.hidden_size;
-    let last = hidden.narrow(1, width - 1, 1).reshape([b, d]);
-    let logits = last.matmul(policy.head().transpose());
-    logits.into_data().try_to_vec::<f32>().expect("logits are f32 on every backend this crate builds")
+    for (cache, &length) in caches.iter_mut().zip(&lengths_b) {
+        cache.advance(length);
+    }
+    let last: Vec<usize> = lengths_b.iter().enumerate().map(|(row, length)| row * width + length - 1).collect();
+    logits(policy, model::gather_rows(hidden, &last))
+}
+
+/// Feeds one token a row and gives the logits `[b * v]` after it.
+fn read_token(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, input: &[u32]) -> Vec<f32> {
+    let ids: Vec<i32> = input.iter().map(|&id| id as i32).collect();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [input.len(), 1]), &policy.device());
+    let hidden = policy.run(tokens, |layer, q, k, v| cache::step(caches, layer, heads, q, k, v));
+    for cache in caches.iter_mut() {
+        cache.advance(1);
+    }
+    logits(policy, hidden.reshape([input.len(), policy.config.hidden_size]))
+}
+
+fn logits(policy: &Decoder, hidden_bd: Tensor<2>) -> Vec<f32> {
+    let logits_bv = hidden_bd.matmul(policy.head().transpose());
+    logits_bv.into_data().try_to_vec::<f32>().expect("logits are f32 on every backend this crate builds")
 }
 
 /// Draws a token from `softmax(logits / temperature)` cut to its nucleus, and gives its log-probability there.
@@ -249,4 +207,93 @@ fn argmax(values: &[f32]) -> usize {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Action, Batch};
+    use crate::learner::Passes;
+    use crate::sft::ShapeConfig;
+    use burn::tensor::Device;
+
+    fn small() -> Decoder {
+        let shape = ShapeConfig { hidden: 32, intermediate: 48, layers: 2, heads: 4, key_value_heads: 2, context: 64 };
+        let mut decoder = Decoder::random(&shape.config(40), 11, &Device::flex());
+        // Random weights of usual size give a nearly flat distribution; sharper ones test more.
+        for tensor in &mut decoder.weights.tensors {
+            tensor.inplace(|weights| weights * 4.0);
+        }
+        decoder
+    }
+
+    fn requests() -> Vec<Request> {
+        let prefix = |length: u32| (0..length).map(|i| (i * 7 + length) % 40).collect();
+        (1..12).map(|length| Request { prefix: prefix(length), seed: u64::from(length) }).collect()
+    }
+
+    const SAMPLING: Sampling = Sampling { temperature: 1.0, top_p: 1.0, max_tokens: 20 };
+
+    #[test]
+    fn a_draw_does_not_depend_on_the_batch() {
+        let (policy, requests) = (small(), requests());
+        let together = sample(&policy, &requests, &SAMPLING, 39, 64);
+        let pairs = sample(&policy, &requests, &SAMPLING, 39, 2);
+        for (index, request) in requests.iter().enumerate() {
+            let alone = sample(&policy, std::slice::from_ref(request), &SAMPLING, 39, 1);
+            assert_eq!(alone[0].tokens, together[index].tokens);
+            assert_eq!(pairs[index].tokens, together[index].tokens);
+        }
+    }
+
+    #[test]
+    fn sampler_and_trainer_agree_on_log_probabilities() {
+        let (policy, requests) = (small(), requests());
+        for temperature in [0.7, 1.0] {
+            let drawn = sample(&policy, &requests, &Sampling { temperature, ..SAMPLING }, 39, 8);
+            let mut batch = Batch::default();
+            for (row, (request, completion)) in requests.iter().zip(&drawn).enumerate() {
+                batch.rows.push([request.prefix.clone(), completion.tokens.clone()].concat());
+                let said = completion.tokens.iter().zip(&completion.sampler_logprobs).enumerate();
+                batch.actions.extend(said.map(|(offset, (&target, &sampler_logprob))| Action {
+                    row,
+                    position: request.prefix.len() + offset - 1,
+                    target,
+                    turn: 0,
+                    sampler_logprob,
+                }));
+            }
+            let passes = Passes { batch: &batch, tokens: 100, pad: 0, temperature };
+            let (trainer, _) = passes.log_probs(&policy, &[(0..batch.rows.len()).collect()]);
+            for (action, trainer) in batch.actions.iter().zip(trainer) {
+                assert!((action.sampler_logprob - trainer).abs() < 1e-4, "{} against {trainer}", action.sampler_logprob);
+            }
+        }
+    }
+
+    #[test]
+    fn the_nucleus_is_cut_and_its_log_probability_is_of_what_is_left() {
+        let logits = [2.0_f32, 1.0, 0.0, -5.0];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let sampling = Sampling { temperature: 1.0, top_p: 0.8, max_tokens: 1 };
+        let expected = [-0.313_261_7, -1.313_261_7];
+        for _ in 0..200 {
+            let (token, logprob) = draw(&logits, &sampling, &mut rng);
+            assert!(token < 2 && (logprob - expected[token as usize]).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_distribution() {
+        let logits = [0.0_f32, (3.0_f32).ln()];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let hits = (0..4000).filter(|_| draw(&logits, &SAMPLING, &mut rng).0 == 1).count();
+        assert!((2850..3150).contains(&hits), "{hits} of 4000 at probability 0.75");
+    }
+
+    #[test]
+    fn temperature_zero_takes_the_likeliest() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!(draw(&[0.1, 0.3, 0.2], &Sampling { temperature: 0.0, ..SAMPLING }, &mut rng), (1, 0.0));
+    }
 }

@@ -148,6 +148,7 @@ fn json_text(fields: &Fields<'_>, name: &str, value: &Value) -> Result<Value, Pr
 
 fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemError> {
     if let Some(integer) = oversized_integer(text) {
+        let integer = text.get(integer).unwrap_or_default();
         return Err(fields.wrong_text(name, "integers of at most 64 bits", integer));
     }
     serde_json::from_str(text)

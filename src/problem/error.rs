@@ -47,6 +47,16 @@ pub enum ProblemError {
         /// What the parser said.
         cause: serde_json::Error,
     },
+    /// A number outside of strings that JSON readers round.
+    #[error(
+        "read {place} exactly: the integer {integer} doesn't fit 64 bits; write it as a string, or remove the row"
+    )]
+    LargeInteger {
+        /// File and line.
+        place: Place,
+        /// The integer.
+        integer: String,
+    },
     /// A row has the fields of no known schema.
     #[error(
         "recognise the schema of {place}: it has {found}; expected one of: {}",

@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
+use super::row::oversized_integer;
 use super::{Place, Problem, ProblemError, Row, Where};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -30,6 +31,7 @@ pub(super) fn for_each_row(
             place: place(Where::Line(cause.line())),
             cause,
         })?;
+        exact(path, &text, 1)?;
         for (index, value) in rows.into_iter().enumerate() {
             take(Row {
                 place: place(Where::Row(index + 1)),
@@ -43,6 +45,7 @@ pub(super) fn for_each_row(
     if first_line.trim_end() == "{"
         && let Ok(value) = serde_json::from_str(&text)
     {
+        exact(path, &text, 1)?;
         return take(Row {
             place: place(Where::Row(1)),
             value,
@@ -54,11 +57,29 @@ pub(super) fn for_each_row(
         }
         let place = place(Where::Line(index + 1));
         match serde_json::from_str(line) {
-            Ok(value) => take(Row { place, value })?,
+            Ok(value) => {
+                exact(path, line, index + 1)?;
+                take(Row { place, value })?;
+            }
             Err(cause) => return Err(ProblemError::Json { place, cause }),
         }
     }
     Ok(())
+}
+
+/// Refuses numbers that were rounded when the text was parsed.
+fn exact(path: &Path, text: &str, first_line: usize) -> Result<(), ProblemError> {
+    let Some(integer) = oversized_integer(text) else {
+        return Ok(());
+    };
+    let before = text.get(..integer.start).unwrap_or_default();
+    Err(ProblemError::LargeInteger {
+        place: Place {
+            path: path.to_owned(),
+            at: Where::Line(first_line + before.matches('\n').count()),
+        },
+        integer: text.get(integer).unwrap_or_default().to_owned(),
+    })
 }
 
 fn read(path: &Path) -> Result<String, ProblemError> {

@@ -1,6 +1,8 @@
 //! One JSON row → Problem: tells the schema from the fields, and gives the schemas typed access to fields
 //! with errors that name them.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use super::{Place, Problem, ProblemError, codecontests, common_oj, deepcoder, humaneval, native};
@@ -197,8 +199,8 @@ pub(super) fn unwrap_json(
     }
 }
 
-/// An integer of `text` that doesn't fit 64 bits, which a JSON parser would round without a word.
-pub(super) fn oversized_integer(text: &str) -> Option<&str> {
+/// Where in `text` an integer stands that doesn't fit 64 bits, which a JSON parser would round without a word.
+pub(super) fn oversized_integer(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let mut index = 0;
     while index < bytes.len() {
@@ -220,7 +222,7 @@ pub(super) fn oversized_integer(text: &str) -> Option<&str> {
                 let token = &text[start..index];
                 let whole = !token.contains(['.', 'e', 'E']);
                 if whole && token.parse::<i64>().is_err() && token.parse::<u64>().is_err() {
-                    return Some(token);
+                    return Some(start..index);
                 }
             }
             _ => index += 1,
@@ -233,24 +235,25 @@ pub(super) fn oversized_integer(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    fn oversized(text: &str) -> Option<&str> {
+        oversized_integer(text).map(|range| &text[range])
+    }
+
     #[test]
     fn integers_past_64_bits_are_found_outside_strings() {
         assert_eq!(
-            oversized_integer("[1, 18446744073709551615, -9223372036854775808, 1e300, 0.5]"),
+            oversized("[1, 18446744073709551615, -9223372036854775808, 1e300, 0.5]"),
             None
         );
-        assert_eq!(oversized_integer(r#"["99999999999999999999\"9", 3]"#), None);
+        assert_eq!(oversized(r#"["99999999999999999999\"9", 3]"#), None);
         assert_eq!(
-            oversized_integer("[18446744073709551616]"),
+            oversized("[18446744073709551616]"),
             Some("18446744073709551616")
         );
         assert_eq!(
-            oversized_integer(r#"{"a\"": -9223372036854775809}"#),
+            oversized(r#"{"a\"": -9223372036854775809}"#),
             Some("-9223372036854775809")
         );
-        assert_eq!(
-            oversized_integer("\"unterminated 99999999999999999999\\"),
-            None
-        );
+        assert_eq!(oversized("\"unterminated 99999999999999999999\\"), None);
     }
 }

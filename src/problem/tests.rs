@@ -274,6 +274,8 @@ fn refusals_name_file_row_field_and_remedy() {
         r#"{"name": "a", "description": "", "private_tests": {}, "input_file": "input.txt"}"#.to_owned(),
         r#"{"name": "a", "description": "", "private_tests": {}, "time_limit": {"seconds": -1}}"#.to_owned(),
         r#"{"problem": "", "tests": {"fn_name": "f", "inputs": ["99999999999999999999"], "outputs": ["1"]}}"#.to_owned(),
+        format!("{good}\n{{\"id\": \"b\", \"statement\": \"\", \"private_tests\": [99999999999999999999]}}"),
+        "[\n1,\n99999999999999999999]".to_owned(),
         r#"{"problem": "", "tests": {"functional": "def check(): ..."}}"#.to_owned(),
         r#"{"problem": "", "tests": {"inputs": [], "outputs": []}}"#.to_owned(),
         r#"{"id": 1, "content": "", "test": [{"input": {"stdin": "", "a.txt": ""}, "output": {"stdout": ""}}]}"#.to_owned(),

@@ -23,7 +23,7 @@ class Candidate:
         self.gone = None
         self.calls = 0
         self.request = None
-        self.last_result = None
+        self.results = []
 
     def receive(self):
         line = self.source.readline(LARGEST_REPLY)
@@ -56,7 +56,7 @@ class Candidate:
         try:
             if "result" in reply:
                 [result], _ = unpack(reply["result"], originals)
-                self.last_result = brief(result, TEXT_CHARACTERS)
+                self.results[:] = [result]
                 return result
             if "after" in reply:
                 unpack(reply["after"], originals)
@@ -64,6 +64,9 @@ class Candidate:
         except Exception as error:
             raise self.lost("broken reply: " + type(error).__name__)
         raise error
+
+    def last_result(self):
+        return brief(self.results[0], TEXT_CHARACTERS) if self.results else ""
 
     def last_call(self):
         if self.request is None:
@@ -160,15 +163,15 @@ def explained(candidate):
     except CandidateGone as error:
         report = {"cause": "gone", "trace": plain_text(error)}
     except Failed as error:
-        got = candidate.last_result if error.got is None else error.got
-        report = {"cause": "assertion", "expected": error.expected, "got": got or ""}
+        got = candidate.last_result() if error.got is None else error.got
+        report = {"cause": "assertion", "expected": error.expected, "got": got}
     except BaseException as error:
         trace = getattr(error, "program_trace", None)
         if trace is not None:
             report = {"cause": "raised", "raised": error.program_raised, "trace": trace}
         else:
             text = type(error).__name__ + ": " + plain_text(error)
-            report = {"cause": "tests", "got": candidate.last_result or "", "trace": text[:TEXT_CHARACTERS]}
+            report = {"cause": "tests", "got": candidate.last_result(), "trace": text[:TEXT_CHARACTERS]}
     if candidate.gone is not None:
         report = {"cause": "gone", "trace": candidate.gone}
     report["calls"] = candidate.calls

@@ -9,8 +9,10 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-pub(crate) use self::host::{Delegation, Host, Version};
+pub(crate) use self::host::{Delegation, Host, Version, group_name};
 
 /// Why a control group could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -235,9 +237,18 @@ impl JailCgroup {
 
     /// Removes the groups; the helper does so too, so that they go even if the supervisor is killed.
     pub(crate) fn remove(&self) {
-        for directory in &self.directories {
-            // Already gone, or removed by the helper in a moment.
-            let _ = fs::remove_dir(directory);
+        self.directories.iter().for_each(|directory| remove_directory(directory));
+    }
+}
+
+/// Removes a group whose processes are dead or dying.
+pub(crate) fn remove_directory(directory: &Path) {
+    for _ in 0..100 {
+        match fs::remove_dir(directory) {
+            // The kernel may take a moment to let the last process go.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(Duration::from_millis(5)),
+            // Done, or somebody else was faster.
+            _ => break,
         }
     }
 }

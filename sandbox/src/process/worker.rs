@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use nix::unistd::{Uid, pipe2};
 
-use super::cgroup::{Host, JailCgroup};
+use super::cgroup::{Host, JailCgroup, group_name};
 use super::wire::{self, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
@@ -70,7 +70,7 @@ impl Worker {
     pub(crate) fn spawn(blueprint: &Blueprint) -> Result<Self, SandboxError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let cgroup = JailCgroup::create(&blueprint.host, &format!("rlef-{}-{number}", std::process::id()))?;
+        let cgroup = JailCgroup::create(&blueprint.host, &group_name(number))?;
         let (control, theirs) = wire::pair()?;
         let (complaints, voice) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
             .map_err(|errno| SandboxError::MakeStream { what: "jail's error pipe", source: errno.into() })?;

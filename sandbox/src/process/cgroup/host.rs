@@ -50,7 +50,11 @@ impl Host {
             Some(Ok((parent, _))) => Ok(Delegation { version: Version::Two, parent: parent.clone() }),
             _ => Err(reason),
         });
-        Self { memory: find("memory"), processes: find("pids"), cpu }
+        let host = Self { memory: find("memory"), processes: find("pids"), cpu };
+        for delegation in [&host.memory, &host.processes, &host.cpu].into_iter().flatten() {
+            sweep(&delegation.parent);
+        }
+        host
     }
 
     /// A host that delegates nothing.
@@ -83,6 +87,23 @@ fn own_directory(mounts: &str, own: &str, controller: Option<&str>) -> Option<Pa
     let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
     let directory = Path::new(mount_point).join(below);
     Some(if directory.is_dir() { directory } else { mount_point.into() })
+}
+
+/// Name of the group of a jail.
+pub(crate) fn group_name(number: u64) -> String {
+    format!("rlef-{}-{number}", process::id())
+}
+
+/// Removes what is left of supervisors that were killed together with their helpers.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix("rlef-")?.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Refused while anything is alive in it.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 fn writable(parent: &Path) -> Result<(), String> {

@@ -113,7 +113,7 @@ fn the_hosts_secrets_are_not_there() {
 
 #[test]
 fn the_standard_library_cannot_be_poisoned() {
-    let source = "import os, json, random\nn = 0\nfor m in (os, json, random):\n    for p in (m.__file__, m.__cached__):\n        for f in (lambda: open(p, 'r+b'), lambda: os.unlink(p), lambda: os.chmod(p, 0o777), lambda: os.rename(p, '/tmp/x')):\n            try: f(); print('did', p)\n            except OSError: n += 1\nprint(n)";
+    let source = "import os, json, random\nn = 0\nfor m in (os, json, random):\n    for p in (m.__file__, os.path.dirname(m.__file__)):\n        for f in (lambda: open(p, 'r+b'), lambda: os.unlink(p), lambda: os.chmod(p, 0o777), lambda: os.rename(p, '/tmp/x')):\n            try: f(); print('did', p)\n            except OSError: n += 1\nprint(n)";
     assert_eq!(printed(source, ""), "24\n");
     canary();
 }
@@ -141,8 +141,8 @@ fn device_nodes_cannot_be_made_and_set_uid_means_nothing() {
 
 #[test]
 fn core_dumps_are_off() {
-    let source = "import os, resource\nprint(resource.getrlimit(resource.RLIMIT_CORE))\nif os.fork() == 0: os.abort()\nprint(os.WCOREDUMP(os.wait()[1]), os.listdir('.'))";
-    assert_eq!(printed(source, ""), "(0, 0) False []\n");
+    let source = "import os, resource\nprint(resource.getrlimit(resource.RLIMIT_CORE), flush=True)\nif os.fork() == 0: os.abort()\nprint(os.WCOREDUMP(os.wait()[1]), os.listdir('.'))";
+    assert_eq!(printed(source, ""), "(0, 0)\nFalse []\n");
     canary();
 }
 

@@ -64,7 +64,7 @@ fn file_locks_and_leases() {
 #[test]
 fn the_source_and_compiled_files() {
     sees_nothing(
-        "import os, sys\nprint('clean' if 'poison' + 'ed' not in open(__file__).read() and not os.path.exists('/program/__pycache__') else 'left')\nfor f in (lambda: open(__file__, 'a').write('poisoned'), lambda: os.chmod(__file__, 0o777), lambda: os.unlink(__file__), lambda: os.rename(__file__, '/tmp/m')):\n    try: f()\n    except OSError: pass",
+        "import os, sys\nprint('clean' if open(__file__).read().endswith('pass') and not os.path.exists('/program/__pycache__') else 'left')\nfor f in (lambda: open(__file__, 'a').write('poison'), lambda: os.chmod(__file__, 0o777), lambda: os.unlink(__file__), lambda: os.rename(__file__, '/tmp/m')):\n    try: f()\n    except OSError: pass",
     );
 }
 
