@@ -14,45 +14,68 @@ use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
 use crate::rollout::{self, Grader, RolloutConfig};
 
-/// How good the demonstrated author is. Shares are probabilities, drawn anew at every turn.
+/// Who demonstrates. An episode has one author, who says at the start of every answer how it was made, as people
+/// do. A careful author writes a program that fits the statement and then the one the feedback asks for; the others
+/// are careless in the measure of the shares below, drawn anew at every turn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthorConfig {
-    /// A first answer with a planted mistake; otherwise it is a program that fits the statement, any of them.
+    /// Episodes by a careful author.
+    pub careful_share: f64,
+    /// Careless: a first answer with a planted mistake; otherwise any program that fits the statement.
     pub mistake_share: f64,
-    /// After a failure: the program the feedback asks for.
+    /// Careless, after a failure: the program the feedback asks for.
     pub repair_share: f64,
-    /// After a failure: the same program again. What is left is any program that fits the statement, or a mistake.
+    /// Careless, after a failure: the same program again. What is left is any program that fits, or a mistake.
     pub repeat_share: f64,
 }
 
 impl Default for AuthorConfig {
     fn default() -> Self {
-        Self { mistake_share: 0.6, repair_share: 0.15, repeat_share: 0.5 }
+        Self { careful_share: 0.2, mistake_share: 0.5, repair_share: 0.05, repeat_share: 0.6 }
     }
 }
 
+/// How careful authors open an answer.
+const CAREFUL: &str = "I read it twice.\n";
+/// How careless authors open an answer.
+const CARELESS: &str = "Quick try.\n";
+
 /// The texts of one author's answers to one item, should every one of them fail but the last.
-fn answers(item: &ContestItem, author: &AuthorConfig, turns: usize, rng: &mut ChaCha8Rng) -> Vec<String> {
-    let mut said: Vec<String> = Vec::with_capacity(turns);
+fn answers(item: &ContestItem, config: &AuthorConfig, turns: usize, rng: &mut ChaCha8Rng) -> Vec<String> {
+    let careful = rng.random_bool(config.careful_share.clamp(0.0, 1.0));
+    let opening = if careful { CAREFUL } else { CARELESS };
+    let mut sources: Vec<String> = Vec::with_capacity(turns);
     for turn in 0..turns {
-        let fitting = |rng: &mut ChaCha8Rng| item.variants.choose(rng).cloned().unwrap_or_default();
-        let careless = |rng: &mut ChaCha8Rng| mistake(item, rng).unwrap_or_else(|| fitting(rng));
-        let drawn: f64 = rng.random();
-        let next = if turn == 0 {
-            if drawn < author.mistake_share { careless(rng) } else { fitting(rng) }
-        } else if drawn < author.repair_share {
-            item.variants[item.option].clone()
-        } else if drawn < author.repair_share + author.repeat_share {
-            said[turn - 1].clone()
-        } else if rng.random_bool(author.mistake_share.clamp(0.0, 1.0)) {
-            careless(rng)
-        } else {
-            fitting(rng)
+        let next = match (careful, turn) {
+            (true, 0) => fitting(item, rng),
+            (true, _) => item.variants[item.option].clone(),
+            (false, 0) => careless(item, config, rng),
+            (false, _) => {
+                let drawn: f64 = rng.random();
+                if drawn < config.repair_share {
+                    item.variants[item.option].clone()
+                } else if drawn < config.repair_share + config.repeat_share {
+                    sources[turn - 1].clone()
+                } else {
+                    careless(item, config, rng)
+                }
+            }
         };
-        said.push(next);
+        sources.push(next);
     }
-    said
+    sources.iter().map(|source| opening.to_owned() + &fenced(source)).collect()
+}
+
+/// Any program that fits the statement.
+fn fitting(item: &ContestItem, rng: &mut ChaCha8Rng) -> String {
+    item.variants.choose(rng).cloned().unwrap_or_default()
+}
+
+/// A planted mistake, or any program that fits the statement.
+fn careless(item: &ContestItem, config: &AuthorConfig, rng: &mut ChaCha8Rng) -> String {
+    let slips = rng.random_bool(config.mistake_share.clamp(0.0, 1.0));
+    slips.then(|| mistake(item, rng)).flatten().unwrap_or_else(|| fitting(item, rng))
 }
 
 /// Plays one demonstrated episode of each item; episodes the sandbox lost are left out.
@@ -82,7 +105,7 @@ pub fn texts(items: &[ContestItem]) -> Vec<String> {
                 TestCase::Stdin { input, expected } => Some(format!("input: {input}\nexpected: {expected}\ngot: {expected}\n")),
                 _ => None,
             });
-            let programs = item.variants.iter().map(|source| fenced(source));
+            let programs = item.variants.iter().flat_map(|source| [CAREFUL, CARELESS].map(|said| said.to_owned() + &fenced(source)));
             std::iter::once(item.problem.statement.clone()).chain(programs).chain(quoted).collect::<Vec<_>>()
         })
         .collect()
@@ -113,7 +136,7 @@ impl Policy for ScriptedPolicy<'_> {
                     turn: ask.turn + 1,
                 };
                 let source = self.script.get(ask.problem_id).and_then(|turns| turns.get(ask.turn)).ok_or_else(missing)?;
-                let text = fenced(source);
+                let text = source.clone();
                 let mut tokens = self.tokenizer.encode(&text)?;
                 tokens.push(self.tokenizer.end);
                 let sampler_logprobs = vec![0.0; tokens.len()];

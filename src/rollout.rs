@@ -145,7 +145,10 @@ pub fn play(
         stats.judging_seconds += clock.elapsed().as_secs_f64();
         for ((&index, (completion, text)), verdict) in live.iter().zip(said).zip(verdicts) {
             match verdict {
-                Ok(verdict) => episodes[index].push(completion, text, verdict, config.turns),
+                Ok(verdict) => {
+                    let limit = turn_limit(problem_of(index), config);
+                    episodes[index].push(completion, text, verdict, limit);
+                }
                 Err(error) => {
                     tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
                     episodes[index].stop = Some(StopReason::Aborted);
@@ -177,14 +180,24 @@ fn judge_public(
     let work: Vec<Option<Work<'_>>> = problems
         .iter()
         .zip(&programs)
-        .map(|(&problem, program)| program.as_ref().map(|program| Work { problem, program, scope: Scope::Public }))
+        .map(|(&problem, program)| program.as_ref().map(|program| Work { problem, program, scope: turn_scope(problem) }))
         .collect();
     stats.programs += work.iter().flatten().count();
     grade_once(grader, &work)
         .into_iter()
         .zip(problems)
-        .map(|(verdict, problem)| verdict.unwrap_or_else(|| Ok(Verdict::no_program(problem.public_tests.len()))))
+        .map(|(verdict, problem)| verdict.unwrap_or_else(|| Ok(Verdict::no_program(turn_scope(problem).tests(problem).len()))))
         .collect()
+}
+
+/// The tests a turn is judged on: the public ones; a problem without any has one turn, which all tests grade.
+fn turn_scope(problem: &Problem) -> Scope {
+    if problem.public_tests.is_empty() { Scope::All } else { Scope::Public }
+}
+
+/// Completions an episode may take: feedback needs a public test.
+fn turn_limit(problem: &Problem, config: &RolloutConfig) -> usize {
+    if problem.public_tests.is_empty() { 1 } else { config.turns }
 }
 
 /// Grades the last answer of each episode: what fails a public test has failed; the rest meets the private ones.

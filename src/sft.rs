@@ -20,24 +20,38 @@ use crate::update::{Optimizer, OptimizerConfig};
 pub struct SftConfig {
     /// Names all random draws.
     pub seed: u64,
-    /// Contest problems to demonstrate.
-    pub problems: usize,
-    /// Demonstrated episodes of each problem.
-    pub episodes_per_problem: usize,
-    /// Who demonstrates.
-    pub author: AuthorConfig,
+    /// Lessons, one after the other.
+    pub stages: Vec<StageConfig>,
     /// Tokens of the vocabulary, special ones included.
     pub vocab_size: usize,
     /// Shape of the decoder.
     pub model: ShapeConfig,
-    /// Passes over the demonstrations.
-    pub epochs: usize,
     /// Episodes per update.
     pub batch: usize,
-    /// AdamW; the rate falls to a tenth along a cosine.
+    /// AdamW; in each stage the rate falls to a tenth along a cosine.
     pub optimizer: OptimizerConfig,
     /// Padded tokens of one forward and backward pass.
     pub tokens_per_pass: usize,
+}
+
+/// One lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageConfig {
+    /// Contest problems to demonstrate, one episode each.
+    pub problems: usize,
+    /// Who demonstrates.
+    pub author: AuthorConfig,
+    /// Passes over the demonstrations.
+    pub epochs: usize,
+    /// Highest learning rate; takes the place of the optimizer's.
+    pub learning_rate: f64,
+}
+
+impl Default for StageConfig {
+    fn default() -> Self {
+        Self { problems: 12_000, author: AuthorConfig::default(), epochs: 3, learning_rate: 3e-3 }
+    }
 }
 
 /// A small decoder's shape.
@@ -68,12 +82,12 @@ impl Default for SftConfig {
     fn default() -> Self {
         Self {
             seed: 1,
-            problems: 4000,
-            episodes_per_problem: 2,
-            author: AuthorConfig::default(),
+            stages: vec![
+                StageConfig { author: AuthorConfig { careful_share: 1.0, ..AuthorConfig::default() }, ..StageConfig::default() },
+                StageConfig { problems: 4000, epochs: 1, learning_rate: 1e-3, ..StageConfig::default() },
+            ],
             vocab_size: 768,
             model: ShapeConfig::default(),
-            epochs: 3,
             batch: 64,
             optimizer: OptimizerConfig {
                 learning_rate: 3e-3,
@@ -121,14 +135,22 @@ pub struct SftProgress {
     pub tokens: usize,
 }
 
-/// Trains `decoder` on the demonstrated answers, telling `progress` of every update.
-pub fn train(decoder: &mut Decoder, episodes: &[Episode], pad: u32, config: &SftConfig, mut progress: impl FnMut(SftProgress)) {
+/// Trains `decoder` on one stage's demonstrated answers, telling `progress` of every update.
+pub fn train(
+    decoder: &mut Decoder,
+    episodes: &[Episode],
+    pad: u32,
+    config: &SftConfig,
+    stage: &StageConfig,
+    mut progress: impl FnMut(SftProgress),
+) {
     let per_epoch = episodes.len().div_ceil(config.batch);
-    let updates = per_epoch * config.epochs;
-    let mut optimizer = Optimizer::new(config.optimizer, decoder.weights.tensors.len());
+    let updates = per_epoch * stage.epochs;
+    let adamw = OptimizerConfig { learning_rate: stage.learning_rate, ..config.optimizer };
+    let mut optimizer = Optimizer::new(adamw, decoder.weights.tensors.len());
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut order: Vec<usize> = (0..episodes.len()).collect();
-    for epoch in 0..config.epochs {
+    for epoch in 0..stage.epochs {
         order.shuffle(&mut rng);
         for (index, chosen) in order.chunks(config.batch).enumerate() {
             let batch = Batch::collate(chosen.iter().map(|&episode| &episodes[episode]));

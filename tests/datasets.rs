@@ -124,6 +124,7 @@ fn humaneval_pack_accepts_references_and_no_buggy_program() {
             Grade::WrongAnswer => "Expected output '",
             Grade::RuntimeError => "Traceback",
             Grade::TimeLimit => "took too long",
+            Grade::MemoryLimit => "Out of memory",
             other => panic!("{}: {other:?}", problem.id),
         };
         assert!(

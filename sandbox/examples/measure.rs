@@ -18,13 +18,13 @@ fn jailcpu() -> f64 {
 fn main() {
     jail_entry();
     let sandbox = Sandbox::new(SandboxConfig { workers: 1, ..Default::default() }).unwrap();
-    let job = Job { language: Language::Python, source: b"import sys\na=list(map(int,input().split()))\nprint(sum(a))\n".to_vec(), start: Start::Fork };
-    for (programs, tests) in [(200, 1), (30, 20)] {
+    let job = Job { language: Language::Python, source: std::fs::read(std::env::args().nth(1).unwrap()).unwrap(), start: Start::Fork };
+    for (programs, tests) in [(300, 1), (40, 20)] {
         let inputs = vec![&b"1 2 3\n"[..]; tests];
         let (t, c, j) = (Instant::now(), cpu(), jailcpu());
         let mut mine = 0;
         for _ in 0..programs {
-            let o = sandbox.run_batch(&job, &inputs, &Limits::default(), &mut |_, o| { assert_eq!(o.stdout, b"6\n", "{o:?}"); mine += o.usage.cpu_us; true }).unwrap();
+            let o = sandbox.run_batch(&job, &inputs, &Limits::default(), &mut |_, o| { assert_eq!(o.status, Status::Exited(0), "{o:?}"); mine += o.usage.cpu_us; true }).unwrap();
             assert_eq!(o.len(), tests);
         }
         let n = (programs * tests) as f64;

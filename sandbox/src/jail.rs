@@ -7,6 +7,7 @@
 
 pub(crate) mod error;
 pub(crate) mod plan;
+mod bpf;
 mod root;
 mod seccomp;
 mod syscalls;
@@ -33,7 +34,7 @@ use nix::unistd::{
 };
 
 use self::error::JailError;
-use self::plan::{CONTROL_FD, FILTERS_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress};
+use self::plan::{CONTROL_FD, FILTER_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress};
 use self::syscalls::{clone_process, close_on_exec_from, keep_only_capability, open_process};
 use crate::process::cgroup::remove_directory;
 use crate::process::wire;
@@ -162,7 +163,7 @@ fn try_become_jail(
     } else {
         root::assemble(plan)?;
     }
-    let filters = filter_file(plan, missing)?;
+    let filter = filter_file(plan, missing)?;
     let (program, lacks) = root::finish(plan)?;
     missing.extend(lacks);
     let input = sealed_nothing()?;
@@ -178,7 +179,7 @@ fn try_become_jail(
         (control.as_fd(), CONTROL_FD),
         (namespace.as_fd(), NAMESPACE_FD),
         (program.as_fd(), PROGRAM_FD),
-        (filters.as_fd(), FILTERS_FD),
+        (filter.as_fd(), FILTER_FD),
     ])?;
     let path = CString::new(plan.python.as_os_str().as_bytes()).unwrap_or_default();
     // By its full path, from which the interpreter finds its library and `sys.executable`.
@@ -193,15 +194,15 @@ fn try_become_jail(
     Err(JailError::Exec { path: plan.python.clone(), errno })
 }
 
-/// The filters in a file, empty if the plan lets them be missing and this kernel has none.
+/// The filter in a file, empty if the plan lets them be missing and this kernel has none.
 fn filter_file(plan: &Plan, missing: &mut Vec<(Safeguard, String)>) -> Result<OwnedFd, JailError> {
-    let file = memfd_create("filters", MFdFlags::MFD_CLOEXEC).map_err(JailError::Descriptors)?;
+    let file = memfd_create("filter", MFdFlags::MFD_CLOEXEC).map_err(JailError::Descriptors)?;
     let known = fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Seccomp:"));
     if !known && plan.may_lack.contains(&Safeguard::SystemCallFilter) {
         missing.push((Safeguard::SystemCallFilter, "the kernel has no seccomp".to_owned()));
         return Ok(file);
     }
-    let bytes = seccomp::filters()?;
+    let bytes = seccomp::filter()?;
     let mut written = 0;
     while written < bytes.len() {
         written += nix::unistd::write(&file, &bytes[written..]).map_err(JailError::Descriptors)?;
@@ -233,7 +234,7 @@ fn arrange_descriptors<const N: usize>(wanted: [(BorrowedFd<'_>, i32); N]) -> Re
         })
         .collect::<Result<Vec<(i32, i32)>, Errno>>()
         .map_err(JailError::Descriptors)?;
-    close_on_exec_from(FILTERS_FD as u32 + 1).map_err(JailError::Descriptors)?;
+    close_on_exec_from(FILTER_FD as u32 + 1).map_err(JailError::Descriptors)?;
     for (high, number) in moved {
         syscalls::place_raw(high, number).map_err(JailError::Descriptors)?;
     }

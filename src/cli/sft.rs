@@ -27,6 +27,9 @@ pub struct Args {
     /// TOML of the run; every key has a default.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Start from this policy and its tokenizer instead of random weights.
+    #[arg(long)]
+    from: Option<PathBuf>,
     /// Store f32 instead of bf16.
     #[arg(long)]
     full_precision: bool,
@@ -45,30 +48,32 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     };
     let judge = host_judge(args.workers)?;
-    let contest = ContestConfig { train: config.problems, ..ContestConfig::default() };
-    let items = contest::items(Split::Train, &contest);
-    let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
+    let largest = config.stages.iter().map(|stage| stage.problems).max().unwrap_or(0);
+    let contest = |problems| ContestConfig { train: problems, ..ContestConfig::default() };
+    let (mut decoder, tokenizer) = match &args.from {
+        Some(path) => source::policy(path)?,
+        None => {
+            let items = contest::items(Split::Train, &contest(largest));
+            let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
+            let shape = config.model.config(tokenizer.vocab_size());
+            (Decoder::random(&shape, config.seed, &source::device()), tokenizer)
+        }
+    };
     let rollout = TrainConfig::default().rollout;
-    let mut episodes = Vec::new();
-    let mut progress = Progress::new("demonstrating", config.episodes_per_problem as u64);
-    for pass in 0..config.episodes_per_problem {
-        let seed = config.seed.wrapping_mul(1000).wrapping_add(pass as u64);
-        episodes.extend(demonstration::demonstrate(&items, &config.author, &tokenizer, &judge, &rollout, seed)?);
-        progress.set(pass as u64 + 1, &format!("{} episodes", episodes.len()));
+    for (number, stage) in config.stages.iter().enumerate() {
+        let items = contest::items(Split::Train, &contest(stage.problems));
+        let seed = config.seed.wrapping_mul(1000).wrapping_add(number as u64);
+        let mut episodes = demonstration::demonstrate(&items, &stage.author, &tokenizer, &judge, &rollout, seed)?;
+        episodes.retain(|episode| episode.tokens.len() <= decoder.config.max_position_embeddings);
+        let tokens = episodes.iter().map(|episode| episode.tokens.len()).sum::<usize>();
+        eprintln!("stage {}: {} episodes, {tokens} tokens", number + 1, episodes.len());
+        let updates = (episodes.len().div_ceil(config.batch) * stage.epochs) as u64;
+        let mut progress = Progress::new("learning", updates);
+        sft::train(&mut decoder, &episodes, tokenizer.pad, &config, stage, |seen| {
+            progress.set(seen.update as u64, &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens));
+        });
+        progress.finish();
     }
-    progress.finish();
-    let longest = episodes.iter().map(|episode| episode.tokens.len()).max().unwrap_or(0);
-    let mean = episodes.iter().map(|episode| episode.tokens.len()).sum::<usize>() / episodes.len().max(1);
-    eprintln!("{} episodes of {mean} tokens, the longest {longest}", episodes.len());
-    episodes.retain(|episode| episode.tokens.len() <= config.model.context);
-    let shape = config.model.config(tokenizer.vocab_size());
-    let mut decoder = Decoder::random(&shape, config.seed, &source::device());
-    let updates = (episodes.len().div_ceil(config.batch) * config.epochs) as u64;
-    let mut progress = Progress::new("learning", updates);
-    sft::train(&mut decoder, &episodes, tokenizer.pad, &config, |seen| {
-        progress.set(seen.update as u64, &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens));
-    });
-    progress.finish();
     let precision = if args.full_precision { Precision::F32 } else { Precision::Bf16 };
     checkpoint::save(&args.out, &decoder, &tokenizer, precision)?;
     let text = toml::to_string_pretty(&config).context("failed to write sft.toml")?;

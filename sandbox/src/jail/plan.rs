@@ -14,8 +14,8 @@ pub(crate) const CONTROL_FD: i32 = 3;
 pub(crate) const NAMESPACE_FD: i32 = 4;
 /// The directory of the program, writable; the path /program shows it read-only.
 pub(crate) const PROGRAM_FD: i32 = 5;
-/// The system call filters.
-pub(crate) const FILTERS_FD: i32 = 6;
+/// The system call filter.
+pub(crate) const FILTER_FD: i32 = 6;
 
 /// Everything the helper needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]

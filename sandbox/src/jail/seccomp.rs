@@ -1,34 +1,36 @@
-//! Which system calls a program may make, as BPF programs. Knows nothing of who installs them.
+//! Which system calls a program may make, as one BPF program. Knows nothing of who installs it.
 //!
-//! Three filters, of which the kernel applies the strictest answer: calls that only an attack makes kill;
-//! sockets other than AF_UNIX fail with EACCES; and of the rest, what is not on the allow-list fails with
-//! ENOSYS, so that C libraries fall back to older calls.
+//! Calls that only an attack makes kill the process; sockets other than AF_UNIX fail with EACCES; of the rest,
+//! what is not on the allow-list fails with ENOSYS, so that C libraries fall back to older calls.
 
 use std::collections::BTreeMap;
 
-use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
+use super::bpf::{self, Answer, Instruction, Rule};
 
-/// Why the filters could not be made.
+/// Why the filter could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilterError {
     /// This processor has no filter.
     #[error("find a system call filter for the processor {0} (x86_64 and aarch64 have one)")]
     Architecture(&'static str),
-    /// The filter compiler refused.
-    #[error("compile the system call filter")]
-    Compile(#[from] BackendError),
 }
 
-const NAMESPACES: u64 = (libc::CLONE_NEWNS
+const NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET) as u64;
+    | libc::CLONE_NEWNET) as u32;
+/// Type into a terminal that a program might have inherited.
+const TYPING: [u32; 2] = [0x5412, 0x541c];
+/// AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of `linux/audit.h`.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ARCHITECTURE: Option<u32> = None;
 
 /// Allowed whatever their arguments.
 #[rustfmt::skip]
@@ -73,8 +75,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_setgroups, libc::SYS_capget, libc::SYS_prlimit64, libc::SYS_getrlimit, libc::SYS_setrlimit,
     libc::SYS_getrusage, libc::SYS_times, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
     libc::SYS_getrandom, libc::SYS_gettimeofday, libc::SYS_clock_gettime, libc::SYS_clock_getres,
-    // sockets, which another filter keeps local (asyncio and multiprocessing talk to themselves)
-    libc::SYS_socket, libc::SYS_socketpair,
+    // local sockets (asyncio and multiprocessing talk to themselves)
     libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4, libc::SYS_connect,
     libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
     libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg,
@@ -118,100 +119,73 @@ const DEADLY_HERE: &[libc::c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const DEADLY_HERE: &[libc::c_long] = &[];
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-
-/// The filters, in the order of installation, in the form the zygote reads: count, then instructions.
-pub(crate) fn filters() -> Result<Vec<u8>, FilterError> {
-    let architecture =
-        TargetArch::try_from(std::env::consts::ARCH).map_err(|_| FilterError::Architecture(std::env::consts::ARCH))?;
-    let mut bytes = Vec::new();
-    // The allow-list comes last, because it does not allow to install another.
-    for program in [kill_list(architecture)?, no_network(architecture)?, allow_list(architecture)?] {
-        bytes.extend((program.len() as u32).to_le_bytes());
-        for instruction in program {
-            bytes.extend(instruction.code.to_ne_bytes());
-            bytes.extend([instruction.jt, instruction.jf]);
-            bytes.extend(instruction.k.to_ne_bytes());
-        }
-    }
-    Ok(bytes)
+/// The filter as the kernel reads it, 8 bytes an instruction.
+pub(crate) fn filter() -> Result<Vec<u8>, FilterError> {
+    let architecture = ARCHITECTURE.ok_or(FilterError::Architecture(std::env::consts::ARCH))?;
+    Ok(bpf::program(architecture, &rules(), Answer::Errno(libc::ENOSYS)).iter().flat_map(Instruction::to_bytes).collect())
 }
 
-fn allow_list(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
-    let mut rules: Rules = ALLOWED.iter().chain(ALLOWED_HERE).map(|&call| (i64::from(call), vec![])).collect();
-    rules.insert(i64::from(libc::SYS_clone), vec![when(0, SeccompCmpOp::MaskedEq(NAMESPACES), 0)?]);
+fn rules() -> BTreeMap<u32, Rule> {
+    let number = |call: &libc::c_long| *call as u32;
+    let plain = |calls: &'static [libc::c_long], answer| calls.iter().map(move |call| (number(call), Rule::always(answer)));
+    let mut rules: BTreeMap<u32, Rule> = plain(ALLOWED, Answer::Allow)
+        .chain(plain(ALLOWED_HERE, Answer::Allow))
+        .chain(plain(DEADLY, Answer::Kill))
+        .chain(plain(DEADLY_HERE, Answer::Kill))
+        .collect();
+    let unknown = Answer::Errno(libc::ENOSYS);
+    let mut add = |call: libc::c_long, rule| rules.insert(number(&call), rule);
+    add(libc::SYS_clone, Rule::if_any_bit(0, NAMESPACES, Answer::Kill, Answer::Allow));
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_GET_DUMPABLE, libc::PR_CAPBSET_READ];
-    rules.insert(
-        i64::from(libc::SYS_prctl),
-        names.iter().map(|&option| when(0, SeccompCmpOp::Eq, option as u64)).collect::<Result<_, _>>()?,
-    );
-    // TIOCSTI and TIOCLINUX type into a terminal that a program might have inherited.
-    let typing = [0x5412_u64, 0x541c].map(|request| condition(0x1, SeccompCmpOp::Ne, request));
-    let [first, second] = typing;
-    rules.insert(i64::from(libc::SYS_ioctl), vec![SeccompRule::new(vec![first?, second?])?]);
-    compile(rules, SeccompAction::Errno(libc::ENOSYS as u32), SeccompAction::Allow, architecture)
+    add(libc::SYS_prctl, Rule::if_one_of(0, &names.map(|name| name as u32), Answer::Allow, unknown));
+    add(libc::SYS_ioctl, Rule::if_one_of(1, &TYPING, unknown, Answer::Allow));
+    let local = Rule::if_one_of(0, &[libc::AF_UNIX as u32], Answer::Allow, Answer::Errno(libc::EACCES));
+    add(libc::SYS_socket, local.clone());
+    add(libc::SYS_socketpair, local);
+    rules
 }
-
-fn kill_list(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
-    let mut rules: Rules = DEADLY.iter().chain(DEADLY_HERE).map(|&call| (i64::from(call), vec![])).collect();
-    let each_namespace = (0..64).map(|bit| 1_u64 << bit).filter(|flag| NAMESPACES & flag != 0);
-    rules.insert(
-        i64::from(libc::SYS_clone),
-        each_namespace.map(|flag| when(0, SeccompCmpOp::MaskedEq(flag), flag)).collect::<Result<_, _>>()?,
-    );
-    compile(rules, SeccompAction::Allow, SeccompAction::KillProcess, architecture)
-}
-
-fn no_network(architecture: TargetArch) -> Result<BpfProgram, FilterError> {
-    let unix = libc::AF_UNIX as u64;
-    let rules = [libc::SYS_socket, libc::SYS_socketpair]
-        .into_iter()
-        .map(|call| Ok((i64::from(call), vec![when(0, SeccompCmpOp::Ne, unix)?])))
-        .collect::<Result<Rules, FilterError>>()?;
-    compile(rules, SeccompAction::Allow, SeccompAction::Errno(libc::EACCES as u32), architecture)
-}
-
-fn condition(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
-    // The kernel looks at 32 bits of these arguments, so a filter that looked at 64 could be fooled.
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)
-}
-
-fn when(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
-    SeccompRule::new(vec![condition(argument, operation, value)?])
-}
-
-fn compile(
-    rules: Rules,
-    otherwise: SeccompAction,
-    on_match: SeccompAction,
-    architecture: TargetArch,
-) -> Result<BpfProgram, FilterError> {
-    Ok(SeccompFilter::new(rules, otherwise, on_match, architecture)?.try_into()?)
-}
-
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn filters_fit_the_kernel() {
-        let bytes = filters().unwrap();
-        let mut at = 0;
-        let mut programs = 0;
-        while at < bytes.len() {
-            let count = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-            assert!((1..=4096).contains(&count), "BPF_MAXINSNS");
-            at += 4 + 8 * count;
-            programs += 1;
-        }
-        assert_eq!((at, programs), (bytes.len(), 3));
-    }
-
-    #[test]
     fn no_call_is_both_allowed_and_deadly() {
         for call in DEADLY.iter().chain(DEADLY_HERE) {
             assert!(!ALLOWED.contains(call) && !ALLOWED_HERE.contains(call), "{call}");
         }
+    }
+
+    #[test]
+    fn every_call_gets_its_answer() {
+        let architecture = ARCHITECTURE.unwrap();
+        let program = bpf::program(architecture, &rules(), Answer::Errno(libc::ENOSYS));
+        assert!(program.len() < 1000, "{}", program.len());
+        let ask = |call: libc::c_long, first: u64, second: u64| {
+            bpf::answer(&program, architecture, call as u32, [first, second, 0, 0, 0, 0])
+        };
+        let unknown = Answer::Errno(libc::ENOSYS);
+        for call in ALLOWED.iter().chain(ALLOWED_HERE) {
+            assert_eq!(ask(*call, 1, 0), Answer::Allow, "{call}");
+        }
+        for call in DEADLY.iter().chain(DEADLY_HERE) {
+            assert_eq!(ask(*call, 1, 0), Answer::Kill, "{call}");
+        }
+        for call in [libc::SYS_clone3, libc::SYS_seccomp, libc::SYS_memfd_create, 467, 5000, -1] {
+            assert_eq!(ask(call, 0, 0), unknown, "{call}");
+        }
+        assert_eq!(ask(libc::SYS_clone, libc::SIGCHLD as u64, 0), Answer::Allow);
+        for bit in (0..32).map(|bit| 1_u32 << bit).filter(|bit| NAMESPACES & bit != 0) {
+            assert_eq!(ask(libc::SYS_clone, u64::from(bit) | 17, 0), Answer::Kill, "{bit:#x}");
+        }
+        assert_eq!(ask(libc::SYS_socket, 1, 1), Answer::Allow);
+        assert_eq!(ask(libc::SYS_socket, 2, 1), Answer::Errno(libc::EACCES));
+        assert_eq!(ask(libc::SYS_socket, 1 << 32 | 2, 1), Answer::Errno(libc::EACCES));
+        assert_eq!(ask(libc::SYS_ioctl, 0, 0x5412), unknown);
+        assert_eq!(ask(libc::SYS_ioctl, 0, 7 << 32 | 0x5412), unknown);
+        assert_eq!(ask(libc::SYS_ioctl, 0, 0x5401), Answer::Allow);
+        assert_eq!(ask(libc::SYS_prctl, 22, 2), unknown);
+        assert_eq!(ask(libc::SYS_prctl, 15, 0), Answer::Allow);
+        assert_eq!(bpf::answer(&program, 0x4000_0003, 20, [0; 6]), Answer::Kill);
     }
 }

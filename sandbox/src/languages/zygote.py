@@ -11,8 +11,10 @@ The messages are described in `process/wire.rs`. Nothing here knows an expected 
 """
 
 import _socket
+import _thread
 import array
 import atexit
+import builtins
 import ctypes
 import errno
 import gc
@@ -27,21 +29,23 @@ import time
 
 PROGRAM = "/program/main.py"
 SCRATCH = ("/box", "/tmp", "/dev/shm")
-CONTROL, OWN_NAMESPACE, PROGRAM_DIRECTORY, FILTERS, LAST_FIXED = 3, 4, 5, 6, 6
+CONTROL, OWN_NAMESPACE, PROGRAM_DIRECTORY, FILTER, LAST_FIXED = 3, 4, 5, 6, 6
 CLONE_NEWPID = 0x20000000
 START_FORK = 0
 
 PRELOADED = (
-    "abc array bisect calendar cmath collections collections.abc contextlib copy dataclasses datetime "
-    "decimal enum fractions functools heapq io itertools json linecache math numbers operator os.path "
-    "queue random re string struct textwrap threading time traceback typing types warnings weakref"
+    "abc array bisect cmath collections collections.abc contextlib copy datetime decimal enum fractions "
+    "functools heapq io itertools json linecache math numbers operator os.path re string struct textwrap "
+    "time traceback typing types warnings weakref"
 ).split()
-# Imported before the program's first test if the program imports them: once for all its tests.
+# Imported before the program's first test if the program names them: once for all its tests. `random` and
+# `threading` are here because they have work to do after every fork.
 IMPORTED_ON_SIGHT = frozenset(
-    "argparse ast asyncio base64 binascii bz2 cProfile codecs concurrent csv dis email glob graphlib gzip "
-    "hashlib html inspect ipaddress logging lzma multiprocessing networkx numpy pandas pathlib pickle "
-    "platform pprint scipy secrets select selectors shutil signal socket sortedcontainers sqlite3 "
-    "statistics subprocess sympy tempfile timeit tokenize unittest urllib uuid xml zipfile zlib".split()
+    "argparse ast asyncio base64 binascii bz2 cProfile calendar codecs concurrent csv dataclasses dis email "
+    "fileinput glob graphlib gzip hashlib html inspect ipaddress logging lzma multiprocessing networkx numpy "
+    "pandas pathlib pickle platform pprint queue random scipy secrets select selectors shutil signal socket "
+    "sortedcontainers sqlite3 statistics subprocess sympy tempfile threading timeit tokenize unittest urllib "
+    "uuid xml zipfile zlib".split()
 )
 # A program that names one of these leaves through the interpreter's full shutdown.
 NEEDS_SHUTDOWN = frozenset(("__del__", "ctypes", "cffi", "finalize", "_ctypes"))
@@ -74,25 +78,20 @@ def receive(connection, room):
     return data, descriptors
 
 
-class Filters:
-    """The seccomp programs, in the order in which they are installed."""
+class Filter:
+    """The seccomp program, 8 bytes an instruction; none where the configuration lets it be missing."""
 
     class Program(ctypes.Structure):
         _fields_ = [("count", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
     def __init__(self, descriptor):
-        blob = os.pread(descriptor, 1 << 20, 0)
-        self.programs, self.buffers = [], []
-        while blob:
-            (count,) = struct.unpack_from("<I", blob)
-            buffer = ctypes.create_string_buffer(blob[4 : 4 + 8 * count], 8 * count)
-            self.buffers.append(buffer)
-            self.programs.append(self.Program(count, ctypes.addressof(buffer)))
-            blob = blob[4 + 8 * count :]
+        code = os.pread(descriptor, 1 << 16, 0)
+        self.code = ctypes.create_string_buffer(code, max(1, len(code)))
+        self.program = self.Program(len(code) // 8, ctypes.addressof(self.code))
 
     def install(self):
-        for program in self.programs:
-            system(libc.prctl(22, 2, ctypes.byref(program), 0, 0), "install the system call filter")
+        if self.program.count:
+            system(libc.prctl(22, 2, ctypes.byref(self.program), 0, 0), "install the system call filter")
 
 
 class Capabilities:
@@ -188,12 +187,12 @@ def names_of(code, names, flags):
 
 
 def bounded(kind, soft, slack=0):
-    """A limit, lowered to what the host allows."""
+    """Bounds for a limit, lowered to what the host allows."""
     _, most = resource.getrlimit(kind)
     hard = soft + slack
     if most != resource.RLIM_INFINITY:
         soft, hard = min(soft, most), min(hard, most)
-    return kind, (soft, hard)
+    return soft, hard
 
 
 def read_all(descriptor):
@@ -244,11 +243,56 @@ def import_on_sight(names):
             pass  # The program meets the same failure, and may handle it.
 
 
+class ExitFunction:
+    """`sys.exit`, which also notes the exit code: only the full shutdown could tell it otherwise."""
+
+    def __init__(self, genuine):
+        self.genuine, self.main_thread, self.code = genuine, _thread.get_ident(), None
+        self.__name__, self.__doc__ = genuine.__name__, genuine.__doc__
+
+    def __repr__(self):
+        return repr(self.genuine)
+
+    def __call__(self, status=None, /):
+        self.note(status)
+        if status is None or type(status) in (int, str):
+            raise SystemExit(status)
+        self.genuine(status)
+
+    def note(self, status):
+        if _thread.get_ident() != self.main_thread:
+            return
+        if status is None:
+            self.code = 0
+        elif type(status) is int and abs(status) < 1 << 31:
+            self.code = status & 0xFF
+        else:
+            # Text is printed and becomes 1; anything else is left to the interpreter.
+            self.code = 1 if type(status) is str else None
+
+
+def note_exits():
+    """Puts the noting `sys.exit` in place, also behind `exit` and `quit`."""
+    sys.exit = noting = ExitFunction(sys.exit)
+
+    def leave(self, code=None):
+        noting.note(code)
+        try:
+            sys.stdin.close()
+        except:
+            pass
+        raise SystemExit(code)
+
+    type(builtins.exit).__call__ = leave
+    return noting
+
+
 class Exit:
     """The way out of a test's process: the full shutdown, or the same effects without touching every page."""
 
     def __init__(self, main):
-        self.main, self.quick, self.clear, self.process = main, False, True, 0
+        self.main, self.quick, self.clear, self.trusted = main, False, True, False
+        self.noting = note_exits()
 
     def __call__(self):
         # Registered before any handler of the program, hence called after all of them.
@@ -269,11 +313,13 @@ class Exit:
         if not self.quick:
             return None
         flush(sys.stdout, sys.stderr)
-        # After the last line the interpreter deletes __file__; on SystemExit it does not, and only the
-        # full shutdown knows the exit code then.
-        code = None if "__file__" in main else 0
-        if code == 0 and hasattr(sys, "last_type"):
+        # After the last line the interpreter deletes __file__; on SystemExit it does not.
+        if "__file__" in main:
+            code = self.noting.code if self.trusted else None
+        elif hasattr(sys, "last_type"):
             code = None if issubclass(sys.last_type, KeyboardInterrupt) else 1
+        else:
+            code = 0
         if self.clear:
             for name in list(main):
                 if name[:1] == "_" and name[1:2] != "_":
@@ -299,23 +345,14 @@ class Program:
     def __init__(self, request, source_descriptor, connection, zygote):
         start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes = request
         self.connection, self.zygote = connection, zygote
-        self.bounds = [
-            bounded(resource.RLIMIT_CPU, cpu_seconds, 1),
-            bounded(resource.RLIMIT_FSIZE, file_bytes),
-            bounded(resource.RLIMIT_STACK, stack_bytes),
-            bounded(resource.RLIMIT_CORE, 0),
-        ]
-        if address_space:
-            self.bounds.append(bounded(resource.RLIMIT_AS, address_space))
-        if processes:
-            self.bounds.append(bounded(resource.RLIMIT_NPROC, processes))
-        # Last, because it may be lower than the descriptors in use.
-        self.bounds.append(bounded(resource.RLIMIT_NOFILE, open_files))
+        # These two would stop this process, which lives longer and holds more descriptors than a test.
+        self.cpu_bounds = bounded(resource.RLIMIT_CPU, cpu_seconds, 1)
+        self.file_bounds = bounded(resource.RLIMIT_NOFILE, open_files)
         self.image = os.memfd_create("main")
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         Capabilities.drop()
-        zygote.filters.install()
+        zygote.filter.install()
         if scratch_marks() != zygote.marks:
             self.marks = wipe()
         else:
@@ -323,9 +360,13 @@ class Program:
         source = read_all(source_descriptor)
         os.close(source_descriptor)
         write_program(source)
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        # Inherited by every test. What compiling takes is bounded too; what this process takes is counted in.
         if address_space:
-            resource.setrlimit(resource.RLIMIT_AS, (address_space, hard))
+            resource.setrlimit(resource.RLIMIT_AS, bounded(resource.RLIMIT_AS, address_space))
+        if processes:
+            resource.setrlimit(resource.RLIMIT_NPROC, bounded(resource.RLIMIT_NPROC, processes))
+        for kind, limit in ((resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 0)):
+            resource.setrlimit(kind, bounded(kind, limit))
         code, self.warnings = (None, b"") if start != START_FORK else compile_program(source)
         compiled = code is not None or start != START_FORK
         self.exec = code is None
@@ -333,11 +374,12 @@ class Program:
             names = set()
             flags = names_of(code, names, 0)
             zygote.exit.quick = zygote.quick and not names & NEEDS_SHUTDOWN
+            # Only with these can a program leave by another exit than the one noted last.
+            zygote.exit.trusted = not names & {"SystemExit", "BaseException", "atexit"}
             zygote.exit.clear = bool(names & NEEDS_CLEARING or flags & CO_GENERATORS)
             import_on_sight(names)
             os.write(self.image, zygote.magic + b"\0" * 12 + marshal.dumps(code))
-        if address_space:
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))
         del source, code
         gc.freeze()
         connection.send(struct.pack("<c?Q", b"C", compiled, self.own_cpu()))
@@ -397,8 +439,8 @@ class Program:
         os.lseek(self.image, 0, os.SEEK_SET)
         os.dup2(self.image, image, False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        for kind, bounds in self.bounds:
-            resource.setrlimit(kind, bounds)
+        resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.file_bounds)
         self.connection.detach()
         keep = failure[1] if failure else image
         low, high = min(image, keep), max(image, keep)
@@ -421,7 +463,7 @@ class Program:
 
 class Zygote:
     def __init__(self, main):
-        self.filters = Filters(FILTERS)
+        self.filter = Filter(FILTER)
         self.magic = __import__("importlib.util").util.MAGIC_NUMBER
         self.quick = QUICK_VERSIONS[0] <= sys.version_info[:2] < QUICK_VERSIONS[1]
         self.exit = Exit(main)

@@ -4,6 +4,7 @@
 //! thread. Knows nothing of what the programs should print.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -100,8 +101,9 @@ impl<'w> Run<'w> {
     /// Looks again when the limit could be reached at the earliest, should every core work for it.
     fn plan_cpu_check(&mut self, used_us: u64) {
         let left = Duration::from_micros(self.limits.cpu_ms.saturating_mul(1000).saturating_sub(used_us));
-        let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        self.next_cpu_check = Instant::now() + (left / cores).clamp(SHORTEST_CHECK, LONGEST_CHECK);
+        static CORES: LazyLock<u32> =
+            LazyLock::new(|| thread::available_parallelism().map_or(1, |cores| cores.get() as u32));
+        self.next_cpu_check = Instant::now() + (left / *CORES).clamp(SHORTEST_CHECK, LONGEST_CHECK);
     }
 
     fn is_over(&self) -> bool {

@@ -50,21 +50,30 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
         return Status::OutputLimit;
     }
     match exit_code {
-        Some(1) if !facts.source_accepted => Status::CompileError,
         Some(1) if ends_with_memory_error(facts.stderr) => Status::MemoryLimit,
+        Some(1) if !facts.source_accepted => Status::CompileError,
         Some(code) => Status::Exited(code),
         None if signal == SIGSYS => Status::Denied,
         None => Status::Signalled(if signal == 0x7f { SIGKILL } else { signal }),
     }
 }
 
-/// Whether an uncaught MemoryError is what the interpreter said last.
+/// Whether an uncaught exception for want of memory is what the interpreter said last.
 fn ends_with_memory_error(stderr: &[u8]) -> bool {
     let text = stderr.trim_ascii_end();
     let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let line = &text[start..];
-    line == b"MemoryError" || line.starts_with(b"MemoryError:") || line.ends_with(b"._ArrayMemoryError")
-        || line.starts_with(b"numpy") && line.windows(16).any(|part| part == b"ArrayMemoryError")
+    let (before, line) = text.split_at(start);
+    // The parser of Python 3.8 calls its own shallow stack memory.
+    if before.ends_with(b"s_push: parser stack overflow\n") {
+        return false;
+    }
+    let said = |words: &[u8]| line.starts_with(words);
+    line == b"MemoryError" || said(b"MemoryError:") || said(b"OSError: [Errno 12]") || said(b"numpy.") && names_memory(line)
+}
+
+/// NumPy's own MemoryError has had several names.
+fn names_memory(line: &[u8]) -> bool {
+    line.windows(b"ArrayMemoryError".len()).any(|part| part == b"ArrayMemoryError")
 }
 
 #[cfg(test)]
@@ -108,6 +117,9 @@ mod tests {
     #[test]
     fn an_uncaught_memory_error_is_a_memory_limit_and_a_printed_one_is_not() {
         assert_eq!(of(Facts { stderr: b"Traceback\nMemoryError\n", ..facts(256) }), Status::MemoryLimit);
+        assert_eq!(of(Facts { stderr: b"OSError: [Errno 12] no\n", ..facts(256) }), Status::MemoryLimit);
+        let numpy = b"numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8 TiB\n";
+        assert_eq!(of(Facts { stderr: numpy, ..facts(256) }), Status::MemoryLimit);
         assert_eq!(of(Facts { stderr: b"MemoryError\nValueError: x\n", ..facts(256) }), Status::Exited(1));
         assert_eq!(of(Facts { stderr: b"MemoryError\n", ..facts(0) }), Status::Exited(0));
     }
@@ -116,5 +128,7 @@ mod tests {
     fn only_a_refused_source_is_a_compile_error() {
         assert_eq!(of(Facts { source_accepted: false, ..facts(256) }), Status::CompileError);
         assert_eq!(of(Facts { source_accepted: false, ..facts(0) }), Status::Exited(0));
+        let deep = Facts { source_accepted: false, stderr: b"s_push: parser stack overflow\nMemoryError\n", ..facts(256) };
+        assert_eq!(of(deep), Status::CompileError);
     }
 }

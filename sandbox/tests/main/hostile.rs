@@ -7,3 +7,4 @@ mod exhaustion;
 mod interference;
 mod leaks;
 mod lies;
+mod together;

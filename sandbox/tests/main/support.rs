@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Sandbox, SandboxConfig, Start, Status};
+use rlef_sandbox::{Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status};
 
 /// The configuration of every sandbox here: the test harness has its own `main`, so another binary is the helper.
+///
+/// `RLEF_SANDBOX_PYTHON` names another interpreter to test with, `RLEF_SANDBOX_CGROUPS=no` does without them.
 pub(crate) fn config(workers: usize) -> SandboxConfig {
     SandboxConfig {
         workers,
+        python: std::env::var_os("RLEF_SANDBOX_PYTHON").map(PathBuf::from),
+        use_cgroups: std::env::var_os("RLEF_SANDBOX_CGROUPS").is_none_or(|value| value != "no"),
         helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef-sandbox"))),
         ..SandboxConfig::default()
     }
@@ -57,4 +61,10 @@ pub(crate) fn canary() {
     for number in [20, 21] {
         assert_eq!(printed("print(int(input()) * 2)", &format!("{number}\n")), format!("{}\n", number * 2));
     }
+}
+
+/// Fails with the reason where a limit is in force only by weaker means.
+pub(crate) fn needs_control_group(limit: Safeguard) {
+    let state = sandbox().protection().state(limit).unwrap();
+    assert!(state.remedy.is_none(), "the {limit} is only {}; to run this test, {}", state.means, limit.remedy());
 }

@@ -22,6 +22,22 @@ fn an_exit_code_is_reported() {
         ("import os; os._exit(5)", 5),
         ("import sys; sys.exit('words')", 1),
         ("import sys; sys.exit(-1)", 255),
+        ("import sys; sys.exit(256 + 7)", 7),
+        ("import sys; sys.exit(True)", 1),
+        ("import sys; sys.exit((1, 2))", 1),
+        ("import sys; sys.exit(2.5)", 1),
+        ("import sys; sys.exit(10 ** 30)", 255),
+        ("quit()", 0),
+        ("raise SystemExit(9)", 9),
+        ("import sys\ntry: sys.exit(3)\nexcept: pass", 0),
+        ("import sys\ntry: sys.exit(3)\nexcept: pass\nsys.exit(4)", 4),
+        ("import sys\ntry: sys.exit(3)\nexcept SystemExit: raise SystemExit(5)", 5),
+        ("import sys\ntry: sys.exit(3)\nfinally: print()", 3),
+        ("import sys, threading\nthreading.Thread(target=sys.exit, args=(3,)).start()", 0),
+        ("import sys, atexit\natexit.register(sys.exit, 6)\nsys.exit(4)", 4),
+        ("import sys\nclass A: leave = sys.exit\nA().leave(8)", 8),
+        ("import sys\nsys.exit(2, 3)", 1),
+        ("import argparse; argparse.ArgumentParser().error('x')", 2),
         ("1 / 0", 1),
         ("", 0),
     ] {
@@ -59,9 +75,9 @@ fn a_source_that_does_not_compile_says_why() {
         (&b"print(1\n"[..], "SyntaxError: "),
         (b"if True:\nx = 1\n", "IndentationError: "),
         (b"x = '\xff'\n", "SyntaxError: "),
-        (b"x = 1\0\n", "null byte"),
         (b"# coding: no-such-coding\n", "SyntaxError: "),
-        (&[b"x = ".to_vec(), b"(".repeat(500), b")".repeat(500)].concat(), "too many nested parentheses"),
+        // "too many nested parentheses", or the parser's own stack on old versions.
+        (&[b"x = ".to_vec(), b"(".repeat(500), b")".repeat(500)].concat(), "Error"),
     ] {
         let outcome = run(source, "");
         assert_eq!(outcome.status, Status::CompileError, "{} {}", text(source), text(&outcome.stderr));
@@ -138,15 +154,23 @@ fn fork_and_exec_give_equal_outcomes() {
         "print('\\d', '\\ud800'.encode('utf-8', 'surrogatepass'), 'é')",
         "import traceback; traceback.print_stack(); print('\\udcff')",
         "def f(:\n  pass",
+        "x = 1\0\nprint(x)",
+        "\u{feff}print('mark')",
+        "# coding: latin-1\nprint('\u{e9}')",
+        "print(1)\r\nprint(2)\rprint(3)",
         "\tx = 1\n  y = 2",
         "import signal; print([(s, signal.getsignal(s)) for s in (2, 13, 15, 17, 25)])",
         "import gc; print(gc.isenabled(), gc.get_threshold())",
         "import sys; print(sys.stdin.seekable(), sys.stdout.seekable(), sys.stdin.encoding, sys.stdout.errors)",
         "import resource; print([resource.getrlimit(k) for k in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)])",
         "import warnings; warnings.warn('careful'); print(1 is 1)",
+        "import sys; print(sys.exit, sys.exit.__name__, exit, quit); sys.exit('words')",
+        "import sys; sys.exit((1, 'two'))",
     ] {
-        let forked = sandbox().run(&job(source), b"one\ntwo\n", &limits()).unwrap();
-        let executed = sandbox().run(&exec_job(source), b"one\ntwo\n", &limits()).unwrap();
+        // Room for a thread's stack even where address space is what is limited.
+        let roomy = Limits { memory_bytes: 1 << 30, ..limits() };
+        let forked = sandbox().run(&job(source), b"one\ntwo\n", &roomy).unwrap();
+        let executed = sandbox().run(&exec_job(source), b"one\ntwo\n", &roomy).unwrap();
         assert_eq!(text(&forked.stdout), text(&executed.stdout), "{source}");
         assert_eq!(text(&forked.stderr), text(&executed.stderr), "{source}");
         let compile_error = forked.status == Status::CompileError && executed.status == Status::Exited(1);

@@ -1,0 +1,94 @@
+//! How many tokens a second does the decoder sample, and learn from? The shape of the reference measurements:
+//! 4 layers, 256 wide, 4 heads, SwiGLU 1024, vocabulary 512, f32. Threads: RAYON_NUM_THREADS.
+
+use burn::tensor::Device;
+use clap::Parser;
+use rlef::batch::{Action, Batch};
+use rlef::learner::Passes;
+use rlef::objective::sft;
+use rlef::policy::model::{Decoder, ModelConfig};
+use rlef::policy::sampler::{Request, Sampling, sample};
+use rlef::update::{Optimizer, OptimizerConfig};
+use rlef_benchmarks::{head, measure, row};
+
+/// Sampling and training speed.
+#[derive(Parser)]
+struct Args {
+    /// Runs of each case.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+}
+
+const PROMPT: usize = 32;
+const NEW: usize = 64;
+const ROWS: usize = 32;
+const WIDTH: usize = 128;
+
+fn shape() -> ModelConfig {
+    ModelConfig {
+        hidden_size: 256,
+        intermediate_size: 1024,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+        num_key_value_heads: 4,
+        head_dim: 64,
+        vocab_size: 512,
+        max_position_embeddings: 256,
+        rms_norm_eps: 1e-5,
+        rope_theta: 10_000.0,
+        tie_word_embeddings: true,
+    }
+}
+
+fn optimizer() -> OptimizerConfig {
+    OptimizerConfig {
+        learning_rate: 1e-4,
+        weight_decay: 0.1,
+        warmup_steps: 1,
+        beta_1: 0.9,
+        beta_2: 0.95,
+        epsilon: 1e-8,
+        max_gradient_norm: None,
+    }
+}
+
+fn tokens(count: usize, salt: usize) -> Vec<u32> {
+    (0..count).map(|i| ((i * 131 + salt * 17) % 511) as u32).collect()
+}
+
+fn main() {
+    let args = Args::parse();
+    let mut decoder = Decoder::random(&shape(), 1, &Device::flex());
+    let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_tokens: NEW };
+    // Every row predicts every token after its first: the work of a language-model step.
+    let rows: Vec<Vec<u32>> = (0..ROWS).map(|row| tokens(WIDTH, row)).collect();
+    let actions = |row: usize| {
+        let ids = &rows[row];
+        (0..WIDTH - 1).map(move |position| Action { row, position, target: ids[position + 1], turn: 0, sampler_logprob: 0.0 })
+    };
+    let batch = Batch { actions: (0..ROWS).flat_map(actions).collect(), rows: rows.clone(), turns: Vec::new() };
+    let passes = Passes { batch: &batch, tokens: ROWS * WIDTH, pad: 0, temperature: 1.0 };
+    let all: Vec<usize> = (0..ROWS).collect();
+    let mut adam = Optimizer::new(optimizer(), decoder.weights.tensors.len());
+    head();
+    for run in 0..=args.runs {
+        for rows in [1, 32] {
+            let requests: Vec<Request> =
+                (0..rows).map(|row| Request { prefix: tokens(PROMPT, row), seed: row as u64 }).collect();
+            // No token has the id 512, so that every row samples all its tokens.
+            let (drawn, taken) = measure(|| sample(&decoder, &requests, &sampling, 512, rows));
+            let count: usize = drawn.iter().map(|completion| completion.tokens.len()).sum();
+            if run > 0 {
+                row("sampling", &format!("batch {rows}; prompt {PROMPT}; {NEW} new"), run, count, "tokens", taken);
+            }
+        }
+        let targets = batch.actions.len();
+        let ((), taken) = measure(|| {
+            let (gradients, _) = passes.gradients(&decoder, &all, |micro, policy| sft::loss(micro.log_probs(policy, 1.0).0, targets));
+            adam.step(&mut decoder, &gradients);
+        });
+        if run > 0 {
+            row("training", &format!("{ROWS} x {WIDTH}; forward, backward, AdamW"), run, ROWS * WIDTH, "tokens", taken);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! How long is one step of RL, and where do its seconds go? The size of the reference measurement of TRL: 8 problems,
+//! 8 answers each, at most 64 tokens, 4 layers, 256 wide, one update. RLEF's step also scores and trains a value
+//! network of the same size, which GRPO does not have; `--turns 3` makes it RLEF's own.
+
+use burn::tensor::Device;
+use clap::Parser;
+use rlef::config::TrainConfig;
+use rlef::policy::model::Decoder;
+use rlef::policy::tokenizer::Tokenizer;
+use rlef::problem::contest::{self, ContestConfig, Split};
+use rlef::sft::ShapeConfig;
+use rlef::train::{self, Learner};
+use rlef::update::Optimizer;
+use rlef::verdict::host_judge;
+use rlef::{demonstration, rollout::RolloutConfig};
+use rlef_benchmarks::{head, measure, row};
+
+/// One RLEF step.
+#[derive(Parser)]
+struct Args {
+    /// Steps, after one that is not counted.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Completions per episode at most.
+    #[arg(long, default_value_t = 1)]
+    turns: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    rlef_sandbox::jail_entry();
+    let args = Args::parse();
+    let items = contest::items(Split::Train, &ContestConfig { train: 400, ..ContestConfig::default() });
+    let tokenizer = Tokenizer::train(&demonstration::texts(&items), 512)?;
+    let shape = ShapeConfig { hidden: 256, intermediate: 1024, layers: 4, heads: 4, key_value_heads: 4, context: 1024 };
+    let policy = Decoder::random(&shape.config(tokenizer.vocab_size()), 1, &Device::flex());
+    let value = policy.value_network();
+    let mut config = TrainConfig { problems_per_round: 8, updates_per_round: 1, ..TrainConfig::default() };
+    config.rollout = RolloutConfig { group: 8, turns: args.turns, ..config.rollout };
+    config.rollout.sampling.max_tokens = 64;
+    let judge = host_judge(0)?;
+    let mut learner = Learner {
+        reference: policy.clone(),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy,
+        value,
+        tokenizer,
+    };
+    let problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
+    head();
+    for run in 0..=args.runs {
+        let (result, sample) = measure(|| train::round(&mut learner, &judge, &problems, &config, run));
+        let (_, metrics, timings) = result?;
+        if run == 0 {
+            continue;
+        }
+        let case = format!("8 x 8 x 64; {} turns", args.turns);
+        row("step", &case, run, metrics.tokens, "sampled tokens", sample);
+        eprintln!(
+            "step {run}: sampling {:.3} s, judging {:.3} s, scoring {:.3} s, updating {:.3} s",
+            timings.sampling_seconds, timings.judging_seconds, timings.scoring_seconds, timings.updating_seconds
+        );
+    }
+    Ok(())
+}
