@@ -22,7 +22,14 @@ pub(crate) struct Permit<'a>(&'a Admission);
 
 impl Admission {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { queue: Mutex::new(Queue { free: permits, next_ticket: 0, now_serving: 0 }), turn: Condvar::new() }
+        Self {
+            queue: Mutex::new(Queue {
+                free: permits,
+                next_ticket: 0,
+                now_serving: 0,
+            }),
+            turn: Condvar::new(),
+        }
     }
 
     /// Waits until a permit is free and everybody who came earlier has one.
@@ -31,7 +38,10 @@ impl Admission {
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
         while queue.free == 0 || queue.now_serving != ticket {
-            queue = self.turn.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .turn
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         queue.free -= 1;
         queue.now_serving += 1;
@@ -46,7 +56,11 @@ impl Admission {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).free += 1;
+        self.0
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .free += 1;
         self.0.turn.notify_all();
     }
 }
@@ -69,7 +83,10 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..50 {
                         let permit = admission.enter();
-                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        most.fetch_max(
+                            running.fetch_add(1, Ordering::SeqCst) + 1,
+                            Ordering::SeqCst,
+                        );
                         thread::yield_now();
                         running.fetch_sub(1, Ordering::SeqCst);
                         drop(permit);

@@ -12,7 +12,9 @@ use crate::protection::Safeguard;
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// No usable interpreter was found; one line per candidate says why.
-    #[error("find a Python >= 3.8 with ctypes (install python3 or name one in the configuration); tried:\n{tried}")]
+    #[error(
+        "find a Python >= 3.8 with ctypes (install python3 or name one in the configuration); tried:\n{tried}"
+    )]
     NoPython {
         /// One line per candidate.
         tried: String,

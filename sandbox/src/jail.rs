@@ -5,9 +5,9 @@
 //! stays to end the jail when the supervisor goes away, and to remove its control groups.
 //! Knows nothing of programs, inputs or limits. The only module with unsafe code.
 
+mod bpf;
 pub(crate) mod error;
 pub(crate) mod plan;
-mod bpf;
 mod root;
 mod seccomp;
 mod syscalls;
@@ -52,7 +52,10 @@ const STACK_ROOM_BYTES: u64 = 4 << 30;
 /// thread is started.
 pub fn jail_entry() {
     let mut arguments = env::args_os().skip(1);
-    if arguments.next().is_none_or(|argument| argument != JAIL_ARGUMENT) {
+    if arguments
+        .next()
+        .is_none_or(|argument| argument != JAIL_ARGUMENT)
+    {
         return;
     }
     let code = match dup(std::io::stdin()) {
@@ -66,7 +69,9 @@ fn run_helper(control: &OwnedFd) -> i32 {
     match start_jail(control) {
         Ok((pid, plan)) => {
             guard(control, pid);
-            plan.cgroups.iter().for_each(|directory| remove_directory(directory));
+            plan.cgroups
+                .iter()
+                .for_each(|directory| remove_directory(directory));
             0
         }
         Err(error) => {
@@ -77,7 +82,10 @@ fn run_helper(control: &OwnedFd) -> i32 {
 }
 
 fn report_failure(control: &OwnedFd, error: &JailError) {
-    let progress = Progress::Failed { safeguard: error.safeguard(), reason: error.to_string() };
+    let progress = Progress::Failed {
+        safeguard: error.safeguard(),
+        reason: error.to_string(),
+    };
     if wire::send_json(control.as_fd(), &progress).is_err() {
         // The supervisor is gone; what is left is its standard error.
         let _ = writeln!(std::io::stderr(), "failed to {error}");
@@ -86,7 +94,8 @@ fn report_failure(control: &OwnedFd, error: &JailError) {
 
 /// Reads the plan and makes the jail's first process.
 fn start_jail(control: &OwnedFd) -> Result<(Pid, Plan), JailError> {
-    let plan = wire::receive_json::<Plan>(control.as_fd()).map_err(|error| JailError::Plan(error.to_string()))?;
+    let plan = wire::receive_json::<Plan>(control.as_fd())
+        .map_err(|error| JailError::Plan(error.to_string()))?;
     umask(Mode::from_bits_truncate(0o022));
     // A program that signals its whole process group must not find the supervisor in it.
     setsid().map_err(JailError::Descriptors)?;
@@ -104,9 +113,14 @@ fn start_jail(control: &OwnedFd) -> Result<(Pid, Plan), JailError> {
     let (gate_reader, gate) = pipe2(OFlag::O_CLOEXEC).map_err(JailError::Descriptors)?;
     let mut missing = Vec::new();
     let pid = match clone_process(flags.bits()) {
-        Err(Errno::ENOSPC | Errno::EPERM) if plan.may_lack.contains(&Safeguard::NetworkNamespace) => {
+        Err(Errno::ENOSPC | Errno::EPERM)
+            if plan.may_lack.contains(&Safeguard::NetworkNamespace) =>
+        {
             flags.remove(CloneFlags::CLONE_NEWNET);
-            missing.push((Safeguard::NetworkNamespace, "the kernel makes no network namespace".to_owned()));
+            missing.push((
+                Safeguard::NetworkNamespace,
+                "the kernel makes no network namespace".to_owned(),
+            ));
             clone_process(flags.bits())
         }
         result => result,
@@ -155,11 +169,21 @@ fn try_become_jail(
     setresuid(user, user, user).map_err(JailError::Identity)?;
     sethostname("jail").map_err(JailError::HostName)?;
     // The host's /proc is still there, and shows this process in its own new namespace.
-    let namespace =
-        open("/proc/self/ns/pid", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(JailError::Descriptors)?;
+    let namespace = open(
+        "/proc/self/ns/pid",
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+    .map_err(JailError::Descriptors)?;
     if plan.as_root {
-        nix::mount::mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-            .map_err(JailError::PrivateMounts)?;
+        nix::mount::mount(
+            None::<&str>,
+            "/",
+            None::<&str>,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            None::<&str>,
+        )
+        .map_err(JailError::PrivateMounts)?;
     } else {
         root::assemble(plan)?;
     }
@@ -173,7 +197,12 @@ fn try_become_jail(
     keep_only_capability(CAP_SYS_ADMIN).map_err(JailError::Capabilities)?;
     // Cleared by the change of identity, so only now.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(JailError::DieTogether)?;
-    wire::send_json(control.as_fd(), &Progress::Built { missing: std::mem::take(missing) })?;
+    wire::send_json(
+        control.as_fd(),
+        &Progress::Built {
+            missing: std::mem::take(missing),
+        },
+    )?;
     arrange_descriptors([
         (input.as_fd(), 0),
         (control.as_fd(), CONTROL_FD),
@@ -191,15 +220,22 @@ fn try_become_jail(
         .chain([c"PYTHONPATH=/zygote".to_owned()])
         .collect();
     let Err(errno) = execve(&path, &arguments, &environment);
-    Err(JailError::Exec { path: plan.python.clone(), errno })
+    Err(JailError::Exec {
+        path: plan.python.clone(),
+        errno,
+    })
 }
 
 /// The filter in a file, empty if the plan lets them be missing and this kernel has none.
 fn filter_file(plan: &Plan, missing: &mut Vec<(Safeguard, String)>) -> Result<OwnedFd, JailError> {
     let file = memfd_create("filter", MFdFlags::MFD_CLOEXEC).map_err(JailError::Descriptors)?;
-    let known = fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Seccomp:"));
+    let known =
+        fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Seccomp:"));
     if !known && plan.may_lack.contains(&Safeguard::SystemCallFilter) {
-        missing.push((Safeguard::SystemCallFilter, "the kernel has no seccomp".to_owned()));
+        missing.push((
+            Safeguard::SystemCallFilter,
+            "the kernel has no seccomp".to_owned(),
+        ));
         return Ok(file);
     }
     let bytes = seccomp::filter()?;
@@ -214,17 +250,21 @@ fn filter_file(plan: &Plan, missing: &mut Vec<(Safeguard, String)>) -> Result<Ow
 fn sealed_nothing() -> Result<OwnedFd, JailError> {
     let file = memfd_create("input", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)
         .map_err(JailError::Descriptors)?;
-    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_ADD_SEALS(SealFlag::all())).map_err(JailError::Descriptors)?;
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_ADD_SEALS(SealFlag::all()))
+        .map_err(JailError::Descriptors)?;
     Ok(file)
 }
 
 fn raise_stack_limit() -> Result<(), JailError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_STACK).map_err(JailError::StackLimit)?;
-    setrlimit(Resource::RLIMIT_STACK, STACK_ROOM_BYTES.min(hard), hard).map_err(JailError::StackLimit)
+    setrlimit(Resource::RLIMIT_STACK, STACK_ROOM_BYTES.min(hard), hard)
+        .map_err(JailError::StackLimit)
 }
 
 /// Moves each descriptor to its number; everything else is closed by exec.
-fn arrange_descriptors<const N: usize>(wanted: [(BorrowedFd<'_>, i32); N]) -> Result<(), JailError> {
+fn arrange_descriptors<const N: usize>(
+    wanted: [(BorrowedFd<'_>, i32); N],
+) -> Result<(), JailError> {
     // First out of the way, so that no move overwrites a descriptor still to be moved.
     let moved = wanted
         .iter()
@@ -245,8 +285,10 @@ fn arrange_descriptors<const N: usize>(wanted: [(BorrowedFd<'_>, i32); N]) -> Re
 fn guard(control: &OwnedFd, pid: Pid) {
     if let Ok(jail) = open_process(pid.as_raw()) {
         loop {
-            let mut watched =
-                [PollFd::new(jail.as_fd(), PollFlags::POLLIN), PollFd::new(control.as_fd(), PollFlags::empty())];
+            let mut watched = [
+                PollFd::new(jail.as_fd(), PollFlags::POLLIN),
+                PollFd::new(control.as_fd(), PollFlags::empty()),
+            ];
             match poll(&mut watched, PollTimeout::NONE) {
                 Err(Errno::EINTR) => {}
                 _ => break,

@@ -10,7 +10,10 @@
 
 mod admission;
 mod error;
-#[expect(unsafe_code, reason = "namespaces, capabilities and exec have no safe interface")]
+#[expect(
+    unsafe_code,
+    reason = "namespaces, capabilities and exec have no safe interface"
+)]
 mod jail;
 pub mod job;
 mod languages;

@@ -5,7 +5,9 @@
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use rlef_sandbox::{Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status, jail_entry};
+use rlef_sandbox::{
+    Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status, jail_entry,
+};
 
 const USAGE: &str = "usage: rlef-sandbox doctor | rlef-sandbox run [--exec] FILE.py < INPUT\n";
 
@@ -30,21 +32,35 @@ fn main() -> ExitCode {
             source = cause.source();
         }
         let _ = writeln!(io::stderr(), "{text}");
-        let missing = matches!(error, SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. });
+        let missing = matches!(
+            error,
+            SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }
+        );
         ExitCode::from(if missing { 3 } else { 4 })
     })
 }
 
 fn one_worker() -> Result<Sandbox, SandboxError> {
-    Sandbox::new(SandboxConfig { workers: 1, ..SandboxConfig::default() })
+    Sandbox::new(SandboxConfig {
+        workers: 1,
+        ..SandboxConfig::default()
+    })
 }
 
 fn doctor() -> Result<ExitCode, SandboxError> {
     let sandbox = one_worker()?;
     let protection = sandbox.protection();
-    println!("isolation    {}\ninterpreter  {}", protection.isolation, protection.interpreter);
+    println!(
+        "isolation    {}\ninterpreter  {}",
+        protection.isolation, protection.interpreter
+    );
     for state in &protection.safeguards {
-        println!("{} {:<20} {}", if state.in_force { "ok  " } else { "no  " }, state.name.to_string(), state.means);
+        println!(
+            "{} {:<20} {}",
+            if state.in_force { "ok  " } else { "no  " },
+            state.name.to_string(),
+            state.means
+        );
         if let Some(remedy) = &state.remedy {
             println!("     to improve: {remedy}");
         }
@@ -58,12 +74,23 @@ fn run(file: &str, start: Start) -> Result<ExitCode, SandboxError> {
     };
     let source = read("program from its file", std::fs::read(file))?;
     let mut input = Vec::new();
-    let input = read("standard input", io::stdin().read_to_end(&mut input).map(|_| input))?;
-    let job = Job { language: Language::Python, source, start };
+    let input = read(
+        "standard input",
+        io::stdin().read_to_end(&mut input).map(|_| input),
+    )?;
+    let job = Job {
+        language: Language::Python,
+        source,
+        start,
+    };
     let outcome = one_worker()?.run(&job, &input, &Limits::default())?;
     // A reader that went away is no failure of the program.
     let _ = io::stdout().write_all(&outcome.stdout);
     let _ = io::stderr().write_all(&outcome.stderr);
     eprintln!("{:?} {:?}", outcome.status, outcome.usage);
-    Ok(if outcome.status == Status::Exited(0) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if outcome.status == Status::Exited(0) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }

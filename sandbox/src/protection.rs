@@ -53,7 +53,10 @@ impl fmt::Display for Safeguard {
 impl Safeguard {
     /// Whether a configuration may give this one up; the others are what the sandbox is made of.
     pub fn may_be_given_up(self) -> bool {
-        matches!(self, Self::SystemCallFilter | Self::ProcFilesystem | Self::NetworkNamespace)
+        matches!(
+            self,
+            Self::SystemCallFilter | Self::ProcFilesystem | Self::NetworkNamespace
+        )
     }
 
     /// What an administrator can do when the kernel refuses this one.
@@ -67,7 +70,9 @@ impl Safeguard {
             Self::PrivateRoot => "use Linux >= 5.12 and allow mounts inside user namespaces",
             Self::ProcessNamespace => "raise sysctl user.max_pid_namespaces",
             Self::NetworkNamespace => "raise sysctl user.max_net_namespaces",
-            Self::IpcNamespace => "raise sysctl user.max_ipc_namespaces and user.max_uts_namespaces",
+            Self::IpcNamespace => {
+                "raise sysctl user.max_ipc_namespaces and user.max_uts_namespaces"
+            }
             Self::NoCapabilities => "use Linux >= 4.3 (ambient capabilities)",
             Self::SystemCallFilter => "use a kernel with CONFIG_SECCOMP_FILTER",
             Self::ProcFilesystem => "start the container with an unmasked /proc",
@@ -76,7 +81,9 @@ impl Safeguard {
             }
         };
         if self.may_be_given_up() {
-            format!("{what}, or list it in the configuration among the protections that may be missing")
+            format!(
+                "{what}, or list it in the configuration among the protections that may be missing"
+            )
         } else {
             what.to_owned()
         }

@@ -26,7 +26,9 @@ use crate::protection::{Protection, Safeguard, SafeguardState};
 /// Inodes of the scratch space of a jail.
 const SCRATCH_INODES: u64 = 16_384;
 /// Where a jail's root may be built: any directory that every host has and no interpreter lives in.
-const BUILDING_SITES: [&str; 7] = ["/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/home", "/opt"];
+const BUILDING_SITES: [&str; 7] = [
+    "/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/home", "/opt",
+];
 
 /// What a sandbox is made of.
 #[derive(Clone, Debug)]
@@ -74,22 +76,38 @@ pub struct Sandbox {
 impl Sandbox {
     /// Finds the interpreter, starts one jail per worker, and refuses if a required protection is missing.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
-        if env::args_os().nth(1).is_some_and(|argument| argument == JAIL_ARGUMENT) {
-            let reason = "this process is a jail: main must call rlef_sandbox::jail_entry() first".to_owned();
+        if env::args_os()
+            .nth(1)
+            .is_some_and(|argument| argument == JAIL_ARGUMENT)
+        {
+            let reason = "this process is a jail: main must call rlef_sandbox::jail_entry() first"
+                .to_owned();
             return Err(SandboxError::SetUpJail { reason });
         }
-        if let Some(&safeguard) = config.may_lack.iter().find(|safeguard| !safeguard.may_be_given_up()) {
+        if let Some(&safeguard) = config
+            .may_lack
+            .iter()
+            .find(|safeguard| !safeguard.may_be_given_up())
+        {
             let reason = "it is part of every jail and cannot be given up".to_owned();
-            return Err(SandboxError::MissingProtection { safeguard, reason, remedy: safeguard.remedy() });
+            return Err(SandboxError::MissingProtection {
+                safeguard,
+                reason,
+                remedy: safeguard.remedy(),
+            });
         }
         let blueprint = blueprint(&config)?;
         let workers = config.workers.max(1);
         let idle = thread::scope(|scope| {
-            let starting: Vec<_> = (0..workers).map(|_| scope.spawn(|| Worker::spawn(&blueprint))).collect();
+            let starting: Vec<_> = (0..workers)
+                .map(|_| scope.spawn(|| Worker::spawn(&blueprint)))
+                .collect();
             starting
                 .into_iter()
                 .map(|starting| {
-                    let lost = || SandboxError::SetUpJail { reason: "the thread that starts it panicked".to_owned() };
+                    let lost = || SandboxError::SetUpJail {
+                        reason: "the thread that starts it panicked".to_owned(),
+                    };
                     starting.join().map_err(|_| lost())?
                 })
                 .collect::<Result<Vec<Worker>, SandboxError>>()
@@ -113,7 +131,9 @@ impl Sandbox {
     /// Runs one program on one input.
     pub fn run(&self, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
         let mut outcomes = self.run_batch(job, &[input], limits, &mut |_, _| true)?;
-        outcomes.pop().ok_or_else(|| SandboxError::JailDied { reason: "it gave no outcome".to_owned() })
+        outcomes.pop().ok_or_else(|| SandboxError::JailDied {
+            reason: "it gave no outcome".to_owned(),
+        })
     }
 
     /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
@@ -135,9 +155,10 @@ impl Sandbox {
         let mut worker = self.take_worker()?;
         for (index, input) in inputs.iter().enumerate() {
             let outcome = match outcomes.last() {
-                Some(last) if last.status == Status::CompileError => {
-                    Outcome { usage: Usage::default(), ..last.clone() }
-                }
+                Some(last) if last.status == Status::CompileError => Outcome {
+                    usage: Usage::default(),
+                    ..last.clone()
+                },
                 _ => run_one(&mut worker, job, input, limits)?,
             };
             let go_on = keep_going(index, &outcome);
@@ -166,7 +187,8 @@ impl Sandbox {
         let (mut first, mut second) = (self.take_worker()?, self.take_worker()?);
         let [left, right] = {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
-            let (right_input, left_output) = stream::pipe("pipe to the right program", second.owner)?;
+            let (right_input, left_output) =
+                stream::pipe("pipe to the right program", second.owner)?;
             let (left_words, left_error) = stream::pipe("error pipe", first.owner)?;
             let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
             first.bound(left_limits)?;
@@ -183,12 +205,23 @@ impl Sandbox {
             let right_run = Run::start(
                 &mut second,
                 right_limits,
-                [right_input.as_fd(), right_output.as_fd(), right_error.as_fd()],
+                [
+                    right_input.as_fd(),
+                    right_output.as_fd(),
+                    right_error.as_fd(),
+                ],
                 Capture::nothing(),
                 Capture::new(right_words, right_limits.output_bytes)?,
             )?;
             // Only the programs may hold the pipes, or none would see the other's end.
-            drop((left_input, left_output, left_error, right_input, right_output, right_error));
+            drop((
+                left_input,
+                left_output,
+                left_error,
+                right_input,
+                right_output,
+                right_error,
+            ));
             drive([left_run, right_run], self.pair_grace)?
         };
         self.give_back(first);
@@ -197,7 +230,11 @@ impl Sandbox {
     }
 
     fn take_worker(&self) -> Result<Worker, SandboxError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         idle.map_or_else(|| Worker::spawn(&self.blueprint), Ok)
     }
 
@@ -214,7 +251,12 @@ impl Sandbox {
     }
 }
 
-fn run_one(worker: &mut Worker, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
+fn run_one(
+    worker: &mut Worker,
+    job: &Job,
+    input: &[u8],
+    limits: &Limits,
+) -> Result<Outcome, SandboxError> {
     let stdin = stream::sealed("standard input", input)?;
     let (output, stdout) = stream::pipe("standard output", worker.owner)?;
     let (words, stderr) = stream::pipe("standard error", worker.owner)?;
@@ -237,10 +279,14 @@ fn run_one(worker: &mut Worker, job: &Job, input: &[u8], limits: &Limits) -> Res
 
 fn check(limits: &Limits) -> Result<(), SandboxError> {
     if limits.cpu_ms == 0 || limits.wall_ms < limits.cpu_ms {
-        return Err(SandboxError::BadLimits("cpu_ms must be positive and wall_ms at least cpu_ms"));
+        return Err(SandboxError::BadLimits(
+            "cpu_ms must be positive and wall_ms at least cpu_ms",
+        ));
     }
     if limits.open_files < 8 || limits.processes == 0 || limits.memory_bytes == 0 {
-        return Err(SandboxError::BadLimits("open_files must be at least 8, processes and memory_bytes positive"));
+        return Err(SandboxError::BadLimits(
+            "open_files must be at least 8, processes and memory_bytes positive",
+        ));
     }
     Ok(())
 }
@@ -251,54 +297,104 @@ fn blueprint(config: &SandboxConfig) -> Result<Blueprint, SandboxError> {
         .iter()
         .map(PathBuf::from)
         .find(|site| site.is_dir() && !interpreter.paths.iter().any(|path| path.starts_with(site)))
-        .ok_or_else(|| SandboxError::SetUpJail { reason: format!("no directory to build on ({BUILDING_SITES:?})") })?;
+        .ok_or_else(|| SandboxError::SetUpJail {
+            reason: format!("no directory to build on ({BUILDING_SITES:?})"),
+        })?;
     let plan = Plan {
         as_root: Uid::effective().is_root(),
         binds: interpreter.paths,
         python: interpreter.executable,
-        environment: python::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        environment: python::ENVIRONMENT
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         zygote: python::ZYGOTE.to_owned(),
         building_site: site,
         scratch_inodes: SCRATCH_INODES,
         cgroups: Vec::new(),
         may_lack: config.may_lack.iter().copied().collect(),
     };
-    let host = if config.use_cgroups { Host::find() } else { Host::none("the configuration does without") };
-    let helper = config.helper.clone().unwrap_or_else(|| "/proc/self/exe".into());
+    let host = if config.use_cgroups {
+        Host::find()
+    } else {
+        Host::none("the configuration does without")
+    };
+    let helper = config
+        .helper
+        .clone()
+        .unwrap_or_else(|| "/proc/self/exe".into());
     Ok(Blueprint { helper, plan, host })
 }
 
 /// Reads off a jail that came up what is in force; each step that failed would have stopped it.
 fn describe(blueprint: &Blueprint, worker: &Worker) -> Protection {
-    let always = |name, means: &str| SafeguardState { name, in_force: true, means: means.to_owned(), remedy: None };
+    let always = |name, means: &str| SafeguardState {
+        name,
+        in_force: true,
+        means: means.to_owned(),
+        remedy: None,
+    };
     let identity = match worker.owner {
         Some(uid) => format!("programs run as the unprivileged host uid {uid}"),
         None => "programs run as this user, without any capability".to_owned(),
     };
     let mut safeguards = vec![
         always(Safeguard::UserNamespace, &identity),
-        always(Safeguard::PrivateRoot, "pivot_root to a tmpfs with read-only binds; the host is detached"),
-        always(Safeguard::ProcessNamespace, "one per jail, one more per program"),
-        always(Safeguard::NetworkNamespace, "no interface is up, and only local sockets can be made"),
-        always(Safeguard::IpcNamespace, "own System V, POSIX message and host name namespaces"),
+        always(
+            Safeguard::PrivateRoot,
+            "pivot_root to a tmpfs with read-only binds; the host is detached",
+        ),
+        always(
+            Safeguard::ProcessNamespace,
+            "one per jail, one more per program",
+        ),
+        always(
+            Safeguard::NetworkNamespace,
+            "no interface is up, and only local sockets can be made",
+        ),
+        always(
+            Safeguard::IpcNamespace,
+            "own System V, POSIX message and host name namespaces",
+        ),
         always(Safeguard::NoCapabilities, "all sets empty, no_new_privs"),
         always(Safeguard::SystemCallFilter, "seccomp allow-list"),
-        always(Safeguard::ProcFilesystem, "own instance with hidepid=2,subset=pid"),
+        always(
+            Safeguard::ProcFilesystem,
+            "own instance with hidepid=2,subset=pid",
+        ),
     ];
     for (name, reason) in &worker.missing {
         if let Some(state) = safeguards.iter_mut().find(|state| state.name == *name) {
-            *state =
-                SafeguardState { name: *name, in_force: false, means: reason.clone(), remedy: Some(name.remedy()) };
+            *state = SafeguardState {
+                name: *name,
+                in_force: false,
+                means: reason.clone(),
+                remedy: Some(name.remedy()),
+            };
         }
     }
     let host = &blueprint.host;
     for (name, delegation, fallback) in [
-        (Safeguard::MemoryLimit, &host.memory, "RLIMIT_AS, per process"),
-        (Safeguard::ProcessLimit, &host.processes, "RLIMIT_NPROC, per jail"),
-        (Safeguard::CpuLimit, &host.cpu, "/proc and RLIMIT_CPU, blind to children nobody waits for"),
+        (
+            Safeguard::MemoryLimit,
+            &host.memory,
+            "RLIMIT_AS, per process",
+        ),
+        (
+            Safeguard::ProcessLimit,
+            &host.processes,
+            "RLIMIT_NPROC, per jail",
+        ),
+        (
+            Safeguard::CpuLimit,
+            &host.cpu,
+            "/proc and RLIMIT_CPU, blind to children nobody waits for",
+        ),
     ] {
         safeguards.push(match delegation {
-            Ok(delegation) => always(name, &format!("control group in {}", delegation.parent.display())),
+            Ok(delegation) => always(
+                name,
+                &format!("control group in {}", delegation.parent.display()),
+            ),
             Err(reason) => SafeguardState {
                 name,
                 in_force: true,

@@ -26,6 +26,7 @@ mod summary;
 mod tests;
 mod value;
 mod words;
+mod world;
 
 use std::collections::BTreeSet;
 
@@ -43,6 +44,7 @@ use crate::problem::Problem;
 pub use self::mistakes::mistake;
 pub use self::summary::{options, single_turn_ceiling, summary};
 pub use self::value::Shape;
+pub use self::world::World;
 
 /// Which part of the set. Parts differ in constants and in compositions, whatever the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,6 +86,8 @@ pub struct ContestConfig {
     pub validation: usize,
     /// Problems of the test split.
     pub test: usize,
+    /// How many families there are.
+    pub world: World,
     /// What problems may read; fewer shapes make a smaller world.
     pub reads: Vec<Shape>,
 }
@@ -96,6 +100,7 @@ impl Default for ContestConfig {
             train: 4_000,
             validation: 200,
             test: 300,
+            world: World::default(),
             reads: Shape::ALL.to_vec(),
         }
     }
@@ -146,7 +151,7 @@ pub fn generate(split: Split, config: &ContestConfig) -> Vec<Problem> {
 pub fn items(split: Split, config: &ContestConfig) -> Vec<ContestItem> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(split as u64);
-    let outlines = outlines(split, &config.reads);
+    let outlines = outlines(split, &config.reads, config.world);
     let size = config.size(split);
     let hidden = (size as f64 * config.hidden_share.clamp(0.0, 1.0) / OPTIONS as f64) as usize;
     let mut set = Set {

@@ -51,17 +51,29 @@ const ARGUMENTS_AT: u32 = 16;
 
 impl Rule {
     pub(crate) fn always(answer: Answer) -> Self {
-        Self { test: None, then: answer, otherwise: answer }
+        Self {
+            test: None,
+            then: answer,
+            otherwise: answer,
+        }
     }
 
     /// `then` if the argument has one of the bits.
     pub(crate) fn if_any_bit(argument: u8, bits: u32, then: Answer, otherwise: Answer) -> Self {
-        Self { test: Some((argument, Test::AnyBit(bits))), then, otherwise }
+        Self {
+            test: Some((argument, Test::AnyBit(bits))),
+            then,
+            otherwise,
+        }
     }
 
     /// `then` if the argument is one of the values.
     pub(crate) fn if_one_of(argument: u8, values: &[u32], then: Answer, otherwise: Answer) -> Self {
-        Self { test: Some((argument, Test::OneOf(values.to_vec()))), then, otherwise }
+        Self {
+            test: Some((argument, Test::OneOf(values.to_vec()))),
+            then,
+            otherwise,
+        }
     }
 
     fn emit(&self, program: &mut Vec<Instruction>) {
@@ -74,7 +86,12 @@ impl Rule {
             };
             for (index, &value) in values.iter().enumerate() {
                 // Over the remaining tests and the other answer.
-                program.push(Instruction { code, if_true: (values.len() - index) as u8, if_false: 0, value });
+                program.push(Instruction {
+                    code,
+                    if_true: (values.len() - index) as u8,
+                    if_false: 0,
+                    value,
+                });
             }
             program.push(self.otherwise.instruction());
         }
@@ -94,21 +111,44 @@ impl Answer {
 }
 
 impl Instruction {
-    pub(crate) fn to_bytes(self: &Self) -> [u8; 8] {
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
         let (code, value) = (self.code.to_ne_bytes(), self.value.to_ne_bytes());
-        [code[0], code[1], self.if_true, self.if_false, value[0], value[1], value[2], value[3]]
+        [
+            code[0],
+            code[1],
+            self.if_true,
+            self.if_false,
+            value[0],
+            value[1],
+            value[2],
+            value[3],
+        ]
     }
 }
 
 fn instruction(code: u16, value: u32) -> Instruction {
-    Instruction { code, if_true: 0, if_false: 0, value }
+    Instruction {
+        code,
+        if_true: 0,
+        if_false: 0,
+        value,
+    }
 }
 
 /// The program. Calls of another architecture kill; calls without a rule get `otherwise`.
-pub(crate) fn program(architecture: u32, rules: &BTreeMap<u32, Rule>, otherwise: Answer) -> Vec<Instruction> {
+pub(crate) fn program(
+    architecture: u32,
+    rules: &BTreeMap<u32, Rule>,
+    otherwise: Answer,
+) -> Vec<Instruction> {
     let mut program = vec![
         instruction(LOAD, ARCHITECTURE_AT),
-        Instruction { code: JUMP_IF_EQUAL, if_true: 1, if_false: 0, value: architecture },
+        Instruction {
+            code: JUMP_IF_EQUAL,
+            if_true: 1,
+            if_false: 0,
+            value: architecture,
+        },
         Answer::Kill.instruction(),
         instruction(LOAD, CALL_AT),
     ];
@@ -136,15 +176,18 @@ fn search(segments: &[(u32, Rule)], program: &mut Vec<Instruction>) {
     let (low, high) = segments.split_at(segments.len() / 2);
     let mut below = Vec::new();
     search(low, &mut below);
-    match u8::try_from(below.len()) {
-        Ok(length) => {
-            program.push(Instruction { code: JUMP_IF_AT_LEAST, if_true: length, if_false: 0, value: high[0].0 });
-        }
+    let at_least = |if_true, if_false| Instruction {
+        code: JUMP_IF_AT_LEAST,
+        if_true,
+        if_false,
+        value: high[0].0,
+    };
+    if let Ok(length) = u8::try_from(below.len()) {
+        program.push(at_least(length, 0));
+    } else {
         // Too far for a conditional jump.
-        Err(_) => {
-            program.push(Instruction { code: JUMP_IF_AT_LEAST, if_true: 0, if_false: 1, value: high[0].0 });
-            program.push(instruction(JUMP, below.len() as u32));
-        }
+        program.push(at_least(0, 1));
+        program.push(instruction(JUMP, below.len() as u32));
     }
     program.append(&mut below);
     search(high, program);
@@ -152,10 +195,20 @@ fn search(segments: &[(u32, Rule)], program: &mut Vec<Instruction>) {
 
 /// What the kernel would answer.
 #[cfg(test)]
-pub(crate) fn answer(program: &[Instruction], architecture: u32, call: u32, arguments: [u64; 6]) -> Answer {
+pub(crate) fn answer(
+    program: &[Instruction],
+    architecture: u32,
+    call: u32,
+    arguments: [u64; 6],
+) -> Answer {
     let (mut at, mut loaded) = (0, 0);
     loop {
-        let Instruction { code, if_true, if_false, value } = program[at];
+        let Instruction {
+            code,
+            if_true,
+            if_false,
+            value,
+        } = program[at];
         at += 1;
         let holds = match code {
             LOAD => {
@@ -189,7 +242,11 @@ mod tests {
     use super::*;
 
     fn any_answer() -> impl Strategy<Value = Answer> {
-        prop_oneof![Just(Answer::Allow), Just(Answer::Kill), (1..4000).prop_map(Answer::Errno)]
+        prop_oneof![
+            Just(Answer::Allow),
+            Just(Answer::Kill),
+            (1..4000).prop_map(Answer::Errno)
+        ]
     }
 
     proptest! {

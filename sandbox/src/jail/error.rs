@@ -24,11 +24,18 @@ pub(crate) enum JailError {
     #[error("make mounts private: {0}")]
     PrivateMounts(Errno),
     #[error("mount {what} at {}: {errno}", path.display())]
-    Mount { what: &'static str, path: PathBuf, errno: Errno },
+    Mount {
+        what: &'static str,
+        path: PathBuf,
+        errno: Errno,
+    },
     #[error("make {} read-only inside: {errno}", path.display())]
     ReadOnly { path: PathBuf, errno: Errno },
     #[error("create {} inside: {source}", path.display())]
-    Create { path: PathBuf, source: std::io::Error },
+    Create {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("make the new tree the root: {0}")]
     PivotRoot(Errno),
     #[error("detach the host's file system: {0}")]
@@ -65,7 +72,9 @@ impl JailError {
             | Self::PivotRoot(_)
             | Self::DetachHost(_) => Some(Safeguard::PrivateRoot),
             Self::Proc(_) => Some(Safeguard::ProcFilesystem),
-            Self::Identity(_) | Self::Capabilities(_) | Self::NoNewPrivileges(_) => Some(Safeguard::NoCapabilities),
+            Self::Identity(_) | Self::Capabilities(_) | Self::NoNewPrivileges(_) => {
+                Some(Safeguard::NoCapabilities)
+            }
             Self::HostName(_) => Some(Safeguard::IpcNamespace),
             Self::Filter(_) => Some(Safeguard::SystemCallFilter),
             Self::Plan(_)

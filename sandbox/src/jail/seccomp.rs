@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bpf::{self, Answer, Instruction, Rule};
+use super::bpf::{self, Answer, Rule};
 
 /// Why the filter could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +22,9 @@ const NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET) as u32;
-/// Type into a terminal that a program might have inherited.
-const TYPING: [u32; 2] = [0x5412, 0x541c];
+/// Requests that type into a terminal (TIOCSTI, TIOCLINUX), and those that mark files and directories with
+/// flags that outlive what is in them (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR).
+const REFUSED_REQUESTS: [u32; 4] = [0x5412, 0x541c, 0x4008_6602, 0x401c_5820];
 /// AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of `linux/audit.h`.
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
@@ -72,7 +73,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getsid, libc::SYS_setsid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid,
     libc::SYS_getegid, libc::SYS_getgroups, libc::SYS_getresuid, libc::SYS_getresgid, libc::SYS_setuid,
     libc::SYS_setgid, libc::SYS_setreuid, libc::SYS_setregid, libc::SYS_setresuid, libc::SYS_setresgid,
-    libc::SYS_setgroups, libc::SYS_capget, libc::SYS_prlimit64, libc::SYS_getrlimit, libc::SYS_setrlimit,
+    libc::SYS_setgroups, libc::SYS_capget, libc::SYS_getrlimit, libc::SYS_setrlimit,
     libc::SYS_getrusage, libc::SYS_times, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getcpu,
     libc::SYS_getrandom, libc::SYS_gettimeofday, libc::SYS_clock_gettime, libc::SYS_clock_getres,
     // local sockets (asyncio and multiprocessing talk to themselves)
@@ -114,20 +115,34 @@ const DEADLY: &[libc::c_long] = &[
     libc::SYS_setdomainname, libc::SYS_lookup_dcookie, libc::SYS_nfsservctl, libc::SYS_fanotify_init,
 ];
 #[cfg(target_arch = "x86_64")]
-const DEADLY_HERE: &[libc::c_long] =
-    &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_uselib, libc::SYS_kexec_file_load];
+const DEADLY_HERE: &[libc::c_long] = &[
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_modify_ldt,
+    libc::SYS_uselib,
+    libc::SYS_kexec_file_load,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const DEADLY_HERE: &[libc::c_long] = &[];
 
 /// The filter as the kernel reads it, 8 bytes an instruction.
 pub(crate) fn filter() -> Result<Vec<u8>, FilterError> {
     let architecture = ARCHITECTURE.ok_or(FilterError::Architecture(std::env::consts::ARCH))?;
-    Ok(bpf::program(architecture, &rules(), Answer::Errno(libc::ENOSYS)).iter().flat_map(Instruction::to_bytes).collect())
+    Ok(
+        bpf::program(architecture, &rules(), Answer::Errno(libc::ENOSYS))
+            .iter()
+            .flat_map(|instruction| instruction.to_bytes())
+            .collect(),
+    )
 }
 
 fn rules() -> BTreeMap<u32, Rule> {
     let number = |call: &libc::c_long| *call as u32;
-    let plain = |calls: &'static [libc::c_long], answer| calls.iter().map(move |call| (number(call), Rule::always(answer)));
+    let plain = |calls: &'static [libc::c_long], answer| {
+        calls
+            .iter()
+            .map(move |call| (number(call), Rule::always(answer)))
+    };
     let mut rules: BTreeMap<u32, Rule> = plain(ALLOWED, Answer::Allow)
         .chain(plain(ALLOWED_HERE, Answer::Allow))
         .chain(plain(DEADLY, Answer::Kill))
@@ -135,11 +150,35 @@ fn rules() -> BTreeMap<u32, Rule> {
         .collect();
     let unknown = Answer::Errno(libc::ENOSYS);
     let mut add = |call: libc::c_long, rule| rules.insert(number(&call), rule);
-    add(libc::SYS_clone, Rule::if_any_bit(0, NAMESPACES, Answer::Kill, Answer::Allow));
-    let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_GET_DUMPABLE, libc::PR_CAPBSET_READ];
-    add(libc::SYS_prctl, Rule::if_one_of(0, &names.map(|name| name as u32), Answer::Allow, unknown));
-    add(libc::SYS_ioctl, Rule::if_one_of(1, &TYPING, unknown, Answer::Allow));
-    let local = Rule::if_one_of(0, &[libc::AF_UNIX as u32], Answer::Allow, Answer::Errno(libc::EACCES));
+    add(
+        libc::SYS_clone,
+        Rule::if_any_bit(0, NAMESPACES, Answer::Kill, Answer::Allow),
+    );
+    let names = [
+        libc::PR_SET_NAME,
+        libc::PR_GET_NAME,
+        libc::PR_GET_DUMPABLE,
+        libc::PR_CAPBSET_READ,
+    ];
+    add(
+        libc::SYS_prctl,
+        Rule::if_one_of(0, &names.map(|name| name as u32), Answer::Allow, unknown),
+    );
+    add(
+        libc::SYS_ioctl,
+        Rule::if_one_of(1, &REFUSED_REQUESTS, unknown, Answer::Allow),
+    );
+    // Of another process the kernel checks only the user: a program could lower the limits of its parent.
+    add(
+        libc::SYS_prlimit64,
+        Rule::if_one_of(0, &[0], Answer::Allow, Answer::Errno(libc::EPERM)),
+    );
+    let local = Rule::if_one_of(
+        0,
+        &[libc::AF_UNIX as u32],
+        Answer::Allow,
+        Answer::Errno(libc::EACCES),
+    );
     add(libc::SYS_socket, local.clone());
     add(libc::SYS_socketpair, local);
     rules
@@ -152,7 +191,10 @@ mod tests {
     #[test]
     fn no_call_is_both_allowed_and_deadly() {
         for call in DEADLY.iter().chain(DEADLY_HERE) {
-            assert!(!ALLOWED.contains(call) && !ALLOWED_HERE.contains(call), "{call}");
+            assert!(
+                !ALLOWED.contains(call) && !ALLOWED_HERE.contains(call),
+                "{call}"
+            );
         }
     }
 
@@ -162,7 +204,12 @@ mod tests {
         let program = bpf::program(architecture, &rules(), Answer::Errno(libc::ENOSYS));
         assert!(program.len() < 1000, "{}", program.len());
         let ask = |call: libc::c_long, first: u64, second: u64| {
-            bpf::answer(&program, architecture, call as u32, [first, second, 0, 0, 0, 0])
+            bpf::answer(
+                &program,
+                architecture,
+                call as u32,
+                [first, second, 0, 0, 0, 0],
+            )
         };
         let unknown = Answer::Errno(libc::ENOSYS);
         for call in ALLOWED.iter().chain(ALLOWED_HERE) {
@@ -171,19 +218,38 @@ mod tests {
         for call in DEADLY.iter().chain(DEADLY_HERE) {
             assert_eq!(ask(*call, 1, 0), Answer::Kill, "{call}");
         }
-        for call in [libc::SYS_clone3, libc::SYS_seccomp, libc::SYS_memfd_create, 467, 5000, -1] {
+        for call in [
+            libc::SYS_clone3,
+            libc::SYS_seccomp,
+            libc::SYS_memfd_create,
+            467,
+            5000,
+            -1,
+        ] {
             assert_eq!(ask(call, 0, 0), unknown, "{call}");
         }
         assert_eq!(ask(libc::SYS_clone, libc::SIGCHLD as u64, 0), Answer::Allow);
-        for bit in (0..32).map(|bit| 1_u32 << bit).filter(|bit| NAMESPACES & bit != 0) {
-            assert_eq!(ask(libc::SYS_clone, u64::from(bit) | 17, 0), Answer::Kill, "{bit:#x}");
+        for bit in (0..32)
+            .map(|bit| 1_u32 << bit)
+            .filter(|bit| NAMESPACES & bit != 0)
+        {
+            assert_eq!(
+                ask(libc::SYS_clone, u64::from(bit) | 17, 0),
+                Answer::Kill,
+                "{bit:#x}"
+            );
         }
         assert_eq!(ask(libc::SYS_socket, 1, 1), Answer::Allow);
         assert_eq!(ask(libc::SYS_socket, 2, 1), Answer::Errno(libc::EACCES));
-        assert_eq!(ask(libc::SYS_socket, 1 << 32 | 2, 1), Answer::Errno(libc::EACCES));
+        assert_eq!(
+            ask(libc::SYS_socket, 1 << 32 | 2, 1),
+            Answer::Errno(libc::EACCES)
+        );
         assert_eq!(ask(libc::SYS_ioctl, 0, 0x5412), unknown);
         assert_eq!(ask(libc::SYS_ioctl, 0, 7 << 32 | 0x5412), unknown);
         assert_eq!(ask(libc::SYS_ioctl, 0, 0x5401), Answer::Allow);
+        assert_eq!(ask(libc::SYS_prlimit64, 0, 0), Answer::Allow);
+        assert_eq!(ask(libc::SYS_prlimit64, 1, 0), Answer::Errno(libc::EPERM));
         assert_eq!(ask(libc::SYS_prctl, 22, 2), unknown);
         assert_eq!(ask(libc::SYS_prctl, 15, 0), Answer::Allow);
         assert_eq!(bpf::answer(&program, 0x4000_0003, 20, [0; 6]), Answer::Kill);

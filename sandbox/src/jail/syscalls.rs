@@ -33,8 +33,17 @@ pub(crate) fn clone_process(flags: c_int) -> Result<i32, Errno> {
 }
 
 /// Sets attributes on a mount and, if asked, on all mounts below it.
-pub(crate) fn set_mount_attributes(path: &Path, attributes: u64, recursive: bool) -> Result<(), Errno> {
-    let change = MountAttributes { set: attributes, clear: 0, propagation: 0, user_namespace: 0 };
+pub(crate) fn set_mount_attributes(
+    path: &Path,
+    attributes: u64,
+    recursive: bool,
+) -> Result<(), Errno> {
+    let change = MountAttributes {
+        set: attributes,
+        clear: 0,
+        propagation: 0,
+        user_namespace: 0,
+    };
     let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
     path.with_nix_path(|path: &CStr| {
         // SAFETY: `path` is a C string and `change` a struct mount_attr of the size given; both outlive the call.
@@ -71,20 +80,34 @@ pub(crate) fn place_raw(descriptor: i32, number: i32) -> Result<(), Errno> {
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     const CLOSE_RANGE_CLOEXEC: u32 = 4;
     // SAFETY: takes integers; it closes nothing now, so no Rust object loses its descriptor.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC) }).map(drop)
+    Errno::result(unsafe {
+        libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOSE_RANGE_CLOEXEC)
+    })
+    .map(drop)
 }
 
 /// Keeps only `kept` of all capabilities, so that exec passes it on, and nothing else ever.
 pub(crate) fn keep_only_capability(kept: u32) -> Result<(), Errno> {
     for capability in (0..64).filter(|&capability| capability != kept) {
         // SAFETY: takes integers.
-        match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability as libc::c_ulong, 0, 0, 0) }) {
+        match Errno::result(unsafe {
+            libc::prctl(
+                libc::PR_CAPBSET_DROP,
+                libc::c_ulong::from(capability),
+                0,
+                0,
+                0,
+            )
+        }) {
             Err(Errno::EINVAL) => break,
             result => result.map(drop)?,
         }
     }
     let header: [u32; 2] = [0x2008_0522, 0];
-    let (low, high) = (1_u32.checked_shl(kept).unwrap_or(0), kept.checked_sub(32).map_or(0, |bit| 1_u32 << bit));
+    let (low, high) = (
+        1_u32.checked_shl(kept).unwrap_or(0),
+        kept.checked_sub(32).map_or(0, |bit| 1_u32 << bit),
+    );
     let data: [u32; 6] = [low, low, low, high, high, high];
     // SAFETY: version 3 of the interface reads a header of two words and two sets of three words.
     Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) })?;

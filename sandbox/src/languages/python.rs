@@ -97,42 +97,76 @@ fn probe(candidate: &Path) -> Result<Interpreter, String> {
         .map_err(|error| format!("cannot be started: {error}"))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: {}", output.status, words.lines().last().unwrap_or_default()));
+        return Err(format!(
+            "{}: {}",
+            output.status,
+            words.lines().last().unwrap_or_default()
+        ));
     }
-    let probed: Probed =
-        serde_json::from_slice(&output.stdout).map_err(|error| format!("answers nonsense: {error}"))?;
+    let probed: Probed = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("answers nonsense: {error}"))?;
     let (major, minor, patch) = probed.version;
     let version = format!("{major}.{minor}.{patch}");
     if probed.implementation != "cpython" {
         return Err(format!("is {}, not CPython", probed.implementation));
     }
     if (major, minor) < OLDEST {
-        return Err(format!("is version {version}, older than {}.{}", OLDEST.0, OLDEST.1));
+        return Err(format!(
+            "is version {version}, older than {}.{}",
+            OLDEST.0, OLDEST.1
+        ));
     }
     if let Some(missing) = &probed.missing {
-        return Err(format!("lacks the module ctypes ({missing}); install the full standard library"));
+        return Err(format!(
+            "lacks the module ctypes ({missing}); install the full standard library"
+        ));
     }
-    Ok(Interpreter { paths: needed_paths(&probed), executable: probed.executable, version })
+    Ok(Interpreter {
+        paths: needed_paths(&probed),
+        executable: probed.executable,
+        version,
+    })
 }
 
 /// The interpreter, its libraries and the system's, without what lies below another of them.
 fn needed_paths(probed: &Probed) -> Vec<PathBuf> {
-    let system = ["/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/usr/share/zoneinfo"];
+    let system = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/lib32",
+        "/lib",
+        "/lib64",
+        "/lib32",
+        "/etc/ld.so.cache",
+        "/usr/share/zoneinfo",
+    ];
     let mut wanted: Vec<PathBuf> = system.map(PathBuf::from).to_vec();
     // A prefix of its own holds nothing but the interpreter; the system's holds everything.
     let shared = ["/", "/usr", "/usr/local"].map(Path::new);
-    wanted.extend(probed.prefixes.iter().filter(|prefix| !shared.contains(&prefix.as_path())).cloned());
+    wanted.extend(
+        probed
+            .prefixes
+            .iter()
+            .filter(|prefix| !shared.contains(&prefix.as_path()))
+            .cloned(),
+    );
     wanted.extend(probed.path.iter().cloned());
     wanted.push(probed.executable.clone());
     wanted.extend(probed.executable.canonicalize());
-    let libraries = probed.mapped.iter().filter(|path| path.to_string_lossy().contains(".so"));
+    let libraries = probed
+        .mapped
+        .iter()
+        .filter(|path| path.to_string_lossy().contains(".so"));
     wanted.extend(libraries.filter_map(|path| path.parent().map(Path::to_owned)));
     // Links such as /lib -> usr/lib are made anew, not bound.
     wanted.retain(|path| path.exists() && !(path.components().count() == 2 && path.is_symlink()));
     wanted.sort();
     wanted.dedup();
     let all = wanted.clone();
-    wanted.retain(|path| !all.iter().any(|other| other != path && path.starts_with(other)));
+    wanted.retain(|path| {
+        !all.iter()
+            .any(|other| other != path && path.starts_with(other))
+    });
     wanted
 }
 
@@ -143,16 +177,31 @@ mod tests {
     #[test]
     fn a_shim_is_seen_through_and_the_standard_library_is_among_the_paths() {
         let interpreter = find(None).unwrap();
-        assert!(!std::fs::read(&interpreter.executable).unwrap().starts_with(b"#!"), "{interpreter:?}");
-        assert!(interpreter.paths.iter().any(|path| path.join("os.py").exists()
-            || path.join(format!("python3.{}", interpreter.version.split('.').nth(1).unwrap())).is_dir()
-            || path.join("lib").is_dir()));
+        assert!(
+            !std::fs::read(&interpreter.executable)
+                .unwrap()
+                .starts_with(b"#!"),
+            "{interpreter:?}"
+        );
+        assert!(interpreter.paths.iter().any(|path| {
+            path.join("os.py").exists()
+                || path
+                    .join(format!(
+                        "python3.{}",
+                        interpreter.version.split('.').nth(1).unwrap()
+                    ))
+                    .is_dir()
+                || path.join("lib").is_dir()
+        }));
     }
 
     #[test]
     fn what_is_no_interpreter_is_refused_with_the_reason() {
         let error = find(Some(Path::new("/bin/cat"))).unwrap_err().to_string();
-        assert!(error.contains("/bin/cat") && error.contains("exit status"), "{error}");
+        assert!(
+            error.contains("/bin/cat") && error.contains("exit status"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -168,7 +217,10 @@ mod tests {
         };
         let paths = needed_paths(&probed);
         assert!(paths.contains(&"/usr/lib".into()) && paths.contains(&"/usr/bin/env".into()));
-        assert!(!paths.iter().any(|path| path.parent().is_some_and(|parent| parent.starts_with("/usr/lib"))));
+        assert!(!paths.iter().any(|path| {
+            path.parent()
+                .is_some_and(|parent| parent.starts_with("/usr/lib"))
+        }));
         assert!(!paths.contains(&"/usr".into()));
     }
 }

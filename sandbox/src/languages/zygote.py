@@ -365,7 +365,8 @@ class Program:
             resource.setrlimit(resource.RLIMIT_AS, bounded(resource.RLIMIT_AS, address_space))
         if processes:
             resource.setrlimit(resource.RLIMIT_NPROC, bounded(resource.RLIMIT_NPROC, processes))
-        for kind, limit in ((resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 0)):
+        # A core limit of 1, unlike 0, also keeps the host's crash handler from being started.
+        for kind, limit in ((resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 1)):
             resource.setrlimit(kind, bounded(kind, limit))
         code, self.warnings = (None, b"") if start != START_FORK else compile_program(source)
         compiled = code is not None or start != START_FORK

@@ -37,14 +37,22 @@ impl Interface {
     fn open(path: PathBuf, writable: bool) -> Result<Self, CgroupError> {
         match File::options().read(true).write(writable).open(&path) {
             Ok(file) => Ok(Self { file, path }),
-            Err(source) => Err(CgroupError { step: "open", path, source }),
+            Err(source) => Err(CgroupError {
+                step: "open",
+                path,
+                source,
+            }),
         }
     }
 
     fn write(&self, text: &str) -> Result<(), CgroupError> {
         match self.file.write_at(text.as_bytes(), 0) {
             Ok(_) => Ok(()),
-            Err(source) => Err(CgroupError { step: "write to", path: self.path.clone(), source }),
+            Err(source) => Err(CgroupError {
+                step: "write to",
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 
@@ -52,7 +60,11 @@ impl Interface {
         let mut buffer = [0; 4096];
         match self.file.read_at(&mut buffer, 0) {
             Ok(length) => Ok(String::from_utf8_lossy(&buffer[..length]).into_owned()),
-            Err(source) => Err(CgroupError { step: "read", path: self.path.clone(), source }),
+            Err(source) => Err(CgroupError {
+                step: "read",
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 
@@ -145,8 +157,10 @@ impl JailCgroup {
                 Version::One => "cpuacct.usage",
                 Version::Two => "cpu.stat",
             };
-            group.cpu =
-                Some(Cpu { usage: Interface::open(directory.join(file), false)?, version: delegation.version });
+            group.cpu = Some(Cpu {
+                usage: Interface::open(directory.join(file), false)?,
+                version: delegation.version,
+            });
         }
         Ok(group)
     }
@@ -185,12 +199,24 @@ impl JailCgroup {
     }
 
     /// Bounds memory and processes, if not already so bounded.
-    pub(crate) fn set_limits(&mut self, memory_bytes: u64, processes: u64) -> Result<(), CgroupError> {
-        if let Some(memory) = self.memory.as_ref().filter(|_| self.memory_limit != memory_bytes) {
+    pub(crate) fn set_limits(
+        &mut self,
+        memory_bytes: u64,
+        processes: u64,
+    ) -> Result<(), CgroupError> {
+        if let Some(memory) = self
+            .memory
+            .as_ref()
+            .filter(|_| self.memory_limit != memory_bytes)
+        {
             memory.limit.write(&memory_bytes.to_string())?;
             self.memory_limit = memory_bytes;
         }
-        if let Some(group) = self.processes.as_ref().filter(|_| self.process_limit != processes) {
+        if let Some(group) = self
+            .processes
+            .as_ref()
+            .filter(|_| self.process_limit != processes)
+        {
             group.write(&processes.to_string())?;
             self.process_limit = processes;
         }
@@ -199,12 +225,17 @@ impl JailCgroup {
 
     /// Bytes in use now.
     pub(crate) fn memory_bytes(&self) -> Result<Option<u64>, CgroupError> {
-        self.memory.as_ref().map(|memory| memory.usage.number(None)).transpose()
+        self.memory
+            .as_ref()
+            .map(|memory| memory.usage.number(None))
+            .transpose()
     }
 
     /// Forgets the peak of earlier runs.
     pub(crate) fn reset_peak(&mut self) -> Result<(), CgroupError> {
-        let Some(memory) = &mut self.memory else { return Ok(()) };
+        let Some(memory) = &mut self.memory else {
+            return Ok(());
+        };
         let reset = memory.peak.as_ref().map_or(Ok(()), |peak| peak.write("0"));
         match (reset, memory.version) {
             (Err(_), Version::Two) => {
@@ -223,12 +254,16 @@ impl JailCgroup {
 
     /// How many processes were killed for want of memory, ever.
     pub(crate) fn memory_kills(&self) -> Result<u64, CgroupError> {
-        self.memory.as_ref().map_or(Ok(0), |memory| memory.events.number(Some("oom_kill")))
+        self.memory
+            .as_ref()
+            .map_or(Ok(0), |memory| memory.events.number(Some("oom_kill")))
     }
 
     /// CPU microseconds of everything inside, ever.
     pub(crate) fn cpu_us(&self) -> Result<Option<u64>, CgroupError> {
-        let Some(cpu) = &self.cpu else { return Ok(None) };
+        let Some(cpu) = &self.cpu else {
+            return Ok(None);
+        };
         match cpu.version {
             Version::One => Ok(Some(cpu.usage.number(None)? / 1000)),
             Version::Two => cpu.usage.number(Some("usage_usec")).map(Some),
@@ -237,7 +272,9 @@ impl JailCgroup {
 
     /// Removes the groups; the helper does so too, so that they go even if the supervisor is killed.
     pub(crate) fn remove(&self) {
-        self.directories.iter().for_each(|directory| remove_directory(directory));
+        self.directories
+            .iter()
+            .for_each(|directory| remove_directory(directory));
     }
 }
 
@@ -246,7 +283,9 @@ pub(crate) fn remove_directory(directory: &Path) {
     for _ in 0..100 {
         match fs::remove_dir(directory) {
             // The kernel may take a moment to let the last process go.
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(Duration::from_millis(5)),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                thread::sleep(Duration::from_millis(5));
+            }
             // Done, or somebody else was faster.
             _ => break,
         }
@@ -254,5 +293,9 @@ pub(crate) fn remove_directory(directory: &Path) {
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), CgroupError> {
-    fs::write(path, text).map_err(|source| CgroupError { step: "write to", path: path.to_owned(), source })
+    fs::write(path, text).map_err(|source| CgroupError {
+        step: "write to",
+        path: path.to_owned(),
+        source,
+    })
 }

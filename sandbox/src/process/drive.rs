@@ -25,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(2);
 const SHORTEST_CHECK: Duration = Duration::from_millis(2);
 const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
+static CORES: LazyLock<u32> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, |cores| cores.get() as u32));
+
 /// How a run came to its end.
 #[derive(Clone, Copy, Debug)]
 struct End {
@@ -65,12 +68,19 @@ impl<'w> Run<'w> {
     ) -> Result<Self, SandboxError> {
         worker.bound(limits)?;
         worker.cgroup.reset_peak()?;
-        let (accepted, own_cpu_base_us) =
-            worker.program.as_ref().map_or((None, 0), |program| (program.accepted, program.own_cpu_us));
+        let (accepted, own_cpu_base_us) = worker
+            .program
+            .as_ref()
+            .map_or((None, 0), |program| (program.accepted, program.own_cpu_us));
         let cpu_base_us = worker.cpu_us()?;
         let memory_base_bytes = worker.cgroup.memory_bytes()?.unwrap_or(0);
         let memory_kills_base = worker.cgroup.memory_kills()?;
-        let socket = worker.program.as_ref().ok_or(WireError::Gone)?.socket.as_fd();
+        let socket = worker
+            .program
+            .as_ref()
+            .ok_or(WireError::Gone)?
+            .socket
+            .as_fd();
         match wire::send(socket, wire::RUN_TEST, &streams) {
             // Compiling may just have killed it: the loop finds out why.
             Ok(()) | Err(WireError::Gone) => {}
@@ -100,9 +110,12 @@ impl<'w> Run<'w> {
 
     /// Looks again when the limit could be reached at the earliest, should every core work for it.
     fn plan_cpu_check(&mut self, used_us: u64) {
-        let left = Duration::from_micros(self.limits.cpu_ms.saturating_mul(1000).saturating_sub(used_us));
-        static CORES: LazyLock<u32> =
-            LazyLock::new(|| thread::available_parallelism().map_or(1, |cores| cores.get() as u32));
+        let left = Duration::from_micros(
+            self.limits
+                .cpu_ms
+                .saturating_mul(1000)
+                .saturating_sub(used_us),
+        );
         self.next_cpu_check = Instant::now() + (left / *CORES).clamp(SHORTEST_CHECK, LONGEST_CHECK);
     }
 
@@ -117,7 +130,11 @@ impl<'w> Run<'w> {
 
     /// What to wait for: the program's process, and its output once it is not a short run any more.
     fn descriptors(&self, now: Instant) -> [Option<BorrowedFd<'_>>; 3] {
-        let socket = self.worker.program.as_ref().map(|program| program.socket.as_fd());
+        let socket = self
+            .worker
+            .program
+            .as_ref()
+            .map(|program| program.socket.as_fd());
         if now < self.started + QUIET {
             return [socket, None, None];
         }
@@ -127,15 +144,24 @@ impl<'w> Run<'w> {
     fn next_look(&self, now: Instant) -> Instant {
         let quiet_end = self.started + QUIET;
         let look = self.next_cpu_check.min(self.wall_deadline());
-        if now < quiet_end { look.min(quiet_end) } else { look }
+        if now < quiet_end {
+            look.min(quiet_end)
+        } else {
+            look
+        }
     }
 
     /// Takes the reply that is waiting.
     fn hear(&mut self) -> Result<(), SandboxError> {
-        let Some(program) = &mut self.worker.program else { return Ok(()) };
+        let Some(program) = &mut self.worker.program else {
+            return Ok(());
+        };
         match wire::receive(program.socket.as_fd()) {
             Ok(message) => match Reply::decode(&message)? {
-                Reply::Compiled { accepted, own_cpu_us } => {
+                Reply::Compiled {
+                    accepted,
+                    own_cpu_us,
+                } => {
                     program.accepted = Some(accepted);
                     self.accepted = accepted;
                     self.own_cpu_base_us = own_cpu_us;
@@ -148,18 +174,33 @@ impl<'w> Run<'w> {
                     self.plan_cpu_check(0);
                     Ok(())
                 }
-                Reply::Ended { wait_status, cpu_us, memory_bytes, wall_us, own_cpu_us } => {
+                Reply::Ended {
+                    wait_status,
+                    cpu_us,
+                    memory_bytes,
+                    wall_us,
+                    own_cpu_us,
+                } => {
                     program.own_cpu_us = own_cpu_us;
                     let ours = own_cpu_us.saturating_sub(self.own_cpu_base_us);
                     // What was reaped by nobody shows only in the control group.
                     let everything = match self.worker.cgroup.cpu_us()? {
-                        Some(now_us) => now_us.saturating_sub(self.cpu_base_us).saturating_sub(ours),
+                        Some(now_us) => {
+                            now_us.saturating_sub(self.cpu_base_us).saturating_sub(ours)
+                        }
                         None => 0,
                     };
-                    self.finish(End { wait_status, cpu_us: cpu_us.max(everything), memory_bytes, wall_us })
+                    self.finish(End {
+                        wait_status,
+                        cpu_us: cpu_us.max(everything),
+                        memory_bytes,
+                        wall_us,
+                    })
                 }
                 Reply::Failed { reason } => Err(SandboxError::JailDied { reason }),
-                reply => Err(SandboxError::JailDied { reason: format!("it said {reply:?} instead of a result") }),
+                reply => Err(SandboxError::JailDied {
+                    reason: format!("it said {reply:?} instead of a result"),
+                }),
             },
             Err(WireError::Gone) => self.find_out_what_killed_it(),
             Err(error) => Err(error.into()),
@@ -168,34 +209,64 @@ impl<'w> Run<'w> {
 
     /// The program's first process, which no signal from inside can reach, is dead.
     fn find_out_what_killed_it(&mut self) -> Result<(), SandboxError> {
-        let compiling = self.worker.program.as_ref().is_some_and(|program| program.accepted.is_none());
+        let compiling = self
+            .worker
+            .program
+            .as_ref()
+            .is_some_and(|program| program.accepted.is_none());
         let done = self.worker.end_program();
         if self.worker.cgroup.memory_kills()? > self.memory_kills_base {
-            return self.finish(End { wait_status: SIGKILL, ..self.measured(0) });
+            return self.finish(End {
+                wait_status: SIGKILL,
+                ..self.measured(0)
+            });
         }
         let Reply::Done { wait_status, .. } = done? else {
-            return Err(SandboxError::JailDied { reason: "it lost a program".to_owned() });
+            return Err(SandboxError::JailDied {
+                reason: "it lost a program".to_owned(),
+            });
         };
-        let crash = [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS].contains(&(wait_status & 0x7f));
+        let crash =
+            [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS].contains(&(wait_status & 0x7f));
         if compiling && crash {
-            return self.finish(End { wait_status, ..self.measured(0) });
+            return self.finish(End {
+                wait_status,
+                ..self.measured(0)
+            });
         }
-        Err(SandboxError::JailDied { reason: format!("a program's first process ended with wait status {wait_status:#x}") })
+        Err(SandboxError::JailDied {
+            reason: format!("a program's first process ended with wait status {wait_status:#x}"),
+        })
     }
 
     /// What can be measured of a run that was killed from outside.
     fn measured(&self, memory_bytes: u64) -> End {
-        let cpu_us = self.worker.cpu_us().map_or(0, |now_us| now_us.saturating_sub(self.cpu_base_us));
-        End { wait_status: SIGKILL, cpu_us, memory_bytes, wall_us: self.started.elapsed().as_micros() as u64 }
+        let cpu_us = self
+            .worker
+            .cpu_us()
+            .map_or(0, |now_us| now_us.saturating_sub(self.cpu_base_us));
+        End {
+            wait_status: SIGKILL,
+            cpu_us,
+            memory_bytes,
+            wall_us: self.started.elapsed().as_micros() as u64,
+        }
     }
 
     fn finish(&mut self, end: End) -> Result<(), SandboxError> {
-        let peak_bytes = self.worker.cgroup.peak_bytes()?.map(|peak| peak.saturating_sub(self.memory_base_bytes));
+        let peak_bytes = self
+            .worker
+            .cgroup
+            .peak_bytes()?
+            .map(|peak| peak.saturating_sub(self.memory_base_bytes));
         self.memory_kill = self.worker.cgroup.memory_kills()? > self.memory_kills_base;
         // Nothing that could write is alive any more.
         self.stdout.drain()?;
         self.stderr.drain()?;
-        self.end = Some(End { memory_bytes: peak_bytes.unwrap_or(end.memory_bytes), ..end });
+        self.end = Some(End {
+            memory_bytes: peak_bytes.unwrap_or(end.memory_bytes),
+            ..end
+        });
         Ok(())
     }
 
@@ -203,8 +274,13 @@ impl<'w> Run<'w> {
         self.stop = Some(reason);
         let end = self.measured(0);
         match self.worker.end_program()? {
-            Reply::Done { memory_bytes, .. } => self.finish(End { memory_bytes, ..end }),
-            reply => Err(SandboxError::JailDied { reason: format!("it said {reply:?} when told to end a program") }),
+            Reply::Done { memory_bytes, .. } => self.finish(End {
+                memory_bytes,
+                ..end
+            }),
+            reply => Err(SandboxError::JailDied {
+                reason: format!("it said {reply:?} when told to end a program"),
+            }),
         }
     }
 
@@ -224,7 +300,11 @@ impl<'w> Run<'w> {
         }
         if now >= self.wall_deadline() {
             let peer_left = self.grace.is_some_and(|grace| now >= grace);
-            return self.stop(if peer_left { Stop::PeerLeft } else { Stop::Wall });
+            return self.stop(if peer_left {
+                Stop::PeerLeft
+            } else {
+                Stop::Wall
+            });
         }
         Ok(())
     }
@@ -232,7 +312,9 @@ impl<'w> Run<'w> {
     /// What happened.
     fn outcome(self) -> Result<Outcome, SandboxError> {
         let Some(end) = self.end else {
-            return Err(SandboxError::JailDied { reason: "a run was given up before its end".to_owned() });
+            return Err(SandboxError::JailDied {
+                reason: "a run was given up before its end".to_owned(),
+            });
         };
         let output_over = self.stdout.over() || self.stderr.over();
         let (stdout, stderr) = (self.stdout.into_bytes(), self.stderr.into_bytes());
@@ -246,13 +328,25 @@ impl<'w> Run<'w> {
             stderr: &stderr,
         };
         let status = status(&facts, self.limits);
-        let usage = Usage { cpu_us: end.cpu_us, wall_us: end.wall_us, memory_bytes: end.memory_bytes };
-        Ok(Outcome { status, stdout, stderr, usage })
+        let usage = Usage {
+            cpu_us: end.cpu_us,
+            wall_us: end.wall_us,
+            memory_bytes: end.memory_bytes,
+        };
+        Ok(Outcome {
+            status,
+            stdout,
+            stderr,
+            usage,
+        })
     }
 }
 
 /// Drives the runs to their ends. When one ends, the others are given `grace` to end too.
-pub(crate) fn drive<const N: usize>(mut runs: [Run<'_>; N], grace: Duration) -> Result<[Outcome; N], SandboxError> {
+pub(crate) fn drive<const N: usize>(
+    mut runs: [Run<'_>; N],
+    grace: Duration,
+) -> Result<[Outcome; N], SandboxError> {
     while runs.iter().any(|run| !run.is_over()) {
         let ready = wait(&runs)?;
         let now = Instant::now();
@@ -277,9 +371,9 @@ pub(crate) fn drive<const N: usize>(mut runs: [Run<'_>; N], grace: Duration) -> 
     for run in runs {
         outcomes.push(run.outcome()?);
     }
-    outcomes
-        .try_into()
-        .map_err(|_| SandboxError::JailDied { reason: "a run had no outcome".to_owned() })
+    outcomes.try_into().map_err(|_| SandboxError::JailDied {
+        reason: "a run had no outcome".to_owned(),
+    })
 }
 
 /// Waits until something happens or is due; tells of which runs the program's process has spoken.
@@ -288,21 +382,34 @@ fn wait<const N: usize>(runs: &[Run<'_>; N]) -> Result<[bool; N], SandboxError> 
     let mut watched = Vec::with_capacity(3 * N);
     let mut sockets = [None; N];
     let mut due = now + LONGEST_CHECK;
-    for (run, socket) in runs.iter().zip(&mut sockets).filter(|(run, _)| !run.is_over()) {
+    for (run, socket) in runs
+        .iter()
+        .zip(&mut sockets)
+        .filter(|(run, _)| !run.is_over())
+    {
         due = due.min(run.next_look(now));
         for (kind, descriptor) in run.descriptors(now).into_iter().enumerate() {
-            let Some(descriptor) = descriptor else { continue };
+            let Some(descriptor) = descriptor else {
+                continue;
+            };
             if kind == 0 {
                 *socket = Some(watched.len());
             }
             watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
         }
     }
-    let timeout_ms = due.saturating_duration_since(now).as_micros().div_ceil(1000) as u16;
+    let timeout_ms = due
+        .saturating_duration_since(now)
+        .as_micros()
+        .div_ceil(1000) as u16;
     match poll(&mut watched, PollTimeout::from(timeout_ms)) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(errno) => return Err(SandboxError::ReadStream(errno.into())),
     }
-    let spoken = |index: usize| watched[index].revents().is_some_and(|events| !events.is_empty());
+    let spoken = |index: usize| {
+        watched[index]
+            .revents()
+            .is_some_and(|events| !events.is_empty())
+    };
     Ok(sockets.map(|socket| socket.is_some_and(spoken)))
 }

@@ -31,8 +31,8 @@ pub(crate) struct Facts<'a> {
 
 /// How the run ended, the strongest cause first.
 pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
-    let exit_code = (facts.wait_status & 0x7f == 0).then_some((facts.wait_status >> 8) & 0xff);
     let signal = facts.wait_status & 0x7f;
+    let exit_code = (signal == 0).then_some((facts.wait_status >> 8) & 0xff);
     if facts.memory_kill {
         return Status::MemoryLimit;
     }
@@ -61,19 +61,26 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
 /// Whether an uncaught exception for want of memory is what the interpreter said last.
 fn ends_with_memory_error(stderr: &[u8]) -> bool {
     let text = stderr.trim_ascii_end();
-    let start = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let start = text
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
     let (before, line) = text.split_at(start);
     // The parser of Python 3.8 calls its own shallow stack memory.
     if before.ends_with(b"s_push: parser stack overflow\n") {
         return false;
     }
     let said = |words: &[u8]| line.starts_with(words);
-    line == b"MemoryError" || said(b"MemoryError:") || said(b"OSError: [Errno 12]") || said(b"numpy.") && names_memory(line)
+    line == b"MemoryError"
+        || said(b"MemoryError:")
+        || said(b"OSError: [Errno 12]")
+        || said(b"numpy.") && names_memory(line)
 }
 
 /// NumPy's own MemoryError has had several names.
 fn names_memory(line: &[u8]) -> bool {
-    line.windows(b"ArrayMemoryError".len()).any(|part| part == b"ArrayMemoryError")
+    line.windows(b"ArrayMemoryError".len())
+        .any(|part| part == b"ArrayMemoryError")
 }
 
 #[cfg(test)]
@@ -93,7 +100,13 @@ mod tests {
     }
 
     fn of(facts: Facts<'_>) -> Status {
-        status(&facts, &Limits { cpu_ms: 100, ..Limits::default() })
+        status(
+            &facts,
+            &Limits {
+                cpu_ms: 100,
+                ..Limits::default()
+            },
+        )
     }
 
     #[test]
@@ -107,28 +120,104 @@ mod tests {
 
     #[test]
     fn limits_win_over_what_the_program_made_of_them() {
-        assert_eq!(of(Facts { cpu_us: 100_001, ..facts(0) }), Status::TimeLimit);
-        assert_eq!(of(Facts { memory_kill: true, ..facts(9) }), Status::MemoryLimit);
-        assert_eq!(of(Facts { output_over: true, ..facts(0) }), Status::OutputLimit);
-        assert_eq!(of(Facts { stop: Some(Stop::Wall), ..facts(0) }), Status::TimeLimit);
-        assert_eq!(of(Facts { stop: Some(Stop::Output), ..facts(9) }), Status::OutputLimit);
+        assert_eq!(
+            of(Facts {
+                cpu_us: 100_001,
+                ..facts(0)
+            }),
+            Status::TimeLimit
+        );
+        assert_eq!(
+            of(Facts {
+                memory_kill: true,
+                ..facts(9)
+            }),
+            Status::MemoryLimit
+        );
+        assert_eq!(
+            of(Facts {
+                output_over: true,
+                ..facts(0)
+            }),
+            Status::OutputLimit
+        );
+        assert_eq!(
+            of(Facts {
+                stop: Some(Stop::Wall),
+                ..facts(0)
+            }),
+            Status::TimeLimit
+        );
+        assert_eq!(
+            of(Facts {
+                stop: Some(Stop::Output),
+                ..facts(9)
+            }),
+            Status::OutputLimit
+        );
     }
 
     #[test]
     fn an_uncaught_memory_error_is_a_memory_limit_and_a_printed_one_is_not() {
-        assert_eq!(of(Facts { stderr: b"Traceback\nMemoryError\n", ..facts(256) }), Status::MemoryLimit);
-        assert_eq!(of(Facts { stderr: b"OSError: [Errno 12] no\n", ..facts(256) }), Status::MemoryLimit);
+        assert_eq!(
+            of(Facts {
+                stderr: b"Traceback\nMemoryError\n",
+                ..facts(256)
+            }),
+            Status::MemoryLimit
+        );
+        assert_eq!(
+            of(Facts {
+                stderr: b"OSError: [Errno 12] no\n",
+                ..facts(256)
+            }),
+            Status::MemoryLimit
+        );
         let numpy = b"numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8 TiB\n";
-        assert_eq!(of(Facts { stderr: numpy, ..facts(256) }), Status::MemoryLimit);
-        assert_eq!(of(Facts { stderr: b"MemoryError\nValueError: x\n", ..facts(256) }), Status::Exited(1));
-        assert_eq!(of(Facts { stderr: b"MemoryError\n", ..facts(0) }), Status::Exited(0));
+        assert_eq!(
+            of(Facts {
+                stderr: numpy,
+                ..facts(256)
+            }),
+            Status::MemoryLimit
+        );
+        assert_eq!(
+            of(Facts {
+                stderr: b"MemoryError\nValueError: x\n",
+                ..facts(256)
+            }),
+            Status::Exited(1)
+        );
+        assert_eq!(
+            of(Facts {
+                stderr: b"MemoryError\n",
+                ..facts(0)
+            }),
+            Status::Exited(0)
+        );
     }
 
     #[test]
     fn only_a_refused_source_is_a_compile_error() {
-        assert_eq!(of(Facts { source_accepted: false, ..facts(256) }), Status::CompileError);
-        assert_eq!(of(Facts { source_accepted: false, ..facts(0) }), Status::Exited(0));
-        let deep = Facts { source_accepted: false, stderr: b"s_push: parser stack overflow\nMemoryError\n", ..facts(256) };
+        assert_eq!(
+            of(Facts {
+                source_accepted: false,
+                ..facts(256)
+            }),
+            Status::CompileError
+        );
+        assert_eq!(
+            of(Facts {
+                source_accepted: false,
+                ..facts(0)
+            }),
+            Status::Exited(0)
+        );
+        let deep = Facts {
+            source_accepted: false,
+            stderr: b"s_push: parser stack overflow\nMemoryError\n",
+            ..facts(256)
+        };
         assert_eq!(of(deep), Status::CompileError);
     }
 }

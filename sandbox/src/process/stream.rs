@@ -13,8 +13,10 @@ use crate::error::SandboxError;
 /// A file in memory that nobody can change any more, opened anew for reading from its start.
 pub(crate) fn sealed(what: &'static str, bytes: &[u8]) -> Result<OwnedFd, SandboxError> {
     let make = || -> io::Result<OwnedFd> {
-        let mut file =
-            File::from(memfd_create("input", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+        let mut file = File::from(memfd_create(
+            "input",
+            MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING,
+        )?);
         file.write_all(bytes)?;
         fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
         Ok(File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?.into())
@@ -23,11 +25,18 @@ pub(crate) fn sealed(what: &'static str, bytes: &[u8]) -> Result<OwnedFd, Sandbo
 }
 
 /// A pipe: reading end here, writing end for the program. `owner` may open it by name (/dev/stdout).
-pub(crate) fn pipe(what: &'static str, owner: Option<u32>) -> Result<(OwnedFd, OwnedFd), SandboxError> {
+pub(crate) fn pipe(
+    what: &'static str,
+    owner: Option<u32>,
+) -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
         if let Some(owner) = owner {
-            fchown(&writer, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))?;
+            fchown(
+                &writer,
+                Some(Uid::from_raw(owner)),
+                Some(Gid::from_raw(owner)),
+            )?;
         }
         Ok((reader, writer))
     };
@@ -46,15 +55,29 @@ pub(crate) struct Capture {
 impl Capture {
     /// Takes the reading end of a pipe.
     pub(crate) fn new(reader: OwnedFd, cap: u64) -> Result<Self, SandboxError> {
-        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-            .map_err(|errno| SandboxError::MakeStream { what: "output pipe", source: errno.into() })?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| {
+            SandboxError::MakeStream {
+                what: "output pipe",
+                source: errno.into(),
+            }
+        })?;
         let cap = usize::try_from(cap).unwrap_or(usize::MAX - 1);
-        Ok(Self { reader: Some(reader.into()), bytes: Vec::new(), cap, over: false })
+        Ok(Self {
+            reader: Some(reader.into()),
+            bytes: Vec::new(),
+            cap,
+            over: false,
+        })
     }
 
     /// A capture of nothing, for output that goes to somebody else.
     pub(crate) fn nothing() -> Self {
-        Self { reader: None, bytes: Vec::new(), cap: 0, over: false }
+        Self {
+            reader: None,
+            bytes: Vec::new(),
+            cap: 0,
+            over: false,
+        }
     }
 
     /// What to poll, as long as there may be more.
@@ -64,7 +87,7 @@ impl Capture {
 
     /// Takes what is there now.
     pub(crate) fn drain(&mut self) -> Result<(), SandboxError> {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = [0; 1 << 14];
         while let Some(reader) = &mut self.reader {
             match reader.read(&mut buffer) {
                 Ok(0) => self.reader = None,
@@ -107,7 +130,14 @@ mod tests {
         (&file).read_to_string(&mut text).unwrap();
         assert_eq!(text, "12\n");
         assert!((&file).write_all(b"x").is_err());
-        assert!(File::options().write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap().write(b"x").is_err());
+        assert!(
+            File::options()
+                .write(true)
+                .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+                .unwrap()
+                .write(b"x")
+                .is_err()
+        );
     }
 
     #[test]

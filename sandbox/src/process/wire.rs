@@ -92,16 +92,29 @@ pub(crate) enum Reply {
     /// The program's process has read the source.
     Compiled { accepted: bool, own_cpu_us: u64 },
     /// A test ended, and nothing of it is left.
-    Ended { wait_status: i32, cpu_us: u64, memory_bytes: u64, wall_us: u64, own_cpu_us: u64 },
+    Ended {
+        wait_status: i32,
+        cpu_us: u64,
+        memory_bytes: u64,
+        wall_us: u64,
+        own_cpu_us: u64,
+    },
     /// The program's process and everything it started is dead and reaped.
-    Done { wait_status: i32, cpu_us: u64, memory_bytes: u64 },
+    Done {
+        wait_status: i32,
+        cpu_us: u64,
+        memory_bytes: u64,
+    },
     /// The program's process cannot go on, through no fault of the program.
     Failed { reason: String },
 }
 
 impl Reply {
     pub(crate) fn decode(message: &[u8]) -> Result<Self, WireError> {
-        let unknown = || WireError::Unknown { kind: message.first().map(|&kind| kind.into()), length: message.len() };
+        let unknown = || WireError::Unknown {
+            kind: message.first().map(|&kind| kind.into()),
+            length: message.len(),
+        };
         let (&kind, rest) = message.split_first().ok_or_else(unknown)?;
         let text = || String::from_utf8_lossy(rest).into_owned();
         let number = |at: usize| -> Result<u64, WireError> {
@@ -115,7 +128,10 @@ impl Reply {
         match (kind, rest.len()) {
             (b'Y', _) => Ok(Self::Ready { version: text() }),
             (b'X', _) => Ok(Self::Failed { reason: text() }),
-            (b'C', 9) => Ok(Self::Compiled { accepted: rest[0] != 0, own_cpu_us: number(1)? }),
+            (b'C', 9) => Ok(Self::Compiled {
+                accepted: rest[0] != 0,
+                own_cpu_us: number(1)?,
+            }),
             (b'E', 36) => Ok(Self::Ended {
                 wait_status: wait_status()?,
                 cpu_us: number(4)?,
@@ -123,9 +139,11 @@ impl Reply {
                 wall_us: number(20)?,
                 own_cpu_us: number(28)?,
             }),
-            (b'D', 20) => {
-                Ok(Self::Done { wait_status: wait_status()?, cpu_us: number(4)?, memory_bytes: number(12)? })
-            }
+            (b'D', 20) => Ok(Self::Done {
+                wait_status: wait_status()?,
+                cpu_us: number(4)?,
+                memory_bytes: number(12)?,
+            }),
             _ => Err(unknown()),
         }
     }
@@ -133,16 +151,32 @@ impl Reply {
 
 /// A pair of connected sockets; neither is inherited by other processes.
 pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), WireError> {
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map_err(WireError::Pair)
+    socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+    .map_err(WireError::Pair)
 }
 
 /// Sends one message with descriptors.
-pub(crate) fn send(to: BorrowedFd<'_>, message: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), WireError> {
+pub(crate) fn send(
+    to: BorrowedFd<'_>,
+    message: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), WireError> {
     let raw: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let control = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &control };
     loop {
-        match sendmsg::<()>(to.as_raw_fd(), &[IoSlice::new(message)], control, MsgFlags::MSG_NOSIGNAL, None) {
+        match sendmsg::<()>(
+            to.as_raw_fd(),
+            &[IoSlice::new(message)],
+            control,
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        ) {
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(WireError::Gone),
@@ -175,7 +209,10 @@ fn receive_sized(from: BorrowedFd<'_>, capacity: usize) -> Result<Vec<u8>, WireE
 }
 
 /// Receives one message, unless none comes within `patience`.
-pub(crate) fn receive_within(from: BorrowedFd<'_>, patience: Duration) -> Result<Vec<u8>, WireError> {
+pub(crate) fn receive_within(
+    from: BorrowedFd<'_>,
+    patience: Duration,
+) -> Result<Vec<u8>, WireError> {
     wait_readable(from, patience)?;
     receive(from)
 }
@@ -183,7 +220,9 @@ pub(crate) fn receive_within(from: BorrowedFd<'_>, patience: Duration) -> Result
 fn wait_readable(from: BorrowedFd<'_>, patience: Duration) -> Result<(), WireError> {
     let deadline = Instant::now() + patience;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now()).as_millis() as i32;
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .as_millis() as i32;
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(from, PollFlags::POLLIN)], timeout) {
             Ok(0) if Instant::now() >= deadline => return Err(WireError::Late(patience)),
@@ -199,7 +238,10 @@ pub(crate) fn send_json(to: BorrowedFd<'_>, value: &impl Serialize) -> Result<()
 }
 
 pub(crate) fn receive_json<T: DeserializeOwned>(from: BorrowedFd<'_>) -> Result<T, WireError> {
-    Ok(serde_json::from_slice(&receive_sized(from, LARGEST_MESSAGE)?)?)
+    Ok(serde_json::from_slice(&receive_sized(
+        from,
+        LARGEST_MESSAGE,
+    )?)?)
 }
 
 pub(crate) fn receive_json_within<T: DeserializeOwned>(
@@ -219,7 +261,10 @@ pub(crate) fn receive_go(from: BorrowedFd<'_>) -> Result<(), WireError> {
     if message == GO {
         return Ok(());
     }
-    Err(WireError::Unknown { kind: message.first().map(|&kind| kind.into()), length: message.len() })
+    Err(WireError::Unknown {
+        kind: message.first().map(|&kind| kind.into()),
+        length: message.len(),
+    })
 }
 
 #[cfg(test)]
@@ -237,18 +282,39 @@ mod tests {
         for number in 1..=4_u64 {
             message.extend(number.to_le_bytes());
         }
-        let ended = Reply::Ended { wait_status: 256, cpu_us: 1, memory_bytes: 2, wall_us: 3, own_cpu_us: 4 };
+        let ended = Reply::Ended {
+            wait_status: 256,
+            cpu_us: 1,
+            memory_bytes: 2,
+            wall_us: 3,
+            own_cpu_us: 4,
+        };
         assert_eq!(Reply::decode(&message).unwrap(), ended);
-        assert!(matches!(Reply::decode(&message[1..]), Err(WireError::Unknown { .. })));
-        assert!(matches!(Reply::decode(b""), Err(WireError::Unknown { kind: None, length: 0 })));
+        assert!(matches!(
+            Reply::decode(&message[1..]),
+            Err(WireError::Unknown { .. })
+        ));
+        assert!(matches!(
+            Reply::decode(b""),
+            Err(WireError::Unknown {
+                kind: None,
+                length: 0
+            })
+        ));
     }
 
     #[test]
     fn a_message_arrives_whole_and_its_absence_is_noticed() {
         let (here, there) = pair().unwrap();
         send(here.as_fd(), b"Y3.11.2", &[]).unwrap();
-        assert_eq!(receive_within(there.as_fd(), Duration::from_secs(5)).unwrap(), b"Y3.11.2");
-        assert!(matches!(receive_within(there.as_fd(), Duration::from_millis(5)), Err(WireError::Late(_))));
+        assert_eq!(
+            receive_within(there.as_fd(), Duration::from_secs(5)).unwrap(),
+            b"Y3.11.2"
+        );
+        assert!(matches!(
+            receive_within(there.as_fd(), Duration::from_millis(5)),
+            Err(WireError::Late(_))
+        ));
         drop(here);
         assert!(matches!(receive(there.as_fd()), Err(WireError::Gone)));
     }

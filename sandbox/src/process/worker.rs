@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::protection::Safeguard;
 
 /// How long a step of the jail may take on a very busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// First host uid of jails started by root: above the ranges that containers are given (systemd's end below).
 const FIRST_UID: u32 = 1_900_000_000;
 /// Processes of the jail itself: the zygote and the program's first process.
@@ -72,9 +72,16 @@ impl Worker {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let cgroup = JailCgroup::create(&blueprint.host, &group_name(number))?;
         let (control, theirs) = wire::pair()?;
-        let (complaints, voice) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
-            .map_err(|errno| SandboxError::MakeStream { what: "jail's error pipe", source: errno.into() })?;
-        let failed = |source| SandboxError::StartHelper { helper: blueprint.helper.clone(), source };
+        let (complaints, voice) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| {
+            SandboxError::MakeStream {
+                what: "jail's error pipe",
+                source: errno.into(),
+            }
+        })?;
+        let failed = |source| SandboxError::StartHelper {
+            helper: blueprint.helper.clone(),
+            source,
+        };
         let spawned = Command::new(&blueprint.helper)
             .arg(JAIL_ARGUMENT)
             .env_clear()
@@ -99,14 +106,20 @@ impl Worker {
             program: None,
             version: String::new(),
             missing: Vec::new(),
-            owner: blueprint.plan.as_root.then_some(FIRST_UID + (number % 1_000_000) as u32),
+            owner: blueprint
+                .plan
+                .as_root
+                .then_some(FIRST_UID + (number % 1_000_000) as u32),
         };
         worker.bring_up(&blueprint.plan)?;
         Ok(worker)
     }
 
     fn bring_up(&mut self, plan: &Plan) -> Result<(), SandboxError> {
-        let plan = Plan { cgroups: self.cgroup.directories().to_vec(), ..plan.clone() };
+        let plan = Plan {
+            cgroups: self.cgroup.directories().to_vec(),
+            ..plan.clone()
+        };
         wire::send_json(self.control()?, &plan)?;
         match self.progress()? {
             Progress::Born { pid } => self.first_pid = pid,
@@ -123,18 +136,31 @@ impl Worker {
             Reply::Ready { version } => self.version = version,
             other => return Err(self.unexpected(&format!("{other:?}"))),
         }
-        let pages = fs::read_to_string(format!("/proc/{}/statm", self.first_pid)).unwrap_or_default();
-        let pages: u64 = pages.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+        let pages =
+            fs::read_to_string(format!("/proc/{}/statm", self.first_pid)).unwrap_or_default();
+        let pages: u64 = pages
+            .split(' ')
+            .next()
+            .and_then(|pages| pages.parse().ok())
+            .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
         Ok(())
     }
 
     fn progress(&mut self) -> Result<Progress, SandboxError> {
         match wire::receive_json_within(self.control()?, PATIENCE) {
-            Ok(Progress::Failed { safeguard: Some(safeguard), reason }) => {
-                Err(SandboxError::MissingProtection { safeguard, reason, remedy: safeguard.remedy() })
-            }
-            Ok(Progress::Failed { safeguard: None, reason }) => Err(self.unexpected(&reason)),
+            Ok(Progress::Failed {
+                safeguard: Some(safeguard),
+                reason,
+            }) => Err(SandboxError::MissingProtection {
+                safeguard,
+                reason,
+                remedy: safeguard.remedy(),
+            }),
+            Ok(Progress::Failed {
+                safeguard: None,
+                reason,
+            }) => Err(self.unexpected(&reason)),
             Ok(progress) => Ok(progress),
             Err(error) => Err(self.unexpected(&error.to_string())),
         }
@@ -145,17 +171,29 @@ impl Worker {
             let path = PathBuf::from(format!("/proc/{}/{name}", self.first_pid));
             fs::write(&path, text).map_err(|source| SandboxError::MapIdentity { path, source })
         };
-        let (user, group) = (Uid::effective().as_raw(), nix::unistd::Gid::effective().as_raw());
+        let (user, group) = (
+            Uid::effective().as_raw(),
+            nix::unistd::Gid::effective().as_raw(),
+        );
         if self.owner.is_none() {
             // An ordinary user may map its group only once groups cannot be shed any more.
             write("setgroups", "deny".to_owned())?;
         }
-        write("uid_map", format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(user)))?;
-        write("gid_map", format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(group)))
+        write(
+            "uid_map",
+            format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(user)),
+        )?;
+        write(
+            "gid_map",
+            format!("{INSIDE_ID} {} 1", self.owner.unwrap_or(group)),
+        )
     }
 
     fn control(&self) -> Result<BorrowedFd<'_>, SandboxError> {
-        self.control.as_ref().map(AsFd::as_fd).ok_or(SandboxError::Wire(WireError::Gone))
+        self.control
+            .as_ref()
+            .map(AsFd::as_fd)
+            .ok_or(SandboxError::Wire(WireError::Gone))
     }
 
     /// The jail's failure with what it wrote to its standard error.
@@ -164,11 +202,17 @@ impl Worker {
         let length = self.complaints.read(&mut words).unwrap_or(0);
         let words = String::from_utf8_lossy(&words[..length]);
         let reason = format!("{reason}\n{}", words.trim()).trim().to_owned();
-        if self.version.is_empty() { SandboxError::SetUpJail { reason } } else { SandboxError::JailDied { reason } }
+        if self.version.is_empty() {
+            SandboxError::SetUpJail { reason }
+        } else {
+            SandboxError::JailDied { reason }
+        }
     }
 
     fn reply(&mut self, step: &'static str) -> Result<Reply, SandboxError> {
-        match wire::receive_within(self.control()?, PATIENCE).and_then(|message| Reply::decode(&message)) {
+        match wire::receive_within(self.control()?, PATIENCE)
+            .and_then(|message| Reply::decode(&message))
+        {
             Ok(reply) => Ok(reply),
             Err(WireError::Late(waited)) => Err(SandboxError::JailSilent { step, waited }),
             Err(error) => Err(self.unexpected(&error.to_string())),
@@ -177,7 +221,10 @@ impl Worker {
 
     /// CPU microseconds of everything in the jail, ever.
     pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
-        Ok(self.cgroup.cpu_us()?.unwrap_or_else(|| tree::cpu_us(self.first_pid)))
+        Ok(self
+            .cgroup
+            .cpu_us()?
+            .unwrap_or_else(|| tree::cpu_us(self.first_pid)))
     }
 
     /// Hands the jail a program; it is read and compiled while the caller goes on.
@@ -188,11 +235,18 @@ impl Worker {
             exec: job.start == Start::Exec,
             cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
             address_space_bytes: if memory {
-                limits.memory_bytes.saturating_add(self.address_space_bytes).min(1 << 62)
+                limits
+                    .memory_bytes
+                    .saturating_add(self.address_space_bytes)
+                    .min(1 << 62)
             } else {
                 0
             },
-            processes: if self.cgroup.limits_processes() { 0 } else { processes },
+            processes: if self.cgroup.limits_processes() {
+                0
+            } else {
+                processes
+            },
             open_files: limits.open_files,
             file_bytes: limits.file_bytes.min(1 << 62),
             stack_bytes: limits.stack_bytes.min(1 << 62),
@@ -200,17 +254,32 @@ impl Worker {
         };
         let source = stream::sealed("source", &job.source)?;
         let (socket, theirs) = wire::pair()?;
-        wire::send(self.control()?, &request.encode(), &[theirs.as_fd(), source.as_fd()])?;
-        self.program = Some(Program { socket, accepted: None, own_cpu_us: 0 });
+        wire::send(
+            self.control()?,
+            &request.encode(),
+            &[theirs.as_fd(), source.as_fd()],
+        )?;
+        self.program = Some(Program {
+            socket,
+            accepted: None,
+            own_cpu_us: 0,
+        });
         Ok(())
     }
 
     /// Bounds what the jail may use from now on, beyond what it uses already.
     pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
         // Rounded, so that small changes of what the jail itself uses cost no write.
-        let used = self.cgroup.memory_bytes()?.unwrap_or(0).next_multiple_of(8 << 20);
+        let used = self
+            .cgroup
+            .memory_bytes()?
+            .unwrap_or(0)
+            .next_multiple_of(8 << 20);
         let processes = limits.processes.saturating_add(OWN_PROCESSES).min(1 << 22);
-        self.cgroup.set_limits(used.saturating_add(limits.memory_bytes).min(1 << 62), processes)?;
+        self.cgroup.set_limits(
+            used.saturating_add(limits.memory_bytes).min(1 << 62),
+            processes,
+        )?;
         Ok(())
     }
 
@@ -243,4 +312,3 @@ impl Drop for Worker {
         self.cgroup.remove();
     }
 }
-

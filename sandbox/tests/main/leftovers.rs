@@ -15,10 +15,16 @@ fn descendants(pid: u32) -> Vec<u32> {
     let mut found = Vec::new();
     let mut todo = vec![pid];
     while let Some(pid) = todo.pop() {
-        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
         for thread in threads.flatten() {
             let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            todo.extend(children.split_whitespace().map(|pid| pid.parse::<u32>().unwrap()));
+            todo.extend(
+                children
+                    .split_whitespace()
+                    .map(|pid| pid.parse::<u32>().unwrap()),
+            );
         }
         found.push(pid);
     }
@@ -30,25 +36,39 @@ fn descendants(pid: u32) -> Vec<u32> {
 fn cgroups_of(pid: u32) -> usize {
     let wanted = format!("rlef-{pid}-");
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let points = mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
-    points.map(|point| count_named(Path::new(point), &wanted, 3)).sum()
+    let points = mounts
+        .lines()
+        .filter(|line| line.contains(" - cgroup"))
+        .filter_map(|line| line.split(' ').nth(4));
+    points
+        .map(|point| count_named(Path::new(point), &wanted, 3))
+        .sum()
 }
 
 fn count_named(directory: &Path, wanted: &str, depth: u32) -> usize {
-    let Ok(entries) = fs::read_dir(directory) else { return 0 };
+    let Ok(entries) = fs::read_dir(directory) else {
+        return 0;
+    };
     entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| {
             let here = usize::from(entry.file_name().to_string_lossy().starts_with(wanted));
-            here + if depth > 0 { count_named(&entry.path(), wanted, depth - 1) } else { 0 }
+            here + if depth > 0 {
+                count_named(&entry.path(), wanted, depth - 1)
+            } else {
+                0
+            }
         })
         .sum()
 }
 
 fn resident_kb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -68,7 +88,10 @@ fn alone(test: &str) {
         .output()
         .unwrap();
     let words = text(&output.stdout) + &text(&output.stderr);
-    assert!(output.status.success() && words.contains("1 passed"), "{words}");
+    assert!(
+        output.status.success() && words.contains("1 passed"),
+        "{words}"
+    );
 }
 
 fn is_alone() -> bool {
@@ -86,7 +109,11 @@ fn many_programs_leave_nothing() {
     let before = descriptors();
     {
         let sandbox = Sandbox::new(config(2)).unwrap();
-        let short = Limits { cpu_ms: 50, wall_ms: 2_000, ..limits() };
+        let short = Limits {
+            cpu_ms: 50,
+            wall_ms: 2_000,
+            ..limits()
+        };
         let programs = [
             "print(input())",
             "import os\nfor _ in range(5): os.fork()",
@@ -99,13 +126,24 @@ fn many_programs_leave_nothing() {
         let run_all = |rounds: usize| {
             for round in 0..rounds {
                 let inputs: Vec<&[u8]> = vec![b"1\n"; 3];
-                sandbox.run_batch(&job(programs[round % programs.len()]), &inputs, &short, &mut |_, _| true).unwrap();
+                sandbox
+                    .run_batch(
+                        &job(programs[round % programs.len()]),
+                        &inputs,
+                        &short,
+                        &mut |_, _| true,
+                    )
+                    .unwrap();
             }
         };
         run_all(21);
         let (resident, open, running) = (resident_kb(own), descriptors(), descendants(own).len());
         run_all(140);
-        assert!(resident_kb(own) < resident + 4_096, "memory grew from {resident} kB to {} kB", resident_kb(own));
+        assert!(
+            resident_kb(own) < resident + 4_096,
+            "memory grew from {resident} kB to {} kB",
+            resident_kb(own)
+        );
         assert_eq!(descriptors(), open);
         assert_eq!(descendants(own).len(), running);
         assert!(running <= 4, "{running}");
@@ -120,7 +158,11 @@ fn many_programs_leave_nothing() {
 fn sudden_death_of_the_supervisor_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("sleep.py");
-    fs::write(&program, "import os, time\nfor _ in range(3):\n    if os.fork() == 0: os.setsid()\ntime.sleep(1000)").unwrap();
+    fs::write(
+        &program,
+        "import os, time\nfor _ in range(3):\n    if os.fork() == 0: os.setsid()\ntime.sleep(1000)",
+    )
+    .unwrap();
     let mut supervisor = Command::new(env!("CARGO_BIN_EXE_rlef-sandbox"))
         .arg("run")
         .arg(&program)
@@ -135,7 +177,10 @@ fn sudden_death_of_the_supervisor_leaves_nothing() {
     let all = descendants(pid);
     supervisor.kill().unwrap();
     supervisor.wait().unwrap();
-    eventually("every process is gone", || all.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));
+    eventually("every process is gone", || {
+        all.iter()
+            .all(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    });
     eventually("every control group is gone", || cgroups_of(pid) == 0);
 }
 
@@ -147,16 +192,26 @@ fn sudden_death_of_the_helper_is_an_error_and_the_next_run_works() {
     let sandbox = Sandbox::new(config(1)).unwrap();
     let helpers = descendants(std::process::id());
     thread::scope(|scope| {
-        let running = scope.spawn(|| sandbox.run(&job("import time; time.sleep(100)"), b"", &limits()));
+        let running =
+            scope.spawn(|| sandbox.run(&job("import time; time.sleep(100)"), b"", &limits()));
         thread::sleep(Duration::from_millis(300));
         for pid in helpers {
             // Already dead once its parent is.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid as i32),
+                nix::sys::signal::Signal::SIGKILL,
+            );
         }
         let result = running.join().unwrap();
         assert!(result.is_err(), "{result:?}");
     });
-    assert_eq!(sandbox.run(&job("print(1)"), b"", &limits()).unwrap().stdout, b"1\n");
+    assert_eq!(
+        sandbox
+            .run(&job("print(1)"), b"", &limits())
+            .unwrap()
+            .stdout,
+        b"1\n"
+    );
     drop(sandbox);
     assert_eq!(cgroups_of(std::process::id()), 0);
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status};
+use rlef_sandbox::{
+    Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status,
+};
 
 /// The configuration of every sandbox here: the test harness has its own `main`, so another binary is the helper.
 ///
@@ -21,24 +23,40 @@ pub(crate) fn config(workers: usize) -> SandboxConfig {
 /// The sandbox that the tests share. A host that cannot protect fails every test with the reason.
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SHARED: OnceLock<Sandbox> = OnceLock::new();
-    SHARED.get_or_init(|| Sandbox::new(config(2)).unwrap_or_else(|error| panic!("failed to {error}")))
+    SHARED
+        .get_or_init(|| Sandbox::new(config(2)).unwrap_or_else(|error| panic!("failed to {error}")))
 }
 
 /// Limits that a test hits soon, on a machine that may be busy.
 pub(crate) fn limits() -> Limits {
-    Limits { cpu_ms: 1_000, wall_ms: 20_000, memory_bytes: 128 << 20, output_bytes: 1 << 20, ..Limits::default() }
+    Limits {
+        cpu_ms: 1_000,
+        wall_ms: 20_000,
+        memory_bytes: 128 << 20,
+        output_bytes: 1 << 20,
+        ..Limits::default()
+    }
 }
 
 pub(crate) fn job(source: impl AsRef<[u8]>) -> Job {
-    Job { language: Language::Python, source: source.as_ref().to_vec(), start: Start::Fork }
+    Job {
+        language: Language::Python,
+        source: source.as_ref().to_vec(),
+        start: Start::Fork,
+    }
 }
 
 pub(crate) fn exec_job(source: impl AsRef<[u8]>) -> Job {
-    Job { start: Start::Exec, ..job(source) }
+    Job {
+        start: Start::Exec,
+        ..job(source)
+    }
 }
 
 pub(crate) fn run_with(source: impl AsRef<[u8]>, input: &str, limits: &Limits) -> Outcome {
-    sandbox().run(&job(source), input.as_bytes(), limits).unwrap_or_else(|error| panic!("failed to {error}"))
+    sandbox()
+        .run(&job(source), input.as_bytes(), limits)
+        .unwrap_or_else(|error| panic!("failed to {error}"))
 }
 
 pub(crate) fn run(source: impl AsRef<[u8]>, input: &str) -> Outcome {
@@ -52,19 +70,32 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// Runs a program that must end well, and returns what it printed.
 pub(crate) fn printed(source: impl AsRef<[u8]>, input: &str) -> String {
     let outcome = run(source, input);
-    assert_eq!(outcome.status, Status::Exited(0), "{}", text(&outcome.stderr));
+    assert_eq!(
+        outcome.status,
+        Status::Exited(0),
+        "{}",
+        text(&outcome.stderr)
+    );
     text(&outcome.stdout)
 }
 
 /// A correct program still gets its due from the same sandbox, twice, in case two jails are in use.
 pub(crate) fn canary() {
     for number in [20, 21] {
-        assert_eq!(printed("print(int(input()) * 2)", &format!("{number}\n")), format!("{}\n", number * 2));
+        assert_eq!(
+            printed("print(int(input()) * 2)", &format!("{number}\n")),
+            format!("{}\n", number * 2)
+        );
     }
 }
 
 /// Fails with the reason where a limit is in force only by weaker means.
 pub(crate) fn needs_control_group(limit: Safeguard) {
     let state = sandbox().protection().state(limit).unwrap();
-    assert!(state.remedy.is_none(), "the {limit} is only {}; to run this test, {}", state.means, limit.remedy());
+    assert!(
+        state.remedy.is_none(),
+        "the {limit} is only {}; to run this test, {}",
+        state.means,
+        limit.remedy()
+    );
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::Split;
 use super::family::Family;
 use super::value::Shape;
+use super::world::World;
 use super::{grids, list_ends, lists, numbers, strings, words};
 
 /// Steps of the longest pipeline.
@@ -48,7 +49,7 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
 
 /// The outlines of a split over some shapes by kind of detail left out, `none` for none; grouped so that kinds,
 /// families and lengths can be drawn evenly.
-pub(super) fn outlines(split: Split, reads: &[Shape]) -> BTreeMap<&'static str, Families> {
+pub(super) fn outlines(split: Split, reads: &[Shape], world: World) -> BTreeMap<&'static str, Families> {
     let mut outlines = BTreeMap::<_, Families>::new();
     let mut put = |kind, name, composition: &Composition, hidden| {
         let by_length = outlines.entry(kind).or_default().entry(name).or_default();
@@ -61,13 +62,13 @@ pub(super) fn outlines(split: Split, reads: &[Shape]) -> BTreeMap<&'static str, 
             .or_insert_with(Vec::new)
             .push(outline);
     };
-    for composition in compositions(reads)
+    for composition in compositions(reads, world)
         .iter()
         .filter(|composition| split_of(&composition.name()) == split)
     {
         for (place, family) in composition.families.iter().enumerate() {
             put(NOTHING_HIDDEN, family.name, composition, None);
-            if let Some(slot) = family.slot.filter(|_| composition.shows_step(place)) {
+            if let Some(slot) = family.slot.filter(|slot| world.hides(slot.kind) && composition.shows_step(place)) {
                 put(slot.kind, family.name, composition, Some(place));
             }
         }
@@ -89,7 +90,7 @@ pub(super) fn constants(family: &Family, split: Split) -> Vec<i64> {
         .collect()
 }
 
-fn compositions(reads: &[Shape]) -> Vec<Composition> {
+fn compositions(reads: &[Shape], world: World) -> Vec<Composition> {
     let mut whole = Vec::new();
     for &reads in reads {
         let mut open = vec![Composition {
@@ -99,7 +100,7 @@ fn compositions(reads: &[Shape]) -> Vec<Composition> {
         for _ in 0..LONGEST {
             let (finished, unfinished) = open
                 .iter()
-                .flat_map(Composition::longer)
+                .flat_map(|shorter| shorter.longer(world))
                 .partition(|longer| longer.gives().is_none());
             whole.extend::<Vec<_>>(finished);
             open = unfinished;
@@ -116,8 +117,8 @@ impl Composition {
             .map_or(Some(self.reads), |family| family.gives)
     }
 
-    fn longer(&self) -> Vec<Self> {
-        let fits = |family: &&Family| self.gives() == Some(family.takes()) && self.allows(family);
+    fn longer(&self, world: World) -> Vec<Self> {
+        let fits = |family: &&Family| world.holds(family.name) && self.gives() == Some(family.takes()) && self.allows(family);
         let with = |family| Self {
             reads: self.reads,
             families: [self.families.clone(), vec![family]].concat(),

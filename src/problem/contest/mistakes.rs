@@ -10,6 +10,7 @@ use super::composition::{families, split_of};
 use super::family::{Constant, Family};
 use super::pipeline::{Pipeline, Step};
 use super::slots::OPTIONS;
+use super::world::World;
 
 /// A wrong program for the item: a constant off by one, a step left out or in the wrong place, another option, the
 /// first line or a parenthesis missing, or else something else printed. `None` only when none of those fails a
@@ -83,11 +84,13 @@ pub(super) fn misread_pipelines(right: &Pipeline) -> Vec<Pipeline> {
     let Some((last, steps)) = right.steps.split_last() else {
         return Vec::new();
     };
+    let world = World::of(right);
     let alike = |family: &&Family| {
         family.takes() == last.family.takes()
             && family.gives == last.family.gives
             && family.name != last.family.name
             && family.constant == Constant::None
+            && world.holds(family.name)
     };
     let with = |family| {
         let other = Step {

@@ -35,23 +35,46 @@ impl Host {
         let (mounts, own) = (read("/proc/self/mountinfo"), read("/proc/self/cgroup"));
         let second = own_directory(&mounts, &own, None).map(|directory| prepare_second(&directory));
         let find = |controller: &str| match own_directory(&mounts, &own, Some(controller)) {
-            Some(directory) => writable(&directory).map(|()| Delegation { version: Version::One, parent: directory }),
+            Some(directory) => writable(&directory).map(|()| Delegation {
+                version: Version::One,
+                parent: directory,
+            }),
             None => match &second {
-                Some(Ok((parent, controllers))) if controllers.iter().any(|name| name == controller) => {
-                    Ok(Delegation { version: Version::Two, parent: parent.clone() })
+                Some(Ok((parent, controllers)))
+                    if controllers.iter().any(|name| name == controller) =>
+                {
+                    Ok(Delegation {
+                        version: Version::Two,
+                        parent: parent.clone(),
+                    })
                 }
-                Some(Ok((parent, _))) => Err(format!("{} has no controller '{controller}'", parent.display())),
+                Some(Ok((parent, _))) => Err(format!(
+                    "{} has no controller '{controller}'",
+                    parent.display()
+                )),
                 Some(Err(reason)) => Err(reason.clone()),
-                None => Err(format!("no control group file system has the controller '{controller}'")),
+                None => Err(format!(
+                    "no control group file system has the controller '{controller}'"
+                )),
             },
         };
         // Version 2 accounts CPU time in every group, whether or not the controller is enabled.
         let cpu = find("cpuacct").or_else(|reason| match &second {
-            Some(Ok((parent, _))) => Ok(Delegation { version: Version::Two, parent: parent.clone() }),
+            Some(Ok((parent, _))) => Ok(Delegation {
+                version: Version::Two,
+                parent: parent.clone(),
+            }),
             _ => Err(reason),
         });
-        let host = Self { memory: find("memory"), processes: find("pids"), cpu };
-        for delegation in [&host.memory, &host.processes, &host.cpu].into_iter().flatten() {
+        let host = Self {
+            memory: find("memory"),
+            processes: find("pids"),
+            cpu,
+        };
+        for delegation in [&host.memory, &host.processes, &host.cpu]
+            .into_iter()
+            .flatten()
+        {
             sweep(&delegation.parent);
         }
         host
@@ -59,7 +82,11 @@ impl Host {
 
     /// A host that delegates nothing.
     pub(crate) fn none(reason: &str) -> Self {
-        Self { memory: Err(reason.to_owned()), processes: Err(reason.to_owned()), cpu: Err(reason.to_owned()) }
+        Self {
+            memory: Err(reason.to_owned()),
+            processes: Err(reason.to_owned()),
+            cpu: Err(reason.to_owned()),
+        }
     }
 }
 
@@ -79,14 +106,20 @@ fn own_directory(mounts: &str, own: &str, controller: Option<&str>) -> Option<Pa
         let head: Vec<&str> = head.split(' ').collect();
         let tail: Vec<&str> = tail.split(' ').collect();
         let ours = match controller {
-            Some(controller) => tail[0] == "cgroup" && tail.get(2)?.split(',').any(|name| name == controller),
+            Some(controller) => {
+                tail[0] == "cgroup" && tail.get(2)?.split(',').any(|name| name == controller)
+            }
             None => tail[0] == "cgroup2",
         };
         ours.then_some((*head.get(3)?, *head.get(4)?))
     })?;
     let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
     let directory = Path::new(mount_point).join(below);
-    Some(if directory.is_dir() { directory } else { mount_point.into() })
+    Some(if directory.is_dir() {
+        directory
+    } else {
+        mount_point.into()
+    })
 }
 
 /// Name of the group of a jail.
@@ -98,7 +131,13 @@ pub(crate) fn group_name(number: u64) -> String {
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix("rlef-")?.split('-').next()?.parse::<u32>().ok());
+        let owner = name.to_str().and_then(|name| {
+            name.strip_prefix("rlef-")?
+                .split('-')
+                .next()?
+                .parse::<u32>()
+                .ok()
+        });
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Refused while anything is alive in it.
             let _ = fs::remove_dir(entry.path());
@@ -108,10 +147,19 @@ fn sweep(parent: &Path) {
 
 fn writable(parent: &Path) -> Result<(), String> {
     static TRIES: AtomicU64 = AtomicU64::new(0);
-    let probe = parent.join(format!("rlef-probe-{}-{}", process::id(), TRIES.fetch_add(1, Ordering::Relaxed)));
+    let probe = parent.join(format!(
+        "rlef-probe-{}-{}",
+        process::id(),
+        TRIES.fetch_add(1, Ordering::Relaxed)
+    ));
     fs::create_dir(&probe)
         .and_then(|()| fs::remove_dir(&probe))
-        .map_err(|error| format!("making a group in {} was answered with: {error}", parent.display()))
+        .map_err(|error| {
+            format!(
+                "making a group in {} was answered with: {error}",
+                parent.display()
+            )
+        })
 }
 
 /// A version 2 directory whose children have controllers, and which ones.
@@ -121,15 +169,24 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
         text.split_whitespace().map(str::to_owned).collect()
     };
     let enable = |directory: &Path| {
-        let available = fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
-        for controller in available.split_whitespace().filter(|name| ["memory", "pids"].contains(name)) {
+        let available =
+            fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
+        for controller in available
+            .split_whitespace()
+            .filter(|name| ["memory", "pids"].contains(name))
+        {
             // Fails where processes sit in the group itself; then the next candidate is tried.
-            let _ = fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"));
+            let _ = fs::write(
+                directory.join("cgroup.subtree_control"),
+                format!("+{controller}"),
+            );
         }
         enabled(directory)
     };
     let mut refusal = Ok(());
-    let siblings = own.parent().filter(|parent| parent.join("cgroup.subtree_control").exists());
+    let siblings = own
+        .parent()
+        .filter(|parent| parent.join("cgroup.subtree_control").exists());
     for directory in [Some(own), siblings].into_iter().flatten() {
         refusal = writable(directory);
         if refusal.is_err() {
@@ -151,7 +208,8 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
 
 fn alone_in(directory: &Path) -> bool {
     let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-    text.split_whitespace().all(|pid| pid == process::id().to_string())
+    text.split_whitespace()
+        .all(|pid| pid == process::id().to_string())
 }
 
 /// Moves this process into a leaf, because a group with processes of its own cannot have controlled children.
@@ -177,9 +235,15 @@ mod tests {
     #[test]
     fn a_controller_is_found_where_it_is_mounted() {
         let find = |controller| own_directory(MOUNTS, OWN, controller);
-        assert_eq!(find(Some("cpuacct")).unwrap(), Path::new("/sys/fs/cgroup/cpu,cpuacct"));
+        assert_eq!(
+            find(Some("cpuacct")).unwrap(),
+            Path::new("/sys/fs/cgroup/cpu,cpuacct")
+        );
         // A path that does not exist here (no control group namespace) falls back to the mount point.
-        assert_eq!(find(Some("memory")).unwrap(), Path::new("/sys/fs/cgroup/memory"));
+        assert_eq!(
+            find(Some("memory")).unwrap(),
+            Path::new("/sys/fs/cgroup/memory")
+        );
         assert_eq!(find(None).unwrap(), Path::new("/sys/fs/cgroup/unified"));
         assert_eq!(find(Some("pids")), None);
     }

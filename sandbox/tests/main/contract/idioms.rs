@@ -17,25 +17,58 @@ macro_rules! idiom {
     };
 }
 
-idiom!(input_function, "input(); print(sum(map(int, input().split())))");
-idiom!(lines_of_stdin, "import sys\nrows = [line for line in sys.stdin]\nprint(sum(map(int, rows[1].split())))");
-idiom!(read_all_of_stdin, "import sys\nprint(sum(map(int, sys.stdin.read().split()[1:])))");
-idiom!(buffer_read, "import sys\nprint(sum(map(int, sys.stdin.buffer.read().split()[1:])))");
+idiom!(
+    input_function,
+    "input(); print(sum(map(int, input().split())))"
+);
+idiom!(
+    lines_of_stdin,
+    "import sys\nrows = [line for line in sys.stdin]\nprint(sum(map(int, rows[1].split())))"
+);
+idiom!(
+    read_all_of_stdin,
+    "import sys\nprint(sum(map(int, sys.stdin.read().split()[1:])))"
+);
+idiom!(
+    buffer_read,
+    "import sys\nprint(sum(map(int, sys.stdin.buffer.read().split()[1:])))"
+);
 idiom!(
     buffer_readline_twice,
     "import sys\nread = sys.stdin.buffer.readline\nread()\nprint(sum(map(int, read().split())))"
 );
-idiom!(open_zero, "print(sum(map(int, open(0).read().split()[1:])))");
-idiom!(os_read_zero, "import os\nprint(sum(map(int, os.read(0, 1000).split()[1:])))");
-idiom!(dev_stdin, "print(sum(map(int, open('/dev/stdin').read().split()[1:])))");
-idiom!(fileinput_module, "import fileinput\nrows = list(fileinput.input())\nprint(sum(map(int, rows[1].split())))");
+idiom!(
+    open_zero,
+    "print(sum(map(int, open(0).read().split()[1:])))"
+);
+idiom!(
+    os_read_zero,
+    "import os\nprint(sum(map(int, os.read(0, 1000).split()[1:])))"
+);
+idiom!(
+    dev_stdin,
+    "print(sum(map(int, open('/dev/stdin').read().split()[1:])))"
+);
+idiom!(
+    fileinput_module,
+    "import fileinput\nrows = list(fileinput.input())\nprint(sum(map(int, rows[1].split())))"
+);
 idiom!(
     global_statement,
     "total = 0\ndef add(n):\n    global total\n    total += n\ninput()\nfor n in map(int, input().split()): add(n)\nprint(total)"
 );
-idiom!(stdout_buffer_write, "import sys\ninput()\nsys.stdout.buffer.write(b'%d\\n' % sum(map(int, input().split())))");
-idiom!(os_write_one, "import os\ninput()\nos.write(1, b'%d\\n' % sum(map(int, input().split())))");
-idiom!(exit_in_the_middle, "input()\nprint(sum(map(int, input().split())))\nexit()\nprint('never')");
+idiom!(
+    stdout_buffer_write,
+    "import sys\ninput()\nsys.stdout.buffer.write(b'%d\\n' % sum(map(int, input().split())))"
+);
+idiom!(
+    os_write_one,
+    "import os\ninput()\nos.write(1, b'%d\\n' % sum(map(int, input().split())))"
+);
+idiom!(
+    exit_in_the_middle,
+    "input()\nprint(sum(map(int, input().split())))\nexit()\nprint('never')"
+);
 idiom!(
     print_at_exit,
     "import atexit\nout = []\natexit.register(lambda: print(*out))\ninput()\nout.append(sum(map(int, input().split())))"
@@ -70,7 +103,11 @@ fn fifteen_usual_imports() {
 #[test]
 fn end_of_input_is_an_eof_error() {
     let outcome = run("input(); input(); input()", INPUT);
-    assert!(text(&outcome.stderr).ends_with("EOFError: EOF when reading a line\n"), "{}", text(&outcome.stderr));
+    assert!(
+        text(&outcome.stderr).ends_with("EOFError: EOF when reading a line\n"),
+        "{}",
+        text(&outcome.stderr)
+    );
 }
 
 #[test]
@@ -99,8 +136,14 @@ fn temporary_files_work() {
 
 #[test]
 fn odd_bytes_come_through_unchanged() {
-    let outcome = run("import sys; sys.stdout.buffer.write(bytes(range(256)) * 3)", "");
+    let outcome = run(
+        "import sys; sys.stdout.buffer.write(bytes(range(256)) * 3)",
+        "",
+    );
     assert_eq!(outcome.stdout, (0..=255).collect::<Vec<u8>>().repeat(3));
-    let outcome = run("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", "\0\u{1f40d}\r\n");
+    let outcome = run(
+        "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())",
+        "\0\u{1f40d}\r\n",
+    );
     assert_eq!(text(&outcome.stdout), "\0\u{1f40d}\r\n");
 }

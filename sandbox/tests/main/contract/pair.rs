@@ -7,7 +7,9 @@ use rlef_sandbox::{Limits, Outcome, Status};
 use crate::support::{job, limits, sandbox, text};
 
 fn pair(left: &str, right: &str) -> (Outcome, Outcome) {
-    sandbox().run_pair(&job(left), &limits(), &job(right), &limits()).unwrap()
+    sandbox()
+        .run_pair(&job(left), &limits(), &job(right), &limits())
+        .unwrap()
 }
 
 #[test]
@@ -16,46 +18,85 @@ fn questions_are_answered() {
                  print('total', total, file=sys.stderr)";
     let answerer = "import sys\nfor line in sys.stdin: print(int(line) ** 2, flush=True)";
     let (asker, answerer) = pair(asker, answerer);
-    assert_eq!((asker.status, answerer.status), (Status::Exited(0), Status::Exited(0)));
+    assert_eq!(
+        (asker.status, answerer.status),
+        (Status::Exited(0), Status::Exited(0))
+    );
     assert_eq!(text(&asker.stderr), "total 328350\n");
     assert!(asker.stdout.is_empty() && answerer.stdout.is_empty());
 }
 
 #[test]
 fn the_side_that_stays_sees_the_end_of_its_input() {
-    let (left, right) = pair("print('bye')", "import sys\nprint(repr(sys.stdin.read()), file=sys.stderr)");
-    assert_eq!((left.status, right.status), (Status::Exited(0), Status::Exited(0)));
+    let (left, right) = pair(
+        "print('bye')",
+        "import sys\nprint(repr(sys.stdin.read()), file=sys.stderr)",
+    );
+    assert_eq!(
+        (left.status, right.status),
+        (Status::Exited(0), Status::Exited(0))
+    );
     assert_eq!(text(&right.stderr), "'bye\\n'\n");
 }
 
 #[test]
 fn each_side_has_its_own_limits_and_failures() {
-    let short = Limits { cpu_ms: 200, ..limits() };
-    let (left, right) =
-        sandbox().run_pair(&job("while True: pass"), &short, &job("print(input())"), &limits()).unwrap();
+    let short = Limits {
+        cpu_ms: 200,
+        ..limits()
+    };
+    let (left, right) = sandbox()
+        .run_pair(
+            &job("while True: pass"),
+            &short,
+            &job("print(input())"),
+            &limits(),
+        )
+        .unwrap();
     assert_eq!(left.status, Status::TimeLimit);
     assert_eq!(right.status, Status::Exited(1));
     assert!(text(&right.stderr).ends_with("EOFError: EOF when reading a line\n"));
     let (left, right) = pair("print(1", "import sys; sys.exit(3)");
-    assert_eq!((left.status, right.status), (Status::CompileError, Status::Exited(3)));
+    assert_eq!(
+        (left.status, right.status),
+        (Status::CompileError, Status::Exited(3))
+    );
 }
 
 #[test]
 fn both_waiting_for_the_other_ends_by_the_wall_limit() {
-    let short = Limits { cpu_ms: 100, wall_ms: 400, ..limits() };
-    let (left, right) = sandbox().run_pair(&job("input()"), &short, &job("input()"), &limits()).unwrap();
+    let short = Limits {
+        cpu_ms: 100,
+        wall_ms: 400,
+        ..limits()
+    };
+    let (left, right) = sandbox()
+        .run_pair(&job("input()"), &short, &job("input()"), &limits())
+        .unwrap();
     assert_eq!(left.status, Status::TimeLimit);
     assert_eq!(right.status, Status::Exited(1));
 }
 
 #[test]
 fn the_side_that_stays_for_ever_is_ended_after_the_grace_period() {
-    let config = rlef_sandbox::SandboxConfig { pair_grace_ms: 300, ..crate::support::config(1) };
+    let config = rlef_sandbox::SandboxConfig {
+        pair_grace_ms: 300,
+        ..crate::support::config(1)
+    };
     let sandbox = rlef_sandbox::Sandbox::new(config).unwrap();
     let began = Instant::now();
-    let (left, right) =
-        sandbox.run_pair(&job("pass"), &limits(), &job("import time; time.sleep(100)"), &limits()).unwrap();
-    assert_eq!((left.status, right.status), (Status::Exited(0), Status::TimeLimit));
+    let (left, right) = sandbox
+        .run_pair(
+            &job("pass"),
+            &limits(),
+            &job("import time; time.sleep(100)"),
+            &limits(),
+        )
+        .unwrap();
+    assert_eq!(
+        (left.status, right.status),
+        (Status::Exited(0), Status::TimeLimit)
+    );
     assert!(began.elapsed().as_secs() < 15);
 }
 

@@ -7,9 +7,16 @@ use crate::support::{config, exec_job, job, limits, printed, run, sandbox, text}
 #[test]
 fn a_program_reads_and_prints() {
     let outcome = run("print(sum(map(int, input().split())))", "1 2 3\n");
-    assert_eq!((outcome.status, text(&outcome.stdout).as_str()), (Status::Exited(0), "6\n"));
+    assert_eq!(
+        (outcome.status, text(&outcome.stdout).as_str()),
+        (Status::Exited(0), "6\n")
+    );
     assert!(outcome.stderr.is_empty());
-    assert!((1..1_000_000).contains(&outcome.usage.cpu_us), "{:?}", outcome.usage);
+    assert!(
+        (1..1_000_000).contains(&outcome.usage.cpu_us),
+        "{:?}",
+        outcome.usage
+    );
     assert!(outcome.usage.wall_us >= 1, "{:?}", outcome.usage);
 }
 
@@ -31,10 +38,19 @@ fn an_exit_code_is_reported() {
         ("raise SystemExit(9)", 9),
         ("import sys\ntry: sys.exit(3)\nexcept: pass", 0),
         ("import sys\ntry: sys.exit(3)\nexcept: pass\nsys.exit(4)", 4),
-        ("import sys\ntry: sys.exit(3)\nexcept SystemExit: raise SystemExit(5)", 5),
+        (
+            "import sys\ntry: sys.exit(3)\nexcept SystemExit: raise SystemExit(5)",
+            5,
+        ),
         ("import sys\ntry: sys.exit(3)\nfinally: print()", 3),
-        ("import sys, threading\nthreading.Thread(target=sys.exit, args=(3,)).start()", 0),
-        ("import sys, atexit\natexit.register(sys.exit, 6)\nsys.exit(4)", 4),
+        (
+            "import sys, threading\nthreading.Thread(target=sys.exit, args=(3,)).start()",
+            0,
+        ),
+        (
+            "import sys, atexit\natexit.register(sys.exit, 6)\nsys.exit(4)",
+            4,
+        ),
         ("import sys\nclass A: leave = sys.exit\nA().leave(8)", 8),
         ("import sys\nsys.exit(2, 3)", 1),
         ("import argparse; argparse.ArgumentParser().error('x')", 2),
@@ -47,9 +63,15 @@ fn an_exit_code_is_reported() {
 
 #[test]
 fn an_uncaught_exception_leaves_the_interpreters_own_traceback() {
-    let outcome = run("def first():\n    second()\n\ndef second():\n    raise ValueError('no')\n\nfirst()\n", "");
+    let outcome = run(
+        "def first():\n    second()\n\ndef second():\n    raise ValueError('no')\n\nfirst()\n",
+        "",
+    );
     let words = text(&outcome.stderr);
-    let files: Vec<&str> = words.lines().filter(|line| line.starts_with("  File ")).collect();
+    let files: Vec<&str> = words
+        .lines()
+        .filter(|line| line.starts_with("  File "))
+        .collect();
     assert_eq!(
         files,
         [
@@ -58,15 +80,24 @@ fn an_uncaught_exception_leaves_the_interpreters_own_traceback() {
             "  File \"/program/main.py\", line 5, in second",
         ]
     );
-    assert!(words.contains("    second()\n") && words.ends_with("ValueError: no\n"), "{words}");
+    assert!(
+        words.contains("    second()\n") && words.ends_with("ValueError: no\n"),
+        "{words}"
+    );
 }
 
 #[test]
 fn a_signal_is_reported() {
     let source = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)";
     assert_eq!(run(source, "").status, Status::Signalled(11));
-    assert_eq!(run("import os; os.abort()", "").status, Status::Signalled(6));
-    assert_eq!(run("import os, signal; os.kill(os.getpid(), signal.SIGINT)", "").status, Status::Signalled(2));
+    assert_eq!(
+        run("import os; os.abort()", "").status,
+        Status::Signalled(6)
+    );
+    assert_eq!(
+        run("import os, signal; os.kill(os.getpid(), signal.SIGINT)", "").status,
+        Status::Signalled(2)
+    );
 }
 
 #[test]
@@ -77,26 +108,51 @@ fn a_source_that_does_not_compile_says_why() {
         (b"x = '\xff'\n", "SyntaxError: "),
         (b"# coding: no-such-coding\n", "SyntaxError: "),
         // "too many nested parentheses", or the parser's own stack on old versions.
-        (&[b"x = ".to_vec(), b"(".repeat(500), b")".repeat(500)].concat(), "Error"),
+        (
+            &[b"x = ".to_vec(), b"(".repeat(500), b")".repeat(500)].concat(),
+            "Error",
+        ),
     ] {
         let outcome = run(source, "");
-        assert_eq!(outcome.status, Status::CompileError, "{} {}", text(source), text(&outcome.stderr));
-        assert!(text(&outcome.stderr).contains(words), "{}", text(&outcome.stderr));
+        assert_eq!(
+            outcome.status,
+            Status::CompileError,
+            "{} {}",
+            text(source),
+            text(&outcome.stderr)
+        );
+        assert!(
+            text(&outcome.stderr).contains(words),
+            "{}",
+            text(&outcome.stderr)
+        );
     }
 }
 
 #[test]
 fn a_source_that_does_not_compile_is_tried_once_for_all_inputs() {
     let inputs: [&[u8]; 3] = [b"1", b"2", b"3"];
-    let outcomes = sandbox().run_batch(&job("print(1"), &inputs, &limits(), &mut |_, _| true).unwrap();
-    assert!(outcomes.iter().all(|outcome| outcome.status == Status::CompileError), "{outcomes:?}");
-    assert!(outcomes.iter().all(|outcome| outcome.stderr == outcomes[0].stderr && !outcome.stderr.is_empty()));
+    let outcomes = sandbox()
+        .run_batch(&job("print(1"), &inputs, &limits(), &mut |_, _| true)
+        .unwrap();
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.status == Status::CompileError),
+        "{outcomes:?}"
+    );
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.stderr == outcomes[0].stderr && !outcome.stderr.is_empty())
+    );
     assert_eq!(outcomes.len(), 3);
 }
 
 #[test]
 fn a_batch_starts_each_run_afresh_and_stops_when_told() {
-    let source = "import os\nopen('count', 'a').write('x')\nprint(len(open('count').read()), input())";
+    let source =
+        "import os\nopen('count', 'a').write('x')\nprint(len(open('count').read()), input())";
     let inputs: [&[u8]; 4] = [b"a\n", b"b\n", b"c\n", b"d\n"];
     let mut seen = Vec::new();
     let outcomes = sandbox()
@@ -106,23 +162,40 @@ fn a_batch_starts_each_run_afresh_and_stops_when_told() {
         })
         .unwrap();
     assert_eq!(outcomes.len(), 3);
-    assert_eq!(seen, [(0, "1 a\n".to_owned()), (1, "1 b\n".to_owned()), (2, "1 c\n".to_owned())]);
+    assert_eq!(
+        seen,
+        [
+            (0, "1 a\n".to_owned()),
+            (1, "1 b\n".to_owned()),
+            (2, "1 c\n".to_owned())
+        ]
+    );
 }
 
 #[test]
 fn a_batch_goes_on_after_a_run_that_was_stopped() {
     let source = "n = int(input())\nwhile n == 2: pass\nprint(n)";
     let inputs: [&[u8]; 3] = [b"1\n", b"2\n", b"3\n"];
-    let short = Limits { cpu_ms: 200, ..limits() };
-    let outcomes = sandbox().run_batch(&job(source), &inputs, &short, &mut |_, _| true).unwrap();
+    let short = Limits {
+        cpu_ms: 200,
+        ..limits()
+    };
+    let outcomes = sandbox()
+        .run_batch(&job(source), &inputs, &short, &mut |_, _| true)
+        .unwrap();
     let statuses: Vec<Status> = outcomes.iter().map(|outcome| outcome.status).collect();
-    assert_eq!(statuses, [Status::Exited(0), Status::TimeLimit, Status::Exited(0)]);
+    assert_eq!(
+        statuses,
+        [Status::Exited(0), Status::TimeLimit, Status::Exited(0)]
+    );
     assert_eq!(outcomes[2].stdout, b"3\n");
 }
 
 #[test]
 fn no_input_is_no_run() {
-    let outcomes = sandbox().run_batch(&job("print(1)"), &[], &limits(), &mut |_, _| true).unwrap();
+    let outcomes = sandbox()
+        .run_batch(&job("print(1)"), &[], &limits(), &mut |_, _| true)
+        .unwrap();
     assert!(outcomes.is_empty());
 }
 
@@ -168,13 +241,22 @@ fn fork_and_exec_give_equal_outcomes() {
         "import sys; sys.exit((1, 'two'))",
     ] {
         // Room for a thread's stack even where address space is what is limited.
-        let roomy = Limits { memory_bytes: 1 << 30, ..limits() };
+        let roomy = Limits {
+            memory_bytes: 1 << 30,
+            ..limits()
+        };
         let forked = sandbox().run(&job(source), b"one\ntwo\n", &roomy).unwrap();
-        let executed = sandbox().run(&exec_job(source), b"one\ntwo\n", &roomy).unwrap();
+        let executed = sandbox()
+            .run(&exec_job(source), b"one\ntwo\n", &roomy)
+            .unwrap();
         assert_eq!(text(&forked.stdout), text(&executed.stdout), "{source}");
         assert_eq!(text(&forked.stderr), text(&executed.stderr), "{source}");
-        let compile_error = forked.status == Status::CompileError && executed.status == Status::Exited(1);
-        assert!(forked.status == executed.status || compile_error, "{source}: {forked:?} {executed:?}");
+        let compile_error =
+            forked.status == Status::CompileError && executed.status == Status::Exited(1);
+        assert!(
+            forked.status == executed.status || compile_error,
+            "{source}: {forked:?} {executed:?}"
+        );
     }
 }
 
@@ -189,35 +271,65 @@ fn usage_is_measured() {
     let busy = run("n = 0\nfor i in range(2000000): n += i\nprint(n)", "");
     let idle = run("import time; time.sleep(0.3)", "");
     assert!(busy.usage.cpu_us > 20_000, "{:?}", busy.usage);
-    assert!(idle.usage.wall_us > 300_000 && idle.usage.cpu_us < 150_000, "{:?}", idle.usage);
+    assert!(
+        idle.usage.wall_us > 300_000 && idle.usage.cpu_us < 150_000,
+        "{:?}",
+        idle.usage
+    );
     let large = run("x = bytearray(50 << 20)\nprint(len(x))", "");
-    assert!((50 << 20..100 << 20).contains(&large.usage.memory_bytes), "{:?}", large.usage);
+    assert!(
+        (50 << 20..100 << 20).contains(&large.usage.memory_bytes),
+        "{:?}",
+        large.usage
+    );
 }
 
 #[test]
 fn children_are_charged_to_the_program() {
     let source = "import os\nif os.fork() == 0:\n    n = 0\n    for i in range(3000000): n += i\n    os._exit(0)\nos.wait()";
-    let alone = run("n = 0\nfor i in range(3000000): n += i", "").usage.cpu_us;
+    let alone = run("n = 0\nfor i in range(3000000): n += i", "")
+        .usage
+        .cpu_us;
     assert!(run(source, "").usage.cpu_us > alone / 2);
 }
 
 #[test]
 fn contradictory_limits_are_refused() {
-    let refused = Limits { cpu_ms: 1000, wall_ms: 10, ..Limits::default() };
+    let refused = Limits {
+        cpu_ms: 1000,
+        wall_ms: 10,
+        ..Limits::default()
+    };
     let result = sandbox().run(&job("print(1)"), b"", &refused);
-    assert!(matches!(result, Err(SandboxError::BadLimits(_))), "{result:?}");
+    assert!(
+        matches!(result, Err(SandboxError::BadLimits(_))),
+        "{result:?}"
+    );
 }
 
 #[test]
 fn every_protection_is_in_force_here() {
     let protection = sandbox().protection();
-    assert!(protection.safeguards.iter().all(|state| state.in_force), "{protection:#?}");
+    assert!(
+        protection.safeguards.iter().all(|state| state.in_force),
+        "{protection:#?}"
+    );
     assert_eq!(protection.safeguards.len(), 11);
 }
 
 #[test]
 fn a_helper_that_is_no_jail_is_an_error_not_an_outcome() {
     let helper = Some("/bin/true".into());
-    let error = rlef_sandbox::Sandbox::new(rlef_sandbox::SandboxConfig { helper, ..config(1) }).unwrap_err();
-    assert!(matches!(error, SandboxError::SetUpJail { .. } | SandboxError::Wire(_)), "{error}");
+    let error = rlef_sandbox::Sandbox::new(rlef_sandbox::SandboxConfig {
+        helper,
+        ..config(1)
+    })
+    .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            SandboxError::SetUpJail { .. } | SandboxError::Wire(_)
+        ),
+        "{error}"
+    );
 }

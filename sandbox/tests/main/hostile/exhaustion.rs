@@ -8,7 +8,15 @@ use crate::support::{canary, job, limits, printed, run, run_with, sandbox, text}
 
 fn contained(source: &str) {
     let began = Instant::now();
-    let outcome = run_with(source, "", &Limits { cpu_ms: 500, wall_ms: 5_000, ..limits() });
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            cpu_ms: 500,
+            wall_ms: 5_000,
+            ..limits()
+        },
+    );
     assert!(began.elapsed().as_secs() < 40, "{source}");
     assert!(outcome.stdout.len() <= 1 << 20, "{source}");
     canary();
@@ -21,12 +29,16 @@ fn fork_bomb() {
 
 #[test]
 fn fork_bomb_whose_parents_leave() {
-    contained("import os\nwhile True:\n    try:\n        if os.fork(): os._exit(0)\n    except OSError: pass");
+    contained(
+        "import os\nwhile True:\n    try:\n        if os.fork(): os._exit(0)\n    except OSError: pass",
+    );
 }
 
 #[test]
 fn fork_bomb_of_daemons() {
-    contained("import os\nwhile True:\n    try:\n        if os.fork() == 0:\n            os.setsid()\n            os.fork()\n    except OSError: pass");
+    contained(
+        "import os\nwhile True:\n    try:\n        if os.fork() == 0:\n            os.setsid()\n            os.fork()\n    except OSError: pass",
+    );
 }
 
 #[test]
@@ -38,13 +50,21 @@ fn exec_bomb() {
 fn a_daemon_does_not_survive() {
     let source = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n            time.sleep(0.05)\n            open('/tmp/alive', 'w').write('x')\n    os._exit(0)\ntime.sleep(0.2)\nprint('bye')";
     assert_eq!(printed(source, ""), "bye\n");
-    assert_eq!(printed("import os, time\ntime.sleep(0.3)\nprint(os.path.exists('/tmp/alive'))", ""), "False\n");
+    assert_eq!(
+        printed(
+            "import os, time\ntime.sleep(0.3)\nprint(os.path.exists('/tmp/alive'))",
+            ""
+        ),
+        "False\n"
+    );
     canary();
 }
 
 #[test]
 fn thread_bomb() {
-    contained("import threading, time\nwhile True:\n    try: threading.Thread(target=time.sleep, args=(99,)).start()\n    except RuntimeError: pass");
+    contained(
+        "import threading, time\nwhile True:\n    try: threading.Thread(target=time.sleep, args=(99,)).start()\n    except RuntimeError: pass",
+    );
 }
 
 #[test]
@@ -57,21 +77,43 @@ fn memory_by_shared_mappings() {
 #[test]
 fn memory_by_files() {
     let source = "import os\nfor d in ('/box', '/tmp', '/dev/shm'):\n    try:\n        for i in range(9999): open('%s/%d' % (d, i), 'wb').write(bytes(1 << 20))\n    except OSError as e: print(e.errno)";
-    let outcome = run_with(source, "", &Limits { file_bytes: 8 << 20, ..limits() });
-    assert_eq!((outcome.status, text(&outcome.stdout).as_str()), (Status::Exited(0), "28\n28\n28\n"));
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            file_bytes: 8 << 20,
+            ..limits()
+        },
+    );
+    assert_eq!(
+        (outcome.status, text(&outcome.stdout).as_str()),
+        (Status::Exited(0), "28\n28\n28\n")
+    );
     canary();
 }
 
 #[test]
 fn memory_by_pipes_and_sockets() {
-    contained("import os, socket\nkept = []\nwhile True:\n    try:\n        r, w = os.pipe(); os.set_blocking(w, False); kept.append(r)\n        while True: os.write(w, bytes(65536))\n    except BlockingIOError: pass\n    except OSError: pass");
+    contained(
+        "import os, socket\nkept = []\nwhile True:\n    try:\n        r, w = os.pipe(); os.set_blocking(w, False); kept.append(r)\n        while True: os.write(w, bytes(65536))\n    except BlockingIOError: pass\n    except OSError: pass",
+    );
 }
 
 #[test]
 fn inodes() {
     let source = "import os\ntry:\n    for i in range(10 ** 6): os.mkdir('d%d' % i)\nexcept OSError as e: print(e.errno)";
-    let outcome = run_with(source, "", &Limits { cpu_ms: 5_000, ..limits() });
-    assert_eq!((outcome.status, text(&outcome.stdout).as_str()), (Status::Exited(0), "28\n"));
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            cpu_ms: 5_000,
+            ..limits()
+        },
+    );
+    assert_eq!(
+        (outcome.status, text(&outcome.stdout).as_str()),
+        (Status::Exited(0), "28\n")
+    );
     canary();
 }
 
@@ -85,9 +127,24 @@ fn a_sparse_file_and_a_huge_one() {
 #[test]
 fn directories_nested_deeply_are_wiped() {
     let source = "import os\nprint(len(os.listdir('.')))\nfor _ in range(3000):\n    os.mkdir('d'); os.chdir('d')\nos.chmod('/box/d', 0)";
-    let outcomes = sandbox().run_batch(&job(source), &[b"", b"", b""], &Limits { cpu_ms: 5_000, ..limits() }, &mut |_, _| true).unwrap();
+    let outcomes = sandbox()
+        .run_batch(
+            &job(source),
+            &[b"", b"", b""],
+            &Limits {
+                cpu_ms: 5_000,
+                ..limits()
+            },
+            &mut |_, _| true,
+        )
+        .unwrap();
     for outcome in outcomes {
-        assert_eq!((outcome.status, text(&outcome.stdout).as_str()), (Status::Exited(0), "0\n"), "{}", text(&outcome.stderr));
+        assert_eq!(
+            (outcome.status, text(&outcome.stdout).as_str()),
+            (Status::Exited(0), "0\n"),
+            "{}",
+            text(&outcome.stderr)
+        );
     }
     canary();
 }
@@ -104,13 +161,31 @@ fn output_without_end_on_both_streams() {
 #[test]
 fn a_decompression_bomb() {
     let source = "import zlib\nd = zlib.decompressobj()\nc = zlib.compress(bytes(64 << 20))\nfor _ in range(3): c = zlib.compress(c)\nx = [zlib.decompress(zlib.compress(bytes(64 << 20))) for _ in range(50)]";
-    assert_eq!(run_with(source, "", &Limits { cpu_ms: 20_000, ..limits() }).status, Status::MemoryLimit);
+    assert_eq!(
+        run_with(
+            source,
+            "",
+            &Limits {
+                cpu_ms: 20_000,
+                ..limits()
+            }
+        )
+        .status,
+        Status::MemoryLimit
+    );
     canary();
 }
 
 #[test]
 fn a_number_too_large_to_print() {
-    let outcome = run_with("import sys\ngetattr(sys, 'set_int_max_str_digits', id)(0)\nprint(7 ** 10 ** 7)", "", &Limits { cpu_ms: 300, ..limits() });
+    let outcome = run_with(
+        "import sys\ngetattr(sys, 'set_int_max_str_digits', id)(0)\nprint(7 ** 10 ** 7)",
+        "",
+        &Limits {
+            cpu_ms: 300,
+            ..limits()
+        },
+    );
     assert_eq!(outcome.status, Status::TimeLimit);
     canary();
 }
@@ -118,17 +193,29 @@ fn a_number_too_large_to_print() {
 #[test]
 fn stopping_itself_is_ended_by_the_wall_limit() {
     let source = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)";
-    let outcome = run_with(source, "", &Limits { cpu_ms: 100, wall_ms: 300, ..limits() });
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            cpu_ms: 100,
+            wall_ms: 300,
+            ..limits()
+        },
+    );
     assert_eq!(outcome.status, Status::TimeLimit);
     canary();
 }
 
 #[test]
 fn many_open_files_and_watchers() {
-    contained("import select, os\nkept = []\nwhile True:\n    try: kept.append(select.epoll())\n    except OSError: pass");
+    contained(
+        "import select, os\nkept = []\nwhile True:\n    try: kept.append(select.epoll())\n    except OSError: pass",
+    );
 }
 
 #[test]
 fn timers_and_queued_signals() {
-    contained("import signal, os\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(34, 60))\nwhile True:\n    try: os.kill(os.getpid(), 40)\n    except OSError: pass");
+    contained(
+        "import signal, os\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(34, 60))\nwhile True:\n    try: os.kill(os.getpid(), 40)\n    except OSError: pass",
+    );
 }

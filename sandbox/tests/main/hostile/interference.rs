@@ -6,8 +6,20 @@ use crate::support::{canary, job, limits, printed, run, run_with, sandbox, text}
 
 /// The attack may kill the program itself, never the jail: the sandbox still answers, and rightly.
 fn survives(source: &str) {
-    let outcome = run_with(source, "", &Limits { cpu_ms: 300, wall_ms: 3_000, ..limits() });
-    assert!(!matches!(outcome.status, Status::CompileError), "{}", text(&outcome.stderr));
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            cpu_ms: 300,
+            wall_ms: 3_000,
+            ..limits()
+        },
+    );
+    assert!(
+        !matches!(outcome.status, Status::CompileError),
+        "{}",
+        text(&outcome.stderr)
+    );
     canary();
 }
 
@@ -27,23 +39,56 @@ fn every_signal_to_the_parent() {
 
 #[test]
 fn every_signal_to_every_process_id() {
-    survives("import os\nfor p in [*range(1, 3000), *range(-3000, -1)]:\n    for s in (2, 9, 15, 19):\n        if p != os.getpid():\n            try: os.kill(p, s)\n            except OSError: pass");
+    survives(
+        "import os\nfor p in [*range(1, 3000), *range(-3000, -1)]:\n    for s in (2, 9, 15, 19):\n        if p != os.getpid():\n            try: os.kill(p, s)\n            except OSError: pass",
+    );
 }
 
 #[test]
 fn stopping_the_parent() {
     let source = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nos.kill(1, signal.SIGTSTP)\nprint('tried')";
-    let outcomes = sandbox().run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true).unwrap();
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .unwrap();
     assert!(outcomes.iter().all(|outcome| outcome.stdout == b"tried\n"));
     canary();
 }
 
 #[test]
 fn killing_the_parent_between_tests_of_a_batch() {
-    let source = "import os, signal\nos.kill(1, signal.SIGKILL)\nos.kill(1, signal.SIGINT)\nprint(input())";
-    let outcomes = sandbox().run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true).unwrap();
+    let source =
+        "import os, signal\nos.kill(1, signal.SIGKILL)\nos.kill(1, signal.SIGINT)\nprint(input())";
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .unwrap();
     assert_eq!(outcomes[0].stdout, b"a\n");
     assert_eq!(outcomes[1].stdout, b"b\n");
+    canary();
+}
+
+#[test]
+fn lowering_the_limits_of_the_parent() {
+    let source = "import os, resource\nfor p in (1, os.getppid(), os.getpid()):\n    for k in range(16):\n        try: resource.prlimit(p, k, (0, 0)); print('lowered', p, k)\n        except (OSError, ValueError): pass\nprint(input())";
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .unwrap();
+    assert_eq!(
+        (text(&outcomes[0].stdout), text(&outcomes[1].stdout)),
+        ("a\n".to_owned(), "b\n".to_owned())
+    );
+    canary();
+}
+
+#[test]
+fn slowing_the_parent_down() {
+    let source = "import os\nfor p in (0, 1):\n    try: os.setpriority(os.PRIO_PROCESS, p, 19); os.sched_setaffinity(p, {0})\n    except OSError: pass\nprint(input())";
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .unwrap();
+    assert_eq!(
+        (text(&outcomes[0].stdout), text(&outcomes[1].stdout)),
+        ("a\n".to_owned(), "b\n".to_owned())
+    );
     canary();
 }
 
@@ -51,7 +96,9 @@ fn killing_the_parent_between_tests_of_a_batch() {
 fn no_descriptor_is_inherited_but_the_three() {
     let source = "import os\nfound = []\nfor n in range(3, 4096):\n    try: os.fstat(n); found.append(n)\n    except OSError: pass\nprint(found, sorted(os.listdir('/proc/self/fd')))";
     assert_eq!(printed(source, ""), "[] ['0', '1', '2', '3']\n");
-    let outcome = sandbox().run(&crate::support::exec_job(source), b"", &limits()).unwrap();
+    let outcome = sandbox()
+        .run(&crate::support::exec_job(source), b"", &limits())
+        .unwrap();
     assert_eq!(text(&outcome.stdout), "[] ['0', '1', '2', '3']\n");
     canary();
 }
@@ -67,7 +114,12 @@ fn writing_to_every_descriptor_reaches_nobody() {
 fn standard_input_cannot_be_written_or_changed() {
     let source = "import os\nfor n in (lambda: os.write(0, b'x'), lambda: os.ftruncate(0, 0), lambda: os.write(os.open('/proc/self/fd/0', os.O_RDWR), b'x')):\n    try: n(); print('changed')\n    except OSError: pass\nprint(open(0).read())";
     let outcome = run(source, "input");
-    assert_eq!(text(&outcome.stdout), "input\n", "{}", text(&outcome.stderr));
+    assert_eq!(
+        text(&outcome.stdout),
+        "input\n",
+        "{}",
+        text(&outcome.stderr)
+    );
     canary();
 }
 
@@ -104,8 +156,14 @@ fn what_lies_in_memory_tells_nothing_of_other_programs() {
 #[test]
 fn handlers_left_in_the_interpreter_do_not_reach_the_next_test() {
     let source = "import sys, atexit, builtins, os\nprint(getattr(builtins, 'mark', 'clean'), os.environ.get('MARK'), sys.getrecursionlimit())\nbuiltins.mark = 'dirty'\nos.environ['MARK'] = 'dirty'\nsys.setrecursionlimit(5000)\natexit.register(os._exit, 0)\nos.register_at_fork(before=lambda: os._exit(3))";
-    let outcomes = sandbox().run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true).unwrap();
-    assert!(outcomes.iter().all(|outcome| outcome.stdout == b"clean None 1000\n" || outcome.stdout.is_empty()));
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .unwrap();
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.stdout == b"clean None 1000\n" || outcome.stdout.is_empty())
+    );
     assert_eq!(outcomes[0].stdout, outcomes[1].stdout);
     canary();
 }
@@ -125,7 +183,12 @@ fn the_exit_path_can_be_tampered_with_but_harms_only_the_program() {
         "del __file__\nprint('x')",
     ] {
         let outcome = run(source, "");
-        assert!(matches!(outcome.status, Status::Exited(_)), "{source}: {:?} {}", outcome.status, text(&outcome.stderr));
+        assert!(
+            matches!(outcome.status, Status::Exited(_)),
+            "{source}: {:?} {}",
+            outcome.status,
+            text(&outcome.stderr)
+        );
     }
     canary();
 }

@@ -4,10 +4,17 @@ use crate::support::{canary, job, limits, sandbox, text};
 
 /// Runs the source twice in one batch and once as another program: each run must see a clean place.
 fn sees_nothing(source: &str) {
-    let outcomes = sandbox().run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true).unwrap();
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .unwrap();
     let again = sandbox().run(&job(source), b"", &limits()).unwrap();
     for outcome in outcomes.iter().chain([&again]) {
-        assert_eq!(text(&outcome.stdout), "clean\n", "{source}: {}", text(&outcome.stderr));
+        assert_eq!(
+            text(&outcome.stdout),
+            "clean\n",
+            "{source}: {}",
+            text(&outcome.stderr)
+        );
     }
     canary();
 }
@@ -37,6 +44,13 @@ fn times_and_modes_of_directories() {
 fn extended_attributes() {
     sees_nothing(
         "import os\ntry: print('left', os.getxattr('/box', 'user.mark'))\nexcept OSError: print('clean')\ntry: os.setxattr('/box', 'user.mark', b'x')\nexcept OSError: pass",
+    );
+}
+
+#[test]
+fn flags_of_directories() {
+    sees_nothing(
+        "import fcntl, os, struct\nfor p in ('/box', '/tmp', '/dev/shm'):\n    d = os.open(p, os.O_RDONLY)\n    flags = 0\n    try: flags = struct.unpack('i', fcntl.ioctl(d, 0x80086601, bytes(4)))[0]\n    except OSError: pass\n    if flags & 0xe0: print('left', p, flags)\n    try: fcntl.ioctl(d, 0x40086602, struct.pack('i', 0x40 | 0x80)); print('marked', p)\n    except OSError: pass\nprint('clean')",
     );
 }
 
@@ -78,7 +92,14 @@ fn modules_beside_the_program_or_in_the_home() {
 #[test]
 fn one_test_does_not_see_the_input_of_another() {
     let source = "import gc\nline = input()\nopen('/tmp/' + line, 'w').write(line)\ngc.unfreeze()\nprint(line, sum(isinstance(o, dict) and any(isinstance(v, str) and v.startswith('secret') for v in list(o.values())) and o is not globals() for o in gc.get_objects()))";
-    let outcomes = sandbox().run_batch(&job(source), &[b"secret1\n", b"secret2\n"], &limits(), &mut |_, _| true).unwrap();
+    let outcomes = sandbox()
+        .run_batch(
+            &job(source),
+            &[b"secret1\n", b"secret2\n"],
+            &limits(),
+            &mut |_, _| true,
+        )
+        .unwrap();
     assert_eq!(text(&outcomes[0].stdout), "secret1 0\n");
     assert_eq!(text(&outcomes[1].stdout), "secret2 0\n");
     canary();

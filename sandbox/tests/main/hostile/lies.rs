@@ -6,9 +6,16 @@ use crate::support::{canary, limits, printed, run, run_with, text};
 
 #[test]
 fn exit_zero_before_the_work_prints_nothing() {
-    for source in ["import sys; sys.exit(0)", "import os; os._exit(0)", "raise SystemExit(0)"] {
+    for source in [
+        "import sys; sys.exit(0)",
+        "import os; os._exit(0)",
+        "raise SystemExit(0)",
+    ] {
         let outcome = run(format!("{source}\nprint(int(input()) * 2)"), "4\n");
-        assert_eq!((outcome.status, outcome.stdout.len()), (Status::Exited(0), 0));
+        assert_eq!(
+            (outcome.status, outcome.stdout.len()),
+            (Status::Exited(0), 0)
+        );
     }
     canary();
 }
@@ -22,21 +29,49 @@ fn a_correct_prefix_is_returned_as_it_is() {
 
 #[test]
 fn an_object_that_equals_everything_is_only_text_outside() {
-    assert_eq!(printed("class A:\n    def __eq__(self, other): return True\nprint(A.__eq__(0, 1), A() == 5)", ""), "True True\n");
+    assert_eq!(
+        printed(
+            "class A:\n    def __eq__(self, other): return True\nprint(A.__eq__(0, 1), A() == 5)",
+            ""
+        ),
+        "True True\n"
+    );
     canary();
 }
 
 #[test]
 fn catching_every_exception_does_not_stop_the_clock() {
     let source = "while True:\n    try:\n        while True: pass\n    except BaseException: pass";
-    assert_eq!(run_with(source, "", &Limits { cpu_ms: 200, ..limits() }).status, Status::TimeLimit);
+    assert_eq!(
+        run_with(
+            source,
+            "",
+            &Limits {
+                cpu_ms: 200,
+                ..limits()
+            }
+        )
+        .status,
+        Status::TimeLimit
+    );
     canary();
 }
 
 #[test]
 fn ignoring_every_signal_does_not_stop_the_clock() {
     let source = "import signal\nfor s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\nwhile True: pass";
-    assert_eq!(run_with(source, "", &Limits { cpu_ms: 200, ..limits() }).status, Status::TimeLimit);
+    assert_eq!(
+        run_with(
+            source,
+            "",
+            &Limits {
+                cpu_ms: 200,
+                ..limits()
+            }
+        )
+        .status,
+        Status::TimeLimit
+    );
     canary();
 }
 
@@ -56,7 +91,11 @@ fn closed_standard_streams_harm_only_the_program() {
     ] {
         let outcome = run(source, "x");
         assert!(outcome.stdout.is_empty(), "{source}");
-        assert!(matches!(outcome.status, Status::Exited(0 | 120)), "{source}: {:?}", outcome.status);
+        assert!(
+            matches!(outcome.status, Status::Exited(0 | 120)),
+            "{source}: {:?}",
+            outcome.status
+        );
     }
     canary();
 }
@@ -78,7 +117,10 @@ fn nul_invalid_utf8_and_escapes_pass_as_bytes() {
 #[test]
 fn one_huge_line_is_kept_up_to_the_cap() {
     let outcome = run("print('x' * 10_000_000)", "");
-    assert_eq!((outcome.status, outcome.stdout.len()), (Status::OutputLimit, 1 << 20));
+    assert_eq!(
+        (outcome.status, outcome.stdout.len()),
+        (Status::OutputLimit, 1 << 20)
+    );
     canary();
 }
 
@@ -91,7 +133,10 @@ fn a_killed_child_is_not_taken_for_a_killed_program() {
 
 #[test]
 fn a_fake_memory_error_is_judged_as_any_failure() {
-    let outcome = run("import sys; print('MemoryError', file=sys.stderr); sys.exit(0)", "");
+    let outcome = run(
+        "import sys; print('MemoryError', file=sys.stderr); sys.exit(0)",
+        "",
+    );
     assert_eq!(outcome.status, Status::Exited(0));
     canary();
 }
@@ -104,9 +149,25 @@ fn deep_recursion_ends_in_the_programs_own_failure() {
         "x = []\nfor _ in range(300000): x = [x]\nrepr(x)",
         "x = ()\nfor _ in range(1000000): x = (x,)\ndel x",
     ] {
-        let outcome = run_with(source, "", &Limits { cpu_ms: 5_000, ..limits() });
-        let expected = [Status::Exited(1), Status::Signalled(11), Status::MemoryLimit, Status::Exited(0)];
-        assert!(expected.contains(&outcome.status), "{source}: {:?}", outcome.status);
+        let outcome = run_with(
+            source,
+            "",
+            &Limits {
+                cpu_ms: 5_000,
+                ..limits()
+            },
+        );
+        let expected = [
+            Status::Exited(1),
+            Status::Signalled(11),
+            Status::MemoryLimit,
+            Status::Exited(0),
+        ];
+        assert!(
+            expected.contains(&outcome.status),
+            "{source}: {:?}",
+            outcome.status
+        );
     }
     canary();
 }
@@ -115,14 +176,27 @@ fn deep_recursion_ends_in_the_programs_own_failure() {
 fn a_source_that_attacks_the_compiler_is_judged_by_the_limits() {
     let nested = format!("x = {}1", "-".repeat(200_000));
     let power = "x = 10 ** 10 ** 10".to_owned();
-    let blocks = (0..150).map(|depth| format!("{}if 1:\n", " ".repeat(depth))).collect::<String>();
+    let blocks = (0..150)
+        .map(|depth| format!("{}if 1:\n", " ".repeat(depth)))
+        .collect::<String>();
     for source in [nested, power, blocks] {
         let outcome = run_with(&source, "", &limits());
         assert_ne!(outcome.status, Status::Exited(0), "{}", &source[..20]);
     }
     // Some versions manage this one, some find it too deep, one crashes: none may take the jail along.
     let sum = format!("x = {}", "1+".repeat(200_000) + "1");
-    let outcome = run_with(&sum, "", &Limits { cpu_ms: 10_000, ..limits() });
-    assert!(!matches!(outcome.status, Status::Denied | Status::OutputLimit), "{:?}", outcome.status);
+    let outcome = run_with(
+        &sum,
+        "",
+        &Limits {
+            cpu_ms: 10_000,
+            ..limits()
+        },
+    );
+    assert!(
+        !matches!(outcome.status, Status::Denied | Status::OutputLimit),
+        "{:?}",
+        outcome.status
+    );
     canary();
 }

@@ -16,7 +16,14 @@ fn memory_by_many_children() {
 fn children_that_nobody_waits_for_are_charged() {
     needs_control_group(Safeguard::CpuLimit);
     let source = "import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nfor _ in range(40):\n    if os.fork() == 0:\n        n = 0\n        for i in range(400000): n += i\n        os._exit(0)\n    try: os.wait()\n    except ChildProcessError: pass\nprint('free lunch')";
-    let outcome = run_with(source, "", &Limits { cpu_ms: 300, ..limits() });
+    let outcome = run_with(
+        source,
+        "",
+        &Limits {
+            cpu_ms: 300,
+            ..limits()
+        },
+    );
     assert_eq!(outcome.status, Status::TimeLimit, "{:?}", outcome.usage);
     canary();
 }
