@@ -50,7 +50,7 @@ pub struct StageConfig {
 
 impl Default for StageConfig {
     fn default() -> Self {
-        Self { problems: 12_000, author: AuthorConfig::default(), epochs: 3, learning_rate: 3e-3 }
+        Self { problems: 12_000, author: AuthorConfig::default(), epochs: 3, learning_rate: 2e-3 }
     }
 }
 
@@ -86,9 +86,9 @@ impl Default for SftConfig {
                 StageConfig { author: AuthorConfig { careful_share: 1.0, ..AuthorConfig::default() }, ..StageConfig::default() },
                 StageConfig { problems: 4000, epochs: 1, learning_rate: 1e-3, ..StageConfig::default() },
             ],
-            vocab_size: 768,
+            vocab_size: 640,
             model: ShapeConfig::default(),
-            batch: 64,
+            batch: 32,
             optimizer: OptimizerConfig {
                 learning_rate: 3e-3,
                 weight_decay: 0.1,

@@ -125,7 +125,10 @@ fn start_jail(control: &OwnedFd) -> Result<(Pid, Plan), JailError> {
         }
         result => result,
     }
-    .map_err(JailError::Clone)?;
+    .map_err(|errno| JailError::Clone {
+        lacking: lacking_namespace(),
+        errno,
+    })?;
     if pid == 0 {
         drop(gate);
         let error = become_jail(control, &gate_reader, &plan, missing);
@@ -136,6 +139,32 @@ fn start_jail(control: &OwnedFd) -> Result<(Pid, Plan), JailError> {
     wire::receive_go(control.as_fd())?;
     nix::unistd::write(&gate, b"g").map_err(JailError::Descriptors)?;
     Ok((Pid::from_raw(pid), plan))
+}
+
+/// Which namespace it is that the kernel refuses, found by asking for one after the other.
+fn lacking_namespace() -> Safeguard {
+    let user = CloneFlags::CLONE_NEWUSER;
+    let each = [
+        (CloneFlags::CLONE_NEWPID, Safeguard::ProcessNamespace),
+        (CloneFlags::CLONE_NEWNET, Safeguard::NetworkNamespace),
+        (CloneFlags::CLONE_NEWIPC, Safeguard::IpcNamespace),
+        (CloneFlags::CLONE_NEWUTS, Safeguard::IpcNamespace),
+        (CloneFlags::CLONE_NEWNS, Safeguard::PrivateRoot),
+    ];
+    let refused = |flags: CloneFlags| match clone_process(flags.bits()) {
+        Ok(0) => process::exit(0),
+        Ok(pid) => {
+            // Fails only if somebody else reaped it.
+            let _ = waitpid(Pid::from_raw(pid), None);
+            false
+        }
+        Err(_) => true,
+    };
+    if refused(user) {
+        return Safeguard::UserNamespace;
+    }
+    let found = each.into_iter().find(|&(flag, _)| refused(user | flag));
+    found.map_or(Safeguard::UserNamespace, |(_, safeguard)| safeguard)
 }
 
 /// In the new namespaces: everything up to exec. Returns only if a step failed.
@@ -281,21 +310,32 @@ fn arrange_descriptors<const N: usize>(
     Ok(())
 }
 
-/// Waits until the jail ends or the supervisor goes away; then the jail is dead and reaped.
+/// Waits until the supervisor goes away; then the jail is dead and reaped. If the jail ends before, says so.
 fn guard(control: &OwnedFd, pid: Pid) {
     if let Ok(jail) = open_process(pid.as_raw()) {
-        loop {
-            let mut watched = [
-                PollFd::new(jail.as_fd(), PollFlags::POLLIN),
-                PollFd::new(control.as_fd(), PollFlags::empty()),
-            ];
-            match poll(&mut watched, PollTimeout::NONE) {
-                Err(Errno::EINTR) => {}
-                _ => break,
-            }
+        let mut watched = [
+            PollFd::new(control.as_fd(), PollFlags::empty()),
+            PollFd::new(jail.as_fd(), PollFlags::POLLIN),
+        ];
+        if first_of(&mut watched) == Some(1) {
+            // The supervisor may be gone as well; then nobody needs to know.
+            let _ = wire::send(control.as_fd(), wire::JAIL_ENDED, &[]);
+            // Its control groups stay, for the supervisor to read why.
+            first_of(&mut watched[..1]);
         }
     }
     // Its death kills every process in it; fails only if it is already dead.
     let _ = kill(pid, Signal::SIGKILL);
     while waitpid(pid, None) == Err(Errno::EINTR) {}
+}
+
+/// Waits until something happens on one of the descriptors, and returns the last of those on which it did.
+fn first_of(watched: &mut [PollFd<'_>]) -> Option<usize> {
+    loop {
+        match poll(watched, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(_) => return None,
+            Ok(_) => return watched.iter().rposition(|one| one.any() == Some(true)),
+        }
+    }
 }

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod admission;
+mod config;
 mod error;
 #[expect(
     unsafe_code,
@@ -23,6 +24,7 @@ mod process;
 pub mod protection;
 mod sandbox;
 
+pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use jail::jail_entry;
 pub use job::{Job, Language, Start};
@@ -31,4 +33,4 @@ pub use outcome::{Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;
 pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};
-pub use sandbox::{Sandbox, SandboxConfig};
+pub use sandbox::Sandbox;

@@ -2,33 +2,39 @@
 //!
 //! Also the helper that becomes a jail in this crate's tests.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use rlef_sandbox::{
-    Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status, jail_entry,
+    Job, Language, Limits, Safeguard, Sandbox, SandboxConfig, SandboxError, Start, Status,
+    jail_entry,
 };
 
-const USAGE: &str = "usage: rlef-sandbox doctor | rlef-sandbox run [--exec] FILE.py < INPUT\n";
+const USAGE: &str = "\
+usage: rlef-sandbox [--may-lack NAME]... doctor
+       rlef-sandbox [--may-lack NAME]... run [--exec] FILE.py < INPUT
+NAME: system_call_filter, proc_filesystem or network_namespace
+";
 
 fn main() -> ExitCode {
     jail_entry();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(may_lack) = take_opt_outs(&mut arguments) else {
+        return misused();
+    };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
-        ["doctor"] => doctor(),
-        ["run", file] => run(file, Start::Fork),
-        ["run", "--exec", file] => run(file, Start::Exec),
-        _ => {
-            let _ = io::stderr().write_all(USAGE.as_bytes());
-            return ExitCode::from(2);
-        }
+        ["doctor"] => doctor(may_lack),
+        ["run", file] => run(may_lack, file, Start::Fork),
+        ["run", "--exec", file] => run(may_lack, file, Start::Exec),
+        _ => return misused(),
     };
     result.unwrap_or_else(|error| {
         let mut text = format!("failed to {error}");
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
+            text = format!("{text}: {cause}");
             source = cause.source();
         }
         let _ = writeln!(io::stderr(), "{text}");
@@ -40,15 +46,31 @@ fn main() -> ExitCode {
     })
 }
 
-fn one_worker() -> Result<Sandbox, SandboxError> {
+fn misused() -> ExitCode {
+    let _ = io::stderr().write_all(USAGE.as_bytes());
+    ExitCode::from(2)
+}
+
+/// The leading `--may-lack NAME` pairs, or nothing if a name is none.
+fn take_opt_outs(arguments: &mut Vec<String>) -> Option<BTreeSet<Safeguard>> {
+    let mut named = BTreeSet::new();
+    while arguments.first().is_some_and(|first| first == "--may-lack") {
+        let name = arguments.drain(..2.min(arguments.len())).nth(1)?;
+        named.insert(serde_json::from_value(name.into()).ok()?);
+    }
+    Some(named)
+}
+
+fn one_worker(may_lack: BTreeSet<Safeguard>) -> Result<Sandbox, SandboxError> {
     Sandbox::new(SandboxConfig {
         workers: 1,
+        may_lack,
         ..SandboxConfig::default()
     })
 }
 
-fn doctor() -> Result<ExitCode, SandboxError> {
-    let sandbox = one_worker()?;
+fn doctor(may_lack: BTreeSet<Safeguard>) -> Result<ExitCode, SandboxError> {
+    let sandbox = one_worker(may_lack)?;
     let protection = sandbox.protection();
     println!(
         "isolation    {}\ninterpreter  {}",
@@ -68,7 +90,7 @@ fn doctor() -> Result<ExitCode, SandboxError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(file: &str, start: Start) -> Result<ExitCode, SandboxError> {
+fn run(may_lack: BTreeSet<Safeguard>, file: &str, start: Start) -> Result<ExitCode, SandboxError> {
     let read = |what, result: io::Result<Vec<u8>>| {
         result.map_err(|source| SandboxError::MakeStream { what, source })
     };
@@ -83,7 +105,7 @@ fn run(file: &str, start: Start) -> Result<ExitCode, SandboxError> {
         source,
         start,
     };
-    let outcome = one_worker()?.run(&job, &input, &Limits::default())?;
+    let outcome = one_worker(may_lack)?.run(&job, &input, &Limits::default())?;
     // A reader that went away is no failure of the program.
     let _ = io::stdout().write_all(&outcome.stdout);
     let _ = io::stderr().write_all(&outcome.stderr);

@@ -67,7 +67,10 @@ impl Safeguard {
                  kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0), or start the \
                  container with --cap-add SYS_ADMIN --security-opt seccomp=unconfined"
             }
-            Self::PrivateRoot => "use Linux >= 5.12 and allow mounts inside user namespaces",
+            Self::PrivateRoot => {
+                "use Linux >= 5.12, allow mounts inside user namespaces, and raise sysctl \
+                 user.max_mnt_namespaces"
+            }
             Self::ProcessNamespace => "raise sysctl user.max_pid_namespaces",
             Self::NetworkNamespace => "raise sysctl user.max_net_namespaces",
             Self::IpcNamespace => {

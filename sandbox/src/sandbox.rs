@@ -1,66 +1,23 @@
 //! `Job` + input + `Limits` → `Outcome`: admission, the pool of warm jails, and the three ways to run.
 
-use std::collections::BTreeSet;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
-use nix::unistd::Uid;
-
 use crate::admission::Admission;
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::jail::JAIL_ARGUMENT;
-use crate::jail::plan::Plan;
 use crate::job::Job;
-use crate::languages::python;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
-use crate::process::cgroup::Host;
-use crate::process::drive::{Run, drive};
+use crate::process::blueprint::Blueprint;
+use crate::process::drive::drive;
+use crate::process::run::Run;
 use crate::process::stream::{self, Capture};
-use crate::process::worker::{Blueprint, Worker};
-use crate::protection::{Protection, Safeguard, SafeguardState};
-
-/// Inodes of the scratch space of a jail.
-const SCRATCH_INODES: u64 = 16_384;
-/// Where a jail's root may be built: any directory that every host has and no interpreter lives in.
-const BUILDING_SITES: [&str; 7] = [
-    "/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/home", "/opt",
-];
-
-/// What a sandbox is made of.
-#[derive(Clone, Debug)]
-pub struct SandboxConfig {
-    /// Runs at once, and jails kept warm. At most one per core is sensible.
-    pub workers: usize,
-    /// The interpreter; by default the first usable `python3` on the search path.
-    pub python: Option<PathBuf>,
-    /// The executable that becomes a jail: one whose `main` starts with [`crate::jail_entry`]. By default
-    /// this very executable.
-    pub helper: Option<PathBuf>,
-    /// Protections that may be missing; everything else is required. See [`Safeguard::may_be_given_up`].
-    pub may_lack: BTreeSet<Safeguard>,
-    /// Whether to use control groups where the host delegates them. Without them memory, processes and CPU
-    /// time are bounded per process, by rlimits.
-    pub use_cgroups: bool,
-    /// Wall milliseconds that one program of a pair may go on after the other has ended.
-    pub pair_grace_ms: u64,
-}
-
-impl Default for SandboxConfig {
-    fn default() -> Self {
-        Self {
-            workers: thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            python: None,
-            helper: None,
-            may_lack: BTreeSet::new(),
-            use_cgroups: true,
-            pair_grace_ms: 10_000,
-        }
-    }
-}
+use crate::process::worker::Worker;
+use crate::protection::Protection;
 
 /// Runs untrusted programs in warm jails. Blocking, and shared freely between threads.
 #[derive(Debug)]
@@ -96,7 +53,7 @@ impl Sandbox {
                 remedy: safeguard.remedy(),
             });
         }
-        let blueprint = blueprint(&config)?;
+        let blueprint = Blueprint::new(&config)?;
         let workers = config.workers.max(1);
         let idle = thread::scope(|scope| {
             let starting: Vec<_> = (0..workers)
@@ -112,7 +69,7 @@ impl Sandbox {
                 })
                 .collect::<Result<Vec<Worker>, SandboxError>>()
         })?;
-        let protection = describe(&blueprint, &idle[0]);
+        let protection = blueprint.describe(&idle[0]);
         Ok(Self {
             admission: Admission::new(workers),
             idle: Mutex::new(idle),
@@ -154,6 +111,9 @@ impl Sandbox {
         let _permit = self.admission.enter();
         let mut worker = self.take_worker()?;
         for (index, input) in inputs.iter().enumerate() {
+            if worker.broken {
+                worker = self.take_worker()?;
+            }
             let outcome = match outcomes.last() {
                 Some(last) if last.status == Status::CompileError => Outcome {
                     usage: Usage::default(),
@@ -240,7 +200,7 @@ impl Sandbox {
 
     /// Keeps a worker for the next run, unless it cannot be cleaned or there are enough.
     fn give_back(&self, mut worker: Worker) {
-        if worker.program.is_some() && worker.end_program().is_err() {
+        if worker.broken || worker.program.is_some() && worker.end_program().is_err() {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -289,123 +249,4 @@ fn check(limits: &Limits) -> Result<(), SandboxError> {
         ));
     }
     Ok(())
-}
-
-fn blueprint(config: &SandboxConfig) -> Result<Blueprint, SandboxError> {
-    let interpreter = python::find(config.python.as_deref())?;
-    let site = BUILDING_SITES
-        .iter()
-        .map(PathBuf::from)
-        .find(|site| site.is_dir() && !interpreter.paths.iter().any(|path| path.starts_with(site)))
-        .ok_or_else(|| SandboxError::SetUpJail {
-            reason: format!("no directory to build on ({BUILDING_SITES:?})"),
-        })?;
-    let plan = Plan {
-        as_root: Uid::effective().is_root(),
-        binds: interpreter.paths,
-        python: interpreter.executable,
-        environment: python::ENVIRONMENT
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
-        zygote: python::ZYGOTE.to_owned(),
-        building_site: site,
-        scratch_inodes: SCRATCH_INODES,
-        cgroups: Vec::new(),
-        may_lack: config.may_lack.iter().copied().collect(),
-    };
-    let host = if config.use_cgroups {
-        Host::find()
-    } else {
-        Host::none("the configuration does without")
-    };
-    let helper = config
-        .helper
-        .clone()
-        .unwrap_or_else(|| "/proc/self/exe".into());
-    Ok(Blueprint { helper, plan, host })
-}
-
-/// Reads off a jail that came up what is in force; each step that failed would have stopped it.
-fn describe(blueprint: &Blueprint, worker: &Worker) -> Protection {
-    let always = |name, means: &str| SafeguardState {
-        name,
-        in_force: true,
-        means: means.to_owned(),
-        remedy: None,
-    };
-    let identity = match worker.owner {
-        Some(uid) => format!("programs run as the unprivileged host uid {uid}"),
-        None => "programs run as this user, without any capability".to_owned(),
-    };
-    let mut safeguards = vec![
-        always(Safeguard::UserNamespace, &identity),
-        always(
-            Safeguard::PrivateRoot,
-            "pivot_root to a tmpfs with read-only binds; the host is detached",
-        ),
-        always(
-            Safeguard::ProcessNamespace,
-            "one per jail, one more per program",
-        ),
-        always(
-            Safeguard::NetworkNamespace,
-            "no interface is up, and only local sockets can be made",
-        ),
-        always(
-            Safeguard::IpcNamespace,
-            "own System V, POSIX message and host name namespaces",
-        ),
-        always(Safeguard::NoCapabilities, "all sets empty, no_new_privs"),
-        always(Safeguard::SystemCallFilter, "seccomp allow-list"),
-        always(
-            Safeguard::ProcFilesystem,
-            "own instance with hidepid=2,subset=pid",
-        ),
-    ];
-    for (name, reason) in &worker.missing {
-        if let Some(state) = safeguards.iter_mut().find(|state| state.name == *name) {
-            *state = SafeguardState {
-                name: *name,
-                in_force: false,
-                means: reason.clone(),
-                remedy: Some(name.remedy()),
-            };
-        }
-    }
-    let host = &blueprint.host;
-    for (name, delegation, fallback) in [
-        (
-            Safeguard::MemoryLimit,
-            &host.memory,
-            "RLIMIT_AS, per process",
-        ),
-        (
-            Safeguard::ProcessLimit,
-            &host.processes,
-            "RLIMIT_NPROC, per jail",
-        ),
-        (
-            Safeguard::CpuLimit,
-            &host.cpu,
-            "/proc and RLIMIT_CPU, blind to children nobody waits for",
-        ),
-    ] {
-        safeguards.push(match delegation {
-            Ok(delegation) => always(
-                name,
-                &format!("control group in {}", delegation.parent.display()),
-            ),
-            Err(reason) => SafeguardState {
-                name,
-                in_force: true,
-                means: format!("{fallback} (no control group: {reason})"),
-                remedy: Some(name.remedy()),
-            },
-        });
-    }
-    Protection {
-        isolation: "process".to_owned(),
-        interpreter: format!("{} ({})", blueprint.plan.python.display(), worker.version),
-        safeguards,
-    }
 }

@@ -20,9 +20,10 @@ pub const ASSISTANT: &str = "<|assistant|>";
 /// Ends a message of either; sampling stops at it.
 pub const END: &str = "<|end|>";
 
-/// Digits and line ends stand alone, and nothing merges across a full stop, so that numbers are read digit by
-/// digit and a sentence keeps its tokens wherever it stands.
-const PIECES: &str = r"[0-9]|\n|\.|[^0-9\n.]+";
+/// What stands alone: digits, line ends, punctuation that data are made of, a lone character in quotes, and a lone
+/// letter among words. A constant then has the same token in a statement, in a program and in a test's output, so
+/// that copying one is a skill and not a list to learn; whole phrases between them may still become one token.
+const PIECES: &str = r#"[0-9]|[\n."|/#*,\-]|(?<=")[^"\n](?=")|(?<= )[a-z](?=[ .,])"#;
 
 type Inner = TokenizerImpl<BPE, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 

@@ -17,8 +17,8 @@ pub(crate) enum JailError {
     Wire(#[from] WireError),
     #[error("put descriptors where the interpreter expects them: {0}")]
     Descriptors(Errno),
-    #[error("make the namespaces of the jail: {0}")]
-    Clone(Errno),
+    #[error("make the namespaces of the jail: {errno}")]
+    Clone { lacking: Safeguard, errno: Errno },
     #[error("make a mount namespace: {0}")]
     UnshareMounts(Errno),
     #[error("make mounts private: {0}")]
@@ -64,7 +64,7 @@ impl JailError {
     /// The safeguard that cannot be had because of this, if it is one.
     pub(crate) fn safeguard(&self) -> Option<Safeguard> {
         match self {
-            Self::Clone(_) => Some(Safeguard::UserNamespace),
+            Self::Clone { lacking, .. } => Some(*lacking),
             Self::UnshareMounts(_)
             | Self::PrivateMounts(_)
             | Self::Mount { .. }

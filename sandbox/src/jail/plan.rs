@@ -28,8 +28,8 @@ pub(crate) struct Plan {
     pub(crate) python: PathBuf,
     /// Environment of the interpreter.
     pub(crate) environment: Vec<(String, String)>,
-    /// Source of the zygote.
-    pub(crate) zygote: String,
+    /// Modules of the zygote: file name and source.
+    pub(crate) zygote: Vec<(String, String)>,
     /// A host directory to build on, seen by nobody else: it and what is below it is not bound.
     pub(crate) building_site: PathBuf,
     /// Inodes of the scratch space.

@@ -85,7 +85,9 @@ pub(crate) fn assemble(plan: &Plan) -> Result<(), JailError> {
         &root.join("etc/group"),
         &format!("program:x:{INSIDE_ID}:\n"),
     )?;
-    write_file(&root.join("zygote/sitecustomize.py"), &plan.zygote)
+    plan.zygote
+        .iter()
+        .try_for_each(|(name, source)| write_file(&root.join("zygote").join(name), source))
 }
 
 /// Adds what belongs to the jail's namespaces, moves in, and lets go of the host. Returns the program

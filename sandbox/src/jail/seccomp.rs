@@ -234,7 +234,7 @@ mod tests {
             .filter(|bit| NAMESPACES & bit != 0)
         {
             assert_eq!(
-                ask(libc::SYS_clone, u64::from(bit) | 17, 0),
+                ask(libc::SYS_clone, u64::from(bit) | 0x11, 0),
                 Answer::Kill,
                 "{bit:#x}"
             );

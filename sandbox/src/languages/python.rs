@@ -9,8 +9,15 @@ use serde::Deserialize;
 
 use crate::error::SandboxError;
 
-/// Source of the process that keeps the interpreter warm.
-pub(crate) const ZYGOTE: &str = include_str!("zygote.py");
+/// The modules of the process that keeps the interpreter warm; the first is imported while it starts.
+pub(crate) const ZYGOTE: [(&str, &str); 6] = [
+    ("sitecustomize.py", include_str!("python/sitecustomize.py")),
+    ("rlef_zygote.py", include_str!("python/rlef_zygote.py")),
+    ("rlef_program.py", include_str!("python/rlef_program.py")),
+    ("rlef_leave.py", include_str!("python/rlef_leave.py")),
+    ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
+    ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),
+];
 /// Environment of every program: nothing of ours, and nothing that differs between runs.
 pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("PATH", "/usr/bin:/bin"),

@@ -123,10 +123,20 @@ impl JailCgroup {
             memory_limit: 0,
             process_limit: 0,
         };
+        match group.fill(host, name) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                group.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&mut self, host: &Host, name: &str) -> Result<(), CgroupError> {
         if let Ok(delegation) = &host.memory {
-            let directory = group.make(delegation, name)?;
+            let directory = self.make(delegation, name)?;
             let at = |name: &str| directory.join(name);
-            group.memory = Some(match delegation.version {
+            self.memory = Some(match delegation.version {
                 Version::One => Memory {
                     limit: Interface::open(at("memory.limit_in_bytes"), true)?,
                     peak: Some(Interface::open(at("memory.max_usage_in_bytes"), true)?),
@@ -148,27 +158,34 @@ impl JailCgroup {
             }
         }
         if let Ok(delegation) = &host.processes {
-            let directory = group.make(delegation, name)?;
-            group.processes = Some(Interface::open(directory.join("pids.max"), true)?);
+            let directory = self.make(delegation, name)?;
+            self.processes = Some(Interface::open(directory.join("pids.max"), true)?);
         }
         if let Ok(delegation) = &host.cpu {
-            let directory = group.make(delegation, name)?;
+            let directory = self.make(delegation, name)?;
             let file = match delegation.version {
                 Version::One => "cpuacct.usage",
                 Version::Two => "cpu.stat",
             };
-            group.cpu = Some(Cpu {
+            self.cpu = Some(Cpu {
                 usage: Interface::open(directory.join(file), false)?,
                 version: delegation.version,
             });
         }
-        Ok(group)
+        Ok(())
     }
 
     fn make(&mut self, delegation: &Delegation, name: &str) -> Result<PathBuf, CgroupError> {
         let directory = delegation.parent.join(name);
         if !self.directories.contains(&directory) {
-            fs::create_dir(&directory).map_err(|source| CgroupError {
+            let create = || match fs::create_dir(&directory) {
+                // Left by a container that ended and whose namespace number is in use again.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    fs::remove_dir(&directory).and_then(|()| fs::create_dir(&directory))
+                }
+                result => result,
+            };
+            create().map_err(|source| CgroupError {
                 step: "create",
                 path: directory.clone(),
                 source,

@@ -1,7 +1,7 @@
 //! The messages between supervisor, helper, zygote and program process, and how they travel.
 //!
 //! Each message is one packet of a Unix socket, little-endian, its kind in the first byte; descriptors ride
-//! along. The Python side is `languages/zygote.py`. Nothing in a test's process holds such a socket.
+//! along. The Python side is `languages/python`. Nothing in a test's process holds such a socket.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -50,6 +50,8 @@ const LARGEST_MESSAGE: usize = 128 << 10;
 const GO: &[u8] = b"G";
 pub(crate) const END_PROGRAM: &[u8] = b"K";
 pub(crate) const RUN_TEST: &[u8] = b"R";
+/// From the helper, as a failure.
+pub(crate) const JAIL_ENDED: &[u8] = b"Xthe jail's first process ended";
 
 /// What a program may use, as the zygote is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use nix::fcntl::OFlag;
 use nix::unistd::{Uid, pipe2};
 
-use super::cgroup::{Host, JailCgroup, group_name};
+use super::blueprint::Blueprint;
+use super::cgroup::{JailCgroup, group_name};
 use super::wire::{self, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
@@ -26,18 +27,8 @@ use crate::protection::Safeguard;
 
 /// How long a step of the jail may take on a very busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// First host uid of jails started by root: above the ranges that containers are given (systemd's end below).
-const FIRST_UID: u32 = 1_900_000_000;
 /// Processes of the jail itself: the zygote and the program's first process.
 const OWN_PROCESSES: u64 = 2;
-
-/// What every jail of a sandbox is built from.
-#[derive(Debug)]
-pub(crate) struct Blueprint {
-    pub(crate) helper: PathBuf,
-    pub(crate) plan: Plan,
-    pub(crate) host: Host,
-}
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -59,6 +50,8 @@ pub(crate) struct Worker {
     first_pid: i32,
     address_space_bytes: u64,
     pub(crate) program: Option<Program>,
+    /// Whether it cannot be used any more.
+    pub(crate) broken: bool,
     pub(crate) version: String,
     pub(crate) missing: Vec<(Safeguard, String)>,
     /// Host uid of the programs, where it is not the supervisor's own.
@@ -104,12 +97,10 @@ impl Worker {
             first_pid: 0,
             address_space_bytes: 0,
             program: None,
+            broken: false,
             version: String::new(),
             missing: Vec::new(),
-            owner: blueprint
-                .plan
-                .as_root
-                .then_some(FIRST_UID + (number % 1_000_000) as u32),
+            owner: blueprint.identity.owner(number),
         };
         worker.bring_up(&blueprint.plan)?;
         Ok(worker)
@@ -286,11 +277,15 @@ impl Worker {
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.
     pub(crate) fn end_program(&mut self) -> Result<Reply, SandboxError> {
         self.program = None;
+        self.broken = true;
         if let Err(error) = wire::send(self.control()?, wire::END_PROGRAM, &[]) {
             return Err(self.unexpected(&error.to_string()));
         }
         match self.reply("end a program")? {
-            reply @ Reply::Done { .. } => Ok(reply),
+            reply @ Reply::Done { .. } => {
+                self.broken = false;
+                Ok(reply)
+            }
             other => Err(self.unexpected(&format!("{other:?}"))),
         }
     }

@@ -1,5 +1,6 @@
 //! What every isolation does with programs that mean no harm.
 
+mod host;
 mod idioms;
 mod limit;
 mod pair;

@@ -1,5 +1,10 @@
 //! The sandbox from outside: `contract` says what every isolation must do, `hostile` what no program may.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail a test as tests do"
+)]
+
 mod contract;
 mod hostile;
 mod leftovers;

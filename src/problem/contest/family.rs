@@ -41,13 +41,13 @@ pub(super) enum Constant {
     None,
     /// How many items: 1 to 5.
     Count,
-    /// How many times, or one in how many: 2 to 6.
+    /// How many times, or one in how many: 2 to 9.
     Times,
-    /// A divisor, factor or addend: 2 to 11.
+    /// A divisor, factor or addend: 2 to 19.
     Divisor,
     /// A bound or distance: 1 to 15.
     Bound,
-    /// A letter a to t, counted from 0.
+    /// A letter, counted from 0.
     Letter,
     /// A width in characters: 7 to 16.
     Width,
@@ -59,10 +59,10 @@ impl Constant {
         match self {
             Self::None => 0..=0,
             Self::Count => 1..=5,
-            Self::Times => 2..=6,
-            Self::Divisor => 2..=11,
+            Self::Times => 2..=9,
+            Self::Divisor => 2..=19,
             Self::Bound => 1..=15,
-            Self::Letter => 0..=19,
+            Self::Letter => 0..=25,
             Self::Width => 7..=16,
         }
     }

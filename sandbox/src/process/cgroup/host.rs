@@ -122,21 +122,25 @@ fn own_directory(mounts: &str, own: &str, controller: Option<&str>) -> Option<Pa
     })
 }
 
-/// Name of the group of a jail.
+/// Name of the group of a jail: no other supervisor has it, not even in another container of this host.
 pub(crate) fn group_name(number: u64) -> String {
-    format!("rlef-{}-{number}", process::id())
+    format!("rlef-{}-{}-{number}", process::id(), process_namespace())
+}
+
+/// Number of the namespace in which our process ids are valid.
+fn process_namespace() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino())
 }
 
 /// Removes what is left of supervisors that were killed together with their helpers.
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
+        let ours = format!("-{}-", process_namespace());
         let owner = name.to_str().and_then(|name| {
-            name.strip_prefix("rlef-")?
-                .split('-')
-                .next()?
-                .parse::<u32>()
-                .ok()
+            let (pid, _) = name.strip_prefix("rlef-")?.split_once(&ours)?;
+            pid.parse::<u32>().ok()
         });
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Refused while anything is alive in it.

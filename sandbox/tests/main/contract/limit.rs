@@ -256,7 +256,7 @@ fn waiting_for_a_turn_is_not_charged() {
             );
         }
     });
-    assert!(began.elapsed() < Duration::from_secs(120));
+    assert!(began.elapsed() < Duration::from_mins(2));
 }
 
 #[test]
@@ -271,7 +271,11 @@ fn a_loaded_machine_makes_no_false_time_limit() {
     let cores = thread::available_parallelism().unwrap().get();
     thread::scope(|scope| {
         for _ in 0..cores {
-            scope.spawn(|| while !over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let threads: Vec<_> = (0..4 * cores)
             .map(|_| scope.spawn(|| sandbox().run(&job(source), b"", &tight).unwrap()))

@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Limits, SandboxError, Status};
 
-use crate::support::{config, exec_job, job, limits, printed, run, sandbox, text};
+use crate::support::{exec_job, job, limits, printed, run, sandbox, text};
 
 #[test]
 fn a_program_reads_and_prints() {
@@ -304,32 +304,5 @@ fn contradictory_limits_are_refused() {
     assert!(
         matches!(result, Err(SandboxError::BadLimits(_))),
         "{result:?}"
-    );
-}
-
-#[test]
-fn every_protection_is_in_force_here() {
-    let protection = sandbox().protection();
-    assert!(
-        protection.safeguards.iter().all(|state| state.in_force),
-        "{protection:#?}"
-    );
-    assert_eq!(protection.safeguards.len(), 11);
-}
-
-#[test]
-fn a_helper_that_is_no_jail_is_an_error_not_an_outcome() {
-    let helper = Some("/bin/true".into());
-    let error = rlef_sandbox::Sandbox::new(rlef_sandbox::SandboxConfig {
-        helper,
-        ..config(1)
-    })
-    .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            SandboxError::SetUpJail { .. } | SandboxError::Wire(_)
-        ),
-        "{error}"
     );
 }

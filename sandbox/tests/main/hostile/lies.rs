@@ -176,9 +176,10 @@ fn deep_recursion_ends_in_the_programs_own_failure() {
 fn a_source_that_attacks_the_compiler_is_judged_by_the_limits() {
     let nested = format!("x = {}1", "-".repeat(200_000));
     let power = "x = 10 ** 10 ** 10".to_owned();
-    let blocks = (0..150)
-        .map(|depth| format!("{}if 1:\n", " ".repeat(depth)))
-        .collect::<String>();
+    let lines: Vec<String> = (0..150)
+        .map(|depth| " ".repeat(depth) + "if 1:\n")
+        .collect();
+    let blocks = lines.concat();
     for source in [nested, power, blocks] {
         let outcome = run_with(&source, "", &limits());
         assert_ne!(outcome.status, Status::Exited(0), "{}", &source[..20]);

@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Limits, Safeguard, Status};
 
-use crate::support::{canary, limits, needs_control_group, run, run_with};
+use crate::support::{canary, job, limits, needs_control_group, run, run_with, sandbox};
 
 #[test]
 fn memory_by_many_children() {
@@ -25,5 +25,18 @@ fn children_that_nobody_waits_for_are_charged() {
         },
     );
     assert_eq!(outcome.status, Status::TimeLimit, "{:?}", outcome.usage);
+    canary();
+}
+
+#[test]
+fn memory_by_very_many_small_children() {
+    needs_control_group(Safeguard::MemoryLimit);
+    let source = "import os, time\nfor _ in range(60):\n    if os.fork() == 0:\n        x = bytearray(3 << 20)\n        time.sleep(5)\n        os._exit(0)\nfor _ in range(60): os.wait()\nprint('all')";
+    let outcomes = sandbox()
+        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .unwrap();
+    for outcome in outcomes {
+        assert_eq!(outcome.status, Status::MemoryLimit);
+    }
     canary();
 }

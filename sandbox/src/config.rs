@@ -1,0 +1,39 @@
+//! What a sandbox is to be made of, as its user says.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::thread;
+
+use crate::protection::Safeguard;
+
+/// What a sandbox is made of.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Runs at once, and jails kept warm. At most one per core is sensible.
+    pub workers: usize,
+    /// The interpreter; by default the first usable `python3` on the search path.
+    pub python: Option<PathBuf>,
+    /// The executable that becomes a jail: one whose `main` starts with [`crate::jail_entry`]. By default
+    /// this very executable.
+    pub helper: Option<PathBuf>,
+    /// Protections that may be missing; everything else is required. See [`Safeguard::may_be_given_up`].
+    pub may_lack: BTreeSet<Safeguard>,
+    /// Whether to use control groups where the host delegates them. Without them memory, processes and CPU
+    /// time are bounded per process, by rlimits.
+    pub use_cgroups: bool,
+    /// Wall milliseconds that one program of a pair may go on after the other has ended.
+    pub pair_grace_ms: u64,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            workers: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            python: None,
+            helper: None,
+            may_lack: BTreeSet::new(),
+            use_cgroups: true,
+            pair_grace_ms: 10_000,
+        }
+    }
+}

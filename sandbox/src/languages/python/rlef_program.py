@@ -1,0 +1,212 @@
+"""The first process of a program's own process namespace: compiles the source once, forks a process per test.
+
+No signal from inside reaches it, no process inside can look into it. It has given up every capability and is
+under the filter before it looks at a byte of the source.
+"""
+
+import errno
+import gc
+import marshal
+import os
+import resource
+import signal
+import struct
+import sys
+import time
+
+import rlef_leave
+import rlef_scratch
+from rlef_kernel import be_chosen_before_the_zygote, bounded, drop_capabilities, receive
+
+PATH = "/program/main.py"
+DIRECTORY = 5
+START_FORK = 0
+# Imported before the first test if the program names them: once for all its tests. `random` and `threading` are
+# here because they have work to do after every fork.
+IMPORTED_ON_SIGHT = frozenset(
+    "argparse ast asyncio base64 binascii bz2 cProfile calendar codecs concurrent csv dataclasses dis email "
+    "fileinput glob graphlib gzip hashlib html inspect ipaddress logging lzma multiprocessing networkx numpy "
+    "pandas pathlib pickle platform pprint queue random scipy secrets select selectors shutil signal socket "
+    "sortedcontainers sqlite3 statistics subprocess sympy tempfile threading timeit tokenize unittest urllib "
+    "uuid xml zipfile zlib".split()
+)
+
+
+def names_of(code, names, flags):
+    """Every name the program mentions, and the flags of its functions."""
+    todo = [code]
+    while todo:
+        code = todo.pop()
+        names.update(code.co_names)
+        flags |= code.co_flags
+        for constant in code.co_consts:
+            if type(constant) is type(code):
+                names.add(constant.co_name)
+                todo.append(constant)
+    return flags
+
+
+def read_all(descriptor):
+    size = os.fstat(descriptor).st_size
+    parts, at = [], 0
+    while at < size:
+        part = os.pread(descriptor, size - at, at)
+        if not part:
+            break
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+def write_program(source):
+    try:
+        os.unlink("main.py", dir_fd=DIRECTORY)
+    except FileNotFoundError:
+        pass
+    descriptor = os.open("main.py", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444, dir_fd=DIRECTORY)
+    try:
+        at, view = 0, memoryview(source)
+        while at < len(source):
+            at += os.write(descriptor, view[at:])
+    finally:
+        os.close(descriptor)
+
+
+def compile_program(source):
+    """The code object and the warnings a reader would see, or nothing if it does not compile."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default", SyntaxWarning)
+            code = compile(source, PATH, "exec", dont_inherit=True)
+    except BaseException:
+        return None, b""
+    text = "".join(warnings.formatwarning(w.message, w.category, w.filename, w.lineno) for w in caught if w.category is SyntaxWarning)
+    return code, text.encode("utf-8", "backslashreplace")
+
+
+def import_on_sight(names):
+    for name in sorted(names & IMPORTED_ON_SIGHT):
+        try:
+            __import__(name)
+        except BaseException:
+            pass  # The program meets the same failure, and may handle it.
+
+
+class Program:
+    """Lives in the first process of a program's process namespace."""
+
+    def __init__(self, request, source_descriptor, connection, zygote):
+        start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes = request
+        self.connection, self.zygote = connection, zygote
+        # These two would stop this process, which lives longer and holds more descriptors than a test.
+        self.cpu_bounds = bounded(resource.RLIMIT_CPU, cpu_seconds, 1)
+        self.file_bounds = bounded(resource.RLIMIT_NOFILE, open_files)
+        self.image = os.memfd_create("main")
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        be_chosen_before_the_zygote()
+        drop_capabilities()
+        zygote.filter.install()
+        if rlef_scratch.marks() != zygote.marks:
+            self.marks = rlef_scratch.wipe()
+        else:
+            self.marks = zygote.marks
+        source = read_all(source_descriptor)
+        os.close(source_descriptor)
+        write_program(source)
+        # Inherited by every test. What compiling takes is bounded too; what this process takes is counted in.
+        if address_space:
+            resource.setrlimit(resource.RLIMIT_AS, bounded(resource.RLIMIT_AS, address_space))
+        if processes:
+            resource.setrlimit(resource.RLIMIT_NPROC, bounded(resource.RLIMIT_NPROC, processes))
+        # A core limit of 1, unlike 0, also keeps the host's crash handler from being started.
+        for kind, limit in ((resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 1)):
+            resource.setrlimit(kind, bounded(kind, limit))
+        code, self.warnings = (None, b"") if start != START_FORK else compile_program(source)
+        compiled = code is not None or start != START_FORK
+        self.exec = code is None
+        if code is not None:
+            names = set()
+            flags = names_of(code, names, 0)
+            zygote.exit.plan(names, flags)
+            import_on_sight(names)
+            os.write(self.image, zygote.magic + b"\0" * 12 + marshal.dumps(code))
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))
+        del source, code
+        gc.freeze()
+        connection.send(struct.pack("<c?Q", b"C", compiled, self.own_cpu()))
+
+    @staticmethod
+    def own_cpu():
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return int((usage.ru_utime + usage.ru_stime) * 1e6)
+
+    def serve(self):
+        """Runs tests until told to stop; returns only in the process of a test."""
+        while True:
+            data, streams = receive(self.connection, 64)
+            if not data:
+                os._exit(0)
+            if len(streams) != 3:
+                raise OSError(errno.EPROTO, "a test needs three descriptors")
+            failure = os.pipe() if self.exec else None
+            began = time.monotonic_ns()
+            child = os.fork()
+            if child == 0:
+                self.become_test(streams, failure)
+                return
+            for descriptor in streams:
+                os.close(descriptor)
+            _, status, usage = os.wait4(child, 0)
+            wall_us = (time.monotonic_ns() - began) // 1000
+            cpu = usage.ru_utime + usage.ru_stime
+            memory = usage.ru_maxrss
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            try:
+                while True:
+                    _, _, usage = os.wait4(-1, 0)
+                    cpu += usage.ru_utime + usage.ru_stime
+                    memory = max(memory, usage.ru_maxrss)
+            except ChildProcessError:
+                pass
+            if failure:
+                os.close(failure[1])
+                text = os.read(failure[0], 200)
+                os.close(failure[0])
+                if text:
+                    raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
+            self.connection.send(
+                struct.pack("<ciQQQQ", b"E", status, int(cpu * 1e6), memory * 1024, wall_us, self.own_cpu())
+            )
+            if rlef_scratch.marks() != self.marks:
+                self.marks = rlef_scratch.wipe()
+
+    def become_test(self, streams, failure):
+        for number in range(3):
+            os.dup2(streams[number], number)
+        image = self.zygote.image
+        os.lseek(self.image, 0, os.SEEK_SET)
+        os.dup2(self.image, image, False)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.file_bounds)
+        self.connection.detach()
+        keep = failure[1] if failure else image
+        low, high = min(image, keep), max(image, keep)
+        os.closerange(3, low)
+        os.closerange(low + 1, high)
+        os.closerange(high + 1, 64)
+        if failure:
+            try:
+                os.execv(sys.executable, [sys.executable, PATH])
+            except BaseException as problem:
+                os.write(failure[1], str(problem).encode("utf-8", "replace"))
+                os._exit(127)
+        if self.warnings:
+            os.write(2, self.warnings)
+        gc.enable()

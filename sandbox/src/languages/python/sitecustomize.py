@@ -1,0 +1,52 @@
+"""Keeps one warm interpreter in the jail and makes each test a fork of it.
+
+Imported by the interpreter while it starts. It then opens its script and calls for a loader; from that call the
+zygote serves, and each test's process returns from it, so that the interpreter itself runs the program: no Python
+frame lies below, and tracebacks, recursion depth, `__main__`, exit codes and shutdown are those of
+`python3 main.py`, not an imitation. Nothing here knows an expected output.
+"""
+
+import gc
+import os
+import sys
+
+PRELOADED = (
+    "abc array bisect cmath collections collections.abc contextlib copy datetime decimal enum fractions "
+    "functools heapq io itertools json linecache math numbers operator os.path re string struct textwrap "
+    "time traceback typing types warnings weakref"
+).split()
+
+
+def prepare():
+    for name in PRELOADED:
+        __import__(name)
+    from rlef_program import PATH
+    from rlef_zygote import Zygote
+
+    bootstrap = sys.modules["_frozen_importlib_external"]
+    genuine = bootstrap.SourcelessFileLoader
+    main = sys.modules["__main__"].__dict__
+
+    def program_loader(name, path):
+        # Called by the interpreter after it opened its script and before it reads it.
+        bootstrap.SourcelessFileLoader = genuine
+        for module in [name for name in sys.modules if name == "sitecustomize" or name.startswith("rlef_")]:
+            del sys.modules[module]
+        sys.path[:] = [entry for entry in sys.path if entry != "/zygote"]
+        sys.path_importer_cache.pop("/zygote", None)
+        os.environ.pop("PYTHONPATH", None)
+        sys.argv[:] = [PATH]
+        if hasattr(sys, "orig_argv"):
+            sys.orig_argv[:] = [sys.executable, PATH]
+        main["__file__"] = PATH
+        loader = bootstrap.SourceFileLoader(name, PATH)
+        gc.disable()
+        gc.collect()
+        gc.freeze()
+        Zygote(main).serve()
+        return loader
+
+    bootstrap.SourcelessFileLoader = program_loader
+
+
+prepare()

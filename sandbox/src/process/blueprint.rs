@@ -1,0 +1,163 @@
+//! What every jail of a sandbox is built from, and what a jail built from it has in force.
+
+use std::path::PathBuf;
+
+use super::cgroup::Host;
+use super::identity::Identity;
+use super::worker::Worker;
+use crate::config::SandboxConfig;
+use crate::error::SandboxError;
+use crate::jail::plan::Plan;
+use crate::languages::python;
+use crate::protection::{Protection, Safeguard, SafeguardState};
+
+/// Inodes of the scratch space of a jail.
+const SCRATCH_INODES: u64 = 16_384;
+/// Where a jail's root may be built: any directory that every host has and no interpreter lives in.
+const BUILDING_SITES: [&str; 7] = [
+    "/mnt", "/media", "/srv", "/var/tmp", "/tmp", "/home", "/opt",
+];
+
+/// What every jail of a sandbox is built from.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) helper: PathBuf,
+    pub(crate) plan: Plan,
+    pub(crate) host: Host,
+    pub(crate) identity: Identity,
+}
+
+impl Blueprint {
+    /// Finds what this host has, and refuses if there is no interpreter.
+    pub(crate) fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
+        let identity = Identity::find()?;
+        let interpreter = python::find(config.python.as_deref())?;
+        let site = BUILDING_SITES
+            .iter()
+            .map(PathBuf::from)
+            .find(|site| {
+                site.is_dir() && !interpreter.paths.iter().any(|path| path.starts_with(site))
+            })
+            .ok_or_else(|| SandboxError::SetUpJail {
+                reason: format!("no directory to build on ({BUILDING_SITES:?})"),
+            })?;
+        let plan = Plan {
+            as_root: identity != Identity::Own,
+            binds: interpreter.paths,
+            python: interpreter.executable,
+            environment: owned(python::ENVIRONMENT),
+            zygote: owned(python::ZYGOTE),
+            building_site: site,
+            scratch_inodes: SCRATCH_INODES,
+            cgroups: Vec::new(),
+            may_lack: config.may_lack.iter().copied().collect(),
+        };
+        let host = if config.use_cgroups {
+            Host::find()
+        } else {
+            Host::none("the configuration does without")
+        };
+        let helper = config
+            .helper
+            .clone()
+            .unwrap_or_else(|| "/proc/self/exe".into());
+        Ok(Self {
+            helper,
+            plan,
+            host,
+            identity,
+        })
+    }
+
+    /// Reads off a jail that came up what is in force; each step that failed would have stopped it.
+    pub(crate) fn describe(&self, worker: &Worker) -> Protection {
+        let always = |name, means: &str| SafeguardState {
+            name,
+            in_force: true,
+            means: means.to_owned(),
+            remedy: None,
+        };
+        let identity = match worker.owner {
+            Some(uid) => format!("programs run as the unprivileged host uid {uid}"),
+            None => "programs run as this user, without any capability".to_owned(),
+        };
+        let mut safeguards = vec![
+            always(Safeguard::UserNamespace, &identity),
+            always(
+                Safeguard::PrivateRoot,
+                "pivot_root to a tmpfs with read-only binds; the host is detached",
+            ),
+            always(
+                Safeguard::ProcessNamespace,
+                "one per jail, one more per program",
+            ),
+            always(
+                Safeguard::NetworkNamespace,
+                "no interface is up, and only local sockets can be made",
+            ),
+            always(
+                Safeguard::IpcNamespace,
+                "own System V, POSIX message and host name namespaces",
+            ),
+            always(Safeguard::NoCapabilities, "all sets empty, no_new_privs"),
+            always(Safeguard::SystemCallFilter, "seccomp allow-list"),
+            always(
+                Safeguard::ProcFilesystem,
+                "own instance with hidepid=2,subset=pid",
+            ),
+        ];
+        for (name, reason) in &worker.missing {
+            if let Some(state) = safeguards.iter_mut().find(|state| state.name == *name) {
+                *state = SafeguardState {
+                    name: *name,
+                    in_force: false,
+                    means: reason.clone(),
+                    remedy: Some(name.remedy()),
+                };
+            }
+        }
+        let host = &self.host;
+        for (name, delegation, fallback) in [
+            (
+                Safeguard::MemoryLimit,
+                &host.memory,
+                "RLIMIT_AS, per process",
+            ),
+            (
+                Safeguard::ProcessLimit,
+                &host.processes,
+                "RLIMIT_NPROC, per jail",
+            ),
+            (
+                Safeguard::CpuLimit,
+                &host.cpu,
+                "/proc and RLIMIT_CPU, blind to children nobody waits for",
+            ),
+        ] {
+            safeguards.push(match delegation {
+                Ok(delegation) => always(
+                    name,
+                    &format!("control group in {}", delegation.parent.display()),
+                ),
+                Err(reason) => SafeguardState {
+                    name,
+                    in_force: true,
+                    means: format!("{fallback} (no control group: {reason})"),
+                    remedy: Some(name.remedy()),
+                },
+            });
+        }
+        Protection {
+            isolation: "process".to_owned(),
+            interpreter: format!("{} ({})", self.plan.python.display(), worker.version),
+            safeguards,
+        }
+    }
+}
+
+fn owned<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,355 @@
+//! One test in one jail: drains its output, measures its CPU time, stops it when it exceeds its limits.
+//!
+//! `drive` says when to look. Knows nothing of what the program should print.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS};
+
+use super::outcome::{Facts, Stop, status};
+use super::stream::Capture;
+use super::wire::{self, Reply, WireError};
+use super::worker::Worker;
+use crate::error::SandboxError;
+use crate::limits::Limits;
+use crate::outcome::{Outcome, Usage};
+
+/// A short program is over before it pays to be woken for each thing it prints.
+const QUIET: Duration = Duration::from_millis(2);
+const SHORTEST_CHECK: Duration = Duration::from_millis(2);
+pub(crate) const LONGEST_CHECK: Duration = Duration::from_secs(1);
+
+static CORES: LazyLock<u32> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, |cores| cores.get() as u32));
+
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    wait_status: i32,
+    cpu_us: u64,
+    memory_bytes: u64,
+    wall_us: u64,
+}
+
+/// One run in one jail.
+pub(crate) struct Run<'w> {
+    worker: &'w mut Worker,
+    limits: &'w Limits,
+    stdout: Capture,
+    stderr: Capture,
+    started: Instant,
+    next_cpu_check: Instant,
+    /// Latest end for a reason that is not the program's own limit.
+    grace: Option<Instant>,
+    cpu_base_us: u64,
+    own_cpu_base_us: u64,
+    memory_base_bytes: u64,
+    memory_kills_base: u64,
+    accepted: bool,
+    stop: Option<Stop>,
+    end: Option<End>,
+    memory_kill: bool,
+}
+
+impl<'w> Run<'w> {
+    /// Starts a test of the program that the worker holds. `streams` are its standard input, output, error.
+    pub(crate) fn start(
+        worker: &'w mut Worker,
+        limits: &'w Limits,
+        streams: [BorrowedFd<'_>; 3],
+        stdout: Capture,
+        stderr: Capture,
+    ) -> Result<Self, SandboxError> {
+        worker.bound(limits)?;
+        worker.cgroup.reset_peak()?;
+        let (accepted, own_cpu_base_us) = worker
+            .program
+            .as_ref()
+            .map_or((None, 0), |program| (program.accepted, program.own_cpu_us));
+        let cpu_base_us = worker.cpu_us()?;
+        let memory_base_bytes = worker.cgroup.memory_bytes()?.unwrap_or(0);
+        let memory_kills_base = worker.cgroup.memory_kills()?;
+        let socket = worker
+            .program
+            .as_ref()
+            .ok_or(WireError::Gone)?
+            .socket
+            .as_fd();
+        match wire::send(socket, wire::RUN_TEST, &streams) {
+            // Compiling may just have killed it: the loop finds out why.
+            Ok(()) | Err(WireError::Gone) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let started = Instant::now();
+        let mut run = Self {
+            worker,
+            limits,
+            stdout,
+            stderr,
+            started,
+            next_cpu_check: started,
+            grace: None,
+            cpu_base_us,
+            own_cpu_base_us,
+            memory_base_bytes,
+            memory_kills_base,
+            accepted: accepted.unwrap_or(true),
+            stop: None,
+            end: None,
+            memory_kill: false,
+        };
+        run.plan_cpu_check(0);
+        Ok(run)
+    }
+
+    /// Looks again when the limit could be reached at the earliest, should every core work for it.
+    fn plan_cpu_check(&mut self, used_us: u64) {
+        let left = Duration::from_micros(
+            self.limits
+                .cpu_ms
+                .saturating_mul(1000)
+                .saturating_sub(used_us),
+        );
+        self.next_cpu_check = Instant::now() + (left / *CORES).clamp(SHORTEST_CHECK, LONGEST_CHECK);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether output and limits are to be looked at, not only the end awaited.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now >= self.started + QUIET || self.stdout.descriptor().is_none()
+    }
+
+    pub(crate) fn has_grace(&self) -> bool {
+        self.grace.is_some()
+    }
+
+    /// Sets the time by which it must end though its own limits allow more.
+    pub(crate) fn end_by(&mut self, grace: Instant) {
+        self.grace = Some(grace);
+    }
+
+    fn wall_deadline(&self) -> Instant {
+        let own = self.started + Duration::from_millis(self.limits.wall_ms.min(1 << 40));
+        self.grace.map_or(own, |grace| grace.min(own))
+    }
+
+    /// What to wait for: the program's process, and its output once it is not a short run any more.
+    pub(crate) fn descriptors(&self, now: Instant) -> [Option<BorrowedFd<'_>>; 3] {
+        let socket = self
+            .worker
+            .program
+            .as_ref()
+            .map(|program| program.socket.as_fd());
+        if now < self.started + QUIET {
+            return [socket, None, None];
+        }
+        [socket, self.stdout.descriptor(), self.stderr.descriptor()]
+    }
+
+    pub(crate) fn next_look(&self, now: Instant) -> Instant {
+        let quiet_end = self.started + QUIET;
+        let look = self.next_cpu_check.min(self.wall_deadline());
+        if now < quiet_end {
+            look.min(quiet_end)
+        } else {
+            look
+        }
+    }
+
+    /// Takes the reply that is waiting.
+    pub(crate) fn hear(&mut self) -> Result<(), SandboxError> {
+        let Some(program) = &mut self.worker.program else {
+            return Ok(());
+        };
+        match wire::receive(program.socket.as_fd()) {
+            Ok(message) => match Reply::decode(&message)? {
+                Reply::Compiled {
+                    accepted,
+                    own_cpu_us,
+                } => {
+                    program.accepted = Some(accepted);
+                    self.accepted = accepted;
+                    self.own_cpu_base_us = own_cpu_us;
+                    // The program starts now: compiling is not charged to its first test.
+                    self.cpu_base_us = self.worker.cpu_us()?;
+                    self.memory_base_bytes = self.worker.cgroup.memory_bytes()?.unwrap_or(0);
+                    self.worker.bound(self.limits)?;
+                    self.worker.cgroup.reset_peak()?;
+                    self.started = Instant::now();
+                    self.plan_cpu_check(0);
+                    Ok(())
+                }
+                Reply::Ended {
+                    wait_status,
+                    cpu_us,
+                    memory_bytes,
+                    wall_us,
+                    own_cpu_us,
+                } => {
+                    program.own_cpu_us = own_cpu_us;
+                    let ours = own_cpu_us.saturating_sub(self.own_cpu_base_us);
+                    // What was reaped by nobody shows only in the control group.
+                    let everything = match self.worker.cgroup.cpu_us()? {
+                        Some(now_us) => {
+                            now_us.saturating_sub(self.cpu_base_us).saturating_sub(ours)
+                        }
+                        None => 0,
+                    };
+                    self.finish(End {
+                        wait_status,
+                        cpu_us: cpu_us.max(everything),
+                        memory_bytes,
+                        wall_us,
+                    })
+                }
+                Reply::Failed { reason } => Err(SandboxError::JailDied { reason }),
+                reply => Err(SandboxError::JailDied {
+                    reason: format!("it said {reply:?} instead of a result"),
+                }),
+            },
+            Err(WireError::Gone) => self.find_out_what_killed_it(),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The program's first process, which no signal from inside can reach, is dead.
+    fn find_out_what_killed_it(&mut self) -> Result<(), SandboxError> {
+        let compiling = self
+            .worker
+            .program
+            .as_ref()
+            .is_some_and(|program| program.accepted.is_none());
+        let done = self.worker.end_program();
+        // Whichever process the kernel chose, it is this run that asked for too much.
+        if self.worker.cgroup.memory_kills()? > self.memory_kills_base {
+            return self.finish(End {
+                wait_status: SIGKILL,
+                ..self.measured(0)
+            });
+        }
+        let Reply::Done { wait_status, .. } = done? else {
+            return Err(SandboxError::JailDied {
+                reason: "it lost a program".to_owned(),
+            });
+        };
+        let crash =
+            [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS].contains(&(wait_status & 0x7f));
+        if compiling && crash {
+            return self.finish(End {
+                wait_status,
+                ..self.measured(0)
+            });
+        }
+        Err(SandboxError::JailDied {
+            reason: format!("a program's first process ended with wait status {wait_status:#x}"),
+        })
+    }
+
+    /// What can be measured of a run that was killed from outside.
+    fn measured(&self, memory_bytes: u64) -> End {
+        let cpu_us = self
+            .worker
+            .cpu_us()
+            .map_or(0, |now_us| now_us.saturating_sub(self.cpu_base_us));
+        End {
+            wait_status: SIGKILL,
+            cpu_us,
+            memory_bytes,
+            wall_us: self.started.elapsed().as_micros() as u64,
+        }
+    }
+
+    fn finish(&mut self, end: End) -> Result<(), SandboxError> {
+        let peak_bytes = self
+            .worker
+            .cgroup
+            .peak_bytes()?
+            .map(|peak| peak.saturating_sub(self.memory_base_bytes));
+        self.memory_kill = self.worker.cgroup.memory_kills()? > self.memory_kills_base;
+        // Nothing that could write is alive any more.
+        self.stdout.drain()?;
+        self.stderr.drain()?;
+        self.end = Some(End {
+            memory_bytes: peak_bytes.unwrap_or(end.memory_bytes),
+            ..end
+        });
+        Ok(())
+    }
+
+    fn stop(&mut self, reason: Stop) -> Result<(), SandboxError> {
+        self.stop = Some(reason);
+        let end = self.measured(0);
+        match self.worker.end_program()? {
+            Reply::Done { memory_bytes, .. } => self.finish(End {
+                memory_bytes,
+                ..end
+            }),
+            reply => Err(SandboxError::JailDied {
+                reason: format!("it said {reply:?} when told to end a program"),
+            }),
+        }
+    }
+
+    /// Drains and checks; may end the run.
+    pub(crate) fn look(&mut self, now: Instant) -> Result<(), SandboxError> {
+        self.stdout.drain()?;
+        self.stderr.drain()?;
+        if self.stdout.over() || self.stderr.over() {
+            return self.stop(Stop::Output);
+        }
+        if now >= self.next_cpu_check {
+            let used_us = self.worker.cpu_us()?.saturating_sub(self.cpu_base_us);
+            if used_us > self.limits.cpu_ms.saturating_mul(1000) {
+                return self.stop(Stop::Cpu);
+            }
+            self.plan_cpu_check(used_us);
+        }
+        if now >= self.wall_deadline() {
+            let peer_left = self.grace.is_some_and(|grace| now >= grace);
+            return self.stop(if peer_left {
+                Stop::PeerLeft
+            } else {
+                Stop::Wall
+            });
+        }
+        Ok(())
+    }
+
+    /// What happened.
+    pub(crate) fn outcome(self) -> Result<Outcome, SandboxError> {
+        let Some(end) = self.end else {
+            return Err(SandboxError::JailDied {
+                reason: "a run was given up before its end".to_owned(),
+            });
+        };
+        let output_over = self.stdout.over() || self.stderr.over();
+        let (stdout, stderr) = (self.stdout.into_bytes(), self.stderr.into_bytes());
+        let facts = Facts {
+            stop: self.stop,
+            wait_status: end.wait_status,
+            cpu_us: end.cpu_us,
+            memory_kill: self.memory_kill,
+            output_over,
+            source_accepted: self.accepted,
+            stderr: &stderr,
+        };
+        let status = status(&facts, self.limits);
+        let usage = Usage {
+            cpu_us: end.cpu_us,
+            wall_us: end.wall_us,
+            memory_bytes: end.memory_bytes,
+        };
+        Ok(Outcome {
+            status,
+            stdout,
+            stderr,
+            usage,
+        })
+    }
+}
