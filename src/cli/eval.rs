@@ -34,10 +34,10 @@ pub struct Args {
     #[arg(long, default_value_t = 4)]
     rollouts: usize,
     /// Sampling temperature.
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 1.0)]
     temperature: f64,
     /// Nucleus.
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = 1.0)]
     top_p: f64,
     /// Tokens of one completion at most.
     #[arg(long, default_value_t = 96)]

@@ -21,15 +21,16 @@ from rlef_kernel import be_chosen_before_the_zygote, bounded, drop_capabilities,
 PATH = "/program/main.py"
 DIRECTORY = 5
 START_FORK = 0
-# Imported before the first test if the program names them: once for all its tests. `random` and `threading` are
-# here because they have work to do after every fork.
+# Imported before the first test if the program names them: once for all its tests. Of the usual modules,
+# `threading` is here because it has work to do at the end of every process.
 IMPORTED_ON_SIGHT = frozenset(
     "argparse ast asyncio base64 binascii bz2 cProfile calendar codecs concurrent csv dataclasses dis email "
     "fileinput glob graphlib gzip hashlib html inspect ipaddress logging lzma multiprocessing networkx numpy "
-    "pandas pathlib pickle platform pprint queue random scipy secrets select selectors shutil signal socket "
+    "pandas pathlib pickle platform pprint queue scipy secrets select selectors shutil signal socket "
     "sortedcontainers sqlite3 statistics subprocess sympy tempfile threading timeit tokenize unittest urllib "
     "uuid xml zipfile zlib".split()
 )
+MAY_USE_ANYTHING = frozenset("__import__ eval exec fork importlib runpy".split())
 
 
 def names_of(code, names, flags):
@@ -86,6 +87,15 @@ def compile_program(source):
     return code, text.encode("utf-8", "backslashreplace")
 
 
+def register_after_fork(names, hooks):
+    """Has the modules that the program may use do their work after each fork, as if it had imported them."""
+    unknown = names & (IMPORTED_ON_SIGHT | MAY_USE_ANYTHING)
+    for module, calls in hooks.items():
+        if unknown or module in names:
+            for call in calls:
+                os.register_at_fork(**call)
+
+
 def import_on_sight(names):
     for name in sorted(names & IMPORTED_ON_SIGHT):
         try:
@@ -131,6 +141,7 @@ class Program:
             names = set()
             flags = names_of(code, names, 0)
             zygote.exit.plan(names, flags)
+            register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
             os.write(self.image, zygote.magic + b"\0" * 12 + marshal.dumps(code))
         resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))

@@ -22,7 +22,8 @@ CLONE_NEWPID = 0x20000000
 
 
 class Zygote:
-    def __init__(self, main):
+    def __init__(self, main, after_fork):
+        self.after_fork = after_fork
         self.filter = Filter(FILTER)
         self.magic = importlib.util.MAGIC_NUMBER
         self.exit = rlef_leave.Exit(main)

@@ -12,14 +12,24 @@ import sys
 
 PRELOADED = (
     "abc array bisect cmath collections collections.abc contextlib copy datetime decimal enum fractions "
-    "functools heapq io itertools json linecache math numbers operator os.path re string struct textwrap "
-    "time traceback typing types warnings weakref"
+    "functools heapq io itertools json linecache math numbers operator os.path random re "
+    "string struct textwrap time traceback typing types warnings weakref"
 ).split()
 
 
+def preload():
+    """Imports the usual modules. What some want done after each fork is returned, by module, to be done only for
+    the programs that use them."""
+    genuine, after_fork = os.register_at_fork, {}
+    for module in PRELOADED:
+        os.register_at_fork = lambda **hooks: after_fork.setdefault(module, []).append(hooks)
+        __import__(module)
+    os.register_at_fork = genuine
+    return after_fork
+
+
 def prepare():
-    for name in PRELOADED:
-        __import__(name)
+    after_fork = preload()
     from rlef_program import PATH
     from rlef_zygote import Zygote
 
@@ -43,7 +53,7 @@ def prepare():
         gc.disable()
         gc.collect()
         gc.freeze()
-        Zygote(main).serve()
+        Zygote(main, after_fork).serve()
         return loader
 
     bootstrap.SourcelessFileLoader = program_loader

@@ -213,6 +213,7 @@ fn fork_and_exec_give_equal_outcomes() {
         "class A:\n    def __del__(self): print('gone')\na = A()",
         "import sys; out = open(1, 'w', closefd=False); out.write('unflushed')",
         "def g():\n    try: yield 1\n    finally: print('closed')\nx = g(); next(x)",
+        "import os, threading\nif os.fork() == 0:\n    t = threading.Thread(target=print, args=('child',)); t.start(); t.join()\nelse: os.wait(); print(threading.active_count(), threading.main_thread() is threading.current_thread())",
         "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.05), print('late'))).start()\nprint('early')",
         "import sys; sys.stdout.write('no newline')",
         "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)",
@@ -264,6 +265,21 @@ fn fork_and_exec_give_equal_outcomes() {
 fn random_numbers_differ_between_runs() {
     let source = "import random; print(random.random())";
     assert_ne!(printed(source, ""), printed(source, ""));
+    let inputs: [&[u8]; 2] = [b"", b""];
+    for source in [
+        source,
+        "print(__import__('random').random())",
+        "import statistics, sys; print(sys.modules['random'].random())",
+    ] {
+        let outcomes = sandbox()
+            .run_batch(&job(source), &inputs, &limits(), &mut |_, _| true)
+            .unwrap();
+        assert_ne!(outcomes[0].stdout, outcomes[1].stdout, "{source}");
+    }
+    let forked = "import os, random\nif os.fork(): os.wait()\nprint(random.random(), flush=True)\nos._exit(0)";
+    let words = printed(forked, "");
+    let numbers: Vec<&str> = words.lines().collect();
+    assert!(numbers.len() == 2 && numbers[0] != numbers[1], "{words}");
 }
 
 #[test]
