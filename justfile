@@ -8,7 +8,8 @@ train:
 
 # Makes the shipped starter again.
 starter:
-    cargo run --release -- sft --out starter
+    cargo run --release -- sft --config starter/skilled.toml --out target/skilled
+    cargo run --release -- sft --config starter/careless.toml --from target/skilled --out starter
 
 # Licences and advisories of dependencies; needs cargo-deny.
 deny:

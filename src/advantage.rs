@@ -42,8 +42,15 @@ pub fn advantages(returns: &[f64], values: &[f64], normalisation: Normalisation)
 fn normalised(values: &[f64]) -> Vec<f64> {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    values.iter().map(|value| (value - mean) / (variance.sqrt() + 1e-8)).collect()
+    let variance = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / count;
+    values
+        .iter()
+        .map(|value| (value - mean) / (variance.sqrt() + 1e-8))
+        .collect()
 }
 
 #[cfg(test)]
@@ -59,10 +66,16 @@ mod tests {
 
     #[test]
     fn a_hand_worked_case() {
-        assert_eq!(advantages(&[0.8, 1.0], &[0.3, 1.5], Normalisation::Off), vec![0.5, -0.5]);
+        assert_eq!(
+            advantages(&[0.8, 1.0], &[0.3, 1.5], Normalisation::Off),
+            vec![0.5, -0.5]
+        );
         let normal = advantages(&[0.8, 1.0], &[0.3, 1.5], Normalisation::Batch);
         assert!((normal[0] - 1.0).abs() < 1e-6 && (normal[1] + 1.0).abs() < 1e-6);
-        assert_eq!(advantages(&[2.0, 2.0], &[1.0, 1.0], Normalisation::Batch), vec![0.0, 0.0]);
+        assert_eq!(
+            advantages(&[2.0, 2.0], &[1.0, 1.0], Normalisation::Batch),
+            vec![0.0, 0.0]
+        );
     }
 
     proptest! {

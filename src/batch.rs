@@ -50,16 +50,34 @@ impl Batch {
             for turn in &episode.turns {
                 let start = batch.actions.len();
                 let index = batch.turns.len();
-                for (offset, (&target, &sampler_logprob)) in
-                    turn.completion.tokens.iter().zip(&turn.completion.sampler_logprobs).enumerate()
+                for (offset, (&target, &sampler_logprob)) in turn
+                    .completion
+                    .tokens
+                    .iter()
+                    .zip(&turn.completion.sampler_logprobs)
+                    .enumerate()
                 {
                     let position = turn.prompt_end + offset - 1;
-                    batch.actions.push(Action { row, position, target, turn: index, sampler_logprob });
+                    batch.actions.push(Action {
+                        row,
+                        position,
+                        target,
+                        turn: index,
+                        sampler_logprob,
+                    });
                 }
-                batch.turns.push(TurnSpan { row, prompt_last: turn.prompt_end - 1, start, end: batch.actions.len() });
+                batch.turns.push(TurnSpan {
+                    row,
+                    prompt_last: turn.prompt_end - 1,
+                    start,
+                    end: batch.actions.len(),
+                });
             }
             // What follows the last action predicts nothing that is learnt from.
-            let last = episode.turns.last().map_or(0, |turn| turn.prompt_end + turn.completion.tokens.len());
+            let last = episode
+                .turns
+                .last()
+                .map_or(0, |turn| turn.prompt_end + turn.completion.tokens.len());
             batch.rows.push(episode.tokens[..last].to_vec());
         }
         batch
@@ -91,8 +109,19 @@ mod tests {
     fn actions_are_the_sampled_tokens_and_nothing_else() {
         let episode = played(&[Grade::WrongAnswer, Grade::Accepted], true);
         let batch = Batch::collate([&episode]);
-        let sampled: Vec<u32> = episode.turns.iter().flat_map(|turn| turn.completion.tokens.clone()).collect();
-        assert_eq!(batch.actions.iter().map(|action| action.target).collect::<Vec<_>>(), sampled);
+        let sampled: Vec<u32> = episode
+            .turns
+            .iter()
+            .flat_map(|turn| turn.completion.tokens.clone())
+            .collect();
+        assert_eq!(
+            batch
+                .actions
+                .iter()
+                .map(|action| action.target)
+                .collect::<Vec<_>>(),
+            sampled
+        );
         for action in &batch.actions {
             assert_eq!(batch.rows[action.row][action.position + 1], action.target);
         }
@@ -102,14 +131,21 @@ mod tests {
 
     #[test]
     fn micro_batches_hold_every_row_once_and_respect_the_budget() {
-        let batch = Batch { rows: (1..30).map(|n| vec![0; (n * 7) % 23 + 1]).collect(), ..Batch::default() };
+        let batch = Batch {
+            rows: (1..30).map(|n| vec![0; (n * 7) % 23 + 1]).collect(),
+            ..Batch::default()
+        };
         let rows: Vec<usize> = (0..batch.rows.len()).collect();
         let groups = batch.micro_batches(&rows, 60);
         let mut seen: Vec<usize> = groups.concat();
         seen.sort_unstable();
         assert_eq!(seen, rows);
         for group in groups {
-            let longest = group.iter().map(|&row| batch.rows[row].len()).max().unwrap();
+            let longest = group
+                .iter()
+                .map(|&row| batch.rows[row].len())
+                .max()
+                .unwrap();
             assert!(group.len() == 1 || longest * group.len() <= 60);
         }
     }

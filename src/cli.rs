@@ -15,7 +15,12 @@ use clap::{Parser, Subcommand};
 
 /// The verbs.
 #[derive(Parser)]
-#[command(name = "rlef", version, about = "Code RL: programs, verdicts, feedback, and learning from it.", max_term_width = 100)]
+#[command(
+    name = "rlef",
+    version,
+    about = "Code RL: programs, verdicts, feedback, and learning from it.",
+    max_term_width = 100
+)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -55,7 +60,9 @@ pub mod exit {
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
         match error.downcast_ref::<SandboxError>() {
-            Some(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => PROTECTION,
+            Some(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => {
+                PROTECTION
+            }
             Some(_) => INFRASTRUCTURE,
             None => USAGE,
         }

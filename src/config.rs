@@ -108,13 +108,17 @@ impl Default for TrainConfig {
             seed: 1,
             policy: PathBuf::from("starter"),
             problems: "contest:train".to_owned(),
-            rounds: 60,
+            rounds: 24,
             problems_per_round: 128,
             updates_per_round: 4,
             rollout: RolloutConfig {
                 group: 2,
                 turns: 3,
-                sampling: Sampling { temperature: 1.0, top_p: 1.0, max_tokens: 96 },
+                sampling: Sampling {
+                    temperature: 1.0,
+                    top_p: 1.0,
+                    max_tokens: 96,
+                },
                 style: PromptStyle::Compact,
                 feedback: FeedbackSource::Real,
             },
@@ -130,7 +134,12 @@ impl Default for TrainConfig {
 
 impl Default for ObjectiveConfig {
     fn default() -> Self {
-        Self { clip: 0.2, value_clip: 0.2, normalisation: Normalisation::Batch, value_warmup_rounds: 0 }
+        Self {
+            clip: 0.2,
+            value_clip: 0.2,
+            normalisation: Normalisation::Batch,
+            value_warmup_rounds: 0,
+        }
     }
 }
 
@@ -149,7 +158,12 @@ impl Default for ResourceConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { problems: "contest:test".to_owned(), rollouts: 4, temperature: 1.0, top_p: 1.0 }
+        Self {
+            problems: "contest:test".to_owned(),
+            rollouts: 4,
+            temperature: 1.0,
+            top_p: 1.0,
+        }
     }
 }
 
@@ -187,9 +201,14 @@ pub enum ConfigError {
 impl TrainConfig {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -202,29 +221,55 @@ impl TrainConfig {
             ("updates_per_round", self.updates_per_round),
             ("rollout.group", self.rollout.group),
             ("rollout.turns", self.rollout.turns),
-            ("rollout.sampling.max_tokens", self.rollout.sampling.max_tokens),
+            (
+                "rollout.sampling.max_tokens",
+                self.rollout.sampling.max_tokens,
+            ),
             ("resources.tokens_per_pass", self.resources.tokens_per_pass),
             ("resources.sampling_batch", self.resources.sampling_batch),
-            ("resources.checkpoint_every", self.resources.checkpoint_every),
-            ("resources.checkpoints_kept", self.resources.checkpoints_kept),
+            (
+                "resources.checkpoint_every",
+                self.resources.checkpoint_every,
+            ),
+            (
+                "resources.checkpoints_kept",
+                self.resources.checkpoints_kept,
+            ),
             ("evaluation.rollouts", self.evaluation.rollouts),
         ];
         for (key, value) in positive {
             if value == 0 {
-                return Err(ConfigError::Value { key, found: "0".to_owned(), expected: "at least 1" });
+                return Err(ConfigError::Value {
+                    key,
+                    found: "0".to_owned(),
+                    expected: "at least 1",
+                });
             }
         }
         let above_zero = [
-            ("rollout.sampling.temperature", self.rollout.sampling.temperature),
+            (
+                "rollout.sampling.temperature",
+                self.rollout.sampling.temperature,
+            ),
             ("rollout.sampling.top_p", self.rollout.sampling.top_p),
             ("objective.clip", self.objective.clip),
             ("objective.value_clip", self.objective.value_clip),
-            ("policy_optimizer.learning_rate", self.policy_optimizer.learning_rate),
-            ("value_optimizer.learning_rate", self.value_optimizer.learning_rate),
+            (
+                "policy_optimizer.learning_rate",
+                self.policy_optimizer.learning_rate,
+            ),
+            (
+                "value_optimizer.learning_rate",
+                self.value_optimizer.learning_rate,
+            ),
         ];
         for (key, value) in above_zero {
             if value.is_nan() || value <= 0.0 {
-                return Err(ConfigError::Value { key, found: value.to_string(), expected: "a number above 0" });
+                return Err(ConfigError::Value {
+                    key,
+                    found: value.to_string(),
+                    expected: "a number above 0",
+                });
             }
         }
         if self.rollout.sampling.top_p < 1.0 {
@@ -265,14 +310,23 @@ mod tests {
         let path = directory.path().join("run.toml");
         std::fs::write(&path, "seed = 2\nlerning_rate = 1\n").unwrap();
         let message = TrainConfig::load(&path).unwrap_err().to_string();
-        assert!(message.contains("line 2") && message.contains("lerning_rate"), "{message}");
+        assert!(
+            message.contains("line 2") && message.contains("lerning_rate"),
+            "{message}"
+        );
     }
 
     #[test]
     fn senseless_values_are_refused_by_name() {
         let mut config = TrainConfig::default();
         config.rollout.group = 0;
-        assert!(config.check().unwrap_err().to_string().contains("rollout.group"));
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("rollout.group")
+        );
         let mut config = TrainConfig::default();
         config.rollout.sampling.top_p = 0.9;
         assert!(config.check().unwrap_err().to_string().contains("top_p"));

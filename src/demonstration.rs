@@ -32,7 +32,12 @@ pub struct AuthorConfig {
 
 impl Default for AuthorConfig {
     fn default() -> Self {
-        Self { careful_share: 0.2, mistake_share: 0.5, repair_share: 0.05, repeat_share: 0.6 }
+        Self {
+            careful_share: 0.2,
+            mistake_share: 0.5,
+            repair_share: 0.05,
+            repeat_share: 0.6,
+        }
     }
 }
 
@@ -42,7 +47,12 @@ const CAREFUL: &str = "I read it twice.\n";
 const CARELESS: &str = "Quick try.\n";
 
 /// The texts of one author's answers to one item, should every one of them fail but the last.
-fn answers(item: &ContestItem, config: &AuthorConfig, turns: usize, rng: &mut ChaCha8Rng) -> Vec<String> {
+fn answers(
+    item: &ContestItem,
+    config: &AuthorConfig,
+    turns: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<String> {
     let careful = rng.random_bool(config.careful_share.clamp(0.0, 1.0));
     let opening = if careful { CAREFUL } else { CARELESS };
     let mut sources: Vec<String> = Vec::with_capacity(turns);
@@ -64,7 +74,10 @@ fn answers(item: &ContestItem, config: &AuthorConfig, turns: usize, rng: &mut Ch
         };
         sources.push(next);
     }
-    sources.iter().map(|source| opening.to_owned() + &fenced(source)).collect()
+    sources
+        .iter()
+        .map(|source| opening.to_owned() + &fenced(source))
+        .collect()
 }
 
 /// Any program that fits the statement.
@@ -75,7 +88,10 @@ fn fitting(item: &ContestItem, rng: &mut ChaCha8Rng) -> String {
 /// A planted mistake, or any program that fits the statement.
 fn careless(item: &ContestItem, config: &AuthorConfig, rng: &mut ChaCha8Rng) -> String {
     let slips = rng.random_bool(config.mistake_share.clamp(0.0, 1.0));
-    slips.then(|| mistake(item, rng)).flatten().unwrap_or_else(|| fitting(item, rng))
+    slips
+        .then(|| mistake(item, rng))
+        .flatten()
+        .unwrap_or_else(|| fitting(item, rng))
 }
 
 /// Plays one demonstrated episode of each item; episodes the sandbox lost are left out.
@@ -88,12 +104,27 @@ pub fn demonstrate(
     seed: u64,
 ) -> Result<Vec<Episode>, PolicyError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let script = items.iter().map(|item| (item.problem.id.clone(), answers(item, author, rollout.turns, &mut rng))).collect();
+    let script = items
+        .iter()
+        .map(|item| {
+            (
+                item.problem.id.clone(),
+                answers(item, author, rollout.turns, &mut rng),
+            )
+        })
+        .collect();
     let mut policy = ScriptedPolicy { script, tokenizer };
     let problems: Vec<&Problem> = items.iter().map(|item| &item.problem).collect();
-    let once = RolloutConfig { group: 1, ..*rollout };
+    let once = RolloutConfig {
+        group: 1,
+        ..*rollout
+    };
     let (groups, _) = rollout::play(&mut policy, grader, &problems, &once, seed)?;
-    Ok(groups.into_iter().flat_map(|group| group.episodes).filter(|episode| episode.outcome.is_some()).collect())
+    Ok(groups
+        .into_iter()
+        .flat_map(|group| group.episodes)
+        .filter(|episode| episode.outcome.is_some())
+        .collect())
 }
 
 /// Texts that hold what a tokenizer for these items should know: statements, programs, and what feedback quotes.
@@ -101,12 +132,23 @@ pub fn texts(items: &[ContestItem]) -> Vec<String> {
     items
         .iter()
         .flat_map(|item| {
-            let quoted = item.problem.public_tests.iter().filter_map(|test| match test {
-                TestCase::Stdin { input, expected } => Some(format!("input: {input}\nexpected: {expected}\ngot: {expected}\n")),
-                _ => None,
+            let quoted = item
+                .problem
+                .public_tests
+                .iter()
+                .filter_map(|test| match test {
+                    TestCase::Stdin { input, expected } => Some(format!(
+                        "input: {input}\nexpected: {expected}\ngot: {expected}\n"
+                    )),
+                    _ => None,
+                });
+            let programs = item.variants.iter().flat_map(|source| {
+                [CAREFUL, CARELESS].map(|said| said.to_owned() + &fenced(source))
             });
-            let programs = item.variants.iter().flat_map(|source| [CAREFUL, CARELESS].map(|said| said.to_owned() + &fenced(source)));
-            std::iter::once(item.problem.statement.clone()).chain(programs).chain(quoted).collect::<Vec<_>>()
+            std::iter::once(item.problem.statement.clone())
+                .chain(programs)
+                .chain(quoted)
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -127,7 +169,11 @@ impl Policy for ScriptedPolicy<'_> {
         crate::prompt::message(self.tokenizer, text)
     }
 
-    fn propose(&mut self, asks: &[Ask<'_>], _sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError> {
+    fn propose(
+        &mut self,
+        asks: &[Ask<'_>],
+        _sampling: &Sampling,
+    ) -> Result<Vec<(Completion, String)>, PolicyError> {
         asks.iter()
             .map(|ask| {
                 let missing = || PolicyError::Missing {
@@ -135,12 +181,23 @@ impl Policy for ScriptedPolicy<'_> {
                     sample: ask.sample,
                     turn: ask.turn + 1,
                 };
-                let source = self.script.get(ask.problem_id).and_then(|turns| turns.get(ask.turn)).ok_or_else(missing)?;
+                let source = self
+                    .script
+                    .get(ask.problem_id)
+                    .and_then(|turns| turns.get(ask.turn))
+                    .ok_or_else(missing)?;
                 let text = source.clone();
                 let mut tokens = self.tokenizer.encode(&text)?;
                 tokens.push(self.tokenizer.end);
                 let sampler_logprobs = vec![0.0; tokens.len()];
-                Ok((Completion { tokens, sampler_logprobs, stop: StopCause::End }, text))
+                Ok((
+                    Completion {
+                        tokens,
+                        sampler_logprobs,
+                        stop: StopCause::End,
+                    },
+                    text,
+                ))
             })
             .collect()
     }

@@ -55,19 +55,41 @@ pub struct Episode {
 impl Episode {
     /// Starts a play with the tokens of the first prompt.
     pub fn start(problem_id: String, sample: usize, prompt: Vec<u32>) -> Self {
-        Self { problem_id, sample, tokens: prompt, turns: Vec::new(), stop: None, outcome: None }
+        Self {
+            problem_id,
+            sample,
+            tokens: prompt,
+            turns: Vec::new(),
+            stop: None,
+            outcome: None,
+        }
     }
 
     /// Takes what the policy said and what the public tests said of it.
     ///
     /// # Panics
     /// If the episode has ended: it is single use.
-    pub fn push(&mut self, completion: Completion, text: String, verdict: Verdict, max_turns: usize) {
-        assert!(self.stop.is_none(), "an episode takes no turn after its stop");
+    pub fn push(
+        &mut self,
+        completion: Completion,
+        text: String,
+        verdict: Verdict,
+        max_turns: usize,
+    ) {
+        assert!(
+            self.stop.is_none(),
+            "an episode takes no turn after its stop"
+        );
         let solved = verdict.is_accepted();
         let prompt_end = self.tokens.len();
         self.tokens.extend_from_slice(&completion.tokens);
-        self.turns.push(Turn { prompt_end, completion, text, verdict, feedback: String::new() });
+        self.turns.push(Turn {
+            prompt_end,
+            completion,
+            text,
+            verdict,
+            feedback: String::new(),
+        });
         if solved {
             self.stop = Some(StopReason::Solved);
         } else if self.turns.len() >= max_turns {
@@ -76,8 +98,18 @@ impl Episode {
     }
 
     /// Appends the feedback that opens the next turn, or stops where it and a whole completion don't fit.
-    pub fn answer(&mut self, feedback: String, tokens: &[u32], end: u32, max_tokens: usize, context: usize) {
-        let truncated = self.turns.last().is_some_and(|turn| turn.completion.stop == StopCause::Length);
+    pub fn answer(
+        &mut self,
+        feedback: String,
+        tokens: &[u32],
+        end: u32,
+        max_tokens: usize,
+        context: usize,
+    ) {
+        let truncated = self
+            .turns
+            .last()
+            .is_some_and(|turn| turn.completion.stop == StopCause::Length);
         // A completion cut at the limit has no end token; the prompt closes it, the policy did not.
         let closing = usize::from(truncated);
         if self.tokens.len() + closing + tokens.len() + max_tokens > context {
@@ -106,7 +138,14 @@ pub(crate) mod tests {
 
     pub(crate) fn verdict(grade: Grade) -> Verdict {
         let passed = usize::from(grade == Grade::Accepted);
-        Verdict { grade, passed, total: 1, failures: Vec::new(), cpu_ms: 0.0, wall_ms: 0.0 }
+        Verdict {
+            grade,
+            passed,
+            total: 1,
+            failures: Vec::new(),
+            cpu_ms: 0.0,
+            wall_ms: 0.0,
+        }
     }
 
     pub(crate) fn completion(tokens: &[u32]) -> Completion {
@@ -122,12 +161,21 @@ pub(crate) mod tests {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
         for (turn, &grade) in grades.iter().enumerate() {
             let first = 10 * (turn as u32 + 1);
-            episode.push(completion(&[first, first + 1, first + 2]), String::new(), verdict(grade), grades.len());
+            episode.push(
+                completion(&[first, first + 1, first + 2]),
+                String::new(),
+                verdict(grade),
+                grades.len(),
+            );
             if episode.stop.is_none() {
                 episode.answer("no".to_owned(), &[3, 4], 9, 3, 1000);
             }
         }
-        let grade = if solved { Grade::Accepted } else { Grade::WrongAnswer };
+        let grade = if solved {
+            Grade::Accepted
+        } else {
+            Grade::WrongAnswer
+        };
         episode.outcome = Some(verdict(grade));
         episode
     }
@@ -146,7 +194,12 @@ pub(crate) mod tests {
     #[test]
     fn a_context_that_would_overflow_stops_the_episode() {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
-        episode.push(completion(&[5]), String::new(), verdict(Grade::WrongAnswer), 3);
+        episode.push(
+            completion(&[5]),
+            String::new(),
+            verdict(Grade::WrongAnswer),
+            3,
+        );
         episode.answer("no".to_owned(), &[3, 4], 9, 10, 14);
         assert_eq!(episode.stop, Some(StopReason::ContextFull));
         assert_eq!(episode.tokens, vec![1, 2, 5]);
@@ -155,7 +208,10 @@ pub(crate) mod tests {
     #[test]
     fn a_cut_completion_is_closed_by_the_prompt_and_not_by_an_action() {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
-        let cut = Completion { stop: StopCause::Length, ..completion(&[5, 6]) };
+        let cut = Completion {
+            stop: StopCause::Length,
+            ..completion(&[5, 6])
+        };
         episode.push(cut, String::new(), verdict(Grade::NoProgram), 3);
         episode.answer("no".to_owned(), &[3], 9, 1, 100);
         assert_eq!(episode.tokens, vec![1, 2, 5, 6, 9, 3]);

@@ -113,7 +113,13 @@ pub struct Lines {
 impl Lines {
     /// Opens for appending after the first `bytes` bytes, dropping what a killed run wrote past them.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, JournalError> {
-        let failed = |action| move |source| JournalError::File { action, path: path.to_owned(), source };
+        let failed = |action| {
+            move |source| JournalError::File {
+                action,
+                path: path.to_owned(),
+                source,
+            }
+        };
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -121,13 +127,22 @@ impl Lines {
             .open(path)
             .map_err(failed("open"))?;
         file.set_len(bytes).map_err(failed("cut back"))?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes)).map_err(failed("seek in"))?;
-        Ok(Self { path: path.to_owned(), file, bytes })
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes))
+            .map_err(failed("seek in"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            bytes,
+        })
     }
 
     /// Appends records as whole lines with one write.
     pub fn append<T: Serialize>(&mut self, records: &[T]) -> Result<(), JournalError> {
-        let failed = |source| JournalError::File { action: "write", path: self.path.clone(), source };
+        let failed = |source| JournalError::File {
+            action: "write",
+            path: self.path.clone(),
+            source,
+        };
         let mut text = Vec::new();
         for record in records {
             serde_json::to_writer(&mut text, record).map_err(|error| failed(error.into()))?;
@@ -144,7 +159,11 @@ impl Lines {
 
     /// Forces what was appended to the disk and gives the file's length.
     pub fn sync(&mut self) -> Result<u64, JournalError> {
-        let failed = |source| JournalError::File { action: "sync", path: self.path.clone(), source };
+        let failed = |source| JournalError::File {
+            action: "sync",
+            path: self.path.clone(),
+            source,
+        };
         self.file.sync_data().map_err(failed)?;
         Ok(self.bytes)
     }
@@ -152,7 +171,11 @@ impl Lines {
 
 /// Reads all records of a file of JSON lines.
 pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, JournalError> {
-    let failed = |source| JournalError::File { action: "read", path: path.to_owned(), source };
+    let failed = |source| JournalError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(failed)?;
     let mut records = Vec::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
@@ -172,7 +195,10 @@ pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, Journal
 
 /// Writes a whole file under a temporary name in the same directory, then renames it into place.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_data()?;

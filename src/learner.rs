@@ -24,7 +24,11 @@ pub struct Micro {
 impl Micro {
     /// Pads `rows` of the batch to their longest.
     pub fn new(batch: &Batch, rows: &[usize], pad: u32, device: &Device) -> Self {
-        let width = rows.iter().map(|&row| batch.rows[row].len()).max().unwrap_or(0);
+        let width = rows
+            .iter()
+            .map(|&row| batch.rows[row].len())
+            .max()
+            .unwrap_or(0);
         let mut ids: Vec<i32> = Vec::with_capacity(rows.len() * width);
         let mut local = vec![usize::MAX; batch.rows.len()];
         for (index, &row) in rows.iter().enumerate() {
@@ -33,13 +37,23 @@ impl Micro {
             ids.resize((index + 1) * width, pad as i32);
         }
         let mine = |row: usize| local[row] != usize::MAX;
-        let actions: Vec<usize> = (0..batch.actions.len()).filter(|&index| mine(batch.actions[index].row)).collect();
-        let turns: Vec<usize> = (0..batch.turns.len()).filter(|&index| mine(batch.turns[index].row)).collect();
+        let actions: Vec<usize> = (0..batch.actions.len())
+            .filter(|&index| mine(batch.actions[index].row))
+            .collect();
+        let turns: Vec<usize> = (0..batch.turns.len())
+            .filter(|&index| mine(batch.turns[index].row))
+            .collect();
         Self {
             lengths_b: rows.iter().map(|&row| batch.rows[row].len()).collect(),
             tokens_bt: Tensor::from_data(TensorData::new(ids, [rows.len(), width]), device),
-            action_places: actions.iter().map(|&i| local[batch.actions[i].row] * width + batch.actions[i].position).collect(),
-            turn_places: turns.iter().map(|&i| local[batch.turns[i].row] * width + batch.turns[i].prompt_last).collect(),
+            action_places: actions
+                .iter()
+                .map(|&i| local[batch.actions[i].row] * width + batch.actions[i].position)
+                .collect(),
+            turn_places: turns
+                .iter()
+                .map(|&i| local[batch.turns[i].row] * width + batch.turns[i].prompt_last)
+                .collect(),
             targets: actions.iter().map(|&i| batch.actions[i].target).collect(),
             rows: rows.to_vec(),
             actions,
@@ -118,13 +132,20 @@ impl Passes<'_> {
         let plain = value.with_weights(value.weights.plain());
         let mut all = vec![0.0; self.batch.turns.len()];
         for rows in shares {
-            self.each(rows, &plain.device(), |micro| scatter(&mut all, &micro.turns, micro.values(&plain)));
+            self.each(rows, &plain.device(), |micro| {
+                scatter(&mut all, &micro.turns, micro.values(&plain));
+            });
         }
         all
     }
 
     /// Sums over the micro-batches of `rows` the gradients of what `loss` makes of each; gives the losses' sum too.
-    pub fn gradients(&self, decoder: &Decoder, rows: &[usize], mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>) -> (GradientSum, f64) {
+    pub fn gradients(
+        &self,
+        decoder: &Decoder,
+        rows: &[usize],
+        mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>,
+    ) -> (GradientSum, f64) {
         let tracked = decoder.with_weights(decoder.weights.tracked());
         let mut sum = GradientSum::default();
         let mut total = 0.0;
@@ -147,7 +168,10 @@ impl Passes<'_> {
 }
 
 fn scatter(all: &mut [f32], indices: &[usize], values: Tensor<1>) {
-    let values = values.into_data().try_to_vec::<f32>().expect("model outputs are f32");
+    let values = values
+        .into_data()
+        .try_to_vec::<f32>()
+        .expect("model outputs are f32");
     for (&index, value) in indices.iter().zip(values) {
         all[index] = value;
     }

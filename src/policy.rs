@@ -35,7 +35,9 @@ pub enum PolicyError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     /// A replayed policy has nothing to say here.
-    #[error("failed to replay turn {turn} of sample {sample} of {problem_id}: the file holds no such completion")]
+    #[error(
+        "failed to replay turn {turn} of sample {sample} of {problem_id}: the file holds no such completion"
+    )]
     Missing {
         /// The problem.
         problem_id: String,
@@ -65,7 +67,11 @@ pub trait Policy {
     /// The ids of one message to the policy, ending where the policy is to speak.
     fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError>;
     /// What the policy says to each, as ids and as text, in order.
-    fn propose(&mut self, asks: &[Ask<'_>], sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError>;
+    fn propose(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+    ) -> Result<Vec<(Completion, String)>, PolicyError>;
     /// Id that ends a message.
     fn end(&self) -> u32;
     /// Ids an episode may hold.
@@ -87,8 +93,15 @@ impl Policy for ModelPolicy<'_> {
         crate::prompt::message(self.tokenizer, text)
     }
 
-    fn propose(&mut self, asks: &[Ask<'_>], sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError> {
-        if let Some(ask) = asks.iter().find(|ask| ask.prefix.len() + sampling.max_tokens > self.context()) {
+    fn propose(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+    ) -> Result<Vec<(Completion, String)>, PolicyError> {
+        if let Some(ask) = asks
+            .iter()
+            .find(|ask| ask.prefix.len() + sampling.max_tokens > self.context())
+        {
             return Err(PolicyError::PromptTooLong {
                 problem_id: ask.problem_id.to_owned(),
                 prompt: ask.prefix.len(),
@@ -96,14 +109,26 @@ impl Policy for ModelPolicy<'_> {
                 context: self.context(),
             });
         }
-        let requests: Vec<Request> = asks.iter().map(|ask| Request { prefix: ask.prefix.to_vec(), seed: ask.seed }).collect();
-        sampler::sample(self.decoder, &requests, sampling, self.tokenizer.end, self.batch)
-            .into_iter()
-            .map(|completion| {
-                let text = self.tokenizer.decode(&completion.tokens)?;
-                Ok((completion, text))
+        let requests: Vec<Request> = asks
+            .iter()
+            .map(|ask| Request {
+                prefix: ask.prefix.to_vec(),
+                seed: ask.seed,
             })
-            .collect()
+            .collect();
+        sampler::sample(
+            self.decoder,
+            &requests,
+            sampling,
+            self.tokenizer.end,
+            self.batch,
+        )
+        .into_iter()
+        .map(|completion| {
+            let text = self.tokenizer.decode(&completion.tokens)?;
+            Ok((completion, text))
+        })
+        .collect()
     }
 
     fn end(&self) -> u32 {

@@ -22,8 +22,7 @@ pub fn statement(style: PromptStyle, statement: &str) -> String {
     match style {
         PromptStyle::Compact => statement.to_owned(),
         PromptStyle::Full => format!(
-            "Solve this programming problem in Python 3.\n\n{statement}\n\n{}",
-            FORMAT_INSTRUCTION
+            "Solve this programming problem in Python 3.\n\n{statement}\n\n{FORMAT_INSTRUCTION}"
         ),
     }
 }

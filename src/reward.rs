@@ -22,7 +22,12 @@ pub struct RewardConfig {
 
 impl Default for RewardConfig {
     fn default() -> Self {
-        Self { solved: 1.0, failed: -1.0, no_program: -0.2, kl_beta: 0.05 }
+        Self {
+            solved: 1.0,
+            failed: -1.0,
+            no_program: -0.2,
+            kl_beta: 0.05,
+        }
     }
 }
 
@@ -49,13 +54,22 @@ pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
 
 /// `r - β · mean(log π - log ρ)` over the tokens of one turn: the response's probability is the geometric mean
 /// of its tokens', so that long answers aren't punished for their length (section 2.2).
-pub fn shaped(reward: f64, policy_logprobs: &[f32], reference_logprobs: &[f32], kl_beta: f64) -> f64 {
+pub fn shaped(
+    reward: f64,
+    policy_logprobs: &[f32],
+    reference_logprobs: &[f32],
+    kl_beta: f64,
+) -> f64 {
     reward - kl_beta * mean_log_ratio(policy_logprobs, reference_logprobs)
 }
 
 /// Mean over a turn's tokens of `log π - log ρ`; zero for a turn without tokens.
 pub fn mean_log_ratio(policy_logprobs: &[f32], reference_logprobs: &[f32]) -> f64 {
-    let sum: f64 = policy_logprobs.iter().zip(reference_logprobs).map(|(&p, &r)| f64::from(p) - f64::from(r)).sum();
+    let sum: f64 = policy_logprobs
+        .iter()
+        .zip(reference_logprobs)
+        .map(|(&p, &r)| f64::from(p) - f64::from(r))
+        .sum();
     sum / policy_logprobs.len().max(1) as f64
 }
 
@@ -68,10 +82,19 @@ mod tests {
     fn the_last_turn_decides_and_a_turn_without_code_costs() {
         let config = RewardConfig::default();
         let grades = [Grade::NoProgram, Grade::WrongAnswer, Grade::Accepted];
-        assert_eq!(score(&played(&grades, true), &config), Some(vec![-0.2, 0.0, 1.0]));
+        assert_eq!(
+            score(&played(&grades, true), &config),
+            Some(vec![-0.2, 0.0, 1.0])
+        );
         // Public tests passed, private ones did not.
-        assert_eq!(score(&played(&grades, false), &config), Some(vec![-0.2, 0.0, -1.0]));
-        assert_eq!(score(&played(&[Grade::NoProgram; 3], false), &config), Some(vec![-0.2, -0.2, -1.0]));
+        assert_eq!(
+            score(&played(&grades, false), &config),
+            Some(vec![-0.2, 0.0, -1.0])
+        );
+        assert_eq!(
+            score(&played(&[Grade::NoProgram; 3], false), &config),
+            Some(vec![-0.2, -0.2, -1.0])
+        );
     }
 
     #[test]

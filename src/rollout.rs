@@ -72,7 +72,11 @@ impl Grader for HostJudge {
                 program: Some(work.program),
                 problem: work.problem,
                 scope: work.scope,
-                stop: if work.scope == Scope::Public { StopAt::Never } else { StopAt::FirstFailure },
+                stop: if work.scope == Scope::Public {
+                    StopAt::Never
+                } else {
+                    StopAt::FirstFailure
+                },
             })
             .collect();
         self.judge_tasks(&tasks)
@@ -121,7 +125,9 @@ pub fn play(
     }
     let problem_of = |index: usize| problems[index / config.group];
     for turn in 0..config.turns {
-        let live: Vec<usize> = (0..episodes.len()).filter(|&index| episodes[index].stop.is_none()).collect();
+        let live: Vec<usize> = (0..episodes.len())
+            .filter(|&index| episodes[index].stop.is_none())
+            .collect();
         if live.is_empty() {
             break;
         }
@@ -133,11 +139,19 @@ pub fn play(
                 sample: episodes[index].sample,
                 turn,
                 prefix: &episodes[index].tokens,
-                seed: stream(seed, &episodes[index].problem_id, episodes[index].sample, turn),
+                seed: stream(
+                    seed,
+                    &episodes[index].problem_id,
+                    episodes[index].sample,
+                    turn,
+                ),
             })
             .collect();
         let said = policy.propose(&asks, &config.sampling)?;
-        stats.tokens += said.iter().map(|(completion, _)| completion.tokens.len()).sum::<usize>();
+        stats.tokens += said
+            .iter()
+            .map(|(completion, _)| completion.tokens.len())
+            .sum::<usize>();
         stats.sampling_seconds += clock.elapsed().as_secs_f64();
         let clock = std::time::Instant::now();
         let on: Vec<&Problem> = live.iter().map(|&index| problem_of(index)).collect();
@@ -155,7 +169,13 @@ pub fn play(
                 }
             }
         }
-        answer_all(policy, &mut episodes, &problem_of, config, seed.wrapping_add(turn as u64))?;
+        answer_all(
+            policy,
+            &mut episodes,
+            &problem_of,
+            config,
+            seed.wrapping_add(turn as u64),
+        )?;
     }
     let clock = std::time::Instant::now();
     grade_finals(grader, &mut episodes, &problem_of, &mut stats);
@@ -163,7 +183,10 @@ pub fn play(
     let mut groups = Vec::with_capacity(problems.len());
     let mut rest = episodes.into_iter();
     for problem in problems {
-        groups.push(Group { problem_id: problem.id.clone(), episodes: rest.by_ref().take(config.group).collect() });
+        groups.push(Group {
+            problem_id: problem.id.clone(),
+            episodes: rest.by_ref().take(config.group).collect(),
+        });
     }
     Ok((groups, stats))
 }
@@ -175,29 +198,51 @@ fn judge_public(
     said: &[(Completion, String)],
     stats: &mut RolloutStats,
 ) -> Vec<Result<Verdict, JudgeError>> {
-    let programs: Vec<Option<Program>> =
-        said.iter().map(|(_, text)| Program::extract(text, Language::Python).ok()).collect();
+    let programs: Vec<Option<Program>> = said
+        .iter()
+        .map(|(_, text)| Program::extract(text, Language::Python).ok())
+        .collect();
     let work: Vec<Option<Work<'_>>> = problems
         .iter()
         .zip(&programs)
-        .map(|(&problem, program)| program.as_ref().map(|program| Work { problem, program, scope: turn_scope(problem) }))
+        .map(|(&problem, program)| {
+            program.as_ref().map(|program| Work {
+                problem,
+                program,
+                scope: turn_scope(problem),
+            })
+        })
         .collect();
     stats.programs += work.iter().flatten().count();
     grade_once(grader, &work)
         .into_iter()
         .zip(problems)
-        .map(|(verdict, problem)| verdict.unwrap_or_else(|| Ok(Verdict::no_program(turn_scope(problem).tests(problem).len()))))
+        .map(|(verdict, problem)| {
+            verdict.unwrap_or_else(|| {
+                Ok(Verdict::no_program(
+                    turn_scope(problem).tests(problem).len(),
+                ))
+            })
+        })
         .collect()
 }
 
 /// The tests a turn is judged on: the public ones; a problem without any has one turn, which all tests grade.
 fn turn_scope(problem: &Problem) -> Scope {
-    if problem.public_tests.is_empty() { Scope::All } else { Scope::Public }
+    if problem.public_tests.is_empty() {
+        Scope::All
+    } else {
+        Scope::Public
+    }
 }
 
 /// Completions an episode may take: feedback needs a public test.
 fn turn_limit(problem: &Problem, config: &RolloutConfig) -> usize {
-    if problem.public_tests.is_empty() { 1 } else { config.turns }
+    if problem.public_tests.is_empty() {
+        1
+    } else {
+        config.turns
+    }
 }
 
 /// Grades the last answer of each episode: what fails a public test has failed; the rest meets the private ones.
@@ -210,15 +255,26 @@ fn grade_finals<'a>(
     let programs: Vec<Option<Program>> = episodes
         .iter()
         .map(|episode| {
-            let last = episode.turns.last().filter(|_| episode.stop != Some(StopReason::Aborted))?;
+            let last = episode
+                .turns
+                .last()
+                .filter(|_| episode.stop != Some(StopReason::Aborted))?;
             let passed = last.verdict.is_accepted();
-            passed.then(|| Program::extract(&last.text, Language::Python).ok()).flatten()
+            passed
+                .then(|| Program::extract(&last.text, Language::Python).ok())
+                .flatten()
         })
         .collect();
     let work: Vec<Option<Work<'_>>> = programs
         .iter()
         .enumerate()
-        .map(|(index, program)| program.as_ref().map(|program| Work { problem: problem_of(index), program, scope: Scope::All }))
+        .map(|(index, program)| {
+            program.as_ref().map(|program| Work {
+                problem: problem_of(index),
+                program,
+                scope: Scope::All,
+            })
+        })
         .collect();
     stats.programs += work.iter().flatten().count();
     for (episode, verdict) in episodes.iter_mut().zip(grade_once(grader, &work)) {
@@ -235,22 +291,30 @@ fn grade_finals<'a>(
 }
 
 /// Grades each distinct piece of work once and hands the verdict to all that share it.
-fn grade_once(grader: &dyn Grader, work: &[Option<Work<'_>>]) -> Vec<Option<Result<Verdict, JudgeError>>> {
+fn grade_once(
+    grader: &dyn Grader,
+    work: &[Option<Work<'_>>],
+) -> Vec<Option<Result<Verdict, JudgeError>>> {
     let mut distinct: Vec<Work<'_>> = Vec::new();
     let mut places: HashMap<(&str, &Program), usize> = HashMap::new();
     let place_of: Vec<Option<usize>> = work
         .iter()
         .map(|item| {
             item.map(|item| {
-                *places.entry((&item.problem.id, item.program)).or_insert_with(|| {
-                    distinct.push(item);
-                    distinct.len() - 1
-                })
+                *places
+                    .entry((&item.problem.id, item.program))
+                    .or_insert_with(|| {
+                        distinct.push(item);
+                        distinct.len() - 1
+                    })
             })
         })
         .collect();
     let verdicts = grader.grade(&distinct);
-    place_of.into_iter().map(|place| place.map(|place| verdicts[place].clone())).collect()
+    place_of
+        .into_iter()
+        .map(|place| place.map(|place| verdicts[place].clone()))
+        .collect()
 }
 
 /// Opens the next turn of every episode that goes on.
@@ -261,7 +325,9 @@ fn answer_all<'a>(
     config: &RolloutConfig,
     seed: u64,
 ) -> Result<(), PolicyError> {
-    let live: Vec<usize> = (0..episodes.len()).filter(|&index| episodes[index].stop.is_none()).collect();
+    let live: Vec<usize> = (0..episodes.len())
+        .filter(|&index| episodes[index].stop.is_none())
+        .collect();
     let options = match config.style {
         // One failing case says what is wrong; a small policy's context is short.
         PromptStyle::Compact => FeedbackOptions {
@@ -277,7 +343,10 @@ fn answer_all<'a>(
         .map(|&index| {
             let last = episodes[index].turns.last();
             last.map_or(String::new(), |turn| {
-                feedback::render(&PublicVerdict::of(turn.verdict.clone(), problem_of(index)), options)
+                feedback::render(
+                    &PublicVerdict::of(turn.verdict.clone(), problem_of(index)),
+                    options,
+                )
             })
         })
         .collect();
@@ -288,7 +357,13 @@ fn answer_all<'a>(
     };
     for (&index, text) in live.iter().zip(shown) {
         let tokens = policy.message(&text)?;
-        episodes[index].answer(text, &tokens, policy.end(), config.sampling.max_tokens, policy.context());
+        episodes[index].answer(
+            text,
+            &tokens,
+            policy.end(),
+            config.sampling.max_tokens,
+            policy.context(),
+        );
     }
     Ok(())
 }
@@ -321,13 +396,20 @@ fn stream(seed: u64, problem_id: &str, sample: usize, turn: usize) -> u64 {
         .chain_update((turn as u64).to_le_bytes())
         .chain_update(problem_id.as_bytes())
         .finalize();
-    digest.iter().take(8).fold(0, |value, &byte| (value << 8) | u64::from(byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |value, &byte| (value << 8) | u64::from(byte))
 }
 
 /// Counts of grades of the last answers.
 pub fn histogram(groups: &[Group]) -> std::collections::BTreeMap<Grade, usize> {
     let mut counts = std::collections::BTreeMap::new();
-    for verdict in groups.iter().flat_map(|group| &group.episodes).filter_map(|episode| episode.outcome.as_ref()) {
+    for verdict in groups
+        .iter()
+        .flat_map(|group| &group.episodes)
+        .filter_map(|episode| episode.outcome.as_ref())
+    {
         *counts.entry(verdict.grade).or_default() += 1;
     }
     counts

@@ -36,7 +36,9 @@ pub struct Progress {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The folder holds a run already.
-    #[error("failed to start a run in {0}: it holds one already; continue it with --resume, or name another folder with --run")]
+    #[error(
+        "failed to start a run in {0}: it holds one already; continue it with --resume, or name another folder with --run"
+    )]
     Exists(PathBuf),
     /// The folder holds no run.
     #[error("failed to resume {0}: it holds no config.toml; name the folder of a run with --run")]
@@ -75,7 +77,8 @@ impl Run {
             return Err(RunError::Exists(folder.to_owned()));
         }
         let checkpoints = folder.join("checkpoints");
-        std::fs::create_dir_all(&checkpoints).map_err(|error| file("create", &checkpoints, error))?;
+        std::fs::create_dir_all(&checkpoints)
+            .map_err(|error| file("create", &checkpoints, error))?;
         let path = folder.join("config.toml");
         let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
         let run = Self::open(folder, config, &Progress::default())?;
@@ -113,9 +116,18 @@ impl Run {
     }
 
     /// Writes what a round did.
-    pub fn record(&mut self, step: usize, groups: &[Group], metrics: &RoundMetrics, timings: &RoundTimings) -> Result<(), RunError> {
-        let episodes: Vec<EpisodeRecord> =
-            groups.iter().flat_map(|group| &group.episodes).map(|episode| EpisodeRecord::new(step, episode)).collect();
+    pub fn record(
+        &mut self,
+        step: usize,
+        groups: &[Group],
+        metrics: &RoundMetrics,
+        timings: &RoundTimings,
+    ) -> Result<(), RunError> {
+        let episodes: Vec<EpisodeRecord> = groups
+            .iter()
+            .flat_map(|group| &group.episodes)
+            .map(|episode| EpisodeRecord::new(step, episode))
+            .collect();
         self.journal.append(&episodes)?;
         self.metrics.append(std::slice::from_ref(metrics))?;
         self.timings.append(std::slice::from_ref(timings))?;
@@ -136,14 +148,29 @@ impl Run {
         let partial = parent.join(format!("partial-{rounds:06}"));
         let whole = parent.join(format!("{rounds:06}"));
         let _ = std::fs::remove_dir_all(&partial);
-        checkpoint::save(&partial, &learner.policy, &learner.tokenizer, Precision::F32)?;
+        checkpoint::save(
+            &partial,
+            &learner.policy,
+            &learner.tokenizer,
+            Precision::F32,
+        )?;
         let value = &learner.value.weights;
-        let named = value.names.iter().cloned().zip(value.tensors.iter().cloned());
+        let named = value
+            .names
+            .iter()
+            .cloned()
+            .zip(value.tensors.iter().cloned());
         checkpoint::save_tensors(&partial.join("value.safetensors"), named, Precision::F32)?;
-        learner.policy_optimizer.save(&partial.join("policy_optimizer.safetensors"), &learner.policy.weights.names)?;
-        learner.value_optimizer.save(&partial.join("value_optimizer.safetensors"), &value.names)?;
+        learner.policy_optimizer.save(
+            &partial.join("policy_optimizer.safetensors"),
+            &learner.policy.weights.names,
+        )?;
+        learner
+            .value_optimizer
+            .save(&partial.join("value_optimizer.safetensors"), &value.names)?;
         let path = partial.join("progress.json");
-        let text = serde_json::to_string_pretty(&progress).map_err(|error| file("write", &path, error))?;
+        let text =
+            serde_json::to_string_pretty(&progress).map_err(|error| file("write", &path, error))?;
         write_atomically(&path, text.as_bytes()).map_err(|error| file("write", &path, error))?;
         // A checkpoint exists from this rename on, whole.
         if whole.exists() {
@@ -159,18 +186,36 @@ impl Run {
     }
 
     /// Puts back everything that learns as it was at the last checkpoint, if there is one.
-    pub fn restore(&self, learner: &mut Learner, progress: &Progress, device: &Device) -> Result<(), RunError> {
-        let Some(folder) = latest(&self.folder)? else { return Ok(()) };
+    pub fn restore(
+        &self,
+        learner: &mut Learner,
+        progress: &Progress,
+        device: &Device,
+    ) -> Result<(), RunError> {
+        let Some(folder) = latest(&self.folder)? else {
+            return Ok(());
+        };
         let (policy, _) = checkpoint::load(&folder, device)?;
         let expected = policy.config.parameters(Head::Value);
-        let tensors = checkpoint::load_tensors(&folder.join("value.safetensors"), &expected, device)?;
+        let tensors =
+            checkpoint::load_tensors(&folder.join("value.safetensors"), &expected, device)?;
         let mut value: Decoder = policy.value_network();
         value.weights.tensors = tensors;
         let restore = |optimizer: &mut Optimizer, name: &str, decoder: &Decoder, steps| {
             optimizer.load(&folder.join(name), decoder, steps, device)
         };
-        restore(&mut learner.policy_optimizer, "policy_optimizer.safetensors", &policy, progress.policy_steps)?;
-        restore(&mut learner.value_optimizer, "value_optimizer.safetensors", &value, progress.value_steps)?;
+        restore(
+            &mut learner.policy_optimizer,
+            "policy_optimizer.safetensors",
+            &policy,
+            progress.policy_steps,
+        )?;
+        restore(
+            &mut learner.value_optimizer,
+            "value_optimizer.safetensors",
+            &value,
+            progress.value_steps,
+        )?;
         learner.policy = policy;
         learner.value = value;
         Ok(())
@@ -193,7 +238,10 @@ fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut all = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| file("list", &parent, error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
             all.push(path);
         }
@@ -203,5 +251,9 @@ fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
 }
 
 fn file(action: &'static str, path: &Path, reason: impl std::fmt::Display) -> RunError {
-    RunError::File { action, path: path.to_owned(), reason: reason.to_string() }
+    RunError::File {
+        action,
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
 }

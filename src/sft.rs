@@ -50,7 +50,12 @@ pub struct StageConfig {
 
 impl Default for StageConfig {
     fn default() -> Self {
-        Self { problems: 12_000, author: AuthorConfig::default(), epochs: 3, learning_rate: 2e-3 }
+        Self {
+            problems: 12_000,
+            author: AuthorConfig::default(),
+            epochs: 3,
+            learning_rate: 2e-3,
+        }
     }
 }
 
@@ -74,7 +79,14 @@ pub struct ShapeConfig {
 
 impl Default for ShapeConfig {
     fn default() -> Self {
-        Self { hidden: 128, intermediate: 384, layers: 4, heads: 4, key_value_heads: 2, context: 768 }
+        Self {
+            hidden: 128,
+            intermediate: 384,
+            layers: 4,
+            heads: 4,
+            key_value_heads: 2,
+            context: 768,
+        }
     }
 }
 
@@ -83,8 +95,19 @@ impl Default for SftConfig {
         Self {
             seed: 1,
             stages: vec![
-                StageConfig { author: AuthorConfig { careful_share: 1.0, ..AuthorConfig::default() }, ..StageConfig::default() },
-                StageConfig { problems: 4000, epochs: 1, learning_rate: 1e-3, ..StageConfig::default() },
+                StageConfig {
+                    author: AuthorConfig {
+                        careful_share: 1.0,
+                        ..AuthorConfig::default()
+                    },
+                    ..StageConfig::default()
+                },
+                StageConfig {
+                    problems: 4000,
+                    epochs: 1,
+                    learning_rate: 1e-3,
+                    ..StageConfig::default()
+                },
             ],
             vocab_size: 640,
             model: ShapeConfig::default(),
@@ -146,7 +169,10 @@ pub fn train(
 ) {
     let per_epoch = episodes.len().div_ceil(config.batch);
     let updates = per_epoch * stage.epochs;
-    let adamw = OptimizerConfig { learning_rate: stage.learning_rate, ..config.optimizer };
+    let adamw = OptimizerConfig {
+        learning_rate: stage.learning_rate,
+        ..config.optimizer
+    };
     let mut optimizer = Optimizer::new(adamw, decoder.weights.tensors.len());
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut order: Vec<usize> = (0..episodes.len()).collect();
@@ -154,16 +180,27 @@ pub fn train(
         order.shuffle(&mut rng);
         for (index, chosen) in order.chunks(config.batch).enumerate() {
             let batch = Batch::collate(chosen.iter().map(|&episode| &episodes[episode]));
-            let passes = Passes { batch: &batch, tokens: config.tokens_per_pass, pad, temperature: 1.0 };
+            let passes = Passes {
+                batch: &batch,
+                tokens: config.tokens_per_pass,
+                pad,
+                temperature: 1.0,
+            };
             let rows: Vec<usize> = (0..batch.rows.len()).collect();
             let targets = batch.actions.len();
-            let (gradients, loss) =
-                passes.gradients(decoder, &rows, |micro, policy| sft::loss(micro.log_probs(policy, 1.0).0, targets));
+            let (gradients, loss) = passes.gradients(decoder, &rows, |micro, policy| {
+                sft::loss(micro.log_probs(policy, 1.0).0, targets)
+            });
             let done = (epoch * per_epoch + index) as f64 / updates as f64;
             optimizer.set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));
             optimizer.step(decoder, &gradients);
             let tokens = batch.rows.iter().map(Vec::len).sum();
-            progress(SftProgress { update: epoch * per_epoch + index + 1, updates, loss, tokens });
+            progress(SftProgress {
+                update: epoch * per_epoch + index + 1,
+                updates,
+                loss,
+                tokens,
+            });
         }
     }
 }

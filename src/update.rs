@@ -51,7 +51,9 @@ impl GradientSum {
     /// Adds the gradients one backward pass left for `weights`.
     pub fn add(&mut self, weights: &Weights, mut gradients: Gradients) {
         let new = weights.tensors.iter().map(|tensor| {
-            tensor.grad_remove(&mut gradients).unwrap_or_else(|| tensor.clone().inner().zeros_like())
+            tensor
+                .grad_remove(&mut gradients)
+                .unwrap_or_else(|| tensor.clone().inner().zeros_like())
         });
         if self.tensors.is_empty() {
             self.tensors = new.collect();
@@ -64,7 +66,10 @@ impl GradientSum {
 
     /// Euclidean norm over all parameters.
     pub fn norm(&self) -> f64 {
-        let squares = self.tensors.iter().map(|tensor| f64::from(tensor.clone().square().sum().into_scalar::<f32>()));
+        let squares = self
+            .tensors
+            .iter()
+            .map(|tensor| f64::from(tensor.clone().square().sum().into_scalar::<f32>()));
         squares.sum::<f64>().sqrt()
     }
 
@@ -86,7 +91,14 @@ impl Optimizer {
                 .build()
         };
         let (decaying, plain) = (build(config.weight_decay), build(0.0));
-        Self { config, decaying, plain, states: (0..parameters).map(|_| None).collect(), steps: 0, scale: 1.0 }
+        Self {
+            config,
+            decaying,
+            plain,
+            states: (0..parameters).map(|_| None).collect(),
+            steps: 0,
+            scale: 1.0,
+        }
     }
 
     /// Learning rate of the next step.
@@ -103,13 +115,24 @@ impl Optimizer {
     /// Moves `decoder` against the gradient; gives the gradient's norm before it was bounded.
     pub fn step(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
         let norm = gradients.norm();
-        let scale = self.config.max_gradient_norm.map_or(1.0, |bound| (bound / norm.max(1e-12)).min(1.0));
+        let scale = self
+            .config
+            .max_gradient_norm
+            .map_or(1.0, |bound| (bound / norm.max(1e-12)).min(1.0));
         let rate = self.learning_rate();
         let weights = &mut decoder.weights;
         for (index, gradient) in gradients.tensors.iter().enumerate() {
-            let optimizer = if weights.names[index].ends_with("norm.weight") { &self.plain } else { &self.decaying };
+            let optimizer = if weights.names[index].ends_with("norm.weight") {
+                &self.plain
+            } else {
+                &self.decaying
+            };
             let value = weights.tensors[index].clone().inner();
-            let scaled = if scale < 1.0 { gradient.clone() * scale } else { gradient.clone() };
+            let scaled = if scale < 1.0 {
+                gradient.clone() * scale
+            } else {
+                gradient.clone()
+            };
             let (moved, state) = optimizer.step(rate, value, scaled, self.states[index].take());
             weights.tensors[index] = moved;
             self.states[index] = state;
@@ -125,7 +148,10 @@ impl Optimizer {
 
     /// Writes the moments beside a checkpoint; the number of steps travels in the run's state.
     pub fn save(&self, path: &Path, names: &[String]) -> Result<(), CheckpointError> {
-        let named = names.iter().zip(&self.states).filter_map(|(name, state)| state.as_ref().map(|state| (name, state)));
+        let named = names
+            .iter()
+            .zip(&self.states)
+            .filter_map(|(name, state)| state.as_ref().map(|state| (name, state)));
         let tensors = named.flat_map(|(name, state)| {
             let momentum = &state.momentum;
             [
@@ -137,7 +163,13 @@ impl Optimizer {
     }
 
     /// Reads what `save` wrote after `steps` steps.
-    pub fn load(&mut self, path: &Path, decoder: &Decoder, steps: usize, device: &Device) -> Result<(), CheckpointError> {
+    pub fn load(
+        &mut self,
+        path: &Path,
+        decoder: &Decoder,
+        steps: usize,
+        device: &Device,
+    ) -> Result<(), CheckpointError> {
         self.steps = steps;
         if steps == 0 {
             return Ok(());
@@ -147,12 +179,22 @@ impl Optimizer {
             .names
             .iter()
             .zip(&decoder.weights.tensors)
-            .flat_map(|(name, tensor)| [(format!("first.{name}#"), tensor.dims()), (format!("second.{name}#"), tensor.dims())])
+            .flat_map(|(name, tensor)| {
+                [
+                    (format!("first.{name}#"), tensor.dims()),
+                    (format!("second.{name}#"), tensor.dims()),
+                ]
+            })
             .collect();
         let mut tensors = checkpoint::load_tensors(path, &expected, device)?.into_iter();
         for state in &mut self.states {
             if let (Some(moment_1), Some(moment_2)) = (tensors.next(), tensors.next()) {
-                let momentum = AdaptiveMomentumState { time: steps, moment_1, moment_2, max_moment_2: None };
+                let momentum = AdaptiveMomentumState {
+                    time: steps,
+                    moment_1,
+                    moment_2,
+                    max_moment_2: None,
+                };
                 *state = Some(AdamWState { momentum });
             }
         }

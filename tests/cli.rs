@@ -3,9 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-#[expect(clippy::disallowed_methods, reason = "the test starts the program under test, not a candidate")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test starts the program under test, not a candidate"
+)]
 fn rlef(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rlef")).current_dir(folder).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_rlef"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn refused(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
@@ -13,7 +20,10 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     for part in parts {
-        assert!(said.contains(part), "{arguments:?} does not say {part:?}: {said}");
+        assert!(
+            said.contains(part),
+            "{arguments:?} does not say {part:?}: {said}"
+        );
     }
     assert!(!said.contains("panicked"), "{arguments:?}: {said}");
 }
@@ -33,20 +43,94 @@ fn bad_input_names_file_line_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     write(at, "problems.jsonl", PROBLEM);
-    write(at, "broken.jsonl", "{\"problem_id\":\"double\",\"program\":\"print(1)\"}\n{\"problem_id\": 7}\n");
-    write(at, "unknown.jsonl", "{\"problem_id\":\"triple\",\"program\":\"print(1)\"}\n");
-    write(at, "empty.jsonl", r#"{"id":"none","statement":"x","public_tests":[],"private_tests":[]}"#);
+    write(
+        at,
+        "broken.jsonl",
+        "{\"problem_id\":\"double\",\"program\":\"print(1)\"}\n{\"problem_id\": 7}\n",
+    );
+    write(
+        at,
+        "unknown.jsonl",
+        "{\"problem_id\":\"triple\",\"program\":\"print(1)\"}\n",
+    );
+    write(
+        at,
+        "empty.jsonl",
+        r#"{"id":"none","statement":"x","public_tests":[],"private_tests":[]}"#,
+    );
     write(at, "run.toml", "seed = 1\n\n[reward]\nkl_betta = 0.1\n");
-    refused(at, &["judge", "--problems", "absent.jsonl", "--programs", "broken.jsonl"], 2, &["absent.jsonl"]);
-    refused(at, &["judge", "--problems", "problems.jsonl", "--programs", "broken.jsonl"], 2, &["broken.jsonl", "2"]);
-    refused(at, &["judge", "--problems", "problems.jsonl", "--programs", "unknown.jsonl"], 2, &["triple"]);
-    refused(at, &["judge", "--problems", "empty.jsonl", "--programs", "unknown.jsonl"], 2, &["none", "test"]);
-    refused(at, &["train", "--config", "run.toml"], 2, &["run.toml", "line 4", "kl_betta"]);
-    refused(at, &["train", "--resume", "--run", "nowhere"], 2, &["nowhere", "config.toml"]);
-    refused(at, &["eval", "--policy", "nowhere"], 2, &["nowhere", "config.json"]);
+    refused(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "absent.jsonl",
+            "--programs",
+            "broken.jsonl",
+        ],
+        2,
+        &["absent.jsonl"],
+    );
+    refused(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "problems.jsonl",
+            "--programs",
+            "broken.jsonl",
+        ],
+        2,
+        &["broken.jsonl", "2"],
+    );
+    refused(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "problems.jsonl",
+            "--programs",
+            "unknown.jsonl",
+        ],
+        2,
+        &["triple"],
+    );
+    refused(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "empty.jsonl",
+            "--programs",
+            "unknown.jsonl",
+        ],
+        2,
+        &["none", "test"],
+    );
+    refused(
+        at,
+        &["train", "--config", "run.toml"],
+        2,
+        &["run.toml", "line 4", "kl_betta"],
+    );
+    refused(
+        at,
+        &["train", "--resume", "--run", "nowhere"],
+        2,
+        &["nowhere", "config.toml"],
+    );
+    refused(
+        at,
+        &["eval", "--policy", "nowhere"],
+        2,
+        &["nowhere", "config.json"],
+    );
     refused(at, &["replay", "--journal", "nowhere"], 2, &["nowhere"]);
     refused(at, &["trian"], 2, &["trian"]);
-    assert!(!at.join("runs").exists(), "a refused run left a folder behind");
+    assert!(
+        !at.join("runs").exists(),
+        "a refused run left a folder behind"
+    );
 }
 
 #[test]
@@ -56,13 +140,24 @@ fn a_checkpoint_of_another_shape_names_the_tensor() {
         std::fs::copy(starter().join(name), folder.path().join(name)).unwrap();
     }
     let path = folder.path().join("config.json");
-    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     config["intermediate_size"] = 99.into();
     std::fs::write(&path, config.to_string()).unwrap();
-    refused(folder.path(), &["eval", "--policy", "."], 2, &["mlp.gate_proj.weight", "99"]);
+    refused(
+        folder.path(),
+        &["eval", "--policy", "."],
+        2,
+        &["mlp.gate_proj.weight", "99"],
+    );
     config["model_type"] = "gpt2".into();
     std::fs::write(&path, config.to_string()).unwrap();
-    refused(folder.path(), &["eval", "--policy", "."], 2, &["config.json", "gpt2"]);
+    refused(
+        folder.path(),
+        &["eval", "--policy", "."],
+        2,
+        &["config.json", "gpt2"],
+    );
 }
 
 #[test]
@@ -76,13 +171,41 @@ fn judge_prints_one_line_a_program_in_order() {
         r#"{"problem_id":"double","completion":"I don't know."}"#,
     ];
     write(folder.path(), "programs.jsonl", &programs.join("\n"));
-    let output = rlef(folder.path(), &["judge", "--problems", "problems.jsonl", "--programs", "programs.jsonl", "--json"]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<serde_json::Value> =
-        output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
-    let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
-    assert_eq!(verdicts, ["accepted", "wrong_answer", "wrong_answer", "no_program"]);
-    assert_eq!((lines[0]["passed"].as_u64(), lines[0]["total"].as_u64()), (Some(2), Some(2)));
+    let output = rlef(
+        folder.path(),
+        &[
+            "judge",
+            "--problems",
+            "problems.jsonl",
+            "--programs",
+            "programs.jsonl",
+            "--json",
+        ],
+    );
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines: Vec<serde_json::Value> = output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let verdicts: Vec<&str> = lines
+        .iter()
+        .map(|line| line["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        verdicts,
+        ["accepted", "wrong_answer", "wrong_answer", "no_program"]
+    );
+    assert_eq!(
+        (lines[0]["passed"].as_u64(), lines[0]["total"].as_u64()),
+        (Some(2), Some(2))
+    );
     assert!(lines[0]["first_failure"].is_null() && !lines[1]["first_failure"].is_null());
 }
 
@@ -90,22 +213,45 @@ fn judge_prints_one_line_a_program_in_order() {
 fn the_built_in_set_is_written_and_read_back_and_its_references_are_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    assert_eq!(rlef(at, &["contest", "--split", "test", "--out", "test.jsonl"]).status.code(), Some(0));
+    assert_eq!(
+        rlef(at, &["contest", "--split", "test", "--out", "test.jsonl"])
+            .status
+            .code(),
+        Some(0)
+    );
     let problems = rlef::problem::load(&at.join("test.jsonl")).unwrap();
     assert_eq!(problems.len(), 300);
     let programs: Vec<String> = problems
         .iter()
-        .map(|problem| serde_json::json!({"problem_id": problem.id, "program": problem.references[0].source}).to_string())
+        .map(|problem| {
+            serde_json::json!({"problem_id": problem.id, "program": problem.references[0].source})
+                .to_string()
+        })
         .collect();
     write(at, "references.jsonl", &programs.join("\n"));
-    let output = rlef(at, &["judge", "--problems", "test.jsonl", "--programs", "references.jsonl", "--json"]);
-    let accepted = String::from_utf8_lossy(&output.stdout).matches("\"verdict\":\"accepted\"").count();
+    let output = rlef(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "test.jsonl",
+            "--programs",
+            "references.jsonl",
+            "--json",
+        ],
+    );
+    let accepted = String::from_utf8_lossy(&output.stdout)
+        .matches("\"verdict\":\"accepted\"")
+        .count();
     assert_eq!(accepted, problems.len());
 }
 
 /// Kills a real training run with SIGKILL, continues it, and compares it with one that was left alone.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test starts the program under test, not a candidate")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test starts the program under test, not a candidate"
+)]
 fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -118,7 +264,12 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
         ),
     );
     let whole = rlef(at, &["train", "--config", "run.toml", "--run", "whole"]);
-    assert_eq!(whole.status.code(), Some(0), "{}", String::from_utf8_lossy(&whole.stderr));
+    assert_eq!(
+        whole.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&whole.stderr)
+    );
     let mut child = Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(at)
         .args(["train", "--config", "run.toml", "--run", "killed"])
@@ -132,15 +283,28 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    assert!(second.exists(), "the run never reached its second checkpoint");
+    assert!(
+        second.exists(),
+        "the run never reached its second checkpoint"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     let resumed = rlef(at, &["train", "--resume", "--run", "killed"]);
-    assert_eq!(resumed.status.code(), Some(0), "{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(
+        resumed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&resumed.stderr)
+    );
     for name in ["journal.jsonl", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         assert!(read("whole") == read("killed"), "{name} differs");
     }
     let replayed = rlef(at, &["replay", "--journal", "killed/journal.jsonl"]);
-    assert_eq!(replayed.status.code(), Some(0), "{}", String::from_utf8_lossy(&replayed.stdout));
+    assert_eq!(
+        replayed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&replayed.stdout)
+    );
 }

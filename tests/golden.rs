@@ -45,7 +45,9 @@ struct GoldenTurn {
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
 }
 
 fn golden() -> Golden {
@@ -66,11 +68,23 @@ fn batch(golden: &Golden) -> Batch {
         })
         .collect();
     let turns = golden.turns.iter().enumerate().map(|(index, turn)| {
-        let start = actions.iter().position(|action| action.turn == index).unwrap();
+        let start = actions
+            .iter()
+            .position(|action| action.turn == index)
+            .unwrap();
         let end = start + actions.iter().filter(|action| action.turn == index).count();
-        TurnSpan { row: turn.row, prompt_last: turn.prompt_last, start, end }
+        TurnSpan {
+            row: turn.row,
+            prompt_last: turn.prompt_last,
+            start,
+            end,
+        }
     });
-    Batch { rows: golden.rows.clone(), turns: turns.collect(), actions }
+    Batch {
+        rows: golden.rows.clone(),
+        turns: turns.collect(),
+        actions,
+    }
 }
 
 /// The network's parameters, and the gradients PyTorch found for them.
@@ -78,19 +92,36 @@ fn network(prefix: &str, head: Head, config: &ModelConfig) -> (Decoder, Vec<Tens
     let device = Device::flex();
     let shapes = config.parameters(head);
     let read = |part: &str| {
-        let named: Vec<_> = shapes.iter().map(|(name, shape)| (format!("{prefix}.{part}{name}"), *shape)).collect();
+        let named: Vec<_> = shapes
+            .iter()
+            .map(|(name, shape)| (format!("{prefix}.{part}{name}"), *shape))
+            .collect();
         load_tensors(&path("rlef.safetensors"), &named, &device).unwrap()
     };
     let names = shapes.iter().map(|(name, _)| name.clone()).collect();
-    let weights = Weights { names, tensors: read("") };
-    (Decoder { config: config.clone(), weights }, read("gradient."))
+    let weights = Weights {
+        names,
+        tensors: read(""),
+    };
+    (
+        Decoder {
+            config: config.clone(),
+            weights,
+        },
+        read("gradient."),
+    )
 }
 
 fn close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(1e-3_f32, |most, value| most.max(value.abs()));
+    let scale = theirs
+        .iter()
+        .fold(1e-3_f32, |most, value| most.max(value.abs()));
     for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!((a - b).abs() <= tolerance * scale, "{what}[{index}]: {a} is not PyTorch's {b}");
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "{what}[{index}]: {a} is not PyTorch's {b}"
+        );
     }
 }
 
@@ -109,7 +140,12 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
     let all = [rows.clone()];
     // One pass of all rows, and one row a pass: padding and micro-batches must not matter.
     for tokens in [10_000, 1] {
-        let passes = Passes { batch: &batch, tokens, pad: 0, temperature: 1.0 };
+        let passes = Passes {
+            batch: &batch,
+            tokens,
+            pad: 0,
+            temperature: 1.0,
+        };
         let (log_probs, entropy) = passes.log_probs(&policy, &all);
         close("log-probabilities", &log_probs, &golden.new, 1e-5);
         let mean = golden.entropy.iter().sum::<f32>() / golden.entropy.len() as f32;
@@ -121,19 +157,58 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
             let (new, _) = micro.log_probs(policy, 1.0);
             let (old, behaviour) = (pick(micro, &golden.old), pick(micro, &golden.behaviour));
             let advantages = pick(micro, &golden.advantages);
-            objective::policy_loss(new, old, behaviour, advantages, golden.clip, batch.actions.len()).0
+            objective::policy_loss(
+                new,
+                old,
+                behaviour,
+                advantages,
+                golden.clip,
+                batch.actions.len(),
+            )
+            .0
         });
-        close("policy loss", &[loss as f32], &[golden.policy_loss as f32], 1e-5);
-        for ((name, ours), theirs) in policy.weights.names.iter().zip(gradients.tensors()).zip(&policy_gradients) {
+        close(
+            "policy loss",
+            &[loss as f32],
+            &[golden.policy_loss as f32],
+            1e-5,
+        );
+        for ((name, ours), theirs) in policy
+            .weights
+            .names
+            .iter()
+            .zip(gradients.tensors())
+            .zip(&policy_gradients)
+        {
             close(name, &numbers(ours), &numbers(theirs), 1e-5);
         }
 
         let (gradients, loss) = passes.gradients(&value, &rows, |micro, value| {
-            let (old, returns) = (micro.of_turns(&golden.old_values, &device), micro.of_turns(&golden.returns, &device));
-            objective::value_loss(micro.values(value), old, returns, golden.value_clip, batch.turns.len())
+            let (old, returns) = (
+                micro.of_turns(&golden.old_values, &device),
+                micro.of_turns(&golden.returns, &device),
+            );
+            objective::value_loss(
+                micro.values(value),
+                old,
+                returns,
+                golden.value_clip,
+                batch.turns.len(),
+            )
         });
-        close("value loss", &[loss as f32], &[golden.value_loss as f32], 1e-5);
-        for ((name, ours), theirs) in value.weights.names.iter().zip(gradients.tensors()).zip(&value_gradients) {
+        close(
+            "value loss",
+            &[loss as f32],
+            &[golden.value_loss as f32],
+            1e-5,
+        );
+        for ((name, ours), theirs) in value
+            .weights
+            .names
+            .iter()
+            .zip(gradients.tensors())
+            .zip(&value_gradients)
+        {
             close(name, &numbers(ours), &numbers(theirs), 1e-5);
         }
     }

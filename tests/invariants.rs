@@ -20,23 +20,49 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Invariant 1: the sandbox knows nothing of models, tokenizers or the harness.
 #[test]
 fn the_sandbox_depends_on_none_of_the_harness() {
-    let manifest: toml::Table = std::fs::read_to_string(root().join("sandbox/Cargo.toml")).unwrap().parse().unwrap();
+    let manifest: toml::Table = std::fs::read_to_string(root().join("sandbox/Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let dependencies = manifest["dependencies"].as_table().unwrap();
     for forbidden in ["burn", "tokenizers", "rlef"] {
-        assert!(!dependencies.contains_key(forbidden), "sandbox depends on {forbidden}");
+        assert!(
+            !dependencies.contains_key(forbidden),
+            "sandbox depends on {forbidden}"
+        );
     }
 }
 
 /// Invariant 6: what is pure reads no file and no clock.
 #[test]
 fn pure_modules_do_no_io_and_read_no_clock() {
-    let mut files: Vec<PathBuf> =
-        ["program", "comparator", "feedback", "episode", "reward", "advantage", "batch"].map(|name| root().join(format!("src/{name}.rs"))).into();
+    let mut files: Vec<PathBuf> = [
+        "program",
+        "comparator",
+        "feedback",
+        "episode",
+        "reward",
+        "advantage",
+        "batch",
+    ]
+    .map(|name| root().join(format!("src/{name}.rs")))
+    .into();
     sources(&root().join("src/objective"), &mut files);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        for forbidden in ["std::fs", "std::time", "std::net", "std::process", "Instant::now", "SystemTime"] {
-            assert!(!text.contains(forbidden), "{} mentions {forbidden}", path.display());
+        for forbidden in [
+            "std::fs",
+            "std::time",
+            "std::net",
+            "std::process",
+            "Instant::now",
+            "SystemTime",
+        ] {
+            assert!(
+                !text.contains(forbidden),
+                "{} mentions {forbidden}",
+                path.display()
+            );
         }
     }
 }
@@ -49,7 +75,11 @@ fn only_the_sandbox_starts_processes() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         for forbidden in ["process::Command", "unshare(", "fork()"] {
-            assert!(!text.contains(forbidden), "{} mentions {forbidden}", path.display());
+            assert!(
+                !text.contains(forbidden),
+                "{} mentions {forbidden}",
+                path.display()
+            );
         }
     }
 }
@@ -58,10 +88,16 @@ fn only_the_sandbox_starts_processes() {
 #[test]
 fn the_readme_names_only_files_that_exist() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
-    for (_, rest) in text.match_indices("](").map(|(at, _)| ("", &text[at + 2..])) {
+    for (_, rest) in text
+        .match_indices("](")
+        .map(|(at, _)| ("", &text[at + 2..]))
+    {
         let target = rest.split(')').next().unwrap();
         if !target.starts_with("http") && !target.starts_with('#') {
-            assert!(root().join(target).exists(), "README.md names {target}, which does not exist");
+            assert!(
+                root().join(target).exists(),
+                "README.md names {target}, which does not exist"
+            );
         }
     }
 }

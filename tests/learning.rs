@@ -37,8 +37,15 @@ impl Grader for ToyGrader {
 }
 
 fn judge(work: &Work<'_>) -> Verdict {
-    let TestCase::Stdin { input, expected } = &work.problem.public_tests[0] else { unreachable!("all tests are stdin") };
-    let got: String = work.program.source.chars().filter(char::is_ascii_digit).collect();
+    let TestCase::Stdin { input, expected } = &work.problem.public_tests[0] else {
+        unreachable!("all tests are stdin")
+    };
+    let got: String = work
+        .program
+        .source
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
     let accepted = got == *expected && work.program.source.starts_with("print(");
     let failure = Failure {
         test: 0,
@@ -49,7 +56,11 @@ fn judge(work: &Work<'_>) -> Verdict {
         trace: String::new(),
     };
     Verdict {
-        grade: if accepted { Grade::Accepted } else { Grade::WrongAnswer },
+        grade: if accepted {
+            Grade::Accepted
+        } else {
+            Grade::WrongAnswer
+        },
         passed: usize::from(accepted),
         total: 1,
         failures: if accepted { Vec::new() } else { vec![failure] },
@@ -59,11 +70,16 @@ fn judge(work: &Work<'_>) -> Verdict {
 }
 
 fn problems() -> Vec<Problem> {
-    let all = WORDS.iter().flat_map(|word| (0..DIGITS).map(move |digit| (word, digit)));
+    let all = WORDS
+        .iter()
+        .flat_map(|word| (0..DIGITS).map(move |digit| (word, digit)));
     all.map(|(word, digit)| Problem {
         id: format!("{word}{digit}"),
         statement: format!("Print the digit of {word}."),
-        public_tests: vec![TestCase::Stdin { input: String::new(), expected: digit.to_string() }],
+        public_tests: vec![TestCase::Stdin {
+            input: String::new(),
+            expected: digit.to_string(),
+        }],
         private_tests: Vec::new(),
         limits: rlef_sandbox::Limits::default(),
         comparison: rlef::comparator::Comparison::Lines,
@@ -82,24 +98,41 @@ fn answer(digit: usize) -> String {
 fn starter() -> (Decoder, Tokenizer) {
     let feedback = |wanted: usize, got: usize| format!("input:\nexpected: {wanted}\ngot: {got}\n");
     let problems = problems();
-    let mut texts: Vec<String> = problems.iter().map(|problem| problem.statement.clone()).collect();
-    texts.extend((0..DIGITS * DIGITS).flat_map(|i| [answer(i % DIGITS), feedback(i / DIGITS, i % DIGITS)]));
+    let mut texts: Vec<String> = problems
+        .iter()
+        .map(|problem| problem.statement.clone())
+        .collect();
+    texts.extend(
+        (0..DIGITS * DIGITS).flat_map(|i| [answer(i % DIGITS), feedback(i / DIGITS, i % DIGITS)]),
+    );
     let tokenizer = Tokenizer::train(&texts, 300).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut episodes = Vec::new();
     for _ in 0..600 {
         let problem = &problems[rng.random_range(0..problems.len())];
-        let mut episode = Episode::start(problem.id.clone(), 0, rlef::prompt::message(&tokenizer, &problem.statement).unwrap());
+        let mut episode = Episode::start(
+            problem.id.clone(),
+            0,
+            rlef::prompt::message(&tokenizer, &problem.statement).unwrap(),
+        );
         let wanted = rng.random_range(0..DIGITS);
         for turn in 0..2 {
             // Some of the second answers follow the feedback: reinforcement has something to find.
             let follows = turn == 1 && rng.random_bool(0.3);
-            let digit = if follows { wanted } else { rng.random_range(0..DIGITS) };
+            let digit = if follows {
+                wanted
+            } else {
+                rng.random_range(0..DIGITS)
+            };
             let mut tokens = tokenizer.encode(&answer(digit)).unwrap();
             tokens.push(tokenizer.end);
             let sampler_logprobs = vec![0.0; tokens.len()];
             episode.push(
-                Completion { tokens, sampler_logprobs, stop: StopCause::End },
+                Completion {
+                    tokens,
+                    sampler_logprobs,
+                    stop: StopCause::End,
+                },
                 answer(digit),
                 Verdict::no_program(1),
                 2,
@@ -112,16 +145,41 @@ fn starter() -> (Decoder, Tokenizer) {
         }
         episodes.push(episode);
     }
-    let config = SftConfig { batch: 20, ..SftConfig::default() };
-    let stage = StageConfig { epochs: 15, ..StageConfig::default() };
-    let shape = ShapeConfig { hidden: 32, intermediate: 64, layers: 2, heads: 2, key_value_heads: 1, context: 160 };
+    let config = SftConfig {
+        batch: 20,
+        ..SftConfig::default()
+    };
+    let stage = StageConfig {
+        epochs: 15,
+        ..StageConfig::default()
+    };
+    let shape = ShapeConfig {
+        hidden: 32,
+        intermediate: 64,
+        layers: 2,
+        heads: 2,
+        key_value_heads: 1,
+        context: 160,
+    };
     let mut decoder = Decoder::random(&shape.config(tokenizer.vocab_size()), 3, &Device::flex());
-    sft::train(&mut decoder, &episodes, tokenizer.pad, &config, &stage, |_| {});
+    sft::train(
+        &mut decoder,
+        &episodes,
+        tokenizer.pad,
+        &config,
+        &stage,
+        |_| {},
+    );
     (decoder, tokenizer)
 }
 
 fn config() -> TrainConfig {
-    let mut config = TrainConfig { rounds: 30, problems_per_round: 24, updates_per_round: 4, ..TrainConfig::default() };
+    let mut config = TrainConfig {
+        rounds: 30,
+        problems_per_round: 24,
+        updates_per_round: 4,
+        ..TrainConfig::default()
+    };
     config.rollout.group = 4;
     config.rollout.turns = 2;
     config.rollout.sampling.max_tokens = 16;
@@ -148,13 +206,25 @@ fn learner(config: &TrainConfig) -> Learner {
 
 /// Share of toy problems the policy solves in two turns.
 fn solve_rate(learner: &Learner, feedback: FeedbackSource) -> f64 {
-    let config = RolloutConfig { group: 8, feedback, ..config().rollout };
+    let config = RolloutConfig {
+        group: 8,
+        feedback,
+        ..config().rollout
+    };
     let all = problems();
     let some: Vec<&Problem> = all.iter().collect();
-    let mut policy = ModelPolicy { decoder: &learner.policy, tokenizer: &learner.tokenizer, batch: 64 };
+    let mut policy = ModelPolicy {
+        decoder: &learner.policy,
+        tokenizer: &learner.tokenizer,
+        batch: 64,
+    };
     let (groups, _) = rollout::play(&mut policy, &ToyGrader, &some, &config, 99).unwrap();
     let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
-    episodes.iter().filter(|episode| episode.is_solved()).count() as f64 / episodes.len() as f64
+    episodes
+        .iter()
+        .filter(|episode| episode.is_solved())
+        .count() as f64
+        / episodes.len() as f64
 }
 
 #[test]
@@ -163,16 +233,28 @@ fn a_policy_learns_to_use_feedback() {
     let mut learner = learner(&config);
     let before = solve_rate(&learner, FeedbackSource::Real);
     for round in 0..config.rounds {
-        let (_, metrics, _) = train::round(&mut learner, &ToyGrader, &problems(), &config, round).unwrap();
-        assert!(metrics.first_ratio_gap == 0.0, "round {round}: the first update's ratio is off by {}", metrics.first_ratio_gap);
-        assert!(metrics.sampler_gap_max < 1e-4, "round {round}: sampler and trainer differ by {}", metrics.sampler_gap_max);
+        let (_, metrics, _) =
+            train::round(&mut learner, &ToyGrader, &problems(), &config, round).unwrap();
+        assert!(
+            metrics.first_ratio_gap == 0.0,
+            "round {round}: the first update's ratio is off by {}",
+            metrics.first_ratio_gap
+        );
+        assert!(
+            metrics.sampler_gap_max < 1e-4,
+            "round {round}: sampler and trainer differ by {}",
+            metrics.sampler_gap_max
+        );
         assert_eq!(metrics.aborted, 0);
     }
     let after = solve_rate(&learner, FeedbackSource::Real);
     let without = solve_rate(&learner, FeedbackSource::Silent);
     assert!(before < 0.7, "the starter solves {before} already");
     assert!(after > 0.8, "solves {before} before and {after} after");
-    assert!(without < after - 0.2, "solves {after} with feedback and {without} without");
+    assert!(
+        without < after - 0.2,
+        "solves {after} with feedback and {without} without"
+    );
 }
 
 /// Plays rounds of a run as the command does, and stops without a word after `until`.
@@ -180,14 +262,29 @@ fn play(folder: &Path, resume: bool, until: usize) {
     let (mut run, config, mut progress) = if resume {
         Run::resume(folder).unwrap()
     } else {
-        let config = TrainConfig { rounds: 5, ..config() };
-        (Run::create(folder, &config).unwrap(), config, rlef::run::Progress::default())
+        let config = TrainConfig {
+            rounds: 5,
+            ..config()
+        };
+        (
+            Run::create(folder, &config).unwrap(),
+            config,
+            rlef::run::Progress::default(),
+        )
     };
     let mut learner = learner(&config);
-    run.restore(&mut learner, &progress, &Device::flex()).unwrap();
+    run.restore(&mut learner, &progress, &Device::flex())
+        .unwrap();
     while progress.rounds < until {
         let step = learner.policy_optimizer.steps();
-        let (groups, metrics, timings) = train::round(&mut learner, &ToyGrader, &problems(), &config, progress.rounds).unwrap();
+        let (groups, metrics, timings) = train::round(
+            &mut learner,
+            &ToyGrader,
+            &problems(),
+            &config,
+            progress.rounds,
+        )
+        .unwrap();
         run.record(step, &groups, &metrics, &timings).unwrap();
         progress.rounds += 1;
         if progress.rounds % config.resources.checkpoint_every == 0 {
@@ -199,7 +296,10 @@ fn play(folder: &Path, resume: bool, until: usize) {
 #[test]
 fn a_killed_run_continues_as_if_it_had_not_been() {
     let directory = tempfile::tempdir().unwrap();
-    let (whole, killed) = (directory.path().join("whole"), directory.path().join("killed"));
+    let (whole, killed) = (
+        directory.path().join("whole"),
+        directory.path().join("killed"),
+    );
     play(&whole, false, 5);
     play(&killed, false, 3);
     // The third round is past the last checkpoint; a half-written line follows it.
@@ -209,7 +309,10 @@ fn a_killed_run_continues_as_if_it_had_not_been() {
     std::fs::write(&journal, text).unwrap();
     play(&killed, true, 5);
     for name in ["journal.jsonl", "metrics.jsonl"] {
-        let (a, b) = (std::fs::read(whole.join(name)).unwrap(), std::fs::read(killed.join(name)).unwrap());
+        let (a, b) = (
+            std::fs::read(whole.join(name)).unwrap(),
+            std::fs::read(killed.join(name)).unwrap(),
+        );
         assert!(a == b, "{name} differs");
     }
     let records: Vec<EpisodeRecord> = rlef::journal::read(&journal).unwrap();
@@ -220,7 +323,10 @@ fn a_killed_run_continues_as_if_it_had_not_been() {
 fn a_run_is_not_started_over_another() {
     let directory = tempfile::tempdir().unwrap();
     Run::create(directory.path(), &config()).unwrap();
-    let message = Run::create(directory.path(), &config()).err().unwrap().to_string();
+    let message = Run::create(directory.path(), &config())
+        .err()
+        .unwrap()
+        .to_string();
     assert!(message.contains("--resume"), "{message}");
 }
 
@@ -229,7 +335,11 @@ struct BrokenGrader;
 
 impl Grader for BrokenGrader {
     fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        let lost = |work: &Work<'_>| JudgeError::Incomplete { id: work.problem.id.clone(), got: 0, expected: 1 };
+        let lost = |work: &Work<'_>| JudgeError::Incomplete {
+            id: work.problem.id.clone(),
+            got: 0,
+            expected: 1,
+        };
         work.iter().map(|work| Err(lost(work))).collect()
     }
 }
@@ -240,14 +350,28 @@ fn a_lost_sandbox_gives_no_reward_and_moves_no_weight() {
     let mut learner = learner(&config);
     let weights = |learner: &Learner| learner.policy.weights.tensors[3].to_data();
     let before = weights(&learner);
-    let (groups, metrics, _) = train::round(&mut learner, &BrokenGrader, &problems(), &config, 0).unwrap();
+    let (groups, metrics, _) =
+        train::round(&mut learner, &BrokenGrader, &problems(), &config, 0).unwrap();
     let lost = |episode: &&Episode| episode.stop == Some(rlef::episode::StopReason::Aborted);
     let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
-    assert!(episodes.iter().filter(|episode| !lost(episode)).all(|episode| {
-        // Only answers without a program, which no sandbox was asked about, were graded.
-        episode.turns.iter().all(|turn| turn.verdict.grade == Grade::NoProgram)
-    }));
-    assert!(metrics.aborted > 24 * 4 / 2, "{} of {} episodes aborted", metrics.aborted, episodes.len());
+    assert!(
+        episodes
+            .iter()
+            .filter(|episode| !lost(episode))
+            .all(|episode| {
+                // Only answers without a program, which no sandbox was asked about, were graded.
+                episode
+                    .turns
+                    .iter()
+                    .all(|turn| turn.verdict.grade == Grade::NoProgram)
+            })
+    );
+    assert!(
+        metrics.aborted > 24 * 4 / 2,
+        "{} of {} episodes aborted",
+        metrics.aborted,
+        episodes.len()
+    );
     assert!(metrics.aborted < episodes.len() || metrics.step == 0);
     assert_eq!(weights(&learner), before);
 }

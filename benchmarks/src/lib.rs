@@ -18,12 +18,20 @@ pub struct Sample {
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Sample) {
     let (clock, before) = (Instant::now(), cpu_seconds());
     let value = work();
-    (value, Sample { wall: clock.elapsed().as_secs_f64(), cpu: cpu_seconds() - before })
+    (
+        value,
+        Sample {
+            wall: clock.elapsed().as_secs_f64(),
+            cpu: cpu_seconds() - before,
+        },
+    )
 }
 
 /// Prints the head of the table all benchmarks share.
 pub fn head() {
-    println!("question,case,run,items,unit,wall_seconds,cpu_seconds,items_per_wall_second,items_per_cpu_second");
+    println!(
+        "question,case,run,items,unit,wall_seconds,cpu_seconds,items_per_wall_second,items_per_cpu_second"
+    );
 }
 
 /// Prints one run: how many items of which unit it did.
@@ -38,7 +46,9 @@ pub fn row(question: &str, case: &str, run: usize, items: usize, unit: &str, sam
 }
 
 fn cpu_seconds() -> f64 {
-    let seconds = |usage: Usage| (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6;
+    let seconds = |usage: Usage| {
+        (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
+    };
     let of = |who| getrusage(who).map(seconds).unwrap_or_default();
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }

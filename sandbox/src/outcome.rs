@@ -29,7 +29,8 @@ pub struct Usage {
     pub cpu_us: u64,
     /// Wall microseconds from start to end of the program, without queueing.
     pub wall_us: u64,
-    /// Peak memory in bytes: cgroup peak where there is one, else the largest resident set.
+    /// Peak memory in bytes: where there is a cgroup, what it grew by (to a few MB; the warm interpreter is not
+    /// counted); else the largest resident set of one process.
     pub memory_bytes: u64,
 }
 

@@ -19,7 +19,9 @@ use crate::verdict::host_judge;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json")]
+#[command(
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json"
+)]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
     #[arg(long, default_value = "contest:test")]
@@ -81,7 +83,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = RolloutConfig {
         group: args.rollouts.max(1),
         turns: args.turns.max(1),
-        sampling: Sampling { temperature: args.temperature, top_p: args.top_p, max_tokens: args.max_tokens.max(1) },
+        sampling: Sampling {
+            temperature: args.temperature,
+            top_p: args.top_p,
+            max_tokens: args.max_tokens.max(1),
+        },
         style: match args.style {
             Style::Compact => PromptStyle::Compact,
             Style::Full => PromptStyle::Full,
@@ -95,7 +101,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let judge = host_judge(args.workers)?;
     let (groups, report) = if let Some(file) = args.policy.strip_prefix("replay:") {
         let mut policy = ReplayPolicy::load(Path::new(file))?;
-        if let Some(problem) = problems.iter().find(|problem| policy.samples_of(&problem.id) < config.group) {
+        if let Some(problem) = problems
+            .iter()
+            .find(|problem| policy.samples_of(&problem.id) < config.group)
+        {
             anyhow::bail!(
                 "{file} holds {} completions of {}; --rollouts {} needs as many",
                 policy.samples_of(&problem.id),
@@ -106,12 +115,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         evaluate(&mut policy, &judge, &problems, &config, args.seed)?
     } else {
         let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
-        let mut policy = ModelPolicy { decoder: &decoder, tokenizer: &tokenizer, batch: 256 };
+        let mut policy = ModelPolicy {
+            decoder: &decoder,
+            tokenizer: &tokenizer,
+            batch: 256,
+        };
         evaluate(&mut policy, &judge, &problems, &config, args.seed)?
     };
     if let Some(path) = &args.journal {
-        let records: Vec<EpisodeRecord> =
-            groups.iter().flat_map(|group| &group.episodes).map(|episode| EpisodeRecord::new(0, episode)).collect();
+        let records: Vec<EpisodeRecord> = groups
+            .iter()
+            .flat_map(|group| &group.episodes)
+            .map(|episode| EpisodeRecord::new(0, episode))
+            .collect();
         Lines::open(path, 0)?.append(&records)?;
     }
     if args.json {
@@ -119,7 +135,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         println!("{}", describe(&args.problems, &problems, &report));
     }
-    Ok(if report.aborted > 0 { ExitCode::from(exit::INFRASTRUCTURE) } else { ExitCode::SUCCESS })
+    Ok(if report.aborted > 0 {
+        ExitCode::from(exit::INFRASTRUCTURE)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// A report with what the problems allow.

@@ -20,14 +20,23 @@ impl Progress {
     /// Starts counting to `total`.
     pub fn new(label: &str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {elapsed} left {eta}  {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(total).with_style(style).with_prefix(label.to_owned())
+            let style = ProgressStyle::with_template(
+                "{prefix} {bar:24} {pos}/{len} {elapsed} left {eta}  {msg}",
+            )
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total)
+                .with_style(style)
+                .with_prefix(label.to_owned())
         });
         if bar.is_none() {
             eprintln!("{label}: {total}");
         }
-        Self { bar, total, started: Instant::now(), last_line: None }
+        Self {
+            bar,
+            total,
+            started: Instant::now(),
+            last_line: None,
+        }
     }
 
     /// Says that `done` are done, with a word on what they were like.
@@ -37,11 +46,17 @@ impl Progress {
             bar.set_message(message.to_owned());
             return;
         }
-        let due = self.last_line.is_none_or(|last| last.elapsed() >= PLAIN_INTERVAL) || done == self.total;
+        let due = self
+            .last_line
+            .is_none_or(|last| last.elapsed() >= PLAIN_INTERVAL)
+            || done == self.total;
         if due {
             let spent = self.started.elapsed().as_secs_f64();
             let left = spent / done.max(1) as f64 * (self.total - done.min(self.total)) as f64;
-            eprintln!("{done}/{} {spent:.0}s, {left:.0}s left  {message}", self.total);
+            eprintln!(
+                "{done}/{} {spent:.0}s, {left:.0}s left  {message}",
+                self.total
+            );
             self.last_line = Some(Instant::now());
         }
     }

@@ -19,7 +19,7 @@ use crate::verdict::host_judge;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example (makes the shipped starter):\n  rlef sft --out starter")]
+#[command(after_help = "Example (makes the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter")]
 pub struct Args {
     /// Directory to write the policy to.
     #[arg(long)]
@@ -40,41 +40,71 @@ pub struct Args {
 
 /// Demonstrates, learns, saves.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config: SftConfig = match &args.config {
-        None => SftConfig::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-            toml::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?
-        }
+    let config: SftConfig = if let Some(path) = &args.config {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?
+    } else {
+        SftConfig::default()
     };
     let judge = host_judge(args.workers)?;
-    let largest = config.stages.iter().map(|stage| stage.problems).max().unwrap_or(0);
-    let contest = |problems| ContestConfig { train: problems, ..ContestConfig::default() };
-    let (mut decoder, tokenizer) = match &args.from {
-        Some(path) => source::policy(path)?,
-        None => {
-            let items = contest::items(Split::Train, &contest(largest));
-            let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
-            let shape = config.model.config(tokenizer.vocab_size());
-            (Decoder::random(&shape, config.seed, &source::device()), tokenizer)
-        }
+    let largest = config
+        .stages
+        .iter()
+        .map(|stage| stage.problems)
+        .max()
+        .unwrap_or(0);
+    let contest = |problems| ContestConfig {
+        train: problems,
+        ..ContestConfig::default()
+    };
+    let (mut decoder, tokenizer) = if let Some(path) = &args.from {
+        source::policy(path)?
+    } else {
+        let items = contest::items(Split::Train, &contest(largest));
+        let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
+        let shape = config.model.config(tokenizer.vocab_size());
+        let decoder = Decoder::random(&shape, config.seed, &source::device());
+        (decoder, tokenizer)
     };
     let rollout = TrainConfig::default().rollout;
     for (number, stage) in config.stages.iter().enumerate() {
         let items = contest::items(Split::Train, &contest(stage.problems));
         let seed = config.seed.wrapping_mul(1000).wrapping_add(number as u64);
-        let mut episodes = demonstration::demonstrate(&items, &stage.author, &tokenizer, &judge, &rollout, seed)?;
+        let mut episodes =
+            demonstration::demonstrate(&items, &stage.author, &tokenizer, &judge, &rollout, seed)?;
         episodes.retain(|episode| episode.tokens.len() <= decoder.config.max_position_embeddings);
-        let tokens = episodes.iter().map(|episode| episode.tokens.len()).sum::<usize>();
-        eprintln!("stage {}: {} episodes, {tokens} tokens", number + 1, episodes.len());
+        let tokens = episodes
+            .iter()
+            .map(|episode| episode.tokens.len())
+            .sum::<usize>();
+        eprintln!(
+            "stage {}: {} episodes, {tokens} tokens",
+            number + 1,
+            episodes.len()
+        );
         let updates = (episodes.len().div_ceil(config.batch) * stage.epochs) as u64;
         let mut progress = Progress::new("learning", updates);
-        sft::train(&mut decoder, &episodes, tokenizer.pad, &config, stage, |seen| {
-            progress.set(seen.update as u64, &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens));
-        });
+        sft::train(
+            &mut decoder,
+            &episodes,
+            tokenizer.pad,
+            &config,
+            stage,
+            |seen| {
+                progress.set(
+                    seen.update as u64,
+                    &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens),
+                );
+            },
+        );
         progress.finish();
     }
-    let precision = if args.full_precision { Precision::F32 } else { Precision::Bf16 };
+    let precision = if args.full_precision {
+        Precision::F32
+    } else {
+        Precision::Bf16
+    };
     checkpoint::save(&args.out, &decoder, &tokenizer, precision)?;
     let text = toml::to_string_pretty(&config).context("failed to write sft.toml")?;
     std::fs::write(args.out.join("sft.toml"), text).context("failed to write sft.toml")?;

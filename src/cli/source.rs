@@ -33,8 +33,13 @@ pub fn device() -> Device {
 
 /// Loads a checkpoint; `starter` is the one that ships, wherever the command is run.
 pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
-    let directory = if path == Path::new("starter") && !path.exists() { PathBuf::from(STARTER) } else { path.to_owned() };
-    checkpoint::load(&directory, &device()).with_context(|| format!("failed to load the policy {}", directory.display()))
+    let directory = if path == Path::new("starter") && !path.exists() {
+        PathBuf::from(STARTER)
+    } else {
+        path.to_owned()
+    };
+    checkpoint::load(&directory, &device())
+        .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 
 /// Writes the built-in problems as JSON lines.
@@ -54,9 +59,19 @@ pub struct ContestArgs {
 
 /// Generates, writes, and tells how hard the set is.
 pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
-    let split = contest::parse_spec(&format!("contest:{}", args.split))
-        .with_context(|| format!("failed to use --split {}; expected train, validation or test", args.split))?;
-    let problems = contest::generate(split, &ContestConfig { seed: args.seed, ..ContestConfig::default() });
+    let split = contest::parse_spec(&format!("contest:{}", args.split)).with_context(|| {
+        format!(
+            "failed to use --split {}; expected train, validation or test",
+            args.split
+        )
+    })?;
+    let problems = contest::generate(
+        split,
+        &ContestConfig {
+            seed: args.seed,
+            ..ContestConfig::default()
+        },
+    );
     problem::save(&args.out, &problems)?;
     eprintln!("{}", contest::summary(&problems));
     Ok(ExitCode::SUCCESS)

@@ -26,7 +26,9 @@ use crate::verdict::host_judge;
 
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
-#[command(after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --resume --run runs/second")]
+#[command(
+    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --resume --run runs/second"
+)]
 pub struct Args {
     /// TOML of the run; every key has a default, an unknown key is refused.
     #[arg(long)]
@@ -58,7 +60,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Run::resume(&folder)?
     } else {
         let config = configuration(args)?;
-        (Run::create(&folder, &config)?, config, crate::run::Progress::default())
+        (
+            Run::create(&folder, &config)?,
+            config,
+            crate::run::Progress::default(),
+        )
     };
     let interrupted = watch_interrupts()?;
     let problems = source::problems(&config.problems)?;
@@ -85,7 +91,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         config.seed,
         folder.display()
     );
-    let held_out = if config.evaluation.problems.is_empty() { None } else { Some(source::problems(&config.evaluation.problems)?) };
+    let held_out = if config.evaluation.problems.is_empty() {
+        None
+    } else {
+        Some(source::problems(&config.evaluation.problems)?)
+    };
     if let Some(problems) = &held_out {
         let path = folder.join("before.json");
         if !path.exists() {
@@ -96,13 +106,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new("training", config.rounds as u64);
     while done.rounds < config.rounds {
         let step = learner.policy_optimizer.steps();
-        let (groups, metrics, timings) = train::round(&mut learner, &judge, &problems, &config, done.rounds)?;
+        let (groups, metrics, timings) =
+            train::round(&mut learner, &judge, &problems, &config, done.rounds)?;
         run.record(step, &groups, &metrics, &timings)?;
         done.rounds += 1;
         progress.set(done.rounds as u64, &line(&metrics, &timings));
         let episodes = config.problems_per_round * config.rollout.group;
         let stopping = interrupted.load(Ordering::Relaxed) > 0;
-        if done.rounds % config.resources.checkpoint_every == 0 || done.rounds == config.rounds || stopping {
+        if done.rounds % config.resources.checkpoint_every == 0
+            || done.rounds == config.rounds
+            || stopping
+        {
             run.checkpoint(&learner, done.rounds)?;
         }
         if metrics.aborted as f64 > config.resources.max_infra_rate * episodes as f64 {
@@ -114,7 +128,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(exit::INFRASTRUCTURE));
         }
         if stopping {
-            eprintln!("stopped after round {}; continue with: rlef train --resume --run {}", done.rounds, folder.display());
+            eprintln!(
+                "stopped after round {}; continue with: rlef train --resume --run {}",
+                done.rounds,
+                folder.display()
+            );
             return Ok(ExitCode::from(130));
         }
     }
@@ -123,11 +141,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let after = evaluation(&learner.policy, &learner, &judge, problems, &config)?;
         save_report(&folder.join("after.json"), &after)?;
         let path = folder.join("before.json");
-        let text = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-        let before: Report = serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))?;
-        println!("before\n{}\n\nafter\n{after}", describe(&config.evaluation.problems, problems, &before));
+        let text =
+            std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let before: Report = serde_json::from_slice(&text)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        println!(
+            "before\n{}\n\nafter\n{after}",
+            describe(&config.evaluation.problems, problems, &before)
+        );
     }
-    eprintln!("the trained policy is in {}", folder.join("checkpoints").join(format!("{:06}", config.rounds)).display());
+    eprintln!(
+        "the trained policy is in {}",
+        folder
+            .join("checkpoints")
+            .join(format!("{:06}", config.rounds))
+            .display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,9 +183,14 @@ fn folder(args: &Args) -> anyhow::Result<PathBuf> {
         return Ok(folder.clone());
     }
     let numbered = |number: usize| Path::new("runs").join(format!("train-{number:03}"));
-    let free = (1..1000).find(|&number| !numbered(number).exists()).context("failed to name a run: runs/ is full")?;
+    let free = (1..1000)
+        .find(|&number| !numbered(number).exists())
+        .context("failed to name a run: runs/ is full")?;
     if args.resume {
-        anyhow::ensure!(free > 1, "failed to resume: there is no run under runs/; name one with --run");
+        anyhow::ensure!(
+            free > 1,
+            "failed to resume: there is no run under runs/; name one with --run"
+        );
         return Ok(numbered(free - 1));
     }
     Ok(numbered(free))
@@ -166,7 +200,10 @@ fn folder(args: &Args) -> anyhow::Result<PathBuf> {
 fn watch_interrupts() -> anyhow::Result<Arc<AtomicUsize>> {
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("failed to watch for Ctrl-C")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .context("failed to watch for Ctrl-C")?;
     std::thread::spawn(move || {
         runtime.block_on(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
@@ -180,26 +217,42 @@ fn watch_interrupts() -> anyhow::Result<Arc<AtomicUsize>> {
     Ok(count)
 }
 
-fn evaluation(policy: &Decoder, learner: &Learner, grader: &dyn Grader, problems: &[Problem], config: &TrainConfig) -> anyhow::Result<Report> {
+fn evaluation(
+    policy: &Decoder,
+    learner: &Learner,
+    grader: &dyn Grader,
+    problems: &[Problem],
+    config: &TrainConfig,
+) -> anyhow::Result<Report> {
     let sampling = Sampling {
         temperature: config.evaluation.temperature,
         top_p: config.evaluation.top_p,
         ..config.rollout.sampling
     };
-    let rollout = RolloutConfig { group: config.evaluation.rollouts, sampling, ..config.rollout };
-    let mut policy = ModelPolicy { decoder: policy, tokenizer: &learner.tokenizer, batch: config.resources.sampling_batch };
+    let rollout = RolloutConfig {
+        group: config.evaluation.rollouts,
+        sampling,
+        ..config.rollout
+    };
+    let mut policy = ModelPolicy {
+        decoder: policy,
+        tokenizer: &learner.tokenizer,
+        batch: config.resources.sampling_batch,
+    };
     Ok(evaluate(&mut policy, grader, problems, &rollout, config.seed)?.1)
 }
 
 fn save_report(path: &Path, report: &Report) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(report)?;
-    write_atomically(path, text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
+    write_atomically(path, text.as_bytes())
+        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn write_protection(folder: &Path, judge: &crate::verdict::HostJudge) -> anyhow::Result<()> {
     let path = folder.join("protection.json");
     let text = serde_json::to_string_pretty(judge.protection())?;
-    write_atomically(&path, text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
+    write_atomically(&path, text.as_bytes())
+        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {

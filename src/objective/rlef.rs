@@ -37,7 +37,13 @@ pub fn policy_loss(
 }
 
 /// `Σ ½ max((V - R)², (clip(V, V_old - α, V_old + α) - R)²) / turns`, inputs `[n]`, one entry a turn.
-pub fn value_loss(values: Tensor<1>, old: Tensor<1>, returns: Tensor<1>, clip: f64, turns: usize) -> Tensor<1> {
+pub fn value_loss(
+    values: Tensor<1>,
+    old: Tensor<1>,
+    returns: Tensor<1>,
+    clip: f64,
+    turns: usize,
+) -> Tensor<1> {
     let clipped = old.clone() + (values.clone() - old).clamp(-clip, clip);
     let free = (values - returns.clone()).square();
     let bound = (clipped - returns).square();
@@ -46,7 +52,10 @@ pub fn value_loss(values: Tensor<1>, old: Tensor<1>, returns: Tensor<1>, clip: f
 
 fn terms(log_ratio: &Tensor<1>, clip: f64) -> PolicyTerms {
     let mut terms = PolicyTerms::default();
-    let values = log_ratio.to_data().try_to_vec::<f32>().expect("log-probabilities are f32");
+    let values = log_ratio
+        .to_data()
+        .try_to_vec::<f32>()
+        .expect("log-probabilities are f32");
     for value in values.into_iter().map(f64::from) {
         let ratio = value.exp();
         terms.kl += ratio - 1.0 - value;
@@ -86,7 +95,14 @@ mod tests {
     #[test]
     fn the_correction_is_cut_at_one_and_scales_the_ratio() {
         // π/π_b = e^-1 = 0.3679 for the first token; e^1, cut to 1, for the second.
-        let (loss, _) = policy_loss(row(&[-2.0, -2.0]), row(&[-2.0, -2.0]), row(&[-1.0, -3.0]), row(&[-1.0, 1.0]), 0.2, 2);
+        let (loss, _) = policy_loss(
+            row(&[-2.0, -2.0]),
+            row(&[-2.0, -2.0]),
+            row(&[-1.0, -3.0]),
+            row(&[-1.0, 1.0]),
+            0.2,
+            2,
+        );
         // First: max of 0.3679 and 0.8 counts, with A = -1; second: ratio 1.
         assert!((number(loss) - (-(-0.8 + 1.0) / 2.0)).abs() < 1e-6);
     }
@@ -94,7 +110,13 @@ mod tests {
     #[test]
     fn hand_worked_value_loss() {
         // (0.9-1)²=.01 against (0.2-1)²=.64; (−.1−1)²=1.21 against (−.1−1)²
-        let loss = value_loss(row(&[0.9, -0.1]), row(&[0.0, 0.0]), row(&[1.0, 1.0]), 0.2, 2);
+        let loss = value_loss(
+            row(&[0.9, -0.1]),
+            row(&[0.0, 0.0]),
+            row(&[1.0, 1.0]),
+            0.2,
+            2,
+        );
         assert!((number(loss) - 0.5 * (0.64 + 1.21) / 2.0).abs() < 1e-6);
     }
 
@@ -105,9 +127,14 @@ mod tests {
         let behaviour = [-1.1, -0.2, -1.3, -2.5];
         let advantages = [0.7, -1.2, 0.4, -0.3];
         let at = [-0.95, -0.8, -1.4, -1.7];
-        let policy = |x: Tensor<1>| policy_loss(x, row(&old), row(&behaviour), row(&advantages), 0.2, 4).0;
+        let policy =
+            |x: Tensor<1>| policy_loss(x, row(&old), row(&behaviour), row(&advantages), 0.2, 4).0;
         // The correction is a constant of the gradient: hold it at the point while differencing.
-        let held: Vec<f32> = at.iter().zip(&behaviour).map(|(a, b): (&f32, &f32)| (a - b).exp().min(1.0)).collect();
+        let held: Vec<f32> = at
+            .iter()
+            .zip(&behaviour)
+            .map(|(a, b): (&f32, &f32)| (a - b).exp().min(1.0))
+            .collect();
         let surrogate = |x: &[f32]| -> f64 {
             (0..4)
                 .map(|i| {
@@ -128,13 +155,22 @@ mod tests {
     fn check(at: &[f32], loss: impl Fn(Tensor<1>) -> Tensor<1>, plain: impl Fn(&[f32]) -> f64) {
         let x = Tensor::<1>::from_floats(at, &Device::flex().autodiff()).require_grad();
         let grads = loss(x.clone()).backward();
-        let analytic = x.grad(&grads).unwrap().into_data().try_to_vec::<f32>().unwrap();
+        let analytic = x
+            .grad(&grads)
+            .unwrap()
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap();
         for i in 0..at.len() {
             let (mut up, mut down) = (at.to_vec(), at.to_vec());
             up[i] += 1e-2;
             down[i] -= 1e-2;
             let numeric = (plain(&up) - plain(&down)) / 2e-2;
-            assert!((numeric - f64::from(analytic[i])).abs() < 2e-3, "entry {i}: {numeric} against {}", analytic[i]);
+            assert!(
+                (numeric - f64::from(analytic[i])).abs() < 2e-3,
+                "entry {i}: {numeric} against {}",
+                analytic[i]
+            );
         }
     }
 }

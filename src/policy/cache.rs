@@ -39,21 +39,31 @@ impl Heads {
             query_heads: config.num_attention_heads,
             key_heads: config.num_key_value_heads,
             width: config.head_dim,
-            frequencies: (0..half).map(|i| config.rope_theta.powf(-(i as f64) / half as f64)).collect(),
+            frequencies: (0..half)
+                .map(|i| config.rope_theta.powf(-(i as f64) / half as f64))
+                .collect(),
         }
     }
 
     /// Cosines and sines at one position, half-split as in Hugging Face's Llama.
     fn angles(&self, position: usize) -> (Vec<f32>, Vec<f32>) {
-        let angles = self.frequencies.iter().map(|frequency| position as f64 * frequency);
-        angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip()
+        let angles = self
+            .frequencies
+            .iter()
+            .map(|frequency| position as f64 * frequency);
+        angles
+            .map(|angle| (angle.cos() as f32, angle.sin() as f32))
+            .unzip()
     }
 }
 
 impl RowCache {
     /// An empty row.
     pub fn new(config: &ModelConfig) -> Self {
-        Self { length: 0, layers: vec![Layer::default(); config.num_hidden_layers] }
+        Self {
+            length: 0,
+            layers: vec![Layer::default(); config.num_hidden_layers],
+        }
     }
 
     /// Positions held.
@@ -94,7 +104,11 @@ impl RowCache {
         let scale = 1.0 / (width as f32).sqrt();
         let mut weights = vec![0.0; layer.keys.len() / row];
         Arch::new().dispatch(|| {
-            for (head, (query, out)) in queries.chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate() {
+            for (head, (query, out)) in queries
+                .chunks_exact(width)
+                .zip(out.chunks_exact_mut(width))
+                .enumerate()
+            {
                 let offset = head / shared * width;
                 for (weight, key) in weights.iter_mut().zip(layer.keys.chunks_exact(row)) {
                     *weight = scale * dot(query, &key[offset..offset + width]);
@@ -118,33 +132,64 @@ impl RowCache {
 }
 
 /// Takes the keys and values `[b, t, g, d]` of whole right-padded rows.
-pub fn fill(rows: &mut [RowCache], layer: usize, heads: &Heads, lengths_b: &[usize], k: Tensor<4>, v: Tensor<4>) {
+pub fn fill(
+    rows: &mut [RowCache],
+    layer: usize,
+    heads: &Heads,
+    lengths_b: &[usize],
+    k: Tensor<4>,
+    v: Tensor<4>,
+) {
     let [_, t, g, d] = k.dims();
     let (keys, values) = (numbers(k), numbers(v));
     let stride = t * g * d;
-    rows.par_iter_mut().zip(lengths_b).enumerate().for_each(|(index, (row, &length))| {
-        let place = index * stride..index * stride + length * g * d;
-        row.append(layer, heads, &keys[place.clone()], &values[place]);
-    });
+    rows.par_iter_mut()
+        .zip(lengths_b)
+        .enumerate()
+        .for_each(|(index, (row, &length))| {
+            let place = index * stride..index * stride + length * g * d;
+            row.append(layer, heads, &keys[place.clone()], &values[place]);
+        });
 }
 
 /// Takes one new position a row, `[b, 1, g, d]`, and gives the attention `[b, 1, h, d]` of `q [b, 1, h, d]`.
-pub fn step(rows: &mut [RowCache], layer: usize, heads: &Heads, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
+pub fn step(
+    rows: &mut [RowCache],
+    layer: usize,
+    heads: &Heads,
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+) -> Tensor<4> {
     let shape = q.dims();
     let device = q.device();
-    let (query, key) = (heads.query_heads * heads.width, heads.key_heads * heads.width);
+    let (query, key) = (
+        heads.query_heads * heads.width,
+        heads.key_heads * heads.width,
+    );
     let (queries, keys, values) = (numbers(q), numbers(k), numbers(v));
     let mut out = vec![0.0; queries.len()];
-    rows.par_iter_mut().zip(out.par_chunks_exact_mut(query)).enumerate().for_each(|(index, (row, out))| {
-        let place = index * key..(index + 1) * key;
-        row.append(layer, heads, &keys[place.clone()], &values[place]);
-        row.attend(layer, heads, &queries[index * query..(index + 1) * query], out);
-    });
+    rows.par_iter_mut()
+        .zip(out.par_chunks_exact_mut(query))
+        .enumerate()
+        .for_each(|(index, (row, out))| {
+            let place = index * key..(index + 1) * key;
+            row.append(layer, heads, &keys[place.clone()], &values[place]);
+            row.attend(
+                layer,
+                heads,
+                &queries[index * query..(index + 1) * query],
+                out,
+            );
+        });
     Tensor::from_data(TensorData::new(out, shape), &device)
 }
 
 fn numbers(tensor: Tensor<4>) -> Vec<f32> {
-    tensor.into_data().try_to_vec::<f32>().expect("keys and values are f32 on every backend this crate builds")
+    tensor
+        .into_data()
+        .try_to_vec::<f32>()
+        .expect("keys and values are f32 on every backend this crate builds")
 }
 
 fn rotate(row: &mut [f32], width: usize, (cosines, sines): &(Vec<f32>, Vec<f32>)) {
@@ -158,7 +203,10 @@ fn rotate(row: &mut [f32], width: usize, (cosines, sines): &(Vec<f32>, Vec<f32>)
 
 /// Dot product in sixteen running sums, so that it vectorises and its order is fixed.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled with the vector instructions of its caller")]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled with the vector instructions of its caller"
+)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 16];
     let (a_blocks, a_rest) = a.as_chunks::<16>();

@@ -106,9 +106,16 @@ struct ConfigFile {
 }
 
 /// Writes a language model to `directory`.
-pub fn save(directory: &Path, decoder: &Decoder, tokenizer: &Tokenizer, precision: Precision) -> Result<(), CheckpointError> {
-    std::fs::create_dir_all(directory)
-        .map_err(|source| CheckpointError::Write { path: directory.to_owned(), source })?;
+pub fn save(
+    directory: &Path,
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    precision: Precision,
+) -> Result<(), CheckpointError> {
+    std::fs::create_dir_all(directory).map_err(|source| CheckpointError::Write {
+        path: directory.to_owned(),
+        source,
+    })?;
     let file = ConfigFile {
         architectures: vec!["LlamaForCausalLM".to_owned()],
         model_type: "llama".to_owned(),
@@ -126,20 +133,34 @@ pub fn save(directory: &Path, decoder: &Decoder, tokenizer: &Tokenizer, precisio
         shape: decoder.config.clone(),
     };
     let path = directory.join("config.json");
-    let text = serde_json::to_string_pretty(&file)
-        .map_err(|error| CheckpointError::Config { path: path.clone(), reason: error.to_string() })?;
+    let text = serde_json::to_string_pretty(&file).map_err(|error| CheckpointError::Config {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
     write(&path, text.as_bytes())?;
     tokenizer.save(&directory.join("tokenizer.json"))?;
-    let named = decoder.weights.names.iter().cloned().zip(decoder.weights.tensors.iter().cloned());
+    let named = decoder
+        .weights
+        .names
+        .iter()
+        .cloned()
+        .zip(decoder.weights.tensors.iter().cloned());
     save_tensors(&directory.join("model.safetensors"), named, precision)
 }
 
 /// Reads a language model and its tokenizer from `directory`.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
     let path = directory.join("config.json");
-    let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
-    let bad = |reason: String| CheckpointError::Config { path: path.clone(), reason };
-    let file: ConfigFile = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let bad = |reason: String| CheckpointError::Config {
+        path: path.clone(),
+        reason,
+    };
+    let file: ConfigFile =
+        serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     if file.model_type != "llama" || file.hidden_act != "silu" {
         return Err(bad(format!(
             "expected model_type \"llama\" with hidden_act \"silu\", found {:?} with {:?}",
@@ -147,14 +168,19 @@ pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), C
         )));
     }
     if file.attention_bias || file.mlp_bias || file.rope_scaling.is_some() {
-        return Err(bad("expected no biases and no rope_scaling, which this decoder does not have".to_owned()));
+        return Err(bad(
+            "expected no biases and no rope_scaling, which this decoder does not have".to_owned(),
+        ));
     }
     let config = file.shape;
     if config.num_key_value_heads == 0
-        || config.num_attention_heads % config.num_key_value_heads != 0
-        || config.head_dim % 2 != 0
+        || !config.num_attention_heads.is_multiple_of(config.num_key_value_heads)
+        || !config.head_dim.is_multiple_of(2)
     {
-        return Err(bad("expected num_key_value_heads to divide num_attention_heads and head_dim to be even".to_owned()));
+        return Err(bad(
+            "expected num_key_value_heads to divide num_attention_heads and head_dim to be even"
+                .to_owned(),
+        ));
     }
     let tokenizer = Tokenizer::load(&directory.join("tokenizer.json"))?;
     if tokenizer.vocab_size() > config.vocab_size {
@@ -164,23 +190,57 @@ pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), C
             config.vocab_size
         )));
     }
-    let tensors = load_tensors(&directory.join("model.safetensors"), &config.parameters(Head::Language), device)?;
-    let names = config.parameters(Head::Language).into_iter().map(|(name, _)| name).collect();
-    Ok((Decoder { config, weights: Weights { names, tensors } }, tokenizer))
+    let tensors = load_tensors(
+        &directory.join("model.safetensors"),
+        &config.parameters(Head::Language),
+        device,
+    )?;
+    let names = config
+        .parameters(Head::Language)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    Ok((
+        Decoder {
+            config,
+            weights: Weights { names, tensors },
+        },
+        tokenizer,
+    ))
 }
 
 /// Writes named matrices as safetensors; a `[1, d]` norm becomes a vector, as other tools expect.
-pub fn save_tensors(path: &Path, named: impl Iterator<Item = (String, Tensor<2>)>, precision: Precision) -> Result<(), CheckpointError> {
-    let format = |reason: String| CheckpointError::Format { path: path.to_owned(), reason };
+pub fn save_tensors(
+    path: &Path,
+    named: impl Iterator<Item = (String, Tensor<2>)>,
+    precision: Precision,
+) -> Result<(), CheckpointError> {
+    let format = |reason: String| CheckpointError::Format {
+        path: path.to_owned(),
+        reason,
+    };
     let mut data = Vec::new();
     for (name, tensor) in named {
         let dims = tensor.dims();
-        let values = tensor.into_data().try_to_vec::<f32>().map_err(|error| format(format!("{name}: {error:?}")))?;
+        let values = tensor
+            .into_data()
+            .try_to_vec::<f32>()
+            .map_err(|error| format(format!("{name}: {error:?}")))?;
         let bytes: Vec<u8> = match precision {
-            Precision::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Precision::Bf16 => values.iter().flat_map(|&value| to_bf16(value).to_le_bytes()).collect(),
+            Precision::F32 => values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            Precision::Bf16 => values
+                .iter()
+                .flat_map(|&value| to_bf16(value).to_le_bytes())
+                .collect(),
         };
-        let shape = if name.ends_with("norm.weight") { vec![dims[1]] } else { dims.to_vec() };
+        let shape = if name.ends_with("norm.weight") {
+            vec![dims[1]]
+        } else {
+            dims.to_vec()
+        };
         data.push((name, shape, bytes));
     }
     let dtype = match precision {
@@ -189,37 +249,62 @@ pub fn save_tensors(path: &Path, named: impl Iterator<Item = (String, Tensor<2>)
     };
     let views = data
         .iter()
-        .map(|(name, shape, bytes)| TensorView::new(dtype, shape.clone(), bytes).map(|view| (name.as_str(), view)))
+        .map(|(name, shape, bytes)| {
+            TensorView::new(dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
+        })
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format(error.to_string()))?;
     // transformers refuses a file without this entry.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| format(error.to_string()))?;
+    let bytes =
+        safetensors::serialize(views, Some(metadata)).map_err(|error| format(error.to_string()))?;
     write(path, &bytes)
 }
 
 /// Reads the matrices `expected` names, checking every shape.
-pub fn load_tensors(path: &Path, expected: &[(String, [usize; 2])], device: &Device) -> Result<Vec<Tensor<2>>, CheckpointError> {
-    let bytes = std::fs::read(path).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| CheckpointError::Format { path: path.to_owned(), reason: error.to_string() })?;
+pub fn load_tensors(
+    path: &Path,
+    expected: &[(String, [usize; 2])],
+    device: &Device,
+) -> Result<Vec<Tensor<2>>, CheckpointError> {
+    let bytes = std::fs::read(path).map_err(|source| CheckpointError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| CheckpointError::Format {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     expected
         .iter()
         .map(|(name, [rows, columns])| {
-            let view = file
-                .tensor(name)
-                .map_err(|_| CheckpointError::Missing { path: path.to_owned(), name: name.clone() })?;
+            let view = file.tensor(name).map_err(|_| CheckpointError::Missing {
+                path: path.to_owned(),
+                name: name.clone(),
+            })?;
             let count: usize = view.shape().iter().product();
-            let same = view.shape() == [*rows, *columns] || (*rows == 1 && view.shape() == [*columns]);
+            let same =
+                view.shape() == [*rows, *columns] || (*rows == 1 && view.shape() == [*columns]);
             let values: Option<Vec<f32>> = match view.dtype() {
-                Dtype::F32 => Some(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
-                Dtype::BF16 => Some(view.data().chunks_exact(2).map(|b| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)).collect()),
+                Dtype::F32 => Some(
+                    view.data()
+                        .chunks_exact(4)
+                        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                        .collect(),
+                ),
+                Dtype::BF16 => Some(
+                    view.data()
+                        .chunks_exact(2)
+                        .map(|b| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16))
+                        .collect(),
+                ),
                 _ => None,
             };
             match values {
-                Some(values) if same && values.len() == count => {
-                    Ok(Tensor::from_data(TensorData::new(values, [*rows, *columns]), device))
-                }
+                Some(values) if same && values.len() == count => Ok(Tensor::from_data(
+                    TensorData::new(values, [*rows, *columns]),
+                    device,
+                )),
                 _ => Err(CheckpointError::Shape {
                     path: path.to_owned(),
                     name: name.clone(),
@@ -241,5 +326,8 @@ fn to_bf16(value: f32) -> u16 {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    write_atomically(path, bytes).map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
+    write_atomically(path, bytes).map_err(|source| CheckpointError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }

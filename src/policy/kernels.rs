@@ -24,8 +24,11 @@ pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3
     if !has_kernels(&x_btd.device(), x_btd.dtype()) {
         return rms_norm::composed(x_btd, weight_d, epsilon);
     }
-    let output =
-        Dispatch::fused_rms_norm(x_btd.into_dispatch(), weight_d.into_dispatch(), epsilon as f32);
+    let output = Dispatch::fused_rms_norm(
+        x_btd.into_dispatch(),
+        weight_d.into_dispatch(),
+        epsilon as f32,
+    );
     Tensor::from_dispatch(output)
 }
 
@@ -56,7 +59,10 @@ pub fn attention(
     let [b, t, h, d] = q_bthd.dims();
     let [_, _, g, _] = k_btgd.dims();
     assert!(
-        k_btgd.dims() == [b, t, g, d] && v_btgd.dims() == [b, t, g, d] && g > 0 && h.is_multiple_of(g),
+        k_btgd.dims() == [b, t, g, d]
+            && v_btgd.dims() == [b, t, g, d]
+            && g > 0
+            && h.is_multiple_of(g),
         "queries {:?}, keys {:?} and values {:?} don't fit each other",
         q_bthd.dims(),
         k_btgd.dims(),
@@ -75,7 +81,10 @@ pub fn attention(
     if !has_kernels(&q_bthd.device(), q_bthd.dtype()) {
         return attention::composed(q_bthd, k_btgd, v_btgd, rope);
     }
-    let rows = AttentionRows { lengths: lengths_b.into(), rope: rope.clone() };
+    let rows = AttentionRows {
+        lengths: lengths_b.into(),
+        rope: rope.clone(),
+    };
     let output = Dispatch::fused_attention(
         q_bthd.into_dispatch(),
         k_btgd.into_dispatch(),
@@ -106,19 +115,27 @@ pub fn target_log_probs(
     if !has_kernels(&hidden_nd.device(), hidden_nd.dtype()) {
         return target_log_probs::composed(hidden_nd, head_vd, targets, temperature);
     }
-    let targets = Targets { tokens: targets.into(), temperature: temperature as f32 };
+    let targets = Targets {
+        tokens: targets.into(),
+        temperature: temperature as f32,
+    };
     let (log_probs, entropies) = Dispatch::fused_target_log_probs(
         hidden_nd.into_dispatch(),
         head_vd.into_dispatch(),
         targets,
     );
-    (Tensor::from_dispatch(log_probs), Tensor::from_dispatch(entropies).inner())
+    (
+        Tensor::from_dispatch(log_probs),
+        Tensor::from_dispatch(entropies).inner(),
+    )
 }
 
 fn has_kernels(device: &Device, dtype: DType) -> bool {
-    let on_flex = match device.as_dispatch() {
-        DispatchDevice::Autodiff(device) => matches!(device.clone().inner(), DispatchDevice::Flex(_)),
-        device => matches!(device, DispatchDevice::Flex(_)),
+    let device = device.as_dispatch();
+    let on_flex = if let DispatchDevice::Autodiff(device) = device {
+        matches!(device.clone().inner(), DispatchDevice::Flex(_))
+    } else {
+        matches!(device, DispatchDevice::Flex(_))
     };
     on_flex && dtype == DType::F32
 }

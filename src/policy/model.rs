@@ -105,7 +105,17 @@ impl ModelConfig {
             self.num_attention_heads * self.head_dim,
             self.num_key_value_heads * self.head_dim,
         );
-        let shapes = [[1, d], [q, d], [kv, d], [kv, d], [d, q], [1, d], [f, d], [f, d], [d, f]];
+        let shapes = [
+            [1, d],
+            [q, d],
+            [kv, d],
+            [kv, d],
+            [d, q],
+            [1, d],
+            [f, d],
+            [f, d],
+            [d, f],
+        ];
         let mut all = vec![("model.embed_tokens.weight".to_owned(), [self.vocab_size, d])];
         for layer in 0..self.num_hidden_layers {
             for (name, shape) in LAYER_PARAMETERS.iter().zip(shapes) {
@@ -136,16 +146,23 @@ impl Decoder {
                     Tensor::ones([rows, columns], device)
                 } else {
                     let scale = match name.as_str() {
-                        n if n.ends_with("o_proj.weight") || n.ends_with("down_proj.weight") => 0.02 * residual,
+                        n if n.ends_with("o_proj.weight") || n.ends_with("down_proj.weight") => {
+                            0.02 * residual
+                        }
                         _ => 0.02,
                     };
-                    let values = (0..rows * columns).map(|_| scale * standard_normal(&mut rng)).collect();
+                    let values = (0..rows * columns)
+                        .map(|_| scale * standard_normal(&mut rng))
+                        .collect();
                     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
                 };
                 (name, tensor)
             })
             .unzip();
-        Self { config: config.clone(), weights: Weights { names, tensors } }
+        Self {
+            config: config.clone(),
+            weights: Weights { names, tensors },
+        }
     }
 
     /// The same body with a value head at zero in place of the language head, so that the first
@@ -158,14 +175,22 @@ impl Decoder {
         weights.tensors.truncate(body);
         let device = weights.tensors[0].device();
         weights.names.push("value_head.weight".to_owned());
-        weights.tensors.push(Tensor::zeros([1, self.config.hidden_size], &device));
-        Self { config: self.config.clone(), weights }
+        weights
+            .tensors
+            .push(Tensor::zeros([1, self.config.hidden_size], &device));
+        Self {
+            config: self.config.clone(),
+            weights,
+        }
     }
 
     /// The same decoder with other weights of the same shapes.
     #[must_use]
     pub fn with_weights(&self, weights: Weights) -> Self {
-        Self { config: self.config.clone(), weights }
+        Self {
+            config: self.config.clone(),
+            weights,
+        }
     }
 
     /// Where the parameters live.
@@ -180,7 +205,9 @@ impl Decoder {
     pub fn hidden(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Tensor<3> {
         let [_, t] = tokens_bt.dims();
         let rope = RopeTable::new(self.config.head_dim, t, self.config.rope_theta);
-        self.run(tokens_bt, |_, q, k, v| kernels::attention(q, k, v, lengths_b, &rope))
+        self.run(tokens_bt, |_, q, k, v| {
+            kernels::attention(q, k, v, lengths_b, &rope)
+        })
     }
 
     /// Runs all blocks; `attend(layer, q_bthd, k_btgd, v_btgd) → [b, t, h, d]` decides who sees whom.
@@ -191,7 +218,11 @@ impl Decoder {
     ) -> Tensor<3> {
         let config = &self.config;
         let [b, t] = tokens_bt.dims();
-        let (h, g, dh) = (config.num_attention_heads, config.num_key_value_heads, config.head_dim);
+        let (h, g, dh) = (
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.head_dim,
+        );
         let mut x_btd = module::embedding(self.weights.tensors[0].clone(), tokens_bt);
         for layer in 0..config.num_hidden_layers {
             let w = &self.weights.tensors[1 + layer * LAYER_PARAMETERS.len()..];
@@ -211,7 +242,12 @@ impl Decoder {
 
     /// The matrix `[v, d]` that maps a hidden state to logits (or `[1, d]` of a value network).
     pub fn head(&self) -> Tensor<2> {
-        let index = if self.weights.names.last().is_some_and(|name| name.ends_with("head.weight")) {
+        let index = if self
+            .weights
+            .names
+            .last()
+            .is_some_and(|name| name.ends_with("head.weight"))
+        {
             self.weights.tensors.len() - 1
         } else {
             0
@@ -229,7 +265,10 @@ impl Decoder {
 fn linear(x_btd: Tensor<3>, weight: &Tensor<2>) -> Tensor<3> {
     let [b, t, d] = x_btd.dims();
     let [out, _] = weight.dims();
-    x_btd.reshape([b * t, d]).matmul(weight.clone().transpose()).reshape([b, t, out])
+    x_btd
+        .reshape([b * t, d])
+        .matmul(weight.clone().transpose())
+        .reshape([b, t, out])
 }
 
 /// Hidden states `[n, d]` at the given places of a flattened `[b * t]` grid.
@@ -242,7 +281,12 @@ pub fn gather_rows(hidden_btd: Tensor<3>, places: &[usize]) -> Tensor<2> {
 }
 
 /// Log-probabilities `[n]` of `targets` and the entropies `[n]`, from hidden states `[n, d]`.
-pub fn target_log_probs(hidden_nd: Tensor<2>, head_vd: Tensor<2>, targets: &[u32], temperature: f64) -> (Tensor<1>, Tensor<1>) {
+pub fn target_log_probs(
+    hidden_nd: Tensor<2>,
+    head_vd: Tensor<2>,
+    targets: &[u32],
+    temperature: f64,
+) -> (Tensor<1>, Tensor<1>) {
     kernels::target_log_probs(hidden_nd, head_vd, targets, temperature)
 }
 
@@ -258,4 +302,3 @@ fn standard_normal(rng: &mut ChaCha8Rng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
 }
-

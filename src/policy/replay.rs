@@ -53,15 +53,29 @@ pub struct ReplayPolicy {
 impl ReplayPolicy {
     /// Reads JSON lines, one episode a line; several lines of one problem are its samples.
     pub fn load(path: &Path) -> Result<Self, ReplayError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ReplayError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ReplayError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
-        for (index, raw) in text.lines().enumerate().filter(|(_, raw)| !raw.trim().is_empty()) {
-            let bad = |reason: String| ReplayError::Line { path: path.to_owned(), line: index + 1, reason };
+        for (index, raw) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, raw)| !raw.trim().is_empty())
+        {
+            let bad = |reason: String| ReplayError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                reason,
+            };
             let line: Line = serde_json::from_str(raw).map_err(|error| bad(error.to_string()))?;
             if line.completions.is_empty() {
                 return Err(bad("completions is empty".to_owned()));
             }
-            samples.entry(line.problem_id).or_default().push(line.completions);
+            samples
+                .entry(line.problem_id)
+                .or_default()
+                .push(line.completions);
         }
         Ok(Self { samples })
     }
@@ -77,18 +91,34 @@ impl Policy for ReplayPolicy {
         Ok(text.bytes().map(u32::from).collect())
     }
 
-    fn propose(&mut self, asks: &[Ask<'_>], _sampling: &Sampling) -> Result<Vec<(Completion, String)>, PolicyError> {
+    fn propose(
+        &mut self,
+        asks: &[Ask<'_>],
+        _sampling: &Sampling,
+    ) -> Result<Vec<(Completion, String)>, PolicyError> {
         asks.iter()
             .map(|ask| {
-                let turns = self.samples.get(ask.problem_id).and_then(|samples| samples.get(ask.sample));
-                let text = turns.and_then(|turns| turns.get(ask.turn).or(turns.last())).ok_or_else(|| PolicyError::Missing {
-                    problem_id: ask.problem_id.to_owned(),
-                    sample: ask.sample,
-                    turn: ask.turn + 1,
-                })?;
+                let turns = self
+                    .samples
+                    .get(ask.problem_id)
+                    .and_then(|samples| samples.get(ask.sample));
+                let text = turns
+                    .and_then(|turns| turns.get(ask.turn).or(turns.last()))
+                    .ok_or_else(|| PolicyError::Missing {
+                        problem_id: ask.problem_id.to_owned(),
+                        sample: ask.sample,
+                        turn: ask.turn + 1,
+                    })?;
                 let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
                 let sampler_logprobs = vec![0.0; tokens.len()];
-                Ok((Completion { tokens, sampler_logprobs, stop: StopCause::End }, text.clone()))
+                Ok((
+                    Completion {
+                        tokens,
+                        sampler_logprobs,
+                        stop: StopCause::End,
+                    },
+                    text.clone(),
+                ))
             })
             .collect()
     }

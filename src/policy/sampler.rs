@@ -61,7 +61,13 @@ struct Row {
 }
 
 /// Draws one completion per request, at most `batch` of them side by side, in the order of the requests.
-pub fn sample(policy: &Decoder, requests: &[Request], sampling: &Sampling, end: u32, batch: usize) -> Vec<Completion> {
+pub fn sample(
+    policy: &Decoder,
+    requests: &[Request],
+    sampling: &Sampling,
+    end: u32,
+    batch: usize,
+) -> Vec<Completion> {
     let plain = policy.with_weights(policy.weights.plain());
     // Neighbours in length share a batch, so that little of it is padding.
     let mut order: Vec<usize> = (0..requests.len()).collect();
@@ -72,7 +78,10 @@ pub fn sample(policy: &Decoder, requests: &[Request], sampling: &Sampling, end: 
             drawn[index] = Some(completion);
         }
     }
-    drawn.into_iter().map(|completion| completion.expect("every request is in exactly one chunk")).collect()
+    drawn
+        .into_iter()
+        .map(|completion| completion.expect("every request is in exactly one chunk"))
+        .collect()
 }
 
 fn sample_chunk(
@@ -83,21 +92,33 @@ fn sample_chunk(
     end: u32,
 ) -> Vec<(usize, Completion)> {
     let heads = Heads::new(&policy.config);
-    let mut caches: Vec<RowCache> = chunk.iter().map(|_| RowCache::new(&policy.config)).collect();
-    let prefixes: Vec<&[u32]> = chunk.iter().map(|&index| requests[index].prefix.as_slice()).collect();
+    let mut caches: Vec<RowCache> = chunk
+        .iter()
+        .map(|_| RowCache::new(&policy.config))
+        .collect();
+    let prefixes: Vec<&[u32]> = chunk
+        .iter()
+        .map(|&index| requests[index].prefix.as_slice())
+        .collect();
     let mut logits = read_prefixes(policy, &mut caches, &heads, &prefixes);
     let start = |&index: &usize| Row {
         request: index,
         rng: ChaCha8Rng::seed_from_u64(requests[index].seed),
-        completion: Completion { tokens: Vec::new(), sampler_logprobs: Vec::new(), stop: StopCause::Length },
+        completion: Completion {
+            tokens: Vec::new(),
+            sampler_logprobs: Vec::new(),
+            stop: StopCause::Length,
+        },
     };
     let mut rows: Vec<Row> = chunk.iter().map(start).collect();
     let mut finished = Vec::with_capacity(chunk.len());
     for drawn in 1..=sampling.max_tokens {
         let mut input = Vec::with_capacity(rows.len());
         let mut live = Vec::with_capacity(rows.len());
-        for ((mut row, cache), logits) in
-            rows.into_iter().zip(caches).zip(logits.chunks_exact(policy.config.vocab_size))
+        for ((mut row, cache), logits) in rows
+            .into_iter()
+            .zip(caches)
+            .zip(logits.chunks_exact(policy.config.vocab_size))
         {
             let (token, logprob) = draw(logits, sampling, &mut row.rng);
             row.completion.tokens.push(token);
@@ -122,7 +143,12 @@ fn sample_chunk(
 }
 
 /// Fills the caches with whole prefixes, right-padded side by side, and gives the logits `[b * v]` after each.
-fn read_prefixes(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, prefixes: &[&[u32]]) -> Vec<f32> {
+fn read_prefixes(
+    policy: &Decoder,
+    caches: &mut [RowCache],
+    heads: &Heads,
+    prefixes: &[&[u32]],
+) -> Vec<f32> {
     let lengths_b: Vec<usize> = prefixes.iter().map(|prefix| prefix.len()).collect();
     let width = lengths_b.iter().copied().max().unwrap_or(0);
     let rope = RopeTable::new(policy.config.head_dim, width, policy.config.rope_theta);
@@ -131,7 +157,10 @@ fn read_prefixes(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, prefi
         ids.extend(prefix.iter().map(|&id| id as i32));
         ids.resize((index + 1) * width, 0);
     }
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [prefixes.len(), width]), &policy.device());
+    let tokens = Tensor::<2, Int>::from_data(
+        TensorData::new(ids, [prefixes.len(), width]),
+        &policy.device(),
+    );
     let hidden = policy.run(tokens, |layer, q, k, v| {
         cache::fill(caches, layer, heads, &lengths_b, k.clone(), v.clone());
         kernels::attention(q, k, v, &lengths_b, &rope)
@@ -139,24 +168,37 @@ fn read_prefixes(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, prefi
     for (cache, &length) in caches.iter_mut().zip(&lengths_b) {
         cache.advance(length);
     }
-    let last: Vec<usize> = lengths_b.iter().enumerate().map(|(row, length)| row * width + length - 1).collect();
+    let last: Vec<usize> = lengths_b
+        .iter()
+        .enumerate()
+        .map(|(row, length)| row * width + length - 1)
+        .collect();
     logits(policy, model::gather_rows(hidden, &last))
 }
 
 /// Feeds one token a row and gives the logits `[b * v]` after it.
 fn read_token(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, input: &[u32]) -> Vec<f32> {
     let ids: Vec<i32> = input.iter().map(|&id| id as i32).collect();
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [input.len(), 1]), &policy.device());
-    let hidden = policy.run(tokens, |layer, q, k, v| cache::step(caches, layer, heads, q, k, v));
+    let tokens =
+        Tensor::<2, Int>::from_data(TensorData::new(ids, [input.len(), 1]), &policy.device());
+    let hidden = policy.run(tokens, |layer, q, k, v| {
+        cache::step(caches, layer, heads, q, k, v)
+    });
     for cache in caches.iter_mut() {
         cache.advance(1);
     }
-    logits(policy, hidden.reshape([input.len(), policy.config.hidden_size]))
+    logits(
+        policy,
+        hidden.reshape([input.len(), policy.config.hidden_size]),
+    )
 }
 
 fn logits(policy: &Decoder, hidden_bd: Tensor<2>) -> Vec<f32> {
     let logits_bv = hidden_bd.matmul(policy.head().transpose());
-    logits_bv.into_data().try_to_vec::<f32>().expect("logits are f32 on every backend this crate builds")
+    logits_bv
+        .into_data()
+        .try_to_vec::<f32>()
+        .expect("logits are f32 on every backend this crate builds")
 }
 
 /// Draws a token from `softmax(logits / temperature)` cut to its nucleus, and gives its log-probability there.
@@ -166,8 +208,10 @@ fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32)
         return (best as u32, 0.0);
     }
     let highest = logits[best];
-    let mut weights: Vec<f32> =
-        logits.iter().map(|&logit| ((f64::from(logit - highest) / sampling.temperature) as f32).exp()).collect();
+    let mut weights: Vec<f32> = logits
+        .iter()
+        .map(|&logit| ((f64::from(logit - highest) / sampling.temperature) as f32).exp())
+        .collect();
     if sampling.top_p < 1.0 {
         keep_nucleus(&mut weights, sampling.top_p);
     }
@@ -181,7 +225,10 @@ fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32)
             break;
         }
     }
-    (chosen as u32, (f64::from(weights[chosen]) / total).ln() as f32)
+    (
+        chosen as u32,
+        (f64::from(weights[chosen]) / total).ln() as f32,
+    )
 }
 
 /// Sets to zero all weights outside the smallest set that holds `top_p` of the total (Holtzman et al. 2020).
@@ -218,7 +265,14 @@ mod tests {
     use burn::tensor::Device;
 
     fn small() -> Decoder {
-        let shape = ShapeConfig { hidden: 32, intermediate: 48, layers: 2, heads: 4, key_value_heads: 2, context: 64 };
+        let shape = ShapeConfig {
+            hidden: 32,
+            intermediate: 48,
+            layers: 2,
+            heads: 4,
+            key_value_heads: 2,
+            context: 64,
+        };
         let mut decoder = Decoder::random(&shape.config(40), 11, &Device::flex());
         // Random weights of usual size give a nearly flat distribution; sharper ones test more.
         for tensor in &mut decoder.weights.tensors {
@@ -229,10 +283,19 @@ mod tests {
 
     fn requests() -> Vec<Request> {
         let prefix = |length: u32| (0..length).map(|i| (i * 7 + length) % 40).collect();
-        (1..12).map(|length| Request { prefix: prefix(length), seed: u64::from(length) }).collect()
+        (1..12)
+            .map(|length| Request {
+                prefix: prefix(length),
+                seed: u64::from(length),
+            })
+            .collect()
     }
 
-    const SAMPLING: Sampling = Sampling { temperature: 1.0, top_p: 1.0, max_tokens: 20 };
+    const SAMPLING: Sampling = Sampling {
+        temperature: 1.0,
+        top_p: 1.0,
+        max_tokens: 20,
+    };
 
     #[test]
     fn a_draw_does_not_depend_on_the_batch() {
@@ -250,23 +313,49 @@ mod tests {
     fn sampler_and_trainer_agree_on_log_probabilities() {
         let (policy, requests) = (small(), requests());
         for temperature in [0.7, 1.0] {
-            let drawn = sample(&policy, &requests, &Sampling { temperature, ..SAMPLING }, 39, 8);
+            let drawn = sample(
+                &policy,
+                &requests,
+                &Sampling {
+                    temperature,
+                    ..SAMPLING
+                },
+                39,
+                8,
+            );
             let mut batch = Batch::default();
             for (row, (request, completion)) in requests.iter().zip(&drawn).enumerate() {
-                batch.rows.push([request.prefix.clone(), completion.tokens.clone()].concat());
-                let said = completion.tokens.iter().zip(&completion.sampler_logprobs).enumerate();
-                batch.actions.extend(said.map(|(offset, (&target, &sampler_logprob))| Action {
-                    row,
-                    position: request.prefix.len() + offset - 1,
-                    target,
-                    turn: 0,
-                    sampler_logprob,
-                }));
+                batch
+                    .rows
+                    .push([request.prefix.clone(), completion.tokens.clone()].concat());
+                let said = completion
+                    .tokens
+                    .iter()
+                    .zip(&completion.sampler_logprobs)
+                    .enumerate();
+                batch
+                    .actions
+                    .extend(said.map(|(offset, (&target, &sampler_logprob))| Action {
+                        row,
+                        position: request.prefix.len() + offset - 1,
+                        target,
+                        turn: 0,
+                        sampler_logprob,
+                    }));
             }
-            let passes = Passes { batch: &batch, tokens: 100, pad: 0, temperature };
+            let passes = Passes {
+                batch: &batch,
+                tokens: 100,
+                pad: 0,
+                temperature,
+            };
             let (trainer, _) = passes.log_probs(&policy, &[(0..batch.rows.len()).collect()]);
             for (action, trainer) in batch.actions.iter().zip(trainer) {
-                assert!((action.sampler_logprob - trainer).abs() < 1e-4, "{} against {trainer}", action.sampler_logprob);
+                assert!(
+                    (action.sampler_logprob - trainer).abs() < 1e-4,
+                    "{} against {trainer}",
+                    action.sampler_logprob
+                );
             }
         }
     }
@@ -275,7 +364,11 @@ mod tests {
     fn the_nucleus_is_cut_and_its_log_probability_is_of_what_is_left() {
         let logits = [2.0_f32, 1.0, 0.0, -5.0];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let sampling = Sampling { temperature: 1.0, top_p: 0.8, max_tokens: 1 };
+        let sampling = Sampling {
+            temperature: 1.0,
+            top_p: 0.8,
+            max_tokens: 1,
+        };
         let expected = [-0.313_261_7, -1.313_261_7];
         for _ in 0..200 {
             let (token, logprob) = draw(&logits, &sampling, &mut rng);
@@ -287,13 +380,28 @@ mod tests {
     fn draws_follow_the_distribution() {
         let logits = [0.0_f32, (3.0_f32).ln()];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let hits = (0..4000).filter(|_| draw(&logits, &SAMPLING, &mut rng).0 == 1).count();
-        assert!((2850..3150).contains(&hits), "{hits} of 4000 at probability 0.75");
+        let hits = (0..4000)
+            .filter(|_| draw(&logits, &SAMPLING, &mut rng).0 == 1)
+            .count();
+        assert!(
+            (2850..3150).contains(&hits),
+            "{hits} of 4000 at probability 0.75"
+        );
     }
 
     #[test]
     fn temperature_zero_takes_the_likeliest() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(draw(&[0.1, 0.3, 0.2], &Sampling { temperature: 0.0, ..SAMPLING }, &mut rng), (1, 0.0));
+        assert_eq!(
+            draw(
+                &[0.1, 0.3, 0.2],
+                &Sampling {
+                    temperature: 0.0,
+                    ..SAMPLING
+                },
+                &mut rng
+            ),
+            (1, 0.0)
+        );
     }
 }

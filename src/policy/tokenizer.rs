@@ -9,7 +9,9 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::PostProcessorWrapper;
-use tokenizers::{AddedToken, DecoderWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, TokenizerImpl};
+use tokenizers::{
+    AddedToken, DecoderWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, TokenizerImpl,
+};
 
 /// Fills rows of a batch on the right; never predicted.
 pub const PAD: &str = "<|pad|>";
@@ -25,7 +27,13 @@ pub const END: &str = "<|end|>";
 /// that copying one is a skill and not a list to learn; whole phrases between them may still become one token.
 const PIECES: &str = r#"[0-9]|[\n."|/#*,\-]|(?<=")[^"\n](?=")|(?<= )[a-z](?=[ .,])"#;
 
-type Inner = TokenizerImpl<BPE, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+type Inner = TokenizerImpl<
+    BPE,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
 
 /// A tokenizer and the ids of its special tokens.
 #[derive(Clone, Debug)]
@@ -90,7 +98,9 @@ impl Tokenizer {
         ]);
         let mut inner: Inner = TokenizerImpl::new(BPE::default());
         inner.with_pre_tokenizer(Some(PreTokenizerWrapper::Sequence(pieces)));
-        inner.with_decoder(Some(DecoderWrapper::ByteLevel(ByteLevel::new(false, false, false))));
+        inner.with_decoder(Some(DecoderWrapper::ByteLevel(ByteLevel::new(
+            false, false, false,
+        ))));
         let specials = [PAD, USER, ASSISTANT, END].map(|text| AddedToken::from(text, true));
         let mut trainer = BpeTrainerBuilder::new()
             .vocab_size(vocab_size)
@@ -105,17 +115,29 @@ impl Tokenizer {
 
     /// Reads a `tokenizer.json`.
     pub fn load(path: &Path) -> Result<Self, TokenizerError> {
-        let failed = |reason: String| TokenizerError::Read { path: path.to_owned(), reason };
+        let failed = |reason: String| TokenizerError::Read {
+            path: path.to_owned(),
+            reason,
+        };
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        let inner: Inner = text.parse().map_err(|error: tokenizers::Error| failed(error.to_string()))?;
+        let inner: Inner = text
+            .parse()
+            .map_err(|error: tokenizers::Error| failed(error.to_string()))?;
         Self::with_specials(inner)
     }
 
     /// Writes a `tokenizer.json`.
     pub fn save(&self, path: &Path) -> Result<(), TokenizerError> {
-        let failed = |reason: String| TokenizerError::Write { path: path.to_owned(), reason };
-        let text = self.inner.to_string(true).map_err(|error| failed(error.to_string()))?;
-        crate::journal::write_atomically(path, text.as_bytes()).map_err(|error| failed(error.to_string()))
+        let failed = |reason: String| TokenizerError::Write {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = self
+            .inner
+            .to_string(true)
+            .map_err(|error| failed(error.to_string()))?;
+        crate::journal::write_atomically(path, text.as_bytes())
+            .map_err(|error| failed(error.to_string()))
     }
 
     /// Number of tokens, special ones included.
@@ -140,9 +162,19 @@ impl Tokenizer {
 
     fn with_specials(mut inner: Inner) -> Result<Self, TokenizerError> {
         inner.set_encode_special_tokens(true);
-        let id = |token: &'static str| inner.token_to_id(token).ok_or(TokenizerError::Special(token));
+        let id = |token: &'static str| {
+            inner
+                .token_to_id(token)
+                .ok_or(TokenizerError::Special(token))
+        };
         let (pad, user, assistant, end) = (id(PAD)?, id(USER)?, id(ASSISTANT)?, id(END)?);
-        Ok(Self { inner, pad, user, assistant, end })
+        Ok(Self {
+            inner,
+            pad,
+            user,
+            assistant,
+            end,
+        })
     }
 }
 

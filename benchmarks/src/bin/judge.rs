@@ -23,7 +23,10 @@ struct Args {
 }
 
 fn sums(id: usize, tests: usize) -> Problem {
-    let test = |n: usize| TestCase::Stdin { input: format!("{n} {id}\n"), expected: format!("{}\n", n + id) };
+    let test = |n: usize| TestCase::Stdin {
+        input: format!("{n} {id}\n"),
+        expected: format!("{}\n", n + id),
+    };
     Problem {
         id: format!("sum-{id}"),
         statement: "Add two numbers.".to_owned(),
@@ -41,13 +44,19 @@ fn main() -> anyhow::Result<()> {
     rlef_sandbox::jail_entry();
     let args = Args::parse();
     let contest = contest::generate(Split::Test, &ContestConfig::default());
-    let references: Vec<Program> =
-        contest.iter().map(|problem| Program::bare(problem.references[0].source.clone(), Language::Python)).collect();
+    let references: Vec<Program> = contest
+        .iter()
+        .map(|problem| Program::bare(problem.references[0].source.clone(), Language::Python))
+        .collect();
     let sum = Program::bare("print(sum(map(int, input().split())))\n", Language::Python);
     let twenty: Vec<Problem> = (0..100).map(|id| sums(id, 20)).collect();
     let single: Vec<Problem> = (0..300).map(|id| sums(id, 1)).collect();
     let cases: [(&str, &[Problem], Vec<&Program>); 3] = [
-        ("contest:test references", &contest, references.iter().collect()),
+        (
+            "contest:test references",
+            &contest,
+            references.iter().collect(),
+        ),
         ("20 tests a program", &twenty, vec![&sum; twenty.len()]),
         ("1 test a program", &single, vec![&sum; single.len()]),
     ];
@@ -58,17 +67,46 @@ fn main() -> anyhow::Result<()> {
                 let tasks: Vec<Task<'_>> = problems
                     .iter()
                     .zip(programs)
-                    .map(|(problem, &program)| Task { program: Some(program), problem, scope: Scope::All, stop: StopAt::Never })
+                    .map(|(problem, &program)| Task {
+                        program: Some(program),
+                        problem,
+                        scope: Scope::All,
+                        stop: StopAt::Never,
+                    })
                     .collect();
                 let (accepted, sample) = measure(|| -> anyhow::Result<usize> {
                     let judge = host_judge(workers)?;
                     let verdicts = judge.judge_tasks(&tasks);
-                    Ok(verdicts.iter().flatten().filter(|verdict| verdict.is_accepted()).count())
+                    Ok(verdicts
+                        .iter()
+                        .flatten()
+                        .filter(|verdict| verdict.is_accepted())
+                        .count())
                 });
-                anyhow::ensure!(accepted? == tasks.len(), "{name}: a correct program was not accepted");
-                let tests: usize = problems.iter().map(|problem| Scope::All.tests(problem).len()).sum();
-                row("judge", &format!("{name}; {workers} workers"), run, tasks.len(), "programs", sample);
-                row("judge", &format!("{name}; {workers} workers"), run, tests, "tests", sample);
+                anyhow::ensure!(
+                    accepted? == tasks.len(),
+                    "{name}: a correct program was not accepted"
+                );
+                let tests: usize = problems
+                    .iter()
+                    .map(|problem| Scope::All.tests(problem).len())
+                    .sum();
+                row(
+                    "judge",
+                    &format!("{name}; {workers} workers"),
+                    run,
+                    tasks.len(),
+                    "programs",
+                    sample,
+                );
+                row(
+                    "judge",
+                    &format!("{name}; {workers} workers"),
+                    run,
+                    tests,
+                    "tests",
+                    sample,
+                );
             }
         }
     }

@@ -53,42 +53,83 @@ fn optimizer() -> OptimizerConfig {
 }
 
 fn tokens(count: usize, salt: usize) -> Vec<u32> {
-    (0..count).map(|i| ((i * 131 + salt * 17) % 511) as u32).collect()
+    (0..count)
+        .map(|i| ((i * 131 + salt * 17) % 511) as u32)
+        .collect()
 }
 
 fn main() {
     let args = Args::parse();
     let mut decoder = Decoder::random(&shape(), 1, &Device::flex());
-    let sampling = Sampling { temperature: 1.0, top_p: 1.0, max_tokens: NEW };
+    let sampling = Sampling {
+        temperature: 1.0,
+        top_p: 1.0,
+        max_tokens: NEW,
+    };
     // Every row predicts every token after its first: the work of a language-model step.
     let rows: Vec<Vec<u32>> = (0..ROWS).map(|row| tokens(WIDTH, row)).collect();
     let actions = |row: usize| {
         let ids = &rows[row];
-        (0..WIDTH - 1).map(move |position| Action { row, position, target: ids[position + 1], turn: 0, sampler_logprob: 0.0 })
+        (0..WIDTH - 1).map(move |position| Action {
+            row,
+            position,
+            target: ids[position + 1],
+            turn: 0,
+            sampler_logprob: 0.0,
+        })
     };
-    let batch = Batch { actions: (0..ROWS).flat_map(actions).collect(), rows: rows.clone(), turns: Vec::new() };
-    let passes = Passes { batch: &batch, tokens: ROWS * WIDTH, pad: 0, temperature: 1.0 };
+    let batch = Batch {
+        actions: (0..ROWS).flat_map(actions).collect(),
+        rows: rows.clone(),
+        turns: Vec::new(),
+    };
+    let passes = Passes {
+        batch: &batch,
+        tokens: ROWS * WIDTH,
+        pad: 0,
+        temperature: 1.0,
+    };
     let all: Vec<usize> = (0..ROWS).collect();
     let mut adam = Optimizer::new(optimizer(), decoder.weights.tensors.len());
     head();
     for run in 0..=args.runs {
         for rows in [1, 32] {
-            let requests: Vec<Request> =
-                (0..rows).map(|row| Request { prefix: tokens(PROMPT, row), seed: row as u64 }).collect();
+            let requests: Vec<Request> = (0..rows)
+                .map(|row| Request {
+                    prefix: tokens(PROMPT, row),
+                    seed: row as u64,
+                })
+                .collect();
             // No token has the id 512, so that every row samples all its tokens.
             let (drawn, taken) = measure(|| sample(&decoder, &requests, &sampling, 512, rows));
             let count: usize = drawn.iter().map(|completion| completion.tokens.len()).sum();
             if run > 0 {
-                row("sampling", &format!("batch {rows}; prompt {PROMPT}; {NEW} new"), run, count, "tokens", taken);
+                row(
+                    "sampling",
+                    &format!("batch {rows}; prompt {PROMPT}; {NEW} new"),
+                    run,
+                    count,
+                    "tokens",
+                    taken,
+                );
             }
         }
         let targets = batch.actions.len();
         let ((), taken) = measure(|| {
-            let (gradients, _) = passes.gradients(&decoder, &all, |micro, policy| sft::loss(micro.log_probs(policy, 1.0).0, targets));
+            let (gradients, _) = passes.gradients(&decoder, &all, |micro, policy| {
+                sft::loss(micro.log_probs(policy, 1.0).0, targets)
+            });
             adam.step(&mut decoder, &gradients);
         });
         if run > 0 {
-            row("training", &format!("{ROWS} x {WIDTH}; forward, backward, AdamW"), run, ROWS * WIDTH, "tokens", taken);
+            row(
+                "training",
+                &format!("{ROWS} x {WIDTH}; forward, backward, AdamW"),
+                run,
+                ROWS * WIDTH,
+                "tokens",
+                taken,
+            );
         }
     }
 }

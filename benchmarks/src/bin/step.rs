@@ -29,13 +29,34 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     rlef_sandbox::jail_entry();
     let args = Args::parse();
-    let items = contest::items(Split::Train, &ContestConfig { train: 400, ..ContestConfig::default() });
+    let items = contest::items(
+        Split::Train,
+        &ContestConfig {
+            train: 400,
+            ..ContestConfig::default()
+        },
+    );
     let tokenizer = Tokenizer::train(&demonstration::texts(&items), 512)?;
-    let shape = ShapeConfig { hidden: 256, intermediate: 1024, layers: 4, heads: 4, key_value_heads: 4, context: 1024 };
+    let shape = ShapeConfig {
+        hidden: 256,
+        intermediate: 1024,
+        layers: 4,
+        heads: 4,
+        key_value_heads: 4,
+        context: 1024,
+    };
     let policy = Decoder::random(&shape.config(tokenizer.vocab_size()), 1, &Device::flex());
     let value = policy.value_network();
-    let mut config = TrainConfig { problems_per_round: 8, updates_per_round: 1, ..TrainConfig::default() };
-    config.rollout = RolloutConfig { group: 8, turns: args.turns, ..config.rollout };
+    let mut config = TrainConfig {
+        problems_per_round: 8,
+        updates_per_round: 1,
+        ..TrainConfig::default()
+    };
+    config.rollout = RolloutConfig {
+        group: 8,
+        turns: args.turns,
+        ..config.rollout
+    };
     config.rollout.sampling.max_tokens = 64;
     let judge = host_judge(0)?;
     let mut learner = Learner {
@@ -49,7 +70,8 @@ fn main() -> anyhow::Result<()> {
     let problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
     head();
     for run in 0..=args.runs {
-        let (result, sample) = measure(|| train::round(&mut learner, &judge, &problems, &config, run));
+        let (result, sample) =
+            measure(|| train::round(&mut learner, &judge, &problems, &config, run));
         let (_, metrics, timings) = result?;
         if run == 0 {
             continue;
@@ -58,7 +80,10 @@ fn main() -> anyhow::Result<()> {
         row("step", &case, run, metrics.tokens, "sampled tokens", sample);
         eprintln!(
             "step {run}: sampling {:.3} s, judging {:.3} s, scoring {:.3} s, updating {:.3} s",
-            timings.sampling_seconds, timings.judging_seconds, timings.scoring_seconds, timings.updating_seconds
+            timings.sampling_seconds,
+            timings.judging_seconds,
+            timings.scoring_seconds,
+            timings.updating_seconds
         );
     }
     Ok(())

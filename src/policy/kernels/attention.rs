@@ -28,7 +28,12 @@ pub(super) struct AttentionShape {
 
 impl AttentionShape {
     pub(super) fn of(queries: Shape, keys: Shape) -> Self {
-        Self { tokens: queries[1], heads: queries[2], groups: keys[2], width: queries[3] }
+        Self {
+            tokens: queries[1],
+            heads: queries[2],
+            groups: keys[2],
+            width: queries[3],
+        }
     }
 
     /// Tiles across one head.
@@ -59,13 +64,19 @@ pub(super) fn composed(
     let [b, t, h, d] = q_bthd.dims();
     let [_, _, g, _] = k_btgd.dims();
     let repeats = h / g;
-    let q = rope.rotate_composed(q_bthd).swap_dims(1, 2).reshape([b, g, repeats * t, d]);
+    let q = rope
+        .rotate_composed(q_bthd)
+        .swap_dims(1, 2)
+        .reshape([b, g, repeats * t, d]);
     let k = rope.rotate_composed(k_btgd).swap_dims(1, 2);
     let future = Tensor::<2>::ones([t, t], &q.device()).triu(1) * -1e9;
     let scores = q.matmul(k.swap_dims(2, 3)) / (d as f64).sqrt();
     let scores = scores.reshape([b, g, repeats, t, t]) + future.reshape([1, 1, 1, t, t]);
     let weights = activation::softmax(scores, 4).reshape([b, g, repeats * t, t]);
-    weights.matmul(v_btgd.swap_dims(1, 2)).reshape([b, h, t, d]).swap_dims(1, 2)
+    weights
+        .matmul(v_btgd.swap_dims(1, 2))
+        .reshape([b, h, t, d])
+        .swap_dims(1, 2)
 }
 
 /// Attention of every row, zero past its length.
@@ -79,13 +90,30 @@ pub(super) fn forward(
     result
         .par_chunks_mut(shape.query_row())
         .zip(q.par_chunks(shape.query_row()))
-        .zip(k.par_chunks(shape.key_row()).zip(v.par_chunks(shape.key_row())))
+        .zip(
+            k.par_chunks(shape.key_row())
+                .zip(v.par_chunks(shape.key_row())),
+        )
         .zip(lengths)
         .with_max_len(1)
-        .for_each_init(Scratch::default, |scratch, (((result, q), (k, v)), &length)| {
-            let row = Row { shape, q, k, v, length, rope };
-            Arch::new().dispatch(Forward { row, scratch, result });
-        });
+        .for_each_init(
+            Scratch::default,
+            |scratch, (((result, q), (k, v)), &length)| {
+                let row = Row {
+                    shape,
+                    q,
+                    k,
+                    v,
+                    length,
+                    rope,
+                };
+                Arch::new().dispatch(Forward {
+                    row,
+                    scratch,
+                    result,
+                });
+            },
+        );
     result
 }
 
@@ -99,22 +127,40 @@ pub(super) fn backward(
 ) -> [Vec<f32>; 3] {
     let mut results = [vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]];
     let [q_result, k_result, v_result] = &mut results;
-    let keys = k.par_chunks(shape.key_row()).zip(v.par_chunks(shape.key_row()));
-    let key_results =
-        k_result.par_chunks_mut(shape.key_row()).zip(v_result.par_chunks_mut(shape.key_row()));
+    let keys = k
+        .par_chunks(shape.key_row())
+        .zip(v.par_chunks(shape.key_row()));
+    let key_results = k_result
+        .par_chunks_mut(shape.key_row())
+        .zip(v_result.par_chunks_mut(shape.key_row()));
     q_result
         .par_chunks_mut(shape.query_row())
         .zip(key_results)
-        .zip(q.par_chunks(shape.query_row()).zip(gradient.par_chunks(shape.query_row())))
+        .zip(
+            q.par_chunks(shape.query_row())
+                .zip(gradient.par_chunks(shape.query_row())),
+        )
         .zip(keys)
         .zip(lengths)
         .with_max_len(1)
         .for_each_init(
             Scratch::default,
             |scratch, ((((q_result, (k_result, v_result)), (q, gradient)), (k, v)), &length)| {
-                let row = Row { shape, q, k, v, length, rope };
+                let row = Row {
+                    shape,
+                    q,
+                    k,
+                    v,
+                    length,
+                    rope,
+                };
                 let results = [q_result, k_result, v_result];
-                Arch::new().dispatch(Backward { row, gradient, scratch, results });
+                Arch::new().dispatch(Backward {
+                    row,
+                    gradient,
+                    scratch,
+                    results,
+                });
             },
         );
     results
@@ -169,7 +215,11 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { row, scratch, result } = self;
+        let Self {
+            row,
+            scratch,
+            result,
+        } = self;
         let shape = row.shape;
         let blocks = row.length.div_ceil(SIDE);
         for group in 0..shape.groups {
@@ -183,7 +233,9 @@ impl WithSimd for Forward<'_> {
                         let mut tile = ZERO_TILE;
                         let values = &scratch.values[panel * blocks..];
                         multiply_tiles(simd, scratch.weights.iter().zip(values), &mut tile);
-                        for (token, (values, sum)) in row.tokens_of(block).zip(tile.iter().zip(sums)) {
+                        for (token, (values, sum)) in
+                            row.tokens_of(block).zip(tile.iter().zip(sums))
+                        {
                             let place = (token * shape.heads + head) * shape.width + panel * SIDE;
                             let width = SIDE.min(shape.width - panel * SIDE);
                             let result = &mut result[place..place + width];
@@ -210,7 +262,12 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { row, gradient, scratch, results: [q_result, k_result, v_result] } = self;
+        let Self {
+            row,
+            gradient,
+            scratch,
+            results: [q_result, k_result, v_result],
+        } = self;
         let shape = row.shape;
         let blocks = row.length.div_ceil(SIDE);
         let panels = shape.panels();
@@ -253,7 +310,10 @@ impl WithSimd for Backward<'_> {
                         }
                     }
                     for panel in 0..panels {
-                        let pairs = scratch.weight_gradients.iter().zip(&scratch.keys[panel * blocks..]);
+                        let pairs = scratch
+                            .weight_gradients
+                            .iter()
+                            .zip(&scratch.keys[panel * blocks..]);
                         multiply_tiles(simd, pairs, &mut scratch.gradient[panel]);
                     }
                     for token in row.tokens_of(block) {
@@ -268,7 +328,12 @@ impl WithSimd for Backward<'_> {
                 let place = (token * shape.groups + group) * shape.width;
                 let tiles = token / SIDE * panels..(token / SIDE + 1) * panels;
                 let result = &mut k_result[place..place + shape.width];
-                fetch_head(&scratch.key_gradients[tiles.clone()], token % SIDE, 1.0, result);
+                fetch_head(
+                    &scratch.key_gradients[tiles.clone()],
+                    token % SIDE,
+                    1.0,
+                    result,
+                );
                 rotate_back(result, row.rope.at(token));
                 let result = &mut v_result[place..place + shape.width];
                 fetch_head(&scratch.value_gradients[tiles], token % SIDE, 1.0, result);
@@ -329,7 +394,11 @@ impl Row<'_> {
         scratch.head.resize(shape.width, 0.0);
         for token in self.tokens_of(block) {
             let place = (token * shape.heads + head) * shape.width;
-            rotate(&self.q[place..place + shape.width], self.rope.at(token), &mut scratch.head);
+            rotate(
+                &self.q[place..place + shape.width],
+                self.rope.at(token),
+                &mut scratch.head,
+            );
             for element in &mut scratch.head {
                 *element *= shape.scale();
             }
@@ -474,8 +543,9 @@ mod tests {
 
     /// One for the elements `[b, t, h, d]` of real tokens, zero for padding.
     fn mask(lengths: &[usize], [b, t, h, d]: [usize; 4], like: &Tensor<4>) -> Tensor<4> {
-        let values: Vec<f32> =
-            (0..b * t * h * d).map(|i| f32::from(i / (h * d) % t < lengths[i / (t * h * d)])).collect();
+        let values: Vec<f32> = (0..b * t * h * d)
+            .map(|i| f32::from(i / (h * d) % t < lengths[i / (t * h * d)]))
+            .collect();
         Tensor::from_data(TensorData::new(values, [b, t, h, d]), &like.device())
     }
 
@@ -495,7 +565,11 @@ mod tests {
             let (queries, keys) = (b * t * h * d, b * t * g * d);
             let shaped = |x: &[Tensor<1>]| {
                 let q = x[0].clone().reshape([b, t, h, d]);
-                (q * 3, x[1].clone().reshape([b, t, g, d]), x[2].clone().reshape([b, t, g, d]))
+                (
+                    q * 3,
+                    x[1].clone().reshape([b, t, g, d]),
+                    x[2].clone().reshape([b, t, g, d]),
+                )
             };
             let masked = |result: Tensor<4>| {
                 let mask = mask(lengths, [b, t, h, d], &result);
@@ -519,10 +593,18 @@ mod tests {
     fn rows_padding_and_threads_do_not_change_a_bit() {
         let [b, t, h, g, d] = [4, 45, 4, 2, 32];
         let rope = RopeTable::new(d, 64, 10_000.0);
-        let (q, k, v) = (random(1, [b, t, h, d]), random(2, [b, t, g, d]), random(3, [b, t, g, d]));
+        let (q, k, v) = (
+            random(1, [b, t, h, d]),
+            random(2, [b, t, g, d]),
+            random(3, [b, t, g, d]),
+        );
         let lengths = [45, 30, 1, 18];
-        let whole = with_threads(1, || elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope)));
-        let again = with_threads(3, || elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope)));
+        let whole = with_threads(1, || {
+            elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope))
+        });
+        let again = with_threads(3, || {
+            elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope))
+        });
         assert_eq!(whole, again);
         for (row, length) in lengths.into_iter().enumerate() {
             let cut = |x: &Tensor<4>| x.clone().narrow(0, row, 1).narrow(1, 0, length);
@@ -536,13 +618,24 @@ mod tests {
     #[test]
     fn gradients_of_a_row_do_not_depend_on_the_others() {
         let [b, t, h, g, d] = [3, 40, 4, 2, 32];
-        let shape = AttentionShape { tokens: t, heads: h, groups: g, width: d };
+        let shape = AttentionShape {
+            tokens: t,
+            heads: h,
+            groups: g,
+            width: d,
+        };
         let rope = RopeTable::new(d, t, 10_000.0);
         let [q, gradient] = [1, 2].map(|seed| elements(random(seed, [b, t, h, d])));
         let [k, v] = [3, 4].map(|seed| elements(random(seed, [b, t, g, d])));
-        let whole = with_threads(3, || backward(shape, [&q, &k, &v], &gradient, &[40, 9, 33], &rope));
+        let whole = with_threads(3, || {
+            backward(shape, [&q, &k, &v], &gradient, &[40, 9, 33], &rope)
+        });
         let (queries, keys) = (shape.query_row(), shape.key_row());
-        let inputs = [&q[queries..2 * queries], &k[keys..2 * keys], &v[keys..2 * keys]];
+        let inputs = [
+            &q[queries..2 * queries],
+            &k[keys..2 * keys],
+            &v[keys..2 * keys],
+        ];
         let alone = backward(shape, inputs, &gradient[queries..2 * queries], &[9], &rope);
         for (alone, whole) in alone.iter().zip(&whole) {
             assert_eq!(alone[..], whole[alone.len()..2 * alone.len()]);

@@ -66,7 +66,10 @@ pub(super) trait KernelOps: Backend {
 impl KernelOps for Flex {
     fn fused_rms_norm(x_btd: FlexTensor, weight_d: FlexTensor, epsilon: f32) -> FlexTensor {
         let (x, weight) = (x_btd.to_contiguous(), weight_d.to_contiguous());
-        pack(rms_norm::forward(x.storage(), weight.storage(), epsilon), shape(&x))
+        pack(
+            rms_norm::forward(x.storage(), weight.storage(), epsilon),
+            shape(&x),
+        )
     }
 
     fn fused_swiglu(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
@@ -80,10 +83,17 @@ impl KernelOps for Flex {
         v_btgd: FlexTensor,
         rows: AttentionRows,
     ) -> FlexTensor {
-        let (q, k, v) = (q_bthd.to_contiguous(), k_btgd.to_contiguous(), v_btgd.to_contiguous());
+        let (q, k, v) = (
+            q_bthd.to_contiguous(),
+            k_btgd.to_contiguous(),
+            v_btgd.to_contiguous(),
+        );
         let sizes = AttentionShape::of(shape(&q), shape(&k));
         let inputs = [q.storage(), k.storage(), v.storage()];
-        pack(attention::forward(sizes, inputs, &rows.lengths, &rows.rope), shape(&q))
+        pack(
+            attention::forward(sizes, inputs, &rows.lengths, &rows.rope),
+            shape(&q),
+        )
     }
 
     fn fused_target_log_probs(
@@ -106,7 +116,11 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
         let nodes = [x_btd.node(), weight_d.node()];
         let (x, weight) = (x_btd.into_primitive(), weight_d.into_primitive());
         let output = Flex::fused_rms_norm(x.clone(), weight.clone(), epsilon);
-        match RmsNormBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        match RmsNormBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => step.finish((x, weight, epsilon), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
@@ -116,7 +130,11 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
         let nodes = [gate.node(), up.node()];
         let (gate, up) = (gate.into_primitive(), up.into_primitive());
         let output = Flex::fused_swiglu(gate.clone(), up.clone());
-        match SwigluBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        match SwigluBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => step.finish((gate, up), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
@@ -129,10 +147,18 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
         rows: AttentionRows,
     ) -> FloatTensor<Self> {
         let nodes = [q_bthd.node(), k_btgd.node(), v_btgd.node()];
-        let inputs = [q_bthd.into_primitive(), k_btgd.into_primitive(), v_btgd.into_primitive()];
+        let inputs = [
+            q_bthd.into_primitive(),
+            k_btgd.into_primitive(),
+            v_btgd.into_primitive(),
+        ];
         let [q, k, v] = inputs.clone();
         let output = Flex::fused_attention(q, k, v, rows.clone());
-        match AttentionBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        match AttentionBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => step.finish((inputs, rows), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
@@ -147,7 +173,11 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
         let (hidden, head) = (hidden_nd.into_primitive(), head_vd.into_primitive());
         let (log_probs, entropies) =
             Flex::fused_target_log_probs(hidden.clone(), head.clone(), targets.clone());
-        let log_probs = match TargetLogProbsBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        let log_probs = match TargetLogProbsBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(step) => step.finish((hidden, head, targets), log_probs),
             OpsKind::UnTracked(step) => step.finish(log_probs),
         };
@@ -166,8 +196,12 @@ impl Backward<Flex, 2> for RmsNormBackward {
         let (x, weight, epsilon) = ops.state;
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let mut x_gradient = into_contiguous(gradient);
-        let weight_gradient =
-            rms_norm::backward(x.storage(), weight.storage(), epsilon, x_gradient.storage_mut());
+        let weight_gradient = rms_norm::backward(
+            x.storage(),
+            weight.storage(),
+            epsilon,
+            x_gradient.storage_mut(),
+        );
         let [x_node, weight_node] = ops.parents;
         if let Some(node) = x_node {
             gradients.register::<Flex>(node.id, x_gradient);
@@ -245,7 +279,11 @@ impl Backward<Flex, 2> for TargetLogProbsBackward {
 
 /// Numbers and their shape → a tensor.
 pub(super) fn pack(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
+    FlexTensor::new(
+        Bytes::from_elems(values),
+        Layout::contiguous(shape),
+        DType::F32,
+    )
 }
 
 fn shape(tensor: &FlexTensor) -> Shape {
@@ -257,5 +295,9 @@ fn into_contiguous(tensor: FlexTensor) -> FlexTensor {
     let dense = tensor.is_contiguous()
         && tensor.layout().start_offset() == 0
         && tensor.bytes().len() == tensor.layout().num_elements() * size_of::<f32>();
-    if dense { tensor } else { tensor.to_contiguous() }
+    if dense {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
 }

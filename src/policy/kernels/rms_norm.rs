@@ -25,9 +25,17 @@ pub(super) fn composed(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> T
 pub(super) fn forward(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let mut result = vec![0.0; x.len()];
     let task = ROWS_PER_TASK * weight.len();
-    result.par_chunks_mut(task).zip(x.par_chunks(task)).for_each(|(result, x)| {
-        Arch::new().dispatch(Forward { x, weight, epsilon, result });
-    });
+    result
+        .par_chunks_mut(task)
+        .zip(x.par_chunks(task))
+        .for_each(|(result, x)| {
+            Arch::new().dispatch(Forward {
+                x,
+                weight,
+                epsilon,
+                result,
+            });
+        });
     result
 }
 
@@ -37,7 +45,14 @@ pub(super) fn backward(x: &[f32], weight: &[f32], epsilon: f32, gradient: &mut [
     let partial_sums: Vec<Vec<f32>> = gradient
         .par_chunks_mut(task)
         .zip(x.par_chunks(task))
-        .map(|(gradient, x)| Arch::new().dispatch(Backward { x, weight, epsilon, gradient }))
+        .map(|(gradient, x)| {
+            Arch::new().dispatch(Backward {
+                x,
+                weight,
+                epsilon,
+                gradient,
+            })
+        })
         .collect();
     let mut weight_gradient = vec![0.0; weight.len()];
     for partial in &partial_sums {
@@ -61,7 +76,10 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let width = self.weight.len();
-        let rows = self.x.chunks_exact(width).zip(self.result.chunks_exact_mut(width));
+        let rows = self
+            .x
+            .chunks_exact(width)
+            .zip(self.result.chunks_exact_mut(width));
         for (x, result) in rows {
             let scale = inverse_root_mean_square(simd, x, self.epsilon);
             for ((result, x), weight) in result.iter_mut().zip(x).zip(self.weight) {
@@ -85,7 +103,10 @@ impl WithSimd for Backward<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let width = self.weight.len();
         let mut weight_gradient = vec![0.0; width];
-        let rows = self.x.chunks_exact(width).zip(self.gradient.chunks_exact_mut(width));
+        let rows = self
+            .x
+            .chunks_exact(width)
+            .zip(self.gradient.chunks_exact_mut(width));
         for (x, gradient) in rows {
             let scale = inverse_root_mean_square(simd, x, self.epsilon);
             let sums = weight_gradient.iter_mut().zip(self.weight);
@@ -119,7 +140,8 @@ mod tests {
     #[test]
     fn agrees_with_stock_operations_and_slopes() {
         for [b, t, d] in [[1, 1, 3], [2, 3, 5], [3, 7, 64], [2, 50, 37]] {
-            let shaped = |leaves: &[Tensor<1>]| (leaves[0].clone().reshape([b, t, d]), leaves[1].clone());
+            let shaped =
+                |leaves: &[Tensor<1>]| (leaves[0].clone().reshape([b, t, d]), leaves[1].clone());
             assert_agree(
                 &[b * t * d, d],
                 &|leaves| {

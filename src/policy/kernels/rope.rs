@@ -20,7 +20,10 @@ impl RopeTable {
     /// # Panics
     /// When `width` is odd or zero.
     pub fn new(width: usize, positions: usize, base: f64) -> Self {
-        assert!(width > 0 && width.is_multiple_of(2), "a rotary head has an even width, not {width}");
+        assert!(
+            width > 0 && width.is_multiple_of(2),
+            "a rotary head has an even width, not {width}"
+        );
         let half = width / 2;
         let table = |function: fn(f64) -> f64| {
             (0..positions * half)
@@ -30,7 +33,11 @@ impl RopeTable {
                 })
                 .collect()
         };
-        Self { half, cosines: table(f64::cos), sines: table(f64::sin) }
+        Self {
+            half,
+            cosines: table(f64::cos),
+            sines: table(f64::sin),
+        }
     }
 
     /// Elements of one head.
@@ -66,7 +73,10 @@ impl RopeTable {
     fn tensors(&self, positions: usize, device: &Device) -> (Tensor<4>, Tensor<4>) {
         let table = |values: &[f32]| {
             let values = values[..positions * self.half].to_vec();
-            Tensor::from_data(TensorData::new(values, [1, positions, 1, self.half]), device)
+            Tensor::from_data(
+                TensorData::new(values, [1, positions, 1, self.half]),
+                device,
+            )
         };
         (table(&self.cosines), table(&self.sines))
     }
@@ -74,12 +84,16 @@ impl RopeTable {
 
 /// Turns a head forwards: `(a, b) → (a·cos − b·sin, b·cos + a·sin)`.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled with the vector instructions of its caller")]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled with the vector instructions of its caller"
+)]
 pub(super) fn rotate(head: &[f32], (cosines, sines): (&[f32], &[f32]), result: &mut [f32]) {
     let (a, b) = head.split_at(cosines.len());
     let (result_a, result_b) = result.split_at_mut(cosines.len());
     let turns = cosines.iter().zip(sines).zip(a.iter().zip(b));
-    for (((cos, sin), (a, b)), (result_a, result_b)) in turns.zip(result_a.iter_mut().zip(result_b)) {
+    for (((cos, sin), (a, b)), (result_a, result_b)) in turns.zip(result_a.iter_mut().zip(result_b))
+    {
         *result_a = a * cos - b * sin;
         *result_b = b * cos + a * sin;
     }
@@ -87,7 +101,10 @@ pub(super) fn rotate(head: &[f32], (cosines, sines): (&[f32], &[f32]), result: &
 
 /// Turns a head backwards in place: the transpose of [`rotate`], hence its gradient.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled with the vector instructions of its caller")]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled with the vector instructions of its caller"
+)]
 pub(super) fn rotate_back(head: &mut [f32], (cosines, sines): (&[f32], &[f32])) {
     let (a, b) = head.split_at_mut(cosines.len());
     for ((a, b), (cos, sin)) in a.iter_mut().zip(b).zip(cosines.iter().zip(sines)) {

@@ -39,7 +39,12 @@ pub(super) fn backward(gate: &[f32], up: &[f32], gradient: &mut [f32]) -> Vec<f3
         .zip(gate.par_chunks(ELEMENTS_PER_TASK))
         .zip(up.par_chunks(ELEMENTS_PER_TASK))
         .for_each(|(((gate_gradient, gradient), gate), up)| {
-            Arch::new().dispatch(Backward { gate, up, gradient, gate_gradient });
+            Arch::new().dispatch(Backward {
+                gate,
+                up,
+                gradient,
+                gate_gradient,
+            });
         });
     gate_gradient
 }
@@ -61,7 +66,11 @@ impl WithSimd for Forward<'_> {
         for ((result, gate), up) in results.iter_mut().zip(gates).zip(ups) {
             *result = swiglu(simd, *gate, *up);
         }
-        let last = swiglu(simd, simd.partial_load_f32s(gate_rest), simd.partial_load_f32s(up_rest));
+        let last = swiglu(
+            simd,
+            simd.partial_load_f32s(gate_rest),
+            simd.partial_load_f32s(up_rest),
+        );
         simd.partial_store_f32s(result_rest, last);
     }
 }
@@ -121,7 +130,10 @@ fn swiglu_gradients<S: Simd>(
     let sigmoid = sigmoid(simd, gate);
     let silu = simd.mul_f32s(gate, sigmoid);
     let slope = simd.mul_add_e_f32s(silu, simd.sub_f32s(one, sigmoid), sigmoid);
-    (simd.mul_f32s(simd.mul_f32s(gradient, up), slope), simd.mul_f32s(gradient, silu))
+    (
+        simd.mul_f32s(simd.mul_f32s(gradient, up), slope),
+        simd.mul_f32s(gradient, silu),
+    )
 }
 
 #[cfg(test)]
@@ -137,8 +149,14 @@ mod tests {
             let size = b * t * f;
             assert_agree(
                 &[size, size],
-                &|x| swiglu(x[0].clone().reshape(shape) * 6, x[1].clone().reshape(shape)).reshape([size]),
-                &|x| composed(x[0].clone().reshape(shape) * 6, x[1].clone().reshape(shape)).reshape([size]),
+                &|x| {
+                    swiglu(x[0].clone().reshape(shape) * 6, x[1].clone().reshape(shape))
+                        .reshape([size])
+                },
+                &|x| {
+                    composed(x[0].clone().reshape(shape) * 6, x[1].clone().reshape(shape))
+                        .reshape([size])
+                },
             );
         }
     }

@@ -31,7 +31,8 @@ pub(super) fn composed(
 ) -> (Tensor<1>, Tensor<1>) {
     let n = targets.len();
     let device = hidden_nd.device();
-    let log_probs_nv = activation::log_softmax(hidden_nd.matmul(head_vd.transpose()) / temperature, 1);
+    let log_probs_nv =
+        activation::log_softmax(hidden_nd.matmul(head_vd.transpose()) / temperature, 1);
     let tokens: Vec<i32> = targets.iter().map(|&token| token as i32).collect();
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [n, 1]), &device);
     let log_probs_n = log_probs_nv.clone().gather(1, tokens).reshape([n]);
@@ -48,7 +49,9 @@ pub(super) fn forward(
 ) -> (Vec<f32>, Vec<f32>) {
     let sizes = Sizes::of(hidden_nd, head_vd);
     let (mut log_probs, mut entropies) = (vec![0.0; sizes.rows], vec![0.0; sizes.rows]);
-    let outputs = log_probs.chunks_mut(ROWS_PER_CHUNK).zip(entropies.chunks_mut(ROWS_PER_CHUNK));
+    let outputs = log_probs
+        .chunks_mut(ROWS_PER_CHUNK)
+        .zip(entropies.chunks_mut(ROWS_PER_CHUNK));
     for (chunk, (log_probs, entropies)) in outputs.enumerate() {
         let start = chunk * ROWS_PER_CHUNK;
         let tokens = &targets.tokens[start..start + log_probs.len()];
@@ -57,10 +60,20 @@ pub(super) fn forward(
             .par_chunks_mut(ROWS_PER_TASK)
             .zip(entropies.par_chunks_mut(ROWS_PER_TASK))
             .zip(tokens.par_chunks(ROWS_PER_TASK))
-            .zip(logits.storage::<f32>().par_chunks(ROWS_PER_TASK * sizes.vocabulary))
+            .zip(
+                logits
+                    .storage::<f32>()
+                    .par_chunks(ROWS_PER_TASK * sizes.vocabulary),
+            )
             .for_each(|(((log_probs, entropies), tokens), logits)| {
                 let scale = 1.0 / targets.temperature;
-                Arch::new().dispatch(Forward { logits, tokens, scale, log_probs, entropies });
+                Arch::new().dispatch(Forward {
+                    logits,
+                    tokens,
+                    scale,
+                    log_probs,
+                    entropies,
+                });
             });
     }
     (log_probs, entropies)
@@ -76,7 +89,10 @@ pub(super) fn backward(
     let sizes = Sizes::of(hidden_nd, head_vd);
     let mut hidden_gradient = Vec::with_capacity(sizes.rows * sizes.width);
     let mut head_gradient = FlexTensor::zeros(head_vd.layout().shape().clone(), head_vd.dtype());
-    let chunks = targets.tokens.chunks(ROWS_PER_CHUNK).zip(gradient_n.chunks(ROWS_PER_CHUNK));
+    let chunks = targets
+        .tokens
+        .chunks(ROWS_PER_CHUNK)
+        .zip(gradient_n.chunks(ROWS_PER_CHUNK));
     for (chunk, (tokens, gradient)) in chunks.enumerate() {
         let start = chunk * ROWS_PER_CHUNK;
         let mut logits = sizes.logits(hidden_nd, head_vd, start, tokens.len());
@@ -87,7 +103,12 @@ pub(super) fn backward(
             .zip(gradient.par_chunks(ROWS_PER_TASK))
             .for_each(|((logits, tokens), gradient)| {
                 let scale = 1.0 / targets.temperature;
-                Arch::new().dispatch(Backward { logits, tokens, scale, gradient });
+                Arch::new().dispatch(Backward {
+                    logits,
+                    tokens,
+                    scale,
+                    gradient,
+                });
             });
         let rows = Flex::float_matmul(logits.clone(), head_vd.clone());
         hidden_gradient.extend_from_slice(rows.storage());
@@ -111,21 +132,33 @@ struct Sizes {
 impl Sizes {
     fn of(hidden_nd: &FlexTensor, head_vd: &FlexTensor) -> Self {
         let (hidden, head) = (hidden_nd.layout().shape(), head_vd.layout().shape());
-        Self { rows: hidden[0], width: hidden[1], vocabulary: head[0] }
+        Self {
+            rows: hidden[0],
+            width: hidden[1],
+            vocabulary: head[0],
+        }
     }
 
     /// Logits `[rows, vocabulary]` of `rows` rows from `start`.
     ///
     /// A single row is computed together with a copy of itself: a product with one row takes another path
     /// with another order of summation, and a row's bits must not depend on how many there are.
-    fn logits(self, hidden_nd: &FlexTensor, head_vd: &FlexTensor, start: usize, rows: usize) -> FlexTensor {
+    fn logits(
+        self,
+        hidden_nd: &FlexTensor,
+        head_vd: &FlexTensor,
+        start: usize,
+        rows: usize,
+    ) -> FlexTensor {
         let hidden = hidden_nd.narrow(0, start, rows);
         let head = head_vd.transpose(0, 1);
         if rows > 1 {
             return Flex::float_matmul(hidden, head);
         }
         let twice = Flex::float_expand(hidden, Shape::from(vec![2, self.width]));
-        Flex::float_matmul(twice, head).narrow(0, 0, 1).to_contiguous()
+        Flex::float_matmul(twice, head)
+            .narrow(0, 0, 1)
+            .to_contiguous()
     }
 }
 
@@ -209,18 +242,23 @@ impl WithSimd for Backward<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::target_log_probs;
-    use super::super::testing::{assert_agree, assert_close, elements, numbers, random, with_threads};
+    use super::super::testing::{
+        assert_agree, assert_close, elements, numbers, random, with_threads,
+    };
     use super::*;
 
     fn tokens(n: usize, vocabulary: usize) -> Vec<u32> {
-        (0..n).map(|row| ((row * 7 + 3) % vocabulary) as u32).collect()
+        (0..n)
+            .map(|row| ((row * 7 + 3) % vocabulary) as u32)
+            .collect()
     }
 
     #[test]
     fn agrees_with_stock_operations_and_slopes() {
         for ([n, d, v], temperature) in [([1, 3, 2], 1.0), ([5, 8, 11], 0.7), ([530, 6, 37], 1.3)] {
             let tokens = tokens(n, v);
-            let shaped = |x: &[Tensor<1>]| (x[0].clone().reshape([n, d]), x[1].clone().reshape([v, d]));
+            let shaped =
+                |x: &[Tensor<1>]| (x[0].clone().reshape([n, d]), x[1].clone().reshape([v, d]));
             assert_agree(
                 &[n * d, v * d],
                 &|x| {
@@ -241,10 +279,12 @@ mod tests {
 
     #[test]
     fn entropy_of_equal_logits_is_the_logarithm_of_their_number() {
-        let (hidden, head) = (random(1, [3, 4]) * 0, random(2, [32, 4]));
+        let (hidden, head) = (random(1, [3, 4]).zeros_like(), random(2, [32, 4]));
         let (log_probs, entropies) = target_log_probs(hidden, head, &[0, 5, 31], 1.0);
         for (log_prob, entropy) in elements(log_probs).iter().zip(elements(entropies)) {
-            assert!((log_prob + 32.0_f32.ln()).abs() < 1e-6 && (entropy - 32.0_f32.ln()).abs() < 1e-6);
+            assert!(
+                (log_prob + 32.0_f32.ln()).abs() < 1e-6 && (entropy - 32.0_f32.ln()).abs() < 1e-6
+            );
         }
     }
 
@@ -257,20 +297,44 @@ mod tests {
                 elements(target_log_probs(rows, head.clone(), &tokens[first..first + count], 1.0).0)
             };
             let whole = log_probs(0, n);
-            for (first, count) in [(0, 1), (3, 1), (511, 1), (512, 1), (699, 1), (5, 2), (100, 37), (300, 400)] {
-                assert_eq!(log_probs(first, count), whole[first..first + count], "{count} rows from {first}");
+            for (first, count) in [
+                (0, 1),
+                (3, 1),
+                (511, 1),
+                (512, 1),
+                (699, 1),
+                (5, 2),
+                (100, 37),
+                (300, 400),
+            ] {
+                assert_eq!(
+                    log_probs(first, count),
+                    whole[first..first + count],
+                    "{count} rows from {first}"
+                );
             }
-            assert_eq!(with_threads(1, || log_probs(0, n)), with_threads(3, || log_probs(0, n)));
+            assert_eq!(
+                with_threads(1, || log_probs(0, n)),
+                with_threads(3, || log_probs(0, n))
+            );
         }
     }
 
     #[test]
     fn gradients_do_not_depend_on_the_threads() {
         let [n, d, v] = [1100, 128, 512];
-        let (hidden, head) = (pack(numbers(1, n * d), [n, d].into()), pack(numbers(2, v * d), [v, d].into()));
-        let targets = Targets { tokens: tokens(n, v).into(), temperature: 1.0 };
+        let (hidden, head) = (
+            pack(numbers(1, n * d), [n, d].into()),
+            pack(numbers(2, v * d), [v, d].into()),
+        );
+        let targets = Targets {
+            tokens: tokens(n, v).into(),
+            temperature: 1.0,
+        };
         let gradients = |threads| {
-            let (a, b) = with_threads(threads, || backward(&hidden, &head, &targets, &numbers(3, n)));
+            let (a, b) = with_threads(threads, || {
+                backward(&hidden, &head, &targets, &numbers(3, n))
+            });
             (a.storage::<f32>().to_vec(), b.storage::<f32>().to_vec())
         };
         assert_eq!(gradients(1), gradients(3));

@@ -8,8 +8,9 @@ pub(super) fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
     (0..count)
         .map(|_| {
-            state =
-                state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
         })
         .collect()
@@ -28,7 +29,11 @@ pub(super) fn elements<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// Runs `work` on a pool of so many threads.
 pub(super) fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool").install(work)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .expect("a pool")
+        .install(work)
 }
 
 /// A function of flat leaves with a flat result.
@@ -37,8 +42,11 @@ pub(super) type Function<'a> = &'a dyn Fn(&[Tensor<1>]) -> Tensor<1>;
 /// Checks that values agree to 1e-5 and gradients to 1e-4 of their largest element, and that the gradients
 /// of `fused` agree with central differences to 1 %.
 pub(super) fn assert_agree(sizes: &[usize], fused: Function, composed: Function) {
-    let leaves: Vec<Vec<f32>> =
-        sizes.iter().zip(1..).map(|(&size, seed)| numbers(seed, size)).collect();
+    let leaves: Vec<Vec<f32>> = sizes
+        .iter()
+        .zip(1..)
+        .map(|(&size, seed)| numbers(seed, size))
+        .collect();
     let (value, gradients) = differentiate(&leaves, fused);
     let (expected_value, expected_gradients) = differentiate(&leaves, composed);
     assert_close(&value, &expected_value, 1e-5);
@@ -53,7 +61,10 @@ pub(super) fn assert_close(a: &[f32], b: &[f32], tolerance: f32) {
     assert_eq!(a.len(), b.len());
     let scale = b.iter().fold(1e-3_f32, |scale, x| scale.max(x.abs()));
     for (place, (a, b)) in a.iter().zip(b).enumerate() {
-        assert!((a - b).abs() <= tolerance * scale, "element {place}: {a} instead of {b}");
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "element {place}: {a} instead of {b}"
+        );
     }
 }
 
@@ -68,7 +79,11 @@ fn differentiate(leaves: &[Vec<f32>], function: Function) -> (Vec<f32>, Vec<Vec<
     let gradients = (value.clone() * directions).sum().backward();
     let gradients = leaves
         .iter()
-        .map(|leaf| leaf.grad(&gradients).map(elements).expect("a gradient for every leaf"))
+        .map(|leaf| {
+            leaf.grad(&gradients)
+                .map(elements)
+                .expect("a gradient for every leaf")
+        })
         .collect();
     (elements(value.inner()), gradients)
 }
@@ -77,11 +92,17 @@ fn assert_slopes(leaves: &[Vec<f32>], gradients: &[Vec<f32>], function: Function
     const STEP: f32 = 1e-2;
     let loss = |leaves: &[Vec<f32>]| -> f64 {
         let device = Device::flex();
-        let leaves: Vec<Tensor<1>> =
-            leaves.iter().map(|leaf| Tensor::from_floats(leaf.as_slice(), &device)).collect();
+        let leaves: Vec<Tensor<1>> = leaves
+            .iter()
+            .map(|leaf| Tensor::from_floats(leaf.as_slice(), &device))
+            .collect();
         let value = elements(function(&leaves));
         let directions = numbers(99, value.len());
-        value.iter().zip(directions).map(|(v, d)| f64::from(*v) * f64::from(d)).sum()
+        value
+            .iter()
+            .zip(directions)
+            .map(|(v, d)| f64::from(*v) * f64::from(d))
+            .sum()
     };
     for (which, gradient) in gradients.iter().enumerate() {
         let scale = gradient.iter().fold(0.1_f32, |scale, x| scale.max(x.abs()));

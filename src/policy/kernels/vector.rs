@@ -154,7 +154,8 @@ pub(super) fn largest<S: Simd>(simd: S, values: &[f32]) -> f32 {
     for vector in vectors {
         largest = simd.max_f32s(largest, *vector);
     }
-    rest.iter().fold(simd.reduce_max_f32s(largest), |a, &b| a.max(b))
+    rest.iter()
+        .fold(simd.reduce_max_f32s(largest), |a, &b| a.max(b))
 }
 
 /// Calls `change` on every vector of `values`, the last one padded with zeros, and stores what it returns.
@@ -194,7 +195,7 @@ pub(super) fn exponential<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         8.333_452e-3,
         4.166_579_6e-2,
         1.666_666_5e-1,
-        5.000_000_1e-1,
+        0.5,
     ] {
         polynomial = simd.mul_add_e_f32s(polynomial, r, splat(coefficient));
     }
@@ -203,10 +204,8 @@ pub(super) fn exponential<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         polynomial,
         simd.add_f32s(r, splat(1.0)),
     );
-    let exponent = simd.wrapping_dyn_shl_u32s(
-        simd.transmute_u32s_f32s(shifted),
-        simd.splat_u32s(23),
-    );
+    let exponent =
+        simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     let power = simd.add_u32s(exponent, simd.splat_u32s(1.0f32.to_bits()));
     simd.mul_f32s(fraction, simd.transmute_f32s_u32s(power))
 }
@@ -236,7 +235,10 @@ mod tests {
         for (x, y) in inputs.iter().zip(&outputs) {
             let exact = f64::from(*x).exp();
             let error = (f64::from(*y) - exact).abs() / exact;
-            assert!(error < 2.0 * f64::from(f32::EPSILON), "exp({x}) = {y}, error {error:e}");
+            assert!(
+                error < 2.0 * f64::from(f32::EPSILON),
+                "exp({x}) = {y}, error {error:e}"
+            );
         }
     }
 
@@ -248,24 +250,36 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
             let mut plain = ZERO_TILE;
-            multiply_tiles(simd, [(&self.0, &self.1), (&self.1, &self.0)].into_iter(), &mut plain);
+            multiply_tiles(
+                simd,
+                [(&self.0, &self.1), (&self.1, &self.0)].into_iter(),
+                &mut plain,
+            );
             let mut transposed = self.1;
             add_transposed_product(simd, &self.0, &self.1, &mut transposed);
             let flat = self.0.as_flattened();
-            (plain, transposed, dot(simd, &flat[..251], &flat[..251]), largest(simd, &flat[..37]))
+            (
+                plain,
+                transposed,
+                dot(simd, &flat[..251], &flat[..251]),
+                largest(simd, &flat[..37]),
+            )
         }
     }
 
     #[test]
     fn products_agree_with_plain_loops() {
-        let left: Tile = std::array::from_fn(|i| std::array::from_fn(|j| (i * 3 + j * 7) as f32 % 5.0 - 2.0));
-        let right: Tile = std::array::from_fn(|i| std::array::from_fn(|j| (i * 5 + j * 2) as f32 % 7.0 - 3.0));
+        let left: Tile =
+            std::array::from_fn(|i| std::array::from_fn(|j| (i * 3 + j * 7) as f32 % 5.0 - 2.0));
+        let right: Tile =
+            std::array::from_fn(|i| std::array::from_fn(|j| (i * 5 + j * 2) as f32 % 7.0 - 3.0));
         let (plain, transposed, sum, maximum) = Arch::new().dispatch(Products(left, right));
         for i in 0..SIDE {
             for j in 0..SIDE {
                 // Small integers: every order of summation is exact.
-                let expected: f32 =
-                    (0..SIDE).map(|k| left[i][k] * right[k][j] + right[i][k] * left[k][j]).sum();
+                let expected: f32 = (0..SIDE)
+                    .map(|k| left[i][k] * right[k][j] + right[i][k] * left[k][j])
+                    .sum();
                 assert_eq!(plain[i][j], expected);
                 let expected: f32 = (0..SIDE).map(|k| left[k][i] * right[k][j]).sum();
                 assert_eq!(transposed[i][j], right[i][j] + expected);

@@ -49,7 +49,11 @@ pub(super) fn families() -> impl Iterator<Item = &'static Family> {
 
 /// The outlines of a split over some shapes by kind of detail left out, `none` for none; grouped so that kinds,
 /// families and lengths can be drawn evenly.
-pub(super) fn outlines(split: Split, reads: &[Shape], world: World) -> BTreeMap<&'static str, Families> {
+pub(super) fn outlines(
+    split: Split,
+    reads: &[Shape],
+    world: World,
+) -> BTreeMap<&'static str, Families> {
     let mut outlines = BTreeMap::<_, Families>::new();
     let mut put = |kind, name, composition: &Composition, hidden| {
         let by_length = outlines.entry(kind).or_default().entry(name).or_default();
@@ -68,7 +72,10 @@ pub(super) fn outlines(split: Split, reads: &[Shape], world: World) -> BTreeMap<
     {
         for (place, family) in composition.families.iter().enumerate() {
             put(NOTHING_HIDDEN, family.name, composition, None);
-            if let Some(slot) = family.slot.filter(|slot| world.hides(slot.kind) && composition.shows_step(place)) {
+            if let Some(slot) = family
+                .slot
+                .filter(|slot| world.hides(slot.kind) && composition.shows_step(place))
+            {
                 put(slot.kind, family.name, composition, Some(place));
             }
         }
@@ -118,7 +125,9 @@ impl Composition {
     }
 
     fn longer(&self, world: World) -> Vec<Self> {
-        let fits = |family: &&Family| world.holds(family.name) && self.gives() == Some(family.takes()) && self.allows(family);
+        let fits = |family: &&Family| {
+            world.holds(family.name) && self.gives() == Some(family.takes()) && self.allows(family)
+        };
         let with = |family| Self {
             reads: self.reads,
             families: [self.families.clone(), vec![family]].concat(),

@@ -18,17 +18,57 @@ pub enum World {
 
 const CORE_FAMILIES: &[&str] = &[
     // Lists.
-    "multiples", "no-multiples", "modulo", "sort", "reverse", "distinct", "negate", "square", "joined", "print",
-    "is-sorted", "total", "range", "count-distinct", "length",
+    "multiples",
+    "no-multiples",
+    "modulo",
+    "sort",
+    "reverse",
+    "distinct",
+    "negate",
+    "square",
+    "joined",
+    "print",
+    "is-sorted",
+    "total",
+    "range",
+    "count-distinct",
+    "length",
     // Text.
-    "reverse-word", "case", "sort-letters", "no-vowels", "drop-letter", "repeat-letters", "pad-word", "spread",
-    "print-word", "palindrome",
+    "reverse-word",
+    "case",
+    "sort-letters",
+    "no-vowels",
+    "drop-letter",
+    "repeat-letters",
+    "pad-word",
+    "spread",
+    "print-word",
+    "palindrome",
     // Words.
-    "reverse-words", "reverse-each", "sort-words", "case-each", "join-words", "print-words", "count-words",
+    "reverse-words",
+    "reverse-each",
+    "sort-words",
+    "case-each",
+    "join-words",
+    "print-words",
+    "count-words",
     // Numbers and pairs.
-    "square-n", "digits", "n-modulo", "is-multiple", "pad-n", "print-n", "digit-sum-n", "combine", "gcd",
+    "square-n",
+    "digits",
+    "n-modulo",
+    "is-multiple",
+    "pad-n",
+    "print-n",
+    "digit-sum-n",
+    "combine",
+    "gcd",
     // Grids.
-    "join-rows", "flip", "diagonal", "join-grid", "print-grid", "sort-rows",
+    "join-rows",
+    "flip",
+    "diagonal",
+    "join-grid",
+    "print-grid",
+    "sort-rows",
 ];
 
 const CORE_KINDS: &[&str] = &["separator", "fill", "case", "answer", "order", "modulus"];
@@ -46,7 +86,10 @@ impl World {
 
     /// The smallest world that holds a pipeline.
     pub(super) fn of(pipeline: &Pipeline) -> Self {
-        let core = pipeline.steps.iter().all(|step| Self::Core.holds(step.family.name));
+        let core = pipeline
+            .steps
+            .iter()
+            .all(|step| Self::Core.holds(step.family.name));
         if core { Self::Core } else { Self::Full }
     }
 }

@@ -126,9 +126,12 @@ class Program:
         source = read_all(source_descriptor)
         os.close(source_descriptor)
         write_program(source)
-        # Inherited by every test. What compiling takes is bounded too; what this process takes is counted in.
-        if address_space:
-            resource.setrlimit(resource.RLIMIT_AS, bounded(resource.RLIMIT_AS, address_space))
+        # Memory is bounded for compiling and for the tests, but not for what this process does for them.
+        self.memory_bounds = bounded(resource.RLIMIT_AS, address_space) if address_space else None
+        unbounded = resource.getrlimit(resource.RLIMIT_AS)
+        if self.memory_bounds:
+            resource.setrlimit(resource.RLIMIT_AS, (self.memory_bounds[0], unbounded[1]))
+        # The rest is inherited by every test.
         if processes:
             resource.setrlimit(resource.RLIMIT_NPROC, bounded(resource.RLIMIT_NPROC, processes))
         # A core limit of 1, unlike 0, also keeps the host's crash handler from being started.
@@ -144,6 +147,8 @@ class Program:
             register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
             os.write(self.image, zygote.magic + b"\0" * 12 + marshal.dumps(code))
+        if self.memory_bounds:
+            resource.setrlimit(resource.RLIMIT_AS, unbounded)
         resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))
         del source, code
         gc.freeze()
@@ -205,6 +210,8 @@ class Program:
         os.dup2(self.image, image, False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
+        if self.memory_bounds:
+            resource.setrlimit(resource.RLIMIT_AS, self.memory_bounds)
         resource.setrlimit(resource.RLIMIT_NOFILE, self.file_bounds)
         self.connection.detach()
         keep = failure[1] if failure else image
