@@ -19,7 +19,9 @@ use crate::verdict::host_judge;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
-#[command(after_help = "Example (makes the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter")]
+#[command(
+    after_help = "Example (makes the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter"
+)]
 pub struct Args {
     /// Directory to write the policy to.
     #[arg(long)]

@@ -174,7 +174,9 @@ pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), C
     }
     let config = file.shape;
     if config.num_key_value_heads == 0
-        || !config.num_attention_heads.is_multiple_of(config.num_key_value_heads)
+        || !config
+            .num_attention_heads
+            .is_multiple_of(config.num_key_value_heads)
         || !config.head_dim.is_multiple_of(2)
     {
         return Err(bad(
