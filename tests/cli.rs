@@ -7,7 +7,7 @@ use std::process::{Command, Output};
     clippy::disallowed_methods,
     reason = "the test starts the program under test, not a candidate"
 )]
-fn rlef(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn rlef(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(folder)
         .args(arguments)

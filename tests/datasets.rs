@@ -206,3 +206,55 @@ fn contest_accepts_its_references() {
     let problems = contest::generate(contest::Split::Test, &contest::ContestConfig::default());
     assert_all_accepted(&problems, &grades(&problems, reference, StopAt::Never));
 }
+
+/// Buggy first, canonical second: nothing is solved in one turn, everything in two, with real feedback between.
+#[test]
+fn a_replayed_repair_of_humanevalpack_is_scored_by_turn() {
+    let Some(path) = data("humanevalpack/python.jsonl") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let answers: Vec<String> = problem::load(&path)
+        .unwrap_or_else(|error| panic!("failed to {error}"))
+        .iter()
+        .map(|problem| {
+            let fenced = |body: &str| format!("```python\n{}{body}\n```", problem.preamble);
+            let completions = [
+                fenced(&problem.labels["buggy_solution"]),
+                fenced(&problem.references[0].source),
+            ];
+            serde_json::json!({"problem_id": problem.id, "completions": completions}).to_string()
+        })
+        .collect();
+    std::fs::write(folder.path().join("answers.jsonl"), answers.join("\n")).unwrap();
+    let problems = path.to_string_lossy();
+    let arguments = [
+        "eval",
+        "--problems",
+        &problems,
+        "--policy",
+        "replay:answers.jsonl",
+        "--turns",
+        "2",
+        "--rollouts",
+        "1",
+        "--style",
+        "full",
+        "--journal",
+        "journal.jsonl",
+        "--json",
+    ];
+    let output = super::cli::rlef(folder.path(), &arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report: rlef::eval::Report = serde_json::from_slice(&output.stdout).unwrap();
+    let solved: Vec<f64> = report.solved_by_turn.iter().map(|turn| turn.mean).collect();
+    assert_eq!((report.episodes, solved), (164, vec![0.0, 1.0]));
+    let journal: Vec<rlef::journal::EpisodeRecord> =
+        rlef::journal::read(&folder.path().join("journal.jsonl")).unwrap();
+    assert!(
+        journal
+            .iter()
+            .all(|episode| episode.turns[0].feedback.contains("try"))
+    );
+}
