@@ -124,7 +124,7 @@ fn main() {
         if run > 0 {
             row(
                 "training",
-                &format!("{ROWS} x {WIDTH}; forward, backward, AdamW"),
+                &format!("{ROWS} x {WIDTH}; forward + backward + AdamW"),
                 run,
                 ROWS * WIDTH,
                 "tokens",
