@@ -139,7 +139,7 @@ fn the_root_is_read_only_and_holds_nothing_of_the_host() {
 
 #[test]
 fn the_hosts_secrets_are_not_there() {
-    let source = "import os\nfor p in ('/etc/shadow', '/root/.ssh', '/home', '/var', '/run', '/sys', '/boot', '/.dockerenv', '/work', '/proc/1/root/etc', '/proc/kcore', '/proc/sys', '/proc/cmdline', '/proc/mounts'):\n    if os.path.exists(p): print(p)";
+    let source = "import os\nfor p in ('/etc/shadow', '/root/.ssh', '/home', '/var', '/run', '/sys', '/boot', '/.dockerenv', '/proc/1/root/etc', '/proc/kcore', '/proc/sys', '/proc/cmdline', '/proc/mounts'):\n    if os.path.exists(p): print(p)";
     assert_eq!(printed(source, ""), "");
     canary();
 }
