@@ -10,3 +10,4 @@ mod host;
 mod invariants;
 mod judging;
 mod learning;
+mod pipe;

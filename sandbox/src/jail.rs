@@ -190,6 +190,11 @@ fn try_become_jail(
     if nix::unistd::read(gate, &mut [0]).map_err(JailError::Descriptors)? == 0 {
         return Err(JailError::Plan("the helper went away".to_owned()));
     }
+    // Again, now that the supervisor has moved this process: its group's name, with our process id, is the root.
+    unshare(CloneFlags::CLONE_NEWCGROUP).map_err(|errno| JailError::Clone {
+        lacking: Safeguard::UserNamespace,
+        errno,
+    })?;
     let (user, group) = (Uid::from_raw(INSIDE_ID), Gid::from_raw(INSIDE_ID));
     if plan.as_root {
         setgroups(&[]).map_err(JailError::Identity)?;

@@ -77,6 +77,11 @@ class Candidate:
         return PAYLOAD["entry_point"] + "(" + ", ".join(parts) + ")"
 
 
+def words(value):
+    """What the program says of itself, if it is text at all: it may have written the message by hand."""
+    return plain_text(value) if type(value) is str else ""
+
+
 def rebuilt(reply):
     """The program's exception, as the nearest builtin class; its own name is kept."""
     base = Exception
@@ -85,14 +90,14 @@ def rebuilt(reply):
         if isinstance(kind, type) and issubclass(kind, BaseException):
             base = kind
             break
-    name = str(reply["raised"])
+    name = words(reply["raised"])
     kind = base if name == base.__name__ else type(name, (base,), {})
     [arguments], _ = unpack(reply["arguments"])
     try:
         error = kind(*arguments)
     except Exception:
         error = Exception(*arguments)
-    error.program_trace = str(reply["trace"])
+    error.program_trace = words(reply["trace"])
     error.program_raised = name
     return error
 
@@ -139,8 +144,8 @@ def run_tests(candidate):
     """The report of the test code; `cause` is empty where it passed."""
     first = candidate.receive()
     if "failed" in first:
-        return {"cause": "load", "kind": str(first["failed"]), "raised": str(first.get("raised", "")),
-                "trace": str(first.get("trace", ""))}
+        return {"cause": "load", "kind": words(first["failed"]), "raised": words(first.get("raised")),
+                "trace": words(first.get("trace"))}
     names = {"__name__": "tests", "__fail__": fail, "__fail_comparison__": fail_comparison}
     exec(compiled_preamble(PAYLOAD["preamble"]), names)
     names[PAYLOAD["entry_point"]] = names["candidate"] = candidate

@@ -65,7 +65,12 @@ pub(crate) fn assemble(plan: &Plan) -> Result<(), JailError> {
     }
     for device in DEVICES {
         let source = Path::new("/dev").join(device);
-        bind(&source, &inside(root, &source), NO_SET_UID | NO_EXECUTION)?;
+        // Read-only: it still takes what is written to it, but its times and modes cannot carry a message.
+        bind(
+            &source,
+            &inside(root, &source),
+            READ_ONLY | NO_SET_UID | NO_EXECUTION,
+        )?;
     }
     for (name, target) in [
         ("fd", "fd"),

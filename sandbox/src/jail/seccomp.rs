@@ -25,6 +25,10 @@ const NAMESPACES: u32 = (libc::CLONE_NEWNS
 /// Requests that type into a terminal (TIOCSTI, TIOCLINUX), and those that mark files and directories with
 /// flags that outlive what is in them (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR).
 const REFUSED_REQUESTS: [u32; 4] = [0x5412, 0x541c, 0x4008_6602, 0x401c_5820];
+/// Waits for what others do with a shared file: F_SETLEASE would hold up the host, F_NOTIFY would watch it.
+const REFUSED_COMMANDS: [u32; 2] = [1024, 1026];
+/// Socket options that load BPF: SO_ATTACH_FILTER, SO_ATTACH_BPF and their two kin for ports.
+const REFUSED_OPTIONS: [u32; 4] = [26, 50, 51, 52];
 /// AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of `linux/audit.h`.
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
@@ -45,7 +49,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64, libc::SYS_preadv, libc::SYS_pwritev,
     libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat,
     libc::SYS_statx, libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_ftruncate, libc::SYS_truncate,
-    libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_fcntl,
+    libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_fsync, libc::SYS_fdatasync,
     libc::SYS_flock, libc::SYS_ioctl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_getdents64,
     libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat,
     libc::SYS_symlinkat, libc::SYS_linkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_readlinkat,
@@ -78,7 +82,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getrandom, libc::SYS_gettimeofday, libc::SYS_clock_gettime, libc::SYS_clock_getres,
     // local sockets (asyncio and multiprocessing talk to themselves)
     libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4, libc::SYS_connect,
-    libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
+    libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt,
     libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg,
     libc::SYS_recvmmsg, libc::SYS_shutdown,
 ];
@@ -168,6 +172,14 @@ fn rules() -> BTreeMap<u32, Rule> {
         libc::SYS_ioctl,
         Rule::if_one_of(1, &REFUSED_REQUESTS, unknown, Answer::Allow),
     );
+    add(
+        libc::SYS_fcntl,
+        Rule::if_one_of(1, &REFUSED_COMMANDS, unknown, Answer::Allow),
+    );
+    add(
+        libc::SYS_setsockopt,
+        Rule::if_one_of(2, &REFUSED_OPTIONS, unknown, Answer::Allow),
+    );
     // Of another process the kernel checks only the user: a program could lower the limits of its parent.
     add(
         libc::SYS_prlimit64,
@@ -248,6 +260,15 @@ mod tests {
         assert_eq!(ask(libc::SYS_ioctl, 0, 0x5412), unknown);
         assert_eq!(ask(libc::SYS_ioctl, 0, 7 << 32 | 0x5412), unknown);
         assert_eq!(ask(libc::SYS_ioctl, 0, 0x5401), Answer::Allow);
+        assert_eq!(ask(libc::SYS_fcntl, 0, 1024), unknown);
+        assert_eq!(ask(libc::SYS_fcntl, 0, 1026), unknown);
+        assert_eq!(ask(libc::SYS_fcntl, 0, 1030), Answer::Allow);
+        let option = |option| {
+            let call = libc::SYS_setsockopt as u32;
+            bpf::answer(&program, architecture, call, [3, 1, option, 0, 0, 0])
+        };
+        assert_eq!((option(26), option(50)), (unknown, unknown));
+        assert_eq!(option(2), Answer::Allow);
         assert_eq!(ask(libc::SYS_prlimit64, 0, 0), Answer::Allow);
         assert_eq!(ask(libc::SYS_prlimit64, 1, 0), Answer::Errno(libc::EPERM));
         assert_eq!(ask(libc::SYS_prctl, 22, 2), unknown);

@@ -65,13 +65,11 @@ impl<'w> Run<'w> {
     ) -> Result<Self, SandboxError> {
         worker.bound(limits)?;
         worker.cgroup.reset_peak()?;
-        let (accepted, own_cpu_base_us) = worker
-            .program
-            .as_ref()
-            .map_or((None, 0), |program| (program.accepted, program.own_cpu_us));
+        let program = worker.program.as_ref().ok_or(WireError::Gone)?;
+        let (accepted, own_cpu_base_us) = (program.accepted, program.own_cpu_us);
+        let memory_kills_base = program.memory_kills;
         let cpu_base_us = worker.cpu_us()?;
         let memory_base_bytes = worker.cgroup.memory_bytes()?.unwrap_or(0);
-        let memory_kills_base = worker.cgroup.memory_kills()?;
         let socket = worker
             .program
             .as_ref()
@@ -271,7 +269,11 @@ impl<'w> Run<'w> {
             .cgroup
             .peak_bytes()?
             .map(|peak| peak.saturating_sub(self.memory_base_bytes));
-        self.memory_kill = self.worker.cgroup.memory_kills()? > self.memory_kills_base;
+        let memory_kills = self.worker.cgroup.memory_kills()?;
+        self.memory_kill = memory_kills > self.memory_kills_base;
+        if let Some(program) = &mut self.worker.program {
+            program.memory_kills = memory_kills;
+        }
         // Nothing that could write is alive any more.
         self.stdout.drain()?;
         self.stderr.drain()?;

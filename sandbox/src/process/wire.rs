@@ -5,6 +5,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -46,6 +47,8 @@ pub enum WireError {
     Json(#[from] serde_json::Error),
 }
 
+/// How long descriptors of other processes of this user may crowd out ours.
+const CROWDED: Duration = Duration::from_mins(1);
 const LARGEST_MESSAGE: usize = 128 << 10;
 const GO: &[u8] = b"G";
 pub(crate) const END_PROGRAM: &[u8] = b"K";
@@ -171,6 +174,7 @@ pub(crate) fn send(
     let raw: Vec<i32> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
     let control = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &control };
+    let deadline = Instant::now() + CROWDED;
     loop {
         match sendmsg::<()>(
             to.as_raw_fd(),
@@ -181,6 +185,10 @@ pub(crate) fn send(
         ) {
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
+            // Descriptors on their way are counted by user, and a program of ours may be the same user.
+            Err(Errno::ETOOMANYREFS) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(2));
+            }
             Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(WireError::Gone),
             Err(errno) => return Err(WireError::Send(errno)),
         }

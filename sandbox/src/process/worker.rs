@@ -29,6 +29,8 @@ use crate::protection::Safeguard;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Processes of the jail itself: the zygote and the program's first process.
 const OWN_PROCESSES: u64 = 2;
+/// The kernel has no more process ids (PID_MAX_LIMIT).
+const MOST_PROCESSES: u64 = 1 << 22;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -38,6 +40,9 @@ pub(crate) struct Program {
     pub(crate) accepted: Option<bool>,
     /// CPU time of the program's own first process, which is ours, not the program's.
     pub(crate) own_cpu_us: u64,
+    /// Memory kills in the jail that an outcome already speaks of. Later ones are this program's doing, also
+    /// between two of its tests.
+    pub(crate) memory_kills: u64,
 }
 
 /// A warm jail.
@@ -236,13 +241,18 @@ impl Worker {
             processes: if self.cgroup.limits_processes() {
                 0
             } else {
-                processes
+                processes.min(MOST_PROCESSES)
             },
-            open_files: limits.open_files,
+            open_files: limits.open_files.min(1 << 20),
             file_bytes: limits.file_bytes.min(1 << 62),
             stack_bytes: limits.stack_bytes.min(1 << 62),
-            scratch_bytes: limits.file_bytes.clamp(1, 1 << 62),
+            // Files lie in memory: they must leave room to tidy up after them.
+            scratch_bytes: limits
+                .file_bytes
+                .min(limits.memory_bytes / 2)
+                .clamp(4096, 1 << 62),
         };
+        let memory_kills = self.cgroup.memory_kills()?;
         let source = stream::sealed("source", &job.source)?;
         let (socket, theirs) = wire::pair()?;
         wire::send(
@@ -254,6 +264,7 @@ impl Worker {
             socket,
             accepted: None,
             own_cpu_us: 0,
+            memory_kills,
         });
         Ok(())
     }
@@ -266,7 +277,10 @@ impl Worker {
             .memory_bytes()?
             .unwrap_or(0)
             .next_multiple_of(8 << 20);
-        let processes = limits.processes.saturating_add(OWN_PROCESSES).min(1 << 22);
+        let processes = limits
+            .processes
+            .saturating_add(OWN_PROCESSES)
+            .min(MOST_PROCESSES);
         self.cgroup.set_limits(
             used.saturating_add(limits.memory_bytes).min(1 << 62),
             processes,

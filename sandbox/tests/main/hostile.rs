@@ -4,7 +4,11 @@
 
 mod escape;
 mod exhaustion;
+mod files;
 mod interference;
+mod interpreter;
+mod kin;
 mod leaks;
 mod lies;
+mod surface;
 mod together;

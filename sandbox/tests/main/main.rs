@@ -9,3 +9,4 @@ mod contract;
 mod hostile;
 mod leftovers;
 mod support;
+mod variants;

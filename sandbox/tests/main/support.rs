@@ -9,15 +9,29 @@ use rlef_sandbox::{
 
 /// The configuration of every sandbox here: the test harness has its own `main`, so another binary is the helper.
 ///
-/// `RLEF_SANDBOX_PYTHON` names another interpreter to test with, `RLEF_SANDBOX_CGROUPS=no` does without them.
+/// `RLEF_SANDBOX_PYTHON` names another interpreter to test with, `RLEF_SANDBOX_CGROUPS=no` does without them,
+/// `RLEF_SANDBOX_START=exec` starts every program afresh, `RLEF_SANDBOX_HELPER` names a copy of the helper.
 pub(crate) fn config(workers: usize) -> SandboxConfig {
     SandboxConfig {
         workers,
         python: std::env::var_os("RLEF_SANDBOX_PYTHON").map(PathBuf::from),
         use_cgroups: std::env::var_os("RLEF_SANDBOX_CGROUPS").is_none_or(|value| value != "no"),
-        helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef-sandbox"))),
+        helper: Some(helper()),
         ..SandboxConfig::default()
     }
+}
+
+/// The executable that becomes a jail.
+pub(crate) fn helper() -> PathBuf {
+    std::env::var_os("RLEF_SANDBOX_HELPER").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_rlef-sandbox")),
+        PathBuf::from,
+    )
+}
+
+/// Whether every program is to be started afresh instead of forked.
+pub(crate) fn starts_afresh() -> bool {
+    std::env::var_os("RLEF_SANDBOX_START").is_some_and(|value| value == "exec")
 }
 
 /// The sandbox that the tests share. A host that cannot protect fails every test with the reason.
@@ -42,7 +56,11 @@ pub(crate) fn job(source: impl AsRef<[u8]>) -> Job {
     Job {
         language: Language::Python,
         source: source.as_ref().to_vec(),
-        start: Start::Fork,
+        start: if starts_afresh() {
+            Start::Exec
+        } else {
+            Start::Fork
+        },
     }
 }
 
@@ -56,6 +74,13 @@ pub(crate) fn exec_job(source: impl AsRef<[u8]>) -> Job {
 pub(crate) fn run_with(source: impl AsRef<[u8]>, input: &str, limits: &Limits) -> Outcome {
     sandbox()
         .run(&job(source), input.as_bytes(), limits)
+        .unwrap_or_else(|error| panic!("failed to {error}"))
+}
+
+/// Runs the source once for each input, as one program.
+pub(crate) fn run_all(source: impl AsRef<[u8]>, inputs: &[&[u8]]) -> Vec<Outcome> {
+    sandbox()
+        .run_batch(&job(source), inputs, &limits(), &mut |_, _| true)
         .unwrap_or_else(|error| panic!("failed to {error}"))
 }
 

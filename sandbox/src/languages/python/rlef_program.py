@@ -87,6 +87,14 @@ def compile_program(source):
     return code, text.encode("utf-8", "backslashreplace")
 
 
+def marshalled(code):
+    """The code as a compiled file holds it, or nothing: that format nests less deeply than the language."""
+    try:
+        return marshal.dumps(code)
+    except (ValueError, MemoryError):
+        return None
+
+
 def register_after_fork(names, hooks):
     """Has the modules that the program may use do their work after each fork, as if it had imported them."""
     unknown = names & (IMPORTED_ON_SIGHT | MAY_USE_ANYTHING)
@@ -135,22 +143,25 @@ class Program:
         if processes:
             resource.setrlimit(resource.RLIMIT_NPROC, bounded(resource.RLIMIT_NPROC, processes))
         # A core limit of 1, unlike 0, also keeps the host's crash handler from being started.
-        for kind, limit in ((resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 1)):
+        # Queued signals are counted by user, who may be the supervisor's.
+        own = (resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 1), (resource.RLIMIT_SIGPENDING, 1024)
+        for kind, limit in own:
             resource.setrlimit(kind, bounded(kind, limit))
         code, self.warnings = (None, b"") if start != START_FORK else compile_program(source)
         compiled = code is not None or start != START_FORK
-        self.exec = code is None
-        if code is not None:
+        image = None if code is None else marshalled(code)
+        self.exec = image is None
+        if image is not None:
             names = set()
             flags = names_of(code, names, 0)
             zygote.exit.plan(names, flags)
             register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
-            os.write(self.image, zygote.magic + b"\0" * 12 + marshal.dumps(code))
+            os.write(self.image, zygote.magic + b"\0" * 12 + image)
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, unbounded)
         resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))
-        del source, code
+        del source, code, image
         gc.freeze()
         connection.send(struct.pack("<c?Q", b"C", compiled, self.own_cpu()))
 
