@@ -33,6 +33,7 @@ fn the_hostile_suite_holds_for_fresh_interpreters() {
 }
 
 #[test]
+#[ignore = "half a minute: an ordinary user without a delegated control group does the same"]
 fn the_hostile_suite_holds_without_control_groups() {
     passes(
         suite(&std::env::current_exe().unwrap())

@@ -223,6 +223,10 @@ class Program:
         resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, self.memory_bounds)
+            if failure:
+                # A fresh interpreter gives each thread as much address space as the main stack may take.
+                _, most = resource.getrlimit(resource.RLIMIT_STACK)
+                resource.setrlimit(resource.RLIMIT_STACK, (min(8 << 20, most) if most >= 0 else 8 << 20, most))
         resource.setrlimit(resource.RLIMIT_NOFILE, self.file_bounds)
         self.connection.detach()
         keep = failure[1] if failure else image
