@@ -14,6 +14,10 @@ use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
 use crate::rollout::{self, Grader, RolloutConfig};
 
+mod evaluated;
+
+pub use evaluated::Evaluated;
+
 /// Who demonstrates. An episode has one author, who says at the start of every answer how it was made, as people
 /// do. A careful author writes a program that fits the statement and then the one the feedback asks for; the others
 /// are careless in the measure of the shares below, drawn anew at every turn.
@@ -94,7 +98,8 @@ fn careless(item: &ContestItem, config: &AuthorConfig, rng: &mut ChaCha8Rng) -> 
         .unwrap_or_else(|| fitting(item, rng))
 }
 
-/// Plays one demonstrated episode of each item; episodes the sandbox lost are left out.
+/// Plays one demonstrated episode of each item; episodes the sandbox lost are left out. What an item's own programs
+/// print is evaluated, not run; `grader` is asked about the rest.
 pub fn demonstrate(
     items: &[ContestItem],
     author: &AuthorConfig,
@@ -119,7 +124,8 @@ pub fn demonstrate(
         group: 1,
         ..*rollout
     };
-    let (groups, _) = rollout::play(&mut policy, grader, &problems, &once, seed)?;
+    let grader = Evaluated::new(items, grader);
+    let (groups, _) = rollout::play(&mut policy, &grader, &problems, &once, seed)?;
     Ok(groups
         .into_iter()
         .flat_map(|group| group.episodes)

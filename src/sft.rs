@@ -12,6 +12,7 @@ use crate::episode::Episode;
 use crate::learner::Passes;
 use crate::objective::sft;
 use crate::policy::model::{Decoder, ModelConfig};
+use crate::problem::contest;
 use crate::update::{Optimizer, OptimizerConfig};
 
 /// Everything that decides the result of `rlef sft`.
@@ -38,8 +39,14 @@ pub struct SftConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageConfig {
-    /// Contest problems to demonstrate, one episode each.
+    /// Contest problems of one set, one episode each.
     pub problems: usize,
+    /// Sets, each of its own seed. Many small sets show what is rare as often as a small test set does; few large
+    /// ones run out of it and fill up with what has many constants.
+    pub sets: usize,
+    /// Steps of the longest problem. More than the set's own three show many more compositions, none of which is
+    /// held out: those all have three steps at most.
+    pub longest: usize,
     /// Who demonstrates.
     pub author: AuthorConfig,
     /// Passes over the demonstrations.
@@ -52,6 +59,8 @@ impl Default for StageConfig {
     fn default() -> Self {
         Self {
             problems: 12_000,
+            sets: 1,
+            longest: contest::LONGEST,
             author: AuthorConfig::default(),
             epochs: 3,
             learning_rate: 2e-3,

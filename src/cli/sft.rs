@@ -13,8 +13,8 @@ use crate::demonstration;
 use crate::policy::checkpoint::{self, Precision};
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
-use crate::problem::contest::{self, ContestConfig, Split};
-use crate::sft::{self, SftConfig};
+use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
+use crate::sft::{self, SftConfig, StageConfig};
 use crate::verdict::host_judge;
 
 /// Arguments of `rlef sft`.
@@ -50,20 +50,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         SftConfig::default()
     };
     let judge = host_judge(args.workers)?;
-    let largest = config
-        .stages
-        .iter()
-        .map(|stage| stage.problems)
-        .max()
-        .unwrap_or(0);
-    let contest = |problems| ContestConfig {
-        train: problems,
-        ..ContestConfig::default()
-    };
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
         source::policy(path)?
     } else {
-        let items = contest::items(Split::Train, &contest(largest));
+        let largest = config.stages.iter().max_by_key(|stage| stage.problems);
+        let items = largest.map_or_else(Vec::new, |stage| items(stage, 0));
         let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
         let shape = config.model.config(tokenizer.vocab_size());
         let decoder = Decoder::random(&shape, config.seed, &source::device());
@@ -71,10 +62,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let rollout = TrainConfig::default().rollout;
     for (number, stage) in config.stages.iter().enumerate() {
-        let items = contest::items(Split::Train, &contest(stage.problems));
         let seed = config.seed.wrapping_mul(1000).wrapping_add(number as u64);
-        let mut episodes =
-            demonstration::demonstrate(&items, &stage.author, &tokenizer, &judge, &rollout, seed)?;
+        let mut demonstrating = Progress::new("demonstrating", stage.sets as u64);
+        let mut episodes = Vec::new();
+        for set in 0..stage.sets {
+            episodes.extend(demonstration::demonstrate(
+                &items(stage, set),
+                &stage.author,
+                &tokenizer,
+                &judge,
+                &rollout,
+                seed.wrapping_add((set as u64) << 32),
+            )?);
+            demonstrating.set(set as u64 + 1, &format!("{} episodes", episodes.len()));
+        }
+        demonstrating.finish();
         episodes.retain(|episode| episode.tokens.len() <= decoder.config.max_position_embeddings);
         let tokens = episodes
             .iter()
@@ -112,4 +114,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     std::fs::write(args.out.join("sft.toml"), text).context("failed to write sft.toml")?;
     eprintln!("wrote {}", args.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The train problems of one of a lesson's sets.
+fn items(stage: &StageConfig, set: usize) -> Vec<ContestItem> {
+    let config = ContestConfig {
+        seed: set as u64,
+        train: stage.problems,
+        longest: stage.longest,
+        ..ContestConfig::default()
+    };
+    contest::items(Split::Train, &config)
 }

@@ -36,6 +36,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use self::composition::{Families, NOTHING_HIDDEN, Outline, outlines};
+pub use self::composition::LONGEST;
 use self::pipeline::Pipeline;
 use self::slots::OPTIONS;
 use self::value::Value;
@@ -90,6 +91,8 @@ pub struct ContestConfig {
     pub world: World,
     /// What problems may read; fewer shapes make a smaller world.
     pub reads: Vec<Shape>,
+    /// Steps of the longest problem.
+    pub longest: usize,
 }
 
 impl Default for ContestConfig {
@@ -102,6 +105,7 @@ impl Default for ContestConfig {
             test: 300,
             world: World::default(),
             reads: Shape::ALL.to_vec(),
+            longest: LONGEST,
         }
     }
 }
@@ -130,6 +134,28 @@ pub struct ContestItem {
     public_inputs: Vec<Value>,
 }
 
+impl ContestItem {
+    /// What a program prints on each public input, found without running it; `None` where this set has not written
+    /// the program itself, or where it would raise.
+    pub fn printed(&self, source: &str) -> Option<Vec<String>> {
+        let siblings = self.pipeline.siblings();
+        let wrong = || {
+            mistakes::wrong_pipelines(&self.pipeline)
+                .into_iter()
+                .chain(mistakes::misread_pipelines(&self.pipeline))
+                .find(|pipeline| pipeline.solution() == source)
+        };
+        let pipeline = match self.variants.iter().position(|variant| variant == source) {
+            Some(option) => siblings.into_iter().nth(option)?,
+            None => wrong()?,
+        };
+        self.public_inputs
+            .iter()
+            .map(|input| pipeline.output(input))
+            .collect()
+    }
+}
+
 /// The split that a name such as `contest:test` means; `None` for any other text.
 pub fn parse_spec(spec: &str) -> Option<Split> {
     let name = spec.strip_prefix("contest:")?;
@@ -151,7 +177,7 @@ pub fn generate(split: Split, config: &ContestConfig) -> Vec<Problem> {
 pub fn items(split: Split, config: &ContestConfig) -> Vec<ContestItem> {
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     rng.set_stream(split as u64);
-    let outlines = outlines(split, &config.reads, config.world);
+    let outlines = outlines(split, &config.reads, config.world, config.longest);
     let size = config.size(split);
     let hidden = (size as f64 * config.hidden_share.clamp(0.0, 1.0) / OPTIONS as f64) as usize;
     let mut set = Set {

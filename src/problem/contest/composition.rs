@@ -10,8 +10,8 @@ use super::value::Shape;
 use super::world::World;
 use super::{grids, list_ends, lists, numbers, strings, words};
 
-/// Steps of the longest pipeline.
-pub(super) const LONGEST: usize = 3;
+/// Steps of the longest pipeline of the set itself.
+pub const LONGEST: usize = 3;
 
 /// A sequence of families that starts at what is read and ends in a print.
 #[derive(Clone, Debug)]
@@ -53,6 +53,7 @@ pub(super) fn outlines(
     split: Split,
     reads: &[Shape],
     world: World,
+    longest: usize,
 ) -> BTreeMap<&'static str, Families> {
     let mut outlines = BTreeMap::<_, Families>::new();
     let mut put = |kind, name, composition: &Composition, hidden| {
@@ -66,7 +67,7 @@ pub(super) fn outlines(
             .or_insert_with(Vec::new)
             .push(outline);
     };
-    for composition in compositions(reads, world)
+    for composition in compositions(reads, world, longest)
         .iter()
         .filter(|composition| split_of(&composition.name()) == split)
     {
@@ -97,14 +98,14 @@ pub(super) fn constants(family: &Family, split: Split) -> Vec<i64> {
         .collect()
 }
 
-fn compositions(reads: &[Shape], world: World) -> Vec<Composition> {
+fn compositions(reads: &[Shape], world: World, longest: usize) -> Vec<Composition> {
     let mut whole = Vec::new();
     for &reads in reads {
         let mut open = vec![Composition {
             reads,
             families: Vec::new(),
         }];
-        for _ in 0..LONGEST {
+        for _ in 0..longest {
             let (finished, unfinished) = open
                 .iter()
                 .flat_map(|shorter| shorter.longer(world))
