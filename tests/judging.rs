@@ -1,10 +1,17 @@
 //! What honest programs and test code may do across the pipe, through a real sandbox.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use rlef::comparator::Comparison;
-use rlef::verdict::Grade;
+use rlef::demonstration::Evaluated;
+use rlef::problem::contest::{ContestConfig, Split, items, mistake};
+use rlef::program::Program;
+use rlef::rollout::{Grader, Work};
+use rlef::verdict::{Grade, JudgeError, Scope, StopAt, Verdict};
+use rlef_sandbox::Language;
 use serde_json::json;
 
-use super::host::{asserted, call, grade, problem, stdin, verdict};
+use super::host::{asserted, call, grade, judge, problem, stdin, verdict};
 
 /// Asserted test over a program that hands its argument back.
 fn survives(code: &str) {
@@ -265,4 +272,68 @@ fn helpers_of_the_preamble_serve_program_and_tests() {
         Grade::WrongAnswer
     );
     assert_eq!(verdict("return 1\n", &set).grade, Grade::CompileError);
+}
+
+/// The sandbox, and nothing that knows better.
+struct Runs;
+
+impl Grader for Runs {
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
+        work.iter()
+            .map(|work| judge().judge(work.program, work.problem, work.scope, StopAt::Never))
+            .collect()
+    }
+}
+
+/// A grader that must not be asked.
+struct Nobody;
+
+impl Grader for Nobody {
+    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
+        panic!("asked about {:?}", work[0].program.source)
+    }
+}
+
+#[test]
+fn what_is_evaluated_for_demonstrations_is_what_a_run_says() {
+    let config = ContestConfig {
+        train: 40,
+        longest: 4,
+        ..ContestConfig::default()
+    };
+    let items = items(Split::Train, &config);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut failing = 0;
+    for item in &items {
+        let own = item.variants.iter().cloned().map(|source| (source, true));
+        let slips = mistake(item, &mut rng).map(|source| (source, false));
+        for (source, is_variant) in own.chain(slips) {
+            let program = Program::bare(source, Language::Python);
+            let work = [Work {
+                problem: &item.problem,
+                program: &program,
+                scope: Scope::Public,
+            }];
+            // A variant is never run; a mistake is where it cannot be evaluated, as one that does not compile.
+            let said = if is_variant {
+                Evaluated::new(&items, &Nobody).grade(&work)
+            } else {
+                Evaluated::new(&items, &Runs).grade(&work)
+            };
+            let ran = Runs.grade(&work).remove(0).unwrap();
+            let without_times = Verdict {
+                cpu_ms: 0.0,
+                wall_ms: 0.0,
+                ..ran
+            };
+            let said = Verdict {
+                cpu_ms: 0.0,
+                wall_ms: 0.0,
+                ..said.into_iter().next().unwrap().unwrap()
+            };
+            failing += usize::from(!said.is_accepted());
+            assert_eq!(said, without_times, "{}", program.source);
+        }
+    }
+    assert!(failing > items.len(), "only {failing} programs failed");
 }

@@ -49,6 +49,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         SftConfig::default()
     };
+    for (number, stage) in config.stages.iter().enumerate() {
+        anyhow::ensure!(
+            stage.problems > 0 && stage.sets > 0 && stage.longest > 0 && stage.epochs > 0,
+            "failed to use configuration: stage {} has a 0 among problems, sets, longest and epochs; each is at least 1",
+            number + 1
+        );
+    }
     let judge = host_judge(args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
         source::policy(path)?

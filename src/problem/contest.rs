@@ -35,8 +35,8 @@ use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use self::composition::{Families, NOTHING_HIDDEN, Outline, outlines};
 pub use self::composition::LONGEST;
+use self::composition::{Families, NOTHING_HIDDEN, Outline, outlines};
 use self::pipeline::Pipeline;
 use self::slots::OPTIONS;
 use self::value::Value;

@@ -224,6 +224,23 @@ fn a_small_world_ends_early_and_keeps_to_its_shapes() {
 }
 
 #[test]
+fn longer_problems_are_new_to_the_set_and_hold_no_test_solution() {
+    let with = |split, longest| -> BTreeSet<String> {
+        let config = ContestConfig {
+            longest,
+            ..small(1)
+        };
+        let items = items(split, &config);
+        items.into_iter().flat_map(|item| item.variants).collect()
+    };
+    let steps = |solution: &String| solution.lines().count() - 1;
+    let train = with(Split::Train, LONGEST + 1);
+    assert!(train.iter().any(|solution| steps(solution) > LONGEST));
+    assert!(train.is_disjoint(&with(Split::Test, LONGEST)));
+    assert!(train.is_disjoint(&with(Split::Validation, LONGEST)));
+}
+
+#[test]
 fn names_of_splits_are_read_and_nothing_else() {
     assert_eq!(parse_spec("contest:train"), Some(Split::Train));
     assert_eq!(parse_spec("contest:validation"), Some(Split::Validation));
