@@ -85,6 +85,8 @@ fn names_memory(line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn facts(wait_status: i32) -> Facts<'static> {
@@ -219,5 +221,32 @@ mod tests {
             ..facts(256)
         };
         assert_eq!(of(deep), Status::CompileError);
+    }
+
+    proptest! {
+        /// Whatever the kernel and the program report: only a run that ended by itself, within its limits, is
+        /// `Exited(0)`, and no report makes this panic.
+        #[test]
+        fn only_a_good_end_is_exited_zero(
+            wait_status in any::<i32>(),
+            cpu_us in any::<u64>(),
+            cpu_ms in 1..u64::MAX,
+            flags in any::<[bool; 3]>(),
+            stop in 0..5_usize,
+            stderr in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let stops = [None, Some(Stop::Cpu), Some(Stop::Wall), Some(Stop::Output), Some(Stop::PeerLeft)];
+            let [memory_kill, output_over, source_accepted] = flags;
+            let facts = Facts {
+                stop: stops[stop], wait_status, cpu_us, memory_kill, output_over, source_accepted, stderr: &stderr,
+            };
+            let limits = Limits { cpu_ms, ..Limits::default() };
+            let good = wait_status & 0xff7f == 0
+                && stop == 0
+                && !memory_kill
+                && !output_over
+                && cpu_us <= cpu_ms.saturating_mul(1000);
+            prop_assert_eq!(status(&facts, &limits) == Status::Exited(0), good);
+        }
     }
 }
