@@ -280,6 +280,13 @@ impl TrainConfig {
                 expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
             });
         }
+        if !self.rollout.feedback.is_one_dialogue() {
+            return Err(ConfigError::Value {
+                key: "rollout.feedback",
+                found: self.rollout.feedback.name().to_owned(),
+                expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
+            });
+        }
         let episodes = self.problems_per_round * self.rollout.group;
         if episodes < self.updates_per_round {
             return Err(ConfigError::Value {

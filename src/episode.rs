@@ -33,6 +33,9 @@ pub struct Turn {
     pub verdict: Verdict,
     /// What the policy was told next; empty after the last turn.
     pub feedback: String,
+    /// What all tests say of this answer: only where an episode goes on whatever the public tests say, so that a good
+    /// answer may be given up again; the last answer's is the episode's outcome.
+    pub full: Option<Verdict>,
 }
 
 /// One play of one problem.
@@ -89,6 +92,7 @@ impl Episode {
             text,
             verdict,
             feedback: String::new(),
+            full: None,
         });
         if solved {
             self.stop = Some(StopReason::Solved);
@@ -123,6 +127,17 @@ impl Episode {
         if let Some(turn) = self.turns.last_mut() {
             turn.feedback = feedback;
         }
+    }
+
+    /// Whether all tests accept the answer that stands after `turn` turns, counted from one: the last one given by then. An
+    /// answer that did not end its episode failed a public test, or was judged by all tests.
+    pub fn is_solved_by(&self, turn: usize) -> bool {
+        if turn >= self.turns.len() {
+            return self.is_solved();
+        }
+        turn.checked_sub(1)
+            .and_then(|index| self.turns[index].full.as_ref())
+            .is_some_and(Verdict::is_accepted)
     }
 
     /// Whether public and private tests accept the last answer.

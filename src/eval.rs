@@ -1,26 +1,23 @@
-//! Groups of graded episodes → what an evaluation says: pass@1 by turn, 1@k, repair, with intervals that resample
-//! whole problems. Pure; the rollouts come from `rollout`.
+//! Groups of graded episodes → what an evaluation says: solved by turn, pass@k, n@k, repair, with intervals that resample
+//! whole problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
+
+pub mod estimators;
+pub mod record;
+mod repair;
+mod table;
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
+use crate::problem::Problem;
 use crate::rollout::{Group, RolloutStats};
+pub use crate::statistics::Estimate;
+use crate::statistics::bootstrap;
 use crate::verdict::Grade;
-
-/// A share with its 95% interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The point estimate.
-    pub mean: f64,
-    /// 2.5th percentile of the bootstrap.
-    pub low: f64,
-    /// 97.5th percentile of the bootstrap.
-    pub high: f64,
-}
+use estimators::{Counts, episodes_of, n_at_k, pass_at_k};
+pub use repair::TurnReport;
 
 /// What an evaluation says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,50 +38,82 @@ pub struct Report {
     pub grades: BTreeMap<Grade, usize>,
     /// Mean number of turns.
     pub turns: f64,
-    /// Sampled tokens per second of sampling.
+    /// Sampled tokens per second of sampling; 0 where nothing was timed.
     pub tokens_per_second: f64,
-    /// Programs judged per second of judging.
+    /// Programs judged per second of judging; 0 where nothing was timed.
     pub programs_per_second: f64,
+    /// Probability that one of k episodes solves a problem (unbiased), by k.
+    #[serde(default)]
+    pub pass_at: BTreeMap<usize, Estimate>,
+    /// n@k, where every turn counts as a sample: by (n, k).
+    #[serde(default)]
+    pub n_at: Vec<NAtK>,
+    /// What happened at each turn.
+    #[serde(default)]
+    pub by_turn: Vec<TurnReport>,
+    /// Sampled tokens over episodes solved; absent where none was.
+    #[serde(default)]
+    pub tokens_per_solved: Option<f64>,
+    /// Share solved in the end, by label and its value, for example `difficulty`, `hard`.
+    #[serde(default)]
+    pub by_label: BTreeMap<String, BTreeMap<String, Slice>>,
 }
 
-const RESAMPLES: usize = 2000;
+/// n@k with what it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NAtK {
+    /// Programs that may be submitted.
+    pub n: usize,
+    /// Answers they are chosen from, turns included.
+    pub k: usize,
+    /// Share of problems solved.
+    pub solved: Estimate,
+}
+
+/// One part of the problems.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Problems in it.
+    pub problems: usize,
+    /// Share of its episodes solved in the end.
+    pub solved: Estimate,
+}
+
+/// Values of k that pass@k is reported for, where there are as many episodes.
+const PASS_AT: [usize; 8] = [1, 2, 4, 5, 10, 25, 50, 100];
+
+/// Pairs (n, k) that n@k is reported for, where there are as many episodes: the paper's 10@100, and smaller ones.
+const N_AT: [(usize, usize); 3] = [(1, 10), (5, 50), (10, 100)];
+
+/// Labels that the problems are split by, where they carry them.
+const LABELS: [&str; 2] = ["difficulty", "language"];
+
+/// Values of a label that are still a table.
+const LABEL_VALUES: usize = 12;
 
 /// Summarises graded groups; `turns` is the limit they were played under, `seed` names the bootstrap's draws.
 pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -> Report {
-    let graded: Vec<Vec<&Episode>> = groups
-        .iter()
-        .map(|group| {
-            group
-                .episodes
-                .iter()
-                .filter(|episode| episode.outcome.is_some())
-                .collect()
-        })
-        .collect();
+    let graded = graded(groups);
     let all: Vec<&Episode> = graded.iter().flatten().copied().collect();
-    let solved_by_turn = (1..=turns)
-        .map(|turn| {
-            share(&graded, seed, |episode| {
-                Some(episode.is_solved() && episode.turns.len() <= turn)
-            })
-        })
-        .collect();
-    let repair_rate = share(&graded, seed, |episode| {
-        (episode.turns.len() > 1).then(|| episode.is_solved())
-    });
-    let later: Vec<bool> = all
+    let counts: Vec<Counts> = graded
         .iter()
-        .flat_map(|episode| {
-            episode
-                .turns
-                .windows(2)
-                .map(|pair| pair[0].text == pair[1].text)
-        })
+        .filter(|episodes| !episodes.is_empty())
+        .map(|episodes| counts(episodes))
         .collect();
+    let fewest = counts.iter().map(|counts| counts.samples).min().unwrap_or(0);
+    let by_turn = repair::by_turn(&graded, turns, seed);
     let mut grades = BTreeMap::new();
     for verdict in all.iter().filter_map(|episode| episode.outcome.as_ref()) {
         *grades.entry(verdict.grade).or_insert(0) += 1;
     }
+    let later: usize = by_turn.iter().skip(1).map(|turn| turn.answers).sum();
+    let same: usize = by_turn.iter().map(|turn| turn.repeated).sum();
+    let solved = all.iter().filter(|episode| episode.is_solved()).count();
+    let tokens: usize = all
+        .iter()
+        .flat_map(|episode| &episode.turns)
+        .map(|turn| turn.completion.tokens.len())
+        .sum();
     let per_second = |count: usize, seconds: f64| {
         if seconds > 0.0 {
             count as f64 / seconds
@@ -98,18 +127,72 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
         aborted: groups
             .iter()
             .flat_map(|group| &group.episodes)
-            .filter(|e| e.stop == Some(StopReason::Aborted))
+            .filter(|episode| episode.stop == Some(StopReason::Aborted))
             .count(),
-        solved_by_turn,
-        repair_rate,
-        identical_resubmissions: later.iter().filter(|&&same| same).count() as f64
-            / later.len().max(1) as f64,
+        solved_by_turn: (1..=turns)
+            .map(|turn| share(&graded, seed, |episode| Some(episode.is_solved_by(turn))))
+            .collect(),
+        repair_rate: share(&graded, seed, |episode| {
+            let failed = !episode.turns.first()?.verdict.is_accepted();
+            (failed && episode.turns.len() > 1).then(|| episode.is_solved())
+        }),
+        identical_resubmissions: same as f64 / later.max(1) as f64,
         grades,
         turns: all.iter().map(|episode| episode.turns.len()).sum::<usize>() as f64
             / all.len().max(1) as f64,
         tokens_per_second: per_second(stats.tokens, stats.sampling_seconds),
         programs_per_second: per_second(stats.programs, stats.judging_seconds),
+        pass_at: PASS_AT
+            .into_iter()
+            .filter(|&k| k <= fewest)
+            .map(|k| {
+                let values: Vec<f64> = counts
+                    .iter()
+                    .map(|counts| pass_at_k(counts.samples, counts.solved, k))
+                    .collect();
+                (k, bootstrap::mean(&values, seed))
+            })
+            .collect(),
+        n_at: N_AT
+            .into_iter()
+            .filter(|&(_, k)| (1..=fewest).contains(&episodes_of(k, turns)))
+            .map(|(n, k)| {
+                let values: Vec<f64> = counts
+                    .iter()
+                    .map(|&counts| n_at_k(counts, n, episodes_of(k, turns)))
+                    .collect();
+                NAtK { n, k, solved: bootstrap::mean(&values, seed) }
+            })
+            .collect(),
+        by_turn,
+        tokens_per_solved: (solved > 0).then(|| tokens as f64 / solved as f64),
+        by_label: BTreeMap::new(),
     }
+}
+
+/// The episodes of each group that have an outcome.
+fn graded(groups: &[Group]) -> Vec<Vec<&Episode>> {
+    groups
+        .iter()
+        .map(|group| {
+            group.episodes.iter().filter(|episode| episode.outcome.is_some()).collect()
+        })
+        .collect()
+}
+
+/// What pass@k and n@k need to know of a problem: an episode is a sample, its last answer is what is submitted.
+fn counts(episodes: &[&Episode]) -> Counts {
+    let number = |of: fn(&Episode) -> bool| episodes.iter().filter(|episode| of(episode)).count();
+    Counts {
+        samples: episodes.len(),
+        public: number(passes_public),
+        solved: number(Episode::is_solved),
+    }
+}
+
+/// Whether the last answer passes the public tests, and so would be submitted.
+fn passes_public(episode: &Episode) -> bool {
+    episode.turns.last().is_some_and(|turn| turn.verdict.is_accepted()) || episode.is_solved()
 }
 
 /// Share of episodes for which `property` holds, of those for which it is defined; bootstrap clustered by problem.
@@ -118,7 +201,7 @@ fn share(
     seed: u64,
     property: impl Fn(&Episode) -> Option<bool>,
 ) -> Estimate {
-    let counts: Vec<(f64, f64)> = groups
+    let clusters: Vec<(f64, f64)> = groups
         .iter()
         .map(|episodes| {
             episodes
@@ -129,34 +212,36 @@ fn share(
                 })
         })
         .collect();
-    let ratio = |sums: (f64, f64)| if sums.1 > 0.0 { sums.0 / sums.1 } else { 0.0 };
-    let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
-    let mean = ratio(counts.iter().fold((0.0, 0.0), add));
-    if counts.is_empty() {
-        return Estimate {
-            mean,
-            low: 0.0,
-            high: 1.0,
-        };
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            ratio((0..counts.len()).fold((0.0, 0.0), |sums, _| {
-                add(sums, &counts[rng.random_range(0..counts.len())])
-            }))
-        })
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |quantile: f64| means[((RESAMPLES as f64 * quantile) as usize).min(RESAMPLES - 1)];
-    Estimate {
-        mean,
-        low: at(0.025),
-        high: at(0.975),
-    }
+    bootstrap::ratio(&clusters, seed)
 }
 
 impl Report {
+    /// The same report, split by the labels that `problems` carry.
+    #[must_use]
+    pub fn with_labels(mut self, groups: &[Group], problems: &[Problem], seed: u64) -> Self {
+        let problem_of: BTreeMap<&str, &Problem> =
+            problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+        for label in LABELS {
+            let mut parts: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+            for group in groups {
+                let value = problem_of
+                    .get(group.problem_id.as_str())
+                    .and_then(|problem| problem.labels.get(label));
+                if let Some(value) = value {
+                    parts.entry(value.clone()).or_default().push(group.clone());
+                }
+            }
+            if (2..=LABEL_VALUES).contains(&parts.len()) {
+                let slices = parts.into_iter().map(|(value, part)| {
+                    let solved = share(&graded(&part), seed, |episode| Some(episode.is_solved()));
+                    (value, Slice { problems: part.len(), solved })
+                });
+                self.by_label.insert(label.to_owned(), slices.collect());
+            }
+        }
+        self
+    }
+
     /// Share solved within all turns: 1@turns.
     pub fn final_solved(&self) -> Estimate {
         self.solved_by_turn.last().copied().unwrap_or(Estimate {
@@ -164,52 +249,6 @@ impl Report {
             low: 0.0,
             high: 1.0,
         })
-    }
-}
-
-impl std::fmt::Display for Estimate {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{:5.1}% [{:.1}, {:.1}]",
-            100.0 * self.mean,
-            100.0 * self.low,
-            100.0 * self.high
-        )
-    }
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            formatter,
-            "{} problems, {} episodes, {} lost to the sandbox",
-            self.problems, self.episodes, self.aborted
-        )?;
-        for (index, estimate) in self.solved_by_turn.iter().enumerate() {
-            writeln!(formatter, "  solved by turn {}   {estimate}", index + 1)?;
-        }
-        writeln!(
-            formatter,
-            "  repaired           {}   of those whose first answer failed",
-            self.repair_rate
-        )?;
-        writeln!(
-            formatter,
-            "  identical again    {:5.1}%  of later answers",
-            100.0 * self.identical_resubmissions
-        )?;
-        let grades: Vec<String> = self
-            .grades
-            .iter()
-            .map(|(grade, count)| format!("{grade:?} {count}"))
-            .collect();
-        writeln!(formatter, "  last answers       {}", grades.join(", "))?;
-        write!(
-            formatter,
-            "  {:.2} turns an episode, {:.0} tokens/s, {:.0} programs/s",
-            self.turns, self.tokens_per_second, self.programs_per_second
-        )
     }
 }
 
@@ -254,11 +293,56 @@ mod tests {
         assert_eq!(report.repair_rate.mean, 0.5);
         assert_eq!(report.turns, 7.0 / 4.0);
         assert_eq!(report.identical_resubmissions, 1.0);
+        // Problem a solves both episodes, b none of two: 1@2 and pass@2 are 1/2 on average.
+        assert_eq!(report.pass_at[&1].mean, 0.5);
+        assert_eq!(report.pass_at[&2].mean, 0.5);
+        assert!(!report.pass_at.contains_key(&4));
+        // 7 answers of 3 tokens, 2 solved.
+        assert_eq!(report.tokens_per_solved, Some(10.5));
+        // Turn 1: 2 of 4 pass; both that went on failed, one of them was fixed at once.
+        let turn = &report.by_turn[0];
+        assert_eq!((turn.answers, turn.passed_public), (4, 2));
+        assert_eq!((report.by_turn[1].fixed, report.by_turn[1].after_failure), (1, 2));
+        assert_eq!((report.by_turn[2].fixed, report.by_turn[2].after_failure), (0, 1));
+        assert_eq!(report.by_turn[1].grades[&wrong], 1);
         // Two problems: the interval spans a resample of either alone.
         assert_eq!(
             (report.final_solved().low, report.final_solved().high),
             (0.0, 1.0)
         );
+    }
+
+    #[test]
+    fn an_answer_that_is_given_up_counts_by_turn_and_as_broken() {
+        // Played on whatever the tests say: wrong, right, wrong again.
+        let mut episode = played(&[Grade::WrongAnswer; 3], false);
+        episode.turns[1].verdict.grade = Grade::Accepted;
+        episode.turns[1].verdict.passed = 1;
+        episode.turns[1].full = Some(crate::episode::tests::verdict(Grade::Accepted));
+        let report = report(&[group("a", vec![episode])], 3, &RolloutStats::default(), 1);
+        let means: Vec<f64> = report.solved_by_turn.iter().map(|e| e.mean).collect();
+        assert_eq!(means, vec![0.0, 1.0, 0.0]);
+        assert_eq!((report.by_turn[1].fixed, report.by_turn[1].broken), (1, 0));
+        assert_eq!((report.by_turn[2].broken, report.by_turn[2].after_pass), (1, 1));
+        assert_eq!(report.by_turn[2].fewer_tests, 1);
+    }
+
+    #[test]
+    fn n_at_k_counts_turns_as_samples() {
+        // 4 episodes of up to 3 turns: 10 answers pay for 3 episodes. 2 pass the public tests, 1 of them all tests.
+        let wrong = Grade::WrongAnswer;
+        let episodes = vec![
+            played(&[Grade::Accepted], true),
+            played(&[wrong, Grade::Accepted], false),
+            played(&[wrong; 3], false),
+            played(&[wrong; 3], false),
+        ];
+        let report = report(&[group("a", episodes)], 3, &RolloutStats::default(), 1);
+        assert_eq!(report.n_at.len(), 1);
+        // Of 4 draws of 3: two leave out a failure (both public drawn, half right), one leaves out the solved (0), one
+        // the public failure (1): (0.5 + 0.5 + 0 + 1) / 4.
+        assert_eq!((report.n_at[0].n, report.n_at[0].k), (1, 10));
+        assert!((report.n_at[0].solved.mean - 0.5).abs() < 1e-12);
     }
 
     #[test]

@@ -69,6 +69,17 @@ pub fn silent(style: FeedbackStyle) -> String {
     }
 }
 
+/// What is said where a policy is to repair its answer without any word of what the program did.
+pub fn read_again(style: FeedbackStyle) -> String {
+    match style {
+        FeedbackStyle::Full => format!(
+            "Read your code again without running it. If you find a mistake, correct it; if you find none, give the same \
+             code again.\n{FORMAT_INSTRUCTION}\n"
+        ),
+        FeedbackStyle::Compact => "again\n".to_owned(),
+    }
+}
+
 const MARK: &str = "...";
 
 /// The text of the turn after `verdict`.

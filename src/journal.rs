@@ -28,6 +28,9 @@ pub struct TurnRecord {
     pub total: usize,
     /// What the policy was told next.
     pub feedback: String,
+    /// What all tests say of it; only of an earlier answer that passed the public ones without ending the episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Grade>,
 }
 
 /// One episode as it is written.
@@ -88,6 +91,7 @@ impl EpisodeRecord {
             passed: turn.verdict.passed,
             total: turn.verdict.total,
             feedback: turn.feedback.clone(),
+            full: turn.full.as_ref().map(|verdict| verdict.grade),
         });
         let count = |pick: fn(&Verdict) -> usize| episode.outcome.as_ref().map_or(0, pick);
         Self {

@@ -14,6 +14,7 @@
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves; [`journal`] and [`run`] keep what happened; [`config`] says what should.
+//! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
 
 #![forbid(unsafe_code)]
@@ -38,6 +39,7 @@ pub mod reward;
 pub mod rollout;
 pub mod run;
 pub mod sft;
+pub mod statistics;
 pub mod train;
 pub mod update;
 pub mod verdict;

@@ -38,6 +38,30 @@ pub enum FeedbackSource {
     Silent,
     /// What another problem's wrong program did, the stop rule unchanged (RLEF, section 4.3).
     Random,
+    /// Nothing of any execution: it is asked to read its own answer again, through all turns, so that not even the stop says
+    /// whether tests passed (the ablation without execution feedback of RLEF, section 4.2).
+    SelfRepair,
+    /// There is no feedback and no history: every turn is a fresh answer to the bare problem, until one passes the public
+    /// tests. Independent samples under the budget and stop rule of `Real`, to tell repair from trying again.
+    Independent,
+}
+
+impl FeedbackSource {
+    /// Whether a policy may learn from such episodes: their ids are what it was shown.
+    pub const fn is_one_dialogue(self) -> bool {
+        !matches!(self, Self::Independent)
+    }
+
+    /// The name in files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Silent => "silent",
+            Self::Random => "random",
+            Self::SelfRepair => "self_repair",
+            Self::Independent => "independent",
+        }
+    }
 }
 
 /// How episodes are played.
@@ -138,7 +162,7 @@ pub fn play(
                 problem_id: &episodes[index].problem_id,
                 sample: episodes[index].sample,
                 turn,
-                prefix: &episodes[index].tokens,
+                prefix: prefix_of(&episodes[index], config.feedback),
                 seed: stream(
                     seed,
                     &episodes[index].problem_id,
@@ -162,6 +186,10 @@ pub fn play(
                 Ok(verdict) => {
                     let limit = turn_limit(problem_of(index), config);
                     episodes[index].push(completion, text, verdict, limit);
+                    if config.feedback == FeedbackSource::SelfRepair && turn + 1 < limit {
+                        // To stop at a pass would tell the policy that earlier answers failed.
+                        episodes[index].stop = None;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
@@ -179,6 +207,9 @@ pub fn play(
     }
     let clock = std::time::Instant::now();
     grade_finals(grader, &mut episodes, &problem_of, &mut stats);
+    if config.feedback == FeedbackSource::SelfRepair {
+        grade_earlier(grader, &mut episodes, &problem_of, &mut stats);
+    }
     stats.judging_seconds += clock.elapsed().as_secs_f64();
     let mut groups = Vec::with_capacity(problems.len());
     let mut rest = episodes.into_iter();
@@ -290,6 +321,57 @@ fn grade_finals<'a>(
     }
 }
 
+/// What the policy is shown before it speaks.
+fn prefix_of(episode: &Episode, feedback: FeedbackSource) -> &[u32] {
+    match episode.turns.first() {
+        Some(first) if feedback == FeedbackSource::Independent => {
+            &episode.tokens[..first.prompt_end]
+        }
+        _ => &episode.tokens,
+    }
+}
+
+/// Grades by all tests the answers before the last that pass the public ones.
+fn grade_earlier<'a>(
+    grader: &dyn Grader,
+    episodes: &mut [Episode],
+    problem_of: &dyn Fn(usize) -> &'a Problem,
+    stats: &mut RolloutStats,
+) {
+    let places: Vec<(usize, usize, Program)> = episodes
+        .iter()
+        .enumerate()
+        .filter(|(_, episode)| episode.stop != Some(StopReason::Aborted))
+        .flat_map(|(index, episode)| {
+            let earlier = episode.turns.len().saturating_sub(1);
+            episode.turns[..earlier].iter().enumerate().filter_map(move |(turn, said)| {
+                let passed = said.verdict.is_accepted();
+                let program = Program::extract(&said.text, Language::Python).ok();
+                Some((index, turn, program.filter(|_| passed)?))
+            })
+        })
+        .collect();
+    let work: Vec<Option<Work<'_>>> = places
+        .iter()
+        .map(|(index, _, program)| {
+            Some(Work { problem: problem_of(*index), program, scope: Scope::All })
+        })
+        .collect();
+    stats.programs += work.len();
+    let verdicts = grade_once(grader, &work);
+    for ((index, turn, _), verdict) in places.iter().zip(verdicts) {
+        match verdict {
+            Some(Ok(verdict)) => episodes[*index].turns[*turn].full = Some(verdict),
+            Some(Err(error)) => {
+                tracing::warn!(problem = episodes[*index].problem_id, %error, "episode aborted");
+                episodes[*index].stop = Some(StopReason::Aborted);
+                episodes[*index].outcome = None;
+            }
+            None => {}
+        }
+    }
+}
+
 /// Grades each distinct piece of work once and hands the verdict to all that share it.
 fn grade_once(
     grader: &dyn Grader,
@@ -328,6 +410,9 @@ fn answer_all<'a>(
     let live: Vec<usize> = (0..episodes.len())
         .filter(|&index| episodes[index].stop.is_none())
         .collect();
+    if config.feedback == FeedbackSource::Independent {
+        return Ok(());
+    }
     let options = match config.style {
         // One failing case says what is wrong; a small policy's context is short.
         PromptStyle::Compact => FeedbackOptions {
@@ -354,6 +439,9 @@ fn answer_all<'a>(
         FeedbackSource::Real => real,
         FeedbackSource::Silent => vec![feedback::silent(options.style); live.len()],
         FeedbackSource::Random => strangers(&live, episodes, &real, seed),
+        FeedbackSource::SelfRepair => vec![feedback::read_again(options.style); live.len()],
+        // Returned above: nothing is said.
+        FeedbackSource::Independent => Vec::new(),
     };
     for (&index, text) in live.iter().zip(shown) {
         let tokens = policy.message(&text)?;

@@ -1,0 +1,430 @@
+//! An evaluation as a file: per problem how many episodes there were and how many are solved by each turn, with everything
+//! that must be equal before two such files may be compared. Small, one problem a line, made to be committed: a baseline is
+//! such a file. Holds no wall times, so that equal evaluations are equal files.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use rlef_sandbox::Protection;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Report;
+use super::estimators::Counts;
+use crate::episode::StopReason;
+use crate::journal::write_atomically;
+use crate::problem::Problem;
+use crate::prompt::{self, PromptStyle};
+use crate::rollout::{FeedbackSource, Group, RolloutConfig};
+use crate::policy::sampler::Sampling;
+use crate::verdict::Grade;
+
+/// Form of the file; another number is refused.
+pub const SCHEMA: &str = "rlef-evaluation/1";
+
+/// Labels kept of a problem, for slices.
+const LABELS: [&str; 2] = ["difficulty", "language"];
+
+/// An evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What was evaluated, and how.
+    pub provenance: Provenance,
+    /// The distinct limits and comparison rules in force; problems point into this list.
+    pub rules: Vec<Rules>,
+    /// What the evaluation says, without speeds; may be left out of a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+    /// The problems, by id.
+    pub problems: Vec<ProblemRecord>,
+}
+
+/// What was evaluated, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Version of rlef.
+    pub rlef: String,
+    /// Name of the problem set.
+    pub problems: String,
+    /// Hash over all problems, their limits and rules.
+    pub problems_hash: String,
+    /// What proposed the programs.
+    pub policy: PolicyStamp,
+    /// How episodes were played.
+    pub play: PlayStamp,
+    /// What ran the programs.
+    pub sandbox: SandboxStamp,
+    /// Episodes per problem asked for.
+    pub rollouts: usize,
+    /// Seed of all draws.
+    pub seed: u64,
+}
+
+/// What proposed the programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyStamp {
+    /// As it was named.
+    pub name: String,
+    /// Hash of its files, where it is made of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// How episodes were played: all of it shifts scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlayStamp {
+    /// Turn limit.
+    pub turns: usize,
+    /// Whose feedback was shown.
+    pub feedback: FeedbackSource,
+    /// Wording of prompts.
+    pub style: PromptStyle,
+    /// Hash of the first prompt's wording.
+    pub wording: String,
+    /// Temperature, nucleus, length.
+    pub sampling: Sampling,
+}
+
+/// What ran the programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxStamp {
+    /// Version of rlef-sandbox.
+    pub version: String,
+    /// Kind of isolation.
+    pub isolation: String,
+    /// The interpreter and its version.
+    pub interpreter: String,
+}
+
+/// Limits and comparison in force for some problems.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// How printed bytes are compared.
+    pub comparison: Value,
+    /// Limits of one test.
+    pub limits: Value,
+}
+
+/// One problem's episodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProblemRecord {
+    /// The problem.
+    pub id: String,
+    /// Hash of its statement, tests and preamble.
+    pub hash: String,
+    /// Index into the list of rules.
+    pub rules: usize,
+    /// Episodes graded.
+    pub n: usize,
+    /// Episodes solved when stopped after turn 1, 2, ...
+    pub c: Vec<usize>,
+    /// Episodes whose last answer passes the public tests.
+    pub public: usize,
+    /// Episodes the sandbox lost, counted nowhere else.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: usize,
+    /// Last answers that are not accepted, by grade.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<Grade, usize>,
+    /// Difficulty and language, where known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+/// Why a file is no evaluation. Every message completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file could not be read or written.
+    #[error("{action} {path}: {source}")]
+    File {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// It has another form.
+    #[error("read {path}: {reason}; expected an evaluation as `rlef eval --out FILE` writes it")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line or problem.
+        reason: String,
+    },
+}
+
+impl PolicyStamp {
+    /// The stamp of a policy named on the command line; `files` is where it lies, a file or a folder of files.
+    pub fn of(name: &str, files: Option<&Path>) -> std::io::Result<Self> {
+        let mut paths = Vec::new();
+        match files {
+            Some(path) if path.is_dir() => {
+                for entry in std::fs::read_dir(path)? {
+                    paths.push(entry?.path());
+                }
+                paths.retain(|path| path.is_file());
+                paths.sort();
+            }
+            Some(path) => paths.push(path.to_owned()),
+            None => {}
+        }
+        let mut digest = Sha256::new();
+        for path in &paths {
+            digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+            std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+        }
+        let hash = (!paths.is_empty()).then(|| short(digest));
+        Ok(Self { name: name.to_owned(), hash })
+    }
+}
+
+impl PlayStamp {
+    /// The stamp of a way to play.
+    pub fn of(config: &RolloutConfig) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(prompt::statement(config.style, "{statement}"));
+        Self {
+            turns: config.turns,
+            feedback: config.feedback,
+            style: config.style,
+            wording: short(digest),
+            sampling: config.sampling,
+        }
+    }
+}
+
+impl SandboxStamp {
+    /// The stamp of a running sandbox.
+    pub fn of(protection: &Protection) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            isolation: protection.isolation.clone(),
+            interpreter: protection.interpreter.clone(),
+        }
+    }
+}
+
+/// What an evaluation was made with, besides problems and episodes.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// Name of the problem set.
+    pub problems: &'a str,
+    /// The policy.
+    pub policy: PolicyStamp,
+    /// How episodes were played.
+    pub config: &'a RolloutConfig,
+    /// What ran the programs.
+    pub sandbox: SandboxStamp,
+    /// Seed of all draws.
+    pub seed: u64,
+}
+
+impl Evaluation {
+    /// The record of graded groups; every group's problem is among `problems`.
+    pub fn new(setting: &Setting<'_>, problems: &[Problem], groups: &[Group], report: &Report) -> Self {
+        let by_id: HashMap<&str, &Problem> =
+            problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+        let mut rules: Vec<Rules> = Vec::new();
+        let mut records: Vec<ProblemRecord> = groups
+            .iter()
+            .filter_map(|group| {
+                let problem = by_id.get(group.problem_id.as_str())?;
+                let (hash, rule) = split(problem);
+                let place = rules.iter().position(|known| *known == rule).unwrap_or_else(|| {
+                    rules.push(rule);
+                    rules.len() - 1
+                });
+                Some(ProblemRecord::new(problem, hash, place, group, setting.config.turns))
+            })
+            .collect();
+        records.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut all = Sha256::new();
+        for record in &records {
+            let rule = serde_json::to_vec(&rules[record.rules]).unwrap_or_default();
+            all.update(record.id.as_bytes());
+            all.update(record.hash.as_bytes());
+            all.update(rule);
+        }
+        Self {
+            schema: SCHEMA.to_owned(),
+            provenance: Provenance {
+                rlef: env!("CARGO_PKG_VERSION").to_owned(),
+                problems: setting.problems.to_owned(),
+                problems_hash: short(all),
+                policy: setting.policy.clone(),
+                play: PlayStamp::of(setting.config),
+                sandbox: setting.sandbox.clone(),
+                rollouts: setting.config.group,
+                seed: setting.seed,
+            },
+            rules,
+            report: Some(Report {
+                tokens_per_second: 0.0,
+                programs_per_second: 0.0,
+                ..report.clone()
+            }),
+            problems: records,
+        }
+    }
+
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, RecordError> {
+        let text = std::fs::read(path).map_err(|source| RecordError::File {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        let bad = |reason: String| RecordError::Form { path: path.to_owned(), reason };
+        let value: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+        match value.get("schema").and_then(Value::as_str) {
+            Some(SCHEMA) => {}
+            Some(other) => return Err(bad(format!("schema is {other}, not {SCHEMA}"))),
+            None => return Err(bad(format!("it has no field schema; it should be {SCHEMA}"))),
+        }
+        // From the text again, so that an error has its line.
+        let evaluation: Self =
+            serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+        evaluation.check().map_err(bad)?;
+        Ok(evaluation)
+    }
+
+    /// Refuses counts that can't be.
+    fn check(&self) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for record in &self.problems {
+            let of = |reason: String| format!("problem {}: {reason}", record.id);
+            if !seen.insert(&record.id) {
+                return Err(of("it is listed twice".to_owned()));
+            }
+            if record.c.len() != self.provenance.play.turns {
+                return Err(of(format!(
+                    "c has {} entries, one a turn would be {}",
+                    record.c.len(),
+                    self.provenance.play.turns
+                )));
+            }
+            if let Some(c) = record.c.iter().find(|&&c| c > record.n) {
+                return Err(of(format!("c is {c} of n = {}", record.n)));
+            }
+            if record.public > record.n || record.c.last().is_some_and(|&c| c > record.public) {
+                return Err(of(format!(
+                    "public is {}; expected between c and n = {}",
+                    record.public, record.n
+                )));
+            }
+            if record.rules >= self.rules.len() {
+                return Err(of(format!("rules is {} of {}", record.rules, self.rules.len())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the file whole or not at all: the head on one line each, then one problem a line.
+    pub fn save(&self, path: &Path) -> Result<(), RecordError> {
+        write_atomically(path, self.text().as_bytes()).map_err(|source| RecordError::File {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// The file's text.
+    pub fn text(&self) -> String {
+        fn json<T: Serialize>(value: &T) -> String {
+            // Plain structs of texts and numbers always serialise.
+            serde_json::to_string(value).unwrap_or_default()
+        }
+        let mut text = format!(
+            "{{\n\"schema\":{},\n\"provenance\":{},\n\"rules\":{},\n",
+            json(&self.schema),
+            json(&self.provenance),
+            json(&self.rules)
+        );
+        if let Some(report) = &self.report {
+            text.push_str(&format!("\"report\":{},\n", json(report)));
+        }
+        let lines: Vec<String> = self.problems.iter().map(json).collect();
+        text.push_str(&format!("\"problems\":[\n{}\n]\n}}\n", lines.join(",\n")));
+        text
+    }
+}
+
+impl ProblemRecord {
+    fn new(problem: &Problem, hash: String, rules: usize, group: &Group, turns: usize) -> Self {
+        let graded: Vec<_> =
+            group.episodes.iter().filter(|episode| episode.outcome.is_some()).collect();
+        let mut failures = BTreeMap::new();
+        for verdict in graded.iter().filter_map(|episode| episode.outcome.as_ref()) {
+            if !verdict.is_accepted() {
+                *failures.entry(verdict.grade).or_default() += 1;
+            }
+        }
+        Self {
+            id: problem.id.clone(),
+            hash,
+            rules,
+            n: graded.len(),
+            c: (1..=turns)
+                .map(|turn| graded.iter().filter(|episode| episode.is_solved_by(turn)).count())
+                .collect(),
+            public: graded.iter().filter(|episode| super::passes_public(episode)).count(),
+            lost: group
+                .episodes
+                .iter()
+                .filter(|episode| episode.stop == Some(StopReason::Aborted))
+                .count(),
+            failures,
+            labels: LABELS
+                .iter()
+                .filter_map(|&label| Some((label.to_owned(), problem.labels.get(label)?.clone())))
+                .collect(),
+        }
+    }
+
+    /// Samples, public-passing and solved after `turn` turns, counted from one. Public-passing is known of the last turn
+    /// alone, which is where n@k is asked for.
+    pub fn counts(&self, turn: usize) -> Counts {
+        Counts {
+            samples: self.n,
+            public: self.public,
+            solved: turn.checked_sub(1).and_then(|index| self.c.get(index)).copied().unwrap_or(0),
+        }
+    }
+}
+
+/// What a problem asks, as a hash, and the rules it is judged by. Everything but labels and known solutions counts, also
+/// fields that are not known here.
+fn split(problem: &Problem) -> (String, Rules) {
+    let mut value = serde_json::to_value(problem).unwrap_or_default();
+    let mut take = |key: &str| {
+        value.as_object_mut().and_then(|fields| fields.remove(key)).unwrap_or_default()
+    };
+    let rules = Rules { comparison: take("comparison"), limits: take("limits") };
+    for key in ["labels", "references"] {
+        take(key);
+    }
+    let mut digest = Sha256::new();
+    digest.update(value.to_string());
+    (short(digest), rules)
+}
+
+/// 64 bits of a hash in hexadecimal: enough to see a change, short enough for a line.
+fn short(digest: Sha256) -> String {
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,127 @@
+//! Episodes → what happened at each turn: how many answers there were, how many passed, and what repair did to them. Pure.
+
+use std::collections::BTreeMap;
+
+use rlef_sandbox::Language;
+use serde::{Deserialize, Serialize};
+use similar::TextDiff;
+
+use crate::episode::{Episode, Turn};
+use crate::program::Program;
+use crate::statistics::{Estimate, bootstrap};
+use crate::verdict::Grade;
+
+/// What happened at one turn. Passing is by the public tests, which is what an episode goes on or stops by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnReport {
+    /// Answers given at this turn.
+    pub answers: usize,
+    /// Those that pass the public tests.
+    pub passed_public: usize,
+    /// Answers by what the public tests say.
+    pub grades: BTreeMap<Grade, usize>,
+    /// Answers whose predecessor failed.
+    pub after_failure: usize,
+    /// Those of them that pass: fixed given failed.
+    pub fixed: usize,
+    /// `fixed` over `after_failure` with its interval; absent where there is none.
+    pub fixed_rate: Option<Estimate>,
+    /// Answers whose predecessor passed; only where episodes go on after a pass.
+    pub after_pass: usize,
+    /// Those of them that fail: broken by repair.
+    pub broken: usize,
+    /// Answers that pass fewer public tests than their predecessor.
+    pub fewer_tests: usize,
+    /// Answers that repeat the predecessor's program.
+    pub repeated: usize,
+    /// Mean share of lines that changed from the predecessor, repeats included: 0 the same, 1 nothing in common; absent at
+    /// the first turn.
+    pub edit: Option<f64>,
+    /// Mean number of sampled tokens.
+    pub tokens: f64,
+}
+
+/// One entry a turn, up to `turns`.
+pub(super) fn by_turn(groups: &[Vec<&Episode>], turns: usize, seed: u64) -> Vec<TurnReport> {
+    (0..turns).map(|turn| at(groups, turn, seed)).collect()
+}
+
+fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
+    let mut report = TurnReport {
+        answers: 0,
+        passed_public: 0,
+        grades: BTreeMap::new(),
+        after_failure: 0,
+        fixed: 0,
+        fixed_rate: None,
+        after_pass: 0,
+        broken: 0,
+        fewer_tests: 0,
+        repeated: 0,
+        edit: None,
+        tokens: 0.0,
+    };
+    let mut clusters = Vec::with_capacity(groups.len());
+    let (mut edits, mut edited) = (0.0, 0_usize);
+    for episodes in groups {
+        let before = (report.fixed, report.after_failure);
+        for episode in episodes {
+            let Some(answer) = episode.turns.get(turn) else { continue };
+            let passes = answer.verdict.is_accepted();
+            report.answers += 1;
+            report.passed_public += usize::from(passes);
+            report.tokens += answer.completion.tokens.len() as f64;
+            *report.grades.entry(answer.verdict.grade).or_default() += 1;
+            let Some(last) = turn.checked_sub(1).map(|index| &episode.turns[index]) else {
+                continue;
+            };
+            if last.verdict.is_accepted() {
+                report.after_pass += 1;
+                report.broken += usize::from(!passes);
+            } else {
+                report.after_failure += 1;
+                report.fixed += usize::from(passes);
+            }
+            report.fewer_tests += usize::from(answer.verdict.passed < last.verdict.passed);
+            let (old, new) = (program(last), program(answer));
+            report.repeated += usize::from(old.trim_end() == new.trim_end());
+            edits += edit(&old, &new);
+            edited += 1;
+        }
+        let (fixed, failed) = (report.fixed - before.0, report.after_failure - before.1);
+        clusters.push((fixed as f64, failed as f64));
+    }
+    report.tokens /= report.answers.max(1) as f64;
+    report.edit = (edited > 0).then(|| edits / edited as f64);
+    report.fixed_rate = (report.after_failure > 0).then(|| bootstrap::ratio(&clusters, seed));
+    report
+}
+
+/// The program of an answer; its whole text where it holds none.
+fn program(turn: &Turn) -> String {
+    match Program::extract(&turn.text, Language::Python) {
+        Ok(program) => program.source,
+        Err(_) => turn.text.clone(),
+    }
+}
+
+/// Share of lines that differ: 1 − 2·common/(old + new).
+fn edit(old: &str, new: &str) -> f64 {
+    if old == new {
+        return 0.0;
+    }
+    1.0 - f64::from(TextDiff::from_lines(old, new).ratio())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_is_the_share_of_lines_that_changed() {
+        assert_eq!(edit("a\nb\n", "a\nb\n"), 0.0);
+        // Of 4 lines in all, 2 are common: 1 - 2/4.
+        assert!((edit("a\nb\n", "a\nc\n") - 0.5).abs() < 1e-6);
+        assert!((edit("a\n", "b\n") - 1.0).abs() < 1e-6);
+    }
+}

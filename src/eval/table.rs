@@ -1,0 +1,122 @@
+//! Report → the table a person reads: first what was solved and how, then turn by turn, then why the rest failed.
+
+use std::fmt::{Display, Formatter, Result, Write as _};
+
+use super::{Report, TurnReport};
+use crate::verdict::Grade;
+
+impl Display for Report {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        let lost = match self.aborted {
+            0 => String::new(),
+            lost => format!(", {lost} lost to the sandbox and not counted"),
+        };
+        writeln!(out, "{} problems, {} episodes{lost}", self.problems, self.episodes)?;
+        self.sentence(out)?;
+        writeln!(out, "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens")?;
+        for (index, turn) in self.by_turn.iter().enumerate() {
+            self.row(out, index, turn)?;
+        }
+        writeln!(out)?;
+        let turns = self.solved_by_turn.len();
+        let mut line = |name: String, value: String| writeln!(out, "  {name:<18}{value}");
+        line(format!("1@{turns}"), self.final_solved().to_string())?;
+        for (k, estimate) in self.pass_at.iter().filter(|(k, _)| **k > 1) {
+            line(format!("pass@{k}"), estimate.to_string())?;
+        }
+        for item in &self.n_at {
+            line(format!("{}@{}", item.n, item.k), item.solved.to_string())?;
+        }
+        if turns > 1 {
+            let of = "of episodes whose first answer failed";
+            line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
+        }
+        for (label, slices) in &self.by_label {
+            for (value, slice) in slices {
+                line(
+                    format!("{label} {value}"),
+                    format!("{}  of {} problems", slice.solved, slice.problems),
+                )?;
+            }
+        }
+        if let Some(tokens) = self.tokens_per_solved {
+            line("tokens".to_owned(), format!("{tokens:6.0} sampled per solved episode"))?;
+        }
+        if self.tokens_per_second + self.programs_per_second > 0.0 {
+            line(
+                "speed".to_owned(),
+                format!(
+                    "{:6.0} tokens/s, {:.0} programs/s",
+                    self.tokens_per_second, self.programs_per_second
+                ),
+            )?;
+        }
+        write!(out, "  {:<18}{}", "last answers", histogram(self.grades.iter()))
+    }
+}
+
+impl Report {
+    /// What the policy did, in one sentence.
+    fn sentence(&self, out: &mut Formatter<'_>) -> Result {
+        let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+        let end = self.final_solved().mean;
+        let first = self.solved_by_turn.first().map_or(end, |estimate| estimate.mean);
+        if self.solved_by_turn.len() < 2 {
+            return writeln!(out, "{} solved, {} not.", percent(end), percent(1.0 - end));
+        }
+        let after = if end >= first {
+            format!("{} more by later turns", percent(end - first))
+        } else {
+            format!("{} lost again by later turns", percent(first - end))
+        };
+        writeln!(
+            out,
+            "{} solved at the first turn, {after}, {} not solved in the end.",
+            percent(first),
+            percent(1.0 - end)
+        )
+    }
+
+    fn row(&self, out: &mut Formatter<'_>, index: usize, turn: &TurnReport) -> Result {
+        let share = |part: usize, all: usize| match all {
+            0 => "-".to_owned(),
+            all => format!("{:.1}%", 100.0 * part as f64 / all as f64),
+        };
+        let solved = self
+            .solved_by_turn
+            .get(index)
+            .map_or(String::new(), ToString::to_string);
+        let later = if index == 0 { 0 } else { turn.answers };
+        writeln!(
+            out,
+            "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6.0}",
+            index + 1,
+            turn.answers,
+            share(turn.passed_public, turn.answers),
+            share(turn.fixed, turn.after_failure),
+            share(turn.repeated, later),
+            turn.edit.map_or("-".to_owned(), |edit| format!("{:.0}%", 100.0 * edit)),
+            turn.tokens,
+        )?;
+        if turn.after_pass > 0 {
+            writeln!(
+                out,
+                "        {} of {} answers that passed were broken again",
+                turn.broken, turn.after_pass
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Grades and counts, the most frequent first.
+pub(crate) fn histogram<'a>(grades: impl Iterator<Item = (&'a Grade, &'a usize)>) -> String {
+    let mut counts: Vec<(&Grade, &usize)> = grades.collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let mut text = String::new();
+    for (grade, count) in counts {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{comma}{count} {}", grade.name().replace('_', " "));
+    }
+    text
+}
