@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod eval;
+pub mod gate;
 pub mod judge;
 pub mod progress;
 pub mod replay;
@@ -34,6 +35,8 @@ enum Verb {
     Judge(judge::Args),
     /// Play problems with a policy, turn by turn, and report what it solves.
     Eval(eval::Args),
+    /// Compare two evaluations; exit code 1 where the candidate has lost something.
+    Gate(gate::Args),
     /// Train a policy by RLEF; without arguments: the shipped starter on the built-in problems.
     Train(train::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Doctor(args) => doctor::run(args),
         Verb::Judge(args) => judge::run(args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Sft(args) => sft::run(&args),
         Verb::Replay(args) => replay::run(&args),

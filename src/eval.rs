@@ -18,6 +18,7 @@ use crate::statistics::bootstrap;
 use crate::verdict::Grade;
 use estimators::{Counts, episodes_of, n_at_k, pass_at_k};
 pub use repair::TurnReport;
+pub(crate) use table::histogram;
 
 /// What an evaluation says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,7 +101,11 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
         .filter(|episodes| !episodes.is_empty())
         .map(|episodes| counts(episodes))
         .collect();
-    let fewest = counts.iter().map(|counts| counts.samples).min().unwrap_or(0);
+    let fewest = counts
+        .iter()
+        .map(|counts| counts.samples)
+        .min()
+        .unwrap_or(0);
     let by_turn = repair::by_turn(&graded, turns, seed);
     let mut grades = BTreeMap::new();
     for verdict in all.iter().filter_map(|episode| episode.outcome.as_ref()) {
@@ -161,7 +166,11 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
                     .iter()
                     .map(|&counts| n_at_k(counts, n, episodes_of(k, turns)))
                     .collect();
-                NAtK { n, k, solved: bootstrap::mean(&values, seed) }
+                NAtK {
+                    n,
+                    k,
+                    solved: bootstrap::mean(&values, seed),
+                }
             })
             .collect(),
         by_turn,
@@ -175,7 +184,11 @@ fn graded(groups: &[Group]) -> Vec<Vec<&Episode>> {
     groups
         .iter()
         .map(|group| {
-            group.episodes.iter().filter(|episode| episode.outcome.is_some()).collect()
+            group
+                .episodes
+                .iter()
+                .filter(|episode| episode.outcome.is_some())
+                .collect()
         })
         .collect()
 }
@@ -192,7 +205,11 @@ fn counts(episodes: &[&Episode]) -> Counts {
 
 /// Whether the last answer passes the public tests, and so would be submitted.
 fn passes_public(episode: &Episode) -> bool {
-    episode.turns.last().is_some_and(|turn| turn.verdict.is_accepted()) || episode.is_solved()
+    episode
+        .turns
+        .last()
+        .is_some_and(|turn| turn.verdict.is_accepted())
+        || episode.is_solved()
 }
 
 /// Share of episodes for which `property` holds, of those for which it is defined; bootstrap clustered by problem.
@@ -219,8 +236,10 @@ impl Report {
     /// The same report, split by the labels that `problems` carry.
     #[must_use]
     pub fn with_labels(mut self, groups: &[Group], problems: &[Problem], seed: u64) -> Self {
-        let problem_of: BTreeMap<&str, &Problem> =
-            problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+        let problem_of: BTreeMap<&str, &Problem> = problems
+            .iter()
+            .map(|problem| (problem.id.as_str(), problem))
+            .collect();
         for label in LABELS {
             let mut parts: BTreeMap<String, Vec<Group>> = BTreeMap::new();
             for group in groups {
@@ -234,7 +253,13 @@ impl Report {
             if (2..=LABEL_VALUES).contains(&parts.len()) {
                 let slices = parts.into_iter().map(|(value, part)| {
                     let solved = share(&graded(&part), seed, |episode| Some(episode.is_solved()));
-                    (value, Slice { problems: part.len(), solved })
+                    (
+                        value,
+                        Slice {
+                            problems: part.len(),
+                            solved,
+                        },
+                    )
                 });
                 self.by_label.insert(label.to_owned(), slices.collect());
             }
@@ -302,8 +327,14 @@ mod tests {
         // Turn 1: 2 of 4 pass; both that went on failed, one of them was fixed at once.
         let turn = &report.by_turn[0];
         assert_eq!((turn.answers, turn.passed_public), (4, 2));
-        assert_eq!((report.by_turn[1].fixed, report.by_turn[1].after_failure), (1, 2));
-        assert_eq!((report.by_turn[2].fixed, report.by_turn[2].after_failure), (0, 1));
+        assert_eq!(
+            (report.by_turn[1].fixed, report.by_turn[1].after_failure),
+            (1, 2)
+        );
+        assert_eq!(
+            (report.by_turn[2].fixed, report.by_turn[2].after_failure),
+            (0, 1)
+        );
         assert_eq!(report.by_turn[1].grades[&wrong], 1);
         // Two problems: the interval spans a resample of either alone.
         assert_eq!(
@@ -323,7 +354,10 @@ mod tests {
         let means: Vec<f64> = report.solved_by_turn.iter().map(|e| e.mean).collect();
         assert_eq!(means, vec![0.0, 1.0, 0.0]);
         assert_eq!((report.by_turn[1].fixed, report.by_turn[1].broken), (1, 0));
-        assert_eq!((report.by_turn[2].broken, report.by_turn[2].after_pass), (1, 1));
+        assert_eq!(
+            (report.by_turn[2].broken, report.by_turn[2].after_pass),
+            (1, 1)
+        );
         assert_eq!(report.by_turn[2].fewer_tests, 1);
     }
 

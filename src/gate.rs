@@ -164,7 +164,12 @@ impl Pair {
 
 /// Compares. Says why where it can't.
 pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options) -> Report {
-    let lost = |side: &Evaluation| side.problems.iter().map(|record| record.lost).sum::<usize>();
+    let lost = |side: &Evaluation| {
+        side.problems
+            .iter()
+            .map(|record| record.lost)
+            .sum::<usize>()
+    };
     let turn = options.turn.unwrap_or(baseline.provenance.play.turns);
     let turns = if turn == 1 { "turn" } else { "turns" };
     let mut report = Report {
@@ -183,9 +188,10 @@ pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options)
         baseline: baseline.provenance.clone(),
         candidate: candidate.provenance.clone(),
     };
-    for (name, side, lost) in
-        [("baseline", baseline, report.lost.0), ("candidate", candidate, report.lost.1)]
-    {
+    for (name, side, lost) in [
+        ("baseline", baseline, report.lost.0),
+        ("candidate", candidate, report.lost.1),
+    ] {
         let all: usize = lost + side.problems.iter().map(|record| record.n).sum::<usize>();
         let rate = lost as f64 / all.max(1) as f64;
         if rate > options.max_infra_rate {
@@ -202,14 +208,19 @@ pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options)
         .into_iter()
         .filter(|(difference, _)| !options.allow.contains(difference))
         .map(|(difference, words)| {
-            format!("{words}; evaluate again, or accept it with --allow {}", difference.name())
+            format!(
+                "{words}; evaluate again, or accept it with --allow {}",
+                difference.name()
+            )
         })
         .collect();
     report.reasons.extend(refused);
     for (name, side) in [("baseline", baseline), ("candidate", candidate)] {
         let has = side.provenance.play.turns;
         if turn == 0 || turn > has {
-            report.reasons.push(format!("the {name} was played with up to {has} turns, not {turn}"));
+            report.reasons.push(format!(
+                "the {name} was played with up to {has} turns, not {turn}"
+            ));
         }
     }
     if !report.reasons.is_empty() {
@@ -236,17 +247,25 @@ fn pair(
     turn: usize,
     report: &mut Report,
 ) {
-    let theirs: BTreeMap<&str, &ProblemRecord> =
-        candidate.problems.iter().map(|record| (record.id.as_str(), record)).collect();
-    let ours: BTreeSet<&str> =
-        baseline.problems.iter().map(|record| record.id.as_str()).collect();
+    let theirs: BTreeMap<&str, &ProblemRecord> = candidate
+        .problems
+        .iter()
+        .map(|record| (record.id.as_str(), record))
+        .collect();
+    let ours: BTreeSet<&str> = baseline
+        .problems
+        .iter()
+        .map(|record| record.id.as_str())
+        .collect();
     for record in &candidate.problems {
         if !ours.contains(record.id.as_str()) {
             report.left_out.insert(record.id.clone(), LeftOut::Changed);
         }
     }
     for old in &baseline.problems {
-        let new = theirs.get(old.id.as_str()).filter(|new| new.hash == old.hash);
+        let new = theirs
+            .get(old.id.as_str())
+            .filter(|new| new.hash == old.hash);
         let reason = match new {
             _ if options.quarantine.contains(&old.id) => Some(LeftOut::Quarantined),
             None => Some(LeftOut::Changed),
@@ -268,35 +287,62 @@ fn pair(
                 candidate: score(new, after.solved),
             });
         } else {
-            report.left_out.insert(old.id.clone(), reason.unwrap_or(LeftOut::Changed));
+            report
+                .left_out
+                .insert(old.id.clone(), reason.unwrap_or(LeftOut::Changed));
         }
     }
 }
 
 /// Tests all problems and every slice, adjusts, and decides.
 fn weigh(baseline: &Evaluation, options: &Options, report: &mut Report) {
-    let labels: BTreeMap<&str, &BTreeMap<String, String>> =
-        baseline.problems.iter().map(|record| (record.id.as_str(), &record.labels)).collect();
+    let labels: BTreeMap<&str, &BTreeMap<String, String>> = baseline
+        .problems
+        .iter()
+        .map(|record| (record.id.as_str(), &record.labels))
+        .collect();
     let mut parts: BTreeMap<String, Vec<&Pair>> = BTreeMap::new();
     for label in &options.slices {
         for item in &report.problems {
-            let value = labels.get(item.id.as_str()).and_then(|labels| labels.get(label));
+            let value = labels
+                .get(item.id.as_str())
+                .and_then(|labels| labels.get(label));
             let value = value.map_or("none", String::as_str);
-            parts.entry(format!("{label}={value}")).or_default().push(item);
+            parts
+                .entry(format!("{label}={value}"))
+                .or_default()
+                .push(item);
         }
     }
     let all: Vec<&Pair> = report.problems.iter().collect();
-    let mut overall = decide(&data(&all, options), options.margin, options.alpha, options.seed);
+    let mut overall = decide(
+        &data(&all, options),
+        options.margin,
+        options.alpha,
+        options.seed,
+    );
     let mut slices: BTreeMap<String, Test> = parts
         .into_iter()
         .map(|(name, part)| {
-            (name, decide(&data(&part, options), options.margin, options.alpha, options.seed))
+            (
+                name,
+                decide(
+                    &data(&part, options),
+                    options.margin,
+                    options.alpha,
+                    options.seed,
+                ),
+            )
         })
         .collect();
-    let family: Vec<f64> =
-        std::iter::once(overall.p).chain(slices.values().map(|test| test.p)).collect();
+    let family: Vec<f64> = std::iter::once(overall.p)
+        .chain(slices.values().map(|test| test.p))
+        .collect();
     let adjusted = holm(&family);
-    for (test, p) in std::iter::once(&mut overall).chain(slices.values_mut()).zip(adjusted) {
+    for (test, p) in std::iter::once(&mut overall)
+        .chain(slices.values_mut())
+        .zip(adjusted)
+    {
         test.adjust(p, options.margin, options.alpha);
     }
     report.verdict = overall.verdict;
@@ -328,27 +374,44 @@ fn weigh(baseline: &Evaluation, options: &Options, report: &mut Report) {
     report.overall = Some(overall);
     report.slices = slices;
     report.problems.sort_by(|one, other| {
-        other.drop.total_cmp(&one.drop).then_with(|| one.id.cmp(&other.id))
+        other
+            .drop
+            .total_cmp(&one.drop)
+            .then_with(|| one.id.cmp(&other.id))
     });
 }
 
 /// The differences of some problems, with what is needed to weigh them.
 fn data(pairs: &[&Pair], options: &Options) -> Data {
     let side = |of: fn(&Pair) -> &Score| {
-        pairs.iter().map(|item| (of(item).n, of(item).c)).collect::<Vec<_>>()
+        pairs
+            .iter()
+            .map(|item| (of(item).n, of(item).c))
+            .collect::<Vec<_>>()
     };
     let (baseline, candidate) = (side(|item| &item.baseline), side(|item| &item.candidate));
-    let common = baseline.iter().chain(&candidate).try_fold(1_u64, |common, &(n, _)| {
-        let next = denominator(n, options.k)?;
-        common.checked_mul(next / paired::gcd(common, next))
-    });
-    Data { baseline, candidate, k: options.k, denominator: common }
+    let common = baseline
+        .iter()
+        .chain(&candidate)
+        .try_fold(1_u64, |common, &(n, _)| {
+            let next = denominator(n, options.k)?;
+            common.checked_mul(next / paired::gcd(common, next))
+        });
+    Data {
+        baseline,
+        candidate,
+        k: options.k,
+        denominator: common,
+    }
 }
 
 /// Golden problems fail the gate whatever the statistics say.
 fn golden(candidate: &Evaluation, options: &Options, turn: usize, report: &mut Report) {
-    let records: BTreeMap<&str, &ProblemRecord> =
-        candidate.problems.iter().map(|record| (record.id.as_str(), record)).collect();
+    let records: BTreeMap<&str, &ProblemRecord> = candidate
+        .problems
+        .iter()
+        .map(|record| (record.id.as_str(), record))
+        .collect();
     for id in &options.golden {
         let passes = records.get(id.as_str()).is_some_and(|record| {
             let counts = record.counts(turn);
@@ -362,7 +425,9 @@ fn golden(candidate: &Evaluation, options: &Options, turn: usize, report: &mut R
     if !report.golden_failures.is_empty() {
         report.verdict = Verdict::Regression;
         let names = report.golden_failures.join(", ");
-        report.reasons.insert(0, format!("golden problems that must pass do not: {names}"));
+        report
+            .reasons
+            .insert(0, format!("golden problems that must pass do not: {names}"));
     }
 }
 

@@ -13,7 +13,7 @@
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
-//! - [`eval`] says what a policy solves; [`journal`] and [`run`] keep what happened; [`config`] says what should.
+//! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
 //! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
 
@@ -28,6 +28,7 @@ pub mod demonstration;
 pub mod episode;
 pub mod eval;
 pub mod feedback;
+pub mod gate;
 pub mod journal;
 pub mod learner;
 pub mod objective;

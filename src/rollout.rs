@@ -344,17 +344,24 @@ fn grade_earlier<'a>(
         .filter(|(_, episode)| episode.stop != Some(StopReason::Aborted))
         .flat_map(|(index, episode)| {
             let earlier = episode.turns.len().saturating_sub(1);
-            episode.turns[..earlier].iter().enumerate().filter_map(move |(turn, said)| {
-                let passed = said.verdict.is_accepted();
-                let program = Program::extract(&said.text, Language::Python).ok();
-                Some((index, turn, program.filter(|_| passed)?))
-            })
+            episode.turns[..earlier]
+                .iter()
+                .enumerate()
+                .filter_map(move |(turn, said)| {
+                    let passed = said.verdict.is_accepted();
+                    let program = Program::extract(&said.text, Language::Python).ok();
+                    Some((index, turn, program.filter(|_| passed)?))
+                })
         })
         .collect();
     let work: Vec<Option<Work<'_>>> = places
         .iter()
         .map(|(index, _, program)| {
-            Some(Work { problem: problem_of(*index), program, scope: Scope::All })
+            Some(Work {
+                problem: problem_of(*index),
+                program,
+                scope: Scope::All,
+            })
         })
         .collect();
     stats.programs += work.len();

@@ -49,8 +49,10 @@ pub fn wilson(hits: f64, n: f64, z: f64) -> (f64, f64) {
     let share = hits / n;
     let square = z * z / n;
     let middle = (share + square / 2.0) / (1.0 + square);
-    let half =
-        z / (1.0 + square) * (share * (1.0 - share) / n + square / (4.0 * n)).max(0.0).sqrt();
+    let half = z / (1.0 + square)
+        * (share * (1.0 - share) / n + square / (4.0 * n))
+            .max(0.0)
+            .sqrt();
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
@@ -107,10 +109,16 @@ mod tests {
         // n = 10, none: z^2 / (n + z^2) = 3.8415 / 13.8415.
         let z = normal_quantile(0.975);
         let (low, high) = wilson(0.0, 10.0, z);
-        assert!(low.abs() < 1e-12 && (high - 0.277_53).abs() < 1e-5, "{low} {high}");
+        assert!(
+            low.abs() < 1e-12 && (high - 0.277_53).abs() < 1e-5,
+            "{low} {high}"
+        );
         // n = 10, half: symmetric, 0.5 ± z / 13.8415 * sqrt(10 * (2.5 + 0.96036)) ... = 0.5 ± 0.26341.
         let (low, high) = wilson(5.0, 10.0, z);
-        assert!((low - 0.236_59).abs() < 1e-5 && (high - 0.763_41).abs() < 1e-5, "{low} {high}");
+        assert!(
+            (low - 0.236_59).abs() < 1e-5 && (high - 0.763_41).abs() < 1e-5,
+            "{low} {high}"
+        );
     }
 
     #[test]
@@ -118,7 +126,13 @@ mod tests {
         // Sorted .01 .02 .03 .04 times 4 3 2 1 = .04 .06 .06 .04, made monotone: .04 .06 .06 .06.
         let adjusted = holm(&[0.04, 0.01, 0.03, 0.02]);
         let expected = [0.06, 0.04, 0.06, 0.06];
-        assert!(adjusted.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{adjusted:?}");
+        assert!(
+            adjusted
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-12),
+            "{adjusted:?}"
+        );
         assert!(holm(&[]).is_empty());
     }
 }

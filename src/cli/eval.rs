@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::progress::Progress;
 use super::{exit, source};
+use crate::eval::record::{Evaluation, SandboxStamp, Setting};
 use crate::eval::{self, Report};
 use crate::journal::{EpisodeRecord, Lines};
 use crate::policy::replay::ReplayPolicy;
@@ -20,7 +21,7 @@ use crate::verdict::host_judge;
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json"
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json"
 )]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
@@ -59,6 +60,9 @@ pub struct Args {
     /// Also write every episode to this file.
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// Also write the evaluation to this file, for `rlef gate`.
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -66,9 +70,16 @@ pub struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Feedback {
+    /// What its own program did.
     Real,
+    /// That it failed, and nothing else.
     Silent,
+    /// What another problem's program did.
     Random,
+    /// Nothing: it reads its own answer again, through all turns.
+    SelfRepair,
+    /// No history either: fresh answers until one passes the public tests, at the same budget.
+    Independent,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -96,6 +107,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Feedback::Real => FeedbackSource::Real,
             Feedback::Silent => FeedbackSource::Silent,
             Feedback::Random => FeedbackSource::Random,
+            Feedback::SelfRepair => FeedbackSource::SelfRepair,
+            Feedback::Independent => FeedbackSource::Independent,
         },
     };
     let judge = host_judge(args.workers)?;
@@ -129,6 +142,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .map(|episode| EpisodeRecord::new(0, episode))
             .collect();
         Lines::open(path, 0)?.append(&records)?;
+    }
+    let report = report.with_labels(&groups, &problems, args.seed);
+    if let Some(path) = &args.out {
+        let setting = Setting {
+            problems: &args.problems,
+            policy: source::stamp(&args.policy)?,
+            config: &config,
+            sandbox: SandboxStamp::of(judge.protection()),
+            seed: args.seed,
+        };
+        Evaluation::new(&setting, &problems, &groups, &report).save(path)?;
     }
     if args.json {
         println!("{}", serde_json::to_string(&report)?);

@@ -7,6 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
 
+use crate::eval::record::PolicyStamp;
 use crate::policy::checkpoint;
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
@@ -40,6 +41,17 @@ pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
     };
     checkpoint::load(&directory, &device())
         .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// What is recorded of a policy: its name, and a hash of the files it is made of.
+pub fn stamp(name: &str) -> anyhow::Result<PolicyStamp> {
+    let path = match name.strip_prefix("replay:") {
+        Some(file) => PathBuf::from(file),
+        None if name == "starter" && !Path::new(name).exists() => PathBuf::from(STARTER),
+        None => PathBuf::from(name),
+    };
+    let files = path.exists().then_some(path.as_path());
+    PolicyStamp::of(name, files).with_context(|| format!("failed to read {}", path.display()))
 }
 
 /// Writes the built-in problems as JSON lines.

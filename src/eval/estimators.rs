@@ -38,7 +38,11 @@ pub struct Counts {
 /// Probability that the problem is solved by `n` submissions chosen among the public-passing of `k` samples, drawn without
 /// replacement from those of `counts`; `k` is at most their number.
 pub fn n_at_k(counts: Counts, n: usize, k: usize) -> f64 {
-    let Counts { samples, public, solved } = counts;
+    let Counts {
+        samples,
+        public,
+        solved,
+    } = counts;
     let fewest = k.saturating_sub(samples - public);
     (fewest..=k.min(public))
         .map(|found| {
@@ -86,8 +90,11 @@ mod tests {
         let total: f64 = draws
             .iter()
             .map(|draw| {
-                let found: Vec<usize> =
-                    draw.iter().copied().filter(|&i| i < counts.public).collect();
+                let found: Vec<usize> = draw
+                    .iter()
+                    .copied()
+                    .filter(|&i| i < counts.public)
+                    .collect();
                 let choices = subsets(found.len(), n.min(found.len()));
                 let solved = choices
                     .iter()
@@ -121,29 +128,46 @@ mod tests {
     fn pass_at_k_by_hand() {
         // 10 samples, 3 correct: 1 - C(7,5)/C(10,5) = 1 - 21/252.
         assert!((pass_at_k(10, 3, 5) - (1.0 - 21.0 / 252.0)).abs() < 1e-12);
-        assert_eq!(pass_at_k(5, 2, 1), 0.4);
-        assert_eq!((pass_at_k(5, 0, 5), pass_at_k(5, 1, 5), pass_at_k(5, 5, 1)), (0.0, 1.0, 1.0));
+        assert!((pass_at_k(5, 2, 1) - 0.4).abs() < 1e-12);
+        assert_eq!(
+            (pass_at_k(5, 0, 5), pass_at_k(5, 1, 5), pass_at_k(5, 5, 1)),
+            (0.0, 1.0, 1.0)
+        );
         // Far beyond the largest factorial of a double.
         assert!((pass_at_k(2000, 1, 100) - 0.05).abs() < 1e-12);
-        assert_eq!((denominator(10, 5), denominator(5, 1)), (Some(252), Some(5)));
+        assert_eq!(
+            (denominator(10, 5), denominator(5, 1)),
+            (Some(252), Some(5))
+        );
         assert_eq!(denominator(200, 100), None);
     }
 
     #[test]
     fn n_at_k_by_hand() {
         // 4 samples, 2 pass the public tests, 1 of them all. Draw 2, submit 1: both public 1/6 -> 1/2; one public 4/6 -> 1/2.
-        let counts = Counts { samples: 4, public: 2, solved: 1 };
+        let counts = Counts {
+            samples: 4,
+            public: 2,
+            solved: 1,
+        };
         assert!((n_at_k(counts, 1, 2) - 5.0 / 12.0).abs() < 1e-12);
         // Submit both: solved iff the one is drawn.
         assert!((n_at_k(counts, 2, 2) - 0.5).abs() < 1e-12);
         // One episode submitted is the solve rate.
         assert!((n_at_k(counts, 1, 1) - 0.25).abs() < 1e-12);
-        assert_eq!((episodes_of(3, 3), episodes_of(100, 3), episodes_of(10, 1)), (1, 33, 10));
+        assert_eq!(
+            (episodes_of(3, 3), episodes_of(100, 3), episodes_of(10, 1)),
+            (1, 33, 10)
+        );
     }
 
     #[test]
     fn n_at_k_is_algorithm_1_of_alphacode() {
-        let counts = Counts { samples: 200, public: 31, solved: 9 };
+        let counts = Counts {
+            samples: 200,
+            public: 31,
+            solved: 9,
+        };
         let (exact, drawn) = (n_at_k(counts, 10, 33), algorithm_1(counts, 10, 33, 20_000));
         assert!((exact - drawn).abs() < 0.017, "{exact} {drawn}");
     }

@@ -14,10 +14,10 @@ use super::Report;
 use super::estimators::Counts;
 use crate::episode::StopReason;
 use crate::journal::write_atomically;
+use crate::policy::sampler::Sampling;
 use crate::problem::Problem;
 use crate::prompt::{self, PromptStyle};
 use crate::rollout::{FeedbackSource, Group, RolloutConfig};
-use crate::policy::sampler::Sampling;
 use crate::verdict::Grade;
 
 /// Form of the file; another number is refused.
@@ -141,7 +141,10 @@ pub struct ProblemRecord {
     pub labels: BTreeMap<String, String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_zero(value: &usize) -> bool {
     *value == 0
 }
@@ -190,7 +193,10 @@ impl PolicyStamp {
             std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
         }
         let hash = (!paths.is_empty()).then(|| short(digest));
-        Ok(Self { name: name.to_owned(), hash })
+        Ok(Self {
+            name: name.to_owned(),
+            hash,
+        })
     }
 }
 
@@ -237,20 +243,36 @@ pub struct Setting<'a> {
 
 impl Evaluation {
     /// The record of graded groups; every group's problem is among `problems`.
-    pub fn new(setting: &Setting<'_>, problems: &[Problem], groups: &[Group], report: &Report) -> Self {
-        let by_id: HashMap<&str, &Problem> =
-            problems.iter().map(|problem| (problem.id.as_str(), problem)).collect();
+    pub fn new(
+        setting: &Setting<'_>,
+        problems: &[Problem],
+        groups: &[Group],
+        report: &Report,
+    ) -> Self {
+        let by_id: HashMap<&str, &Problem> = problems
+            .iter()
+            .map(|problem| (problem.id.as_str(), problem))
+            .collect();
         let mut rules: Vec<Rules> = Vec::new();
         let mut records: Vec<ProblemRecord> = groups
             .iter()
             .filter_map(|group| {
                 let problem = by_id.get(group.problem_id.as_str())?;
                 let (hash, rule) = split(problem);
-                let place = rules.iter().position(|known| *known == rule).unwrap_or_else(|| {
-                    rules.push(rule);
-                    rules.len() - 1
-                });
-                Some(ProblemRecord::new(problem, hash, place, group, setting.config.turns))
+                let place = rules
+                    .iter()
+                    .position(|known| *known == rule)
+                    .unwrap_or_else(|| {
+                        rules.push(rule);
+                        rules.len() - 1
+                    });
+                Some(ProblemRecord::new(
+                    problem,
+                    hash,
+                    place,
+                    group,
+                    setting.config.turns,
+                ))
             })
             .collect();
         records.sort_by(|one, other| one.id.cmp(&other.id));
@@ -290,12 +312,19 @@ impl Evaluation {
             path: path.to_owned(),
             source,
         })?;
-        let bad = |reason: String| RecordError::Form { path: path.to_owned(), reason };
+        let bad = |reason: String| RecordError::Form {
+            path: path.to_owned(),
+            reason,
+        };
         let value: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
         match value.get("schema").and_then(Value::as_str) {
             Some(SCHEMA) => {}
             Some(other) => return Err(bad(format!("schema is {other}, not {SCHEMA}"))),
-            None => return Err(bad(format!("it has no field schema; it should be {SCHEMA}"))),
+            None => {
+                return Err(bad(format!(
+                    "it has no field schema; it should be {SCHEMA}"
+                )));
+            }
         }
         // From the text again, so that an error has its line.
         let evaluation: Self =
@@ -329,7 +358,11 @@ impl Evaluation {
                 )));
             }
             if record.rules >= self.rules.len() {
-                return Err(of(format!("rules is {} of {}", record.rules, self.rules.len())));
+                return Err(of(format!(
+                    "rules is {} of {}",
+                    record.rules,
+                    self.rules.len()
+                )));
             }
         }
         Ok(())
@@ -367,8 +400,11 @@ impl Evaluation {
 
 impl ProblemRecord {
     fn new(problem: &Problem, hash: String, rules: usize, group: &Group, turns: usize) -> Self {
-        let graded: Vec<_> =
-            group.episodes.iter().filter(|episode| episode.outcome.is_some()).collect();
+        let graded: Vec<_> = group
+            .episodes
+            .iter()
+            .filter(|episode| episode.outcome.is_some())
+            .collect();
         let mut failures = BTreeMap::new();
         for verdict in graded.iter().filter_map(|episode| episode.outcome.as_ref()) {
             if !verdict.is_accepted() {
@@ -381,9 +417,17 @@ impl ProblemRecord {
             rules,
             n: graded.len(),
             c: (1..=turns)
-                .map(|turn| graded.iter().filter(|episode| episode.is_solved_by(turn)).count())
+                .map(|turn| {
+                    graded
+                        .iter()
+                        .filter(|episode| episode.is_solved_by(turn))
+                        .count()
+                })
                 .collect(),
-            public: graded.iter().filter(|episode| super::passes_public(episode)).count(),
+            public: graded
+                .iter()
+                .filter(|episode| super::passes_public(episode))
+                .count(),
             lost: group
                 .episodes
                 .iter()
@@ -403,7 +447,11 @@ impl ProblemRecord {
         Counts {
             samples: self.n,
             public: self.public,
-            solved: turn.checked_sub(1).and_then(|index| self.c.get(index)).copied().unwrap_or(0),
+            solved: turn
+                .checked_sub(1)
+                .and_then(|index| self.c.get(index))
+                .copied()
+                .unwrap_or(0),
         }
     }
 }
@@ -413,9 +461,15 @@ impl ProblemRecord {
 fn split(problem: &Problem) -> (String, Rules) {
     let mut value = serde_json::to_value(problem).unwrap_or_default();
     let mut take = |key: &str| {
-        value.as_object_mut().and_then(|fields| fields.remove(key)).unwrap_or_default()
+        value
+            .as_object_mut()
+            .and_then(|fields| fields.remove(key))
+            .unwrap_or_default()
     };
-    let rules = Rules { comparison: take("comparison"), limits: take("limits") };
+    let rules = Rules {
+        comparison: take("comparison"),
+        limits: take("limits"),
+    };
     for key in ["labels", "references"] {
         take(key);
     }
@@ -426,5 +480,10 @@ fn split(problem: &Problem) -> (String, Rules) {
 
 /// 64 bits of a hash in hexadecimal: enough to see a change, short enough for a line.
 fn short(digest: Sha256) -> String {
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

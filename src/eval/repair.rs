@@ -66,7 +66,9 @@ fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
     for episodes in groups {
         let before = (report.fixed, report.after_failure);
         for episode in episodes {
-            let Some(answer) = episode.turns.get(turn) else { continue };
+            let Some(answer) = episode.turns.get(turn) else {
+                continue;
+            };
             let passes = answer.verdict.is_accepted();
             report.answers += 1;
             report.passed_public += usize::from(passes);

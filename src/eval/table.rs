@@ -11,9 +11,16 @@ impl Display for Report {
             0 => String::new(),
             lost => format!(", {lost} lost to the sandbox and not counted"),
         };
-        writeln!(out, "{} problems, {} episodes{lost}", self.problems, self.episodes)?;
+        writeln!(
+            out,
+            "{} problems, {} episodes{lost}",
+            self.problems, self.episodes
+        )?;
         self.sentence(out)?;
-        writeln!(out, "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens")?;
+        writeln!(
+            out,
+            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens"
+        )?;
         for (index, turn) in self.by_turn.iter().enumerate() {
             self.row(out, index, turn)?;
         }
@@ -40,7 +47,10 @@ impl Display for Report {
             }
         }
         if let Some(tokens) = self.tokens_per_solved {
-            line("tokens".to_owned(), format!("{tokens:6.0} sampled per solved episode"))?;
+            line(
+                "tokens".to_owned(),
+                format!("{tokens:6.0} sampled per solved episode"),
+            )?;
         }
         if self.tokens_per_second + self.programs_per_second > 0.0 {
             line(
@@ -51,7 +61,12 @@ impl Display for Report {
                 ),
             )?;
         }
-        write!(out, "  {:<18}{}", "last answers", histogram(self.grades.iter()))
+        write!(
+            out,
+            "  {:<18}{}",
+            "last answers",
+            histogram(self.grades.iter())
+        )
     }
 }
 
@@ -60,7 +75,10 @@ impl Report {
     fn sentence(&self, out: &mut Formatter<'_>) -> Result {
         let percent = |share: f64| format!("{:.1}%", 100.0 * share);
         let end = self.final_solved().mean;
-        let first = self.solved_by_turn.first().map_or(end, |estimate| estimate.mean);
+        let first = self
+            .solved_by_turn
+            .first()
+            .map_or(end, |estimate| estimate.mean);
         if self.solved_by_turn.len() < 2 {
             return writeln!(out, "{} solved, {} not.", percent(end), percent(1.0 - end));
         }
@@ -95,7 +113,8 @@ impl Report {
             share(turn.passed_public, turn.answers),
             share(turn.fixed, turn.after_failure),
             share(turn.repeated, later),
-            turn.edit.map_or("-".to_owned(), |edit| format!("{:.0}%", 100.0 * edit)),
+            turn.edit
+                .map_or("-".to_owned(), |edit| format!("{:.0}%", 100.0 * edit)),
             turn.tokens,
         )?;
         if turn.after_pass > 0 {

@@ -51,12 +51,20 @@ pub fn differences(
     let (old, new) = (&baseline.provenance.play, &candidate.provenance.play);
     let mut differ = |difference: Difference, what: &str, old: String, new: String| {
         if old != new {
-            found.push((difference, format!("{what} differs: baseline {old}, candidate {new}")));
+            found.push((
+                difference,
+                format!("{what} differs: baseline {old}, candidate {new}"),
+            ));
         }
     };
     let name = |play: &crate::eval::record::PlayStamp| play.feedback.name().to_owned();
     differ(Difference::Feedback, "feedback", name(old), name(new));
-    differ(Difference::Turns, "the turn limit", old.turns.to_string(), new.turns.to_string());
+    differ(
+        Difference::Turns,
+        "the turn limit",
+        old.turns.to_string(),
+        new.turns.to_string(),
+    );
     let wording = |play: &crate::eval::record::PlayStamp| {
         format!("{:?} {}", play.style, play.wording).to_lowercase()
     };
@@ -68,18 +76,34 @@ pub fn differences(
             sampling.temperature, sampling.top_p, sampling.max_tokens
         )
     };
-    differ(Difference::Sampling, "sampling", sampling(old), sampling(new));
+    differ(
+        Difference::Sampling,
+        "sampling",
+        sampling(old),
+        sampling(new),
+    );
     let (old, new) = (&baseline.provenance.sandbox, &candidate.provenance.sandbox);
-    differ(Difference::Sandbox, "the sandbox", sandbox(old), sandbox(new));
+    differ(
+        Difference::Sandbox,
+        "the sandbox",
+        sandbox(old),
+        sandbox(new),
+    );
     found
 }
 
 /// A sandbox without the interpreter's path, which differs between machines that judge alike.
 fn sandbox(stamp: &SandboxStamp) -> String {
-    let version = stamp.interpreter.rsplit_once(" (").map_or(stamp.interpreter.as_str(), |(_, version)| {
-        version.trim_end_matches(')')
-    });
-    format!("{} {} with Python {version}", stamp.isolation, stamp.version)
+    let version = stamp
+        .interpreter
+        .rsplit_once(" (")
+        .map_or(stamp.interpreter.as_str(), |(_, version)| {
+            version.trim_end_matches(')')
+        });
+    format!(
+        "{} {} with Python {version}",
+        stamp.isolation, stamp.version
+    )
 }
 
 fn of_problems(
@@ -99,8 +123,15 @@ fn of_problems(
     let mut report = |difference, what: &str, ids: Vec<&String>| {
         if let Some(first) = ids.first() {
             let more = if ids.len() > 1 { ", ..." } else { "" };
-            let are = if ids.len() == 1 { "problem is" } else { "problems are" };
-            found.push((difference, format!("{} {are} {what}: {first}{more}", ids.len())));
+            let are = if ids.len() == 1 {
+                "problem is"
+            } else {
+                "problems are"
+            };
+            found.push((
+                difference,
+                format!("{} {are} {what}: {first}{more}", ids.len()),
+            ));
         }
     };
     report(
@@ -127,9 +158,7 @@ fn of_problems(
     report(
         Difference::Limits,
         "judged under other limits in the candidate",
-        both(&|one, other| {
-            baseline.rules[one.rules].limits != candidate.rules[other.rules].limits
-        }),
+        both(&|one, other| baseline.rules[one.rules].limits != candidate.rules[other.rules].limits),
     );
     report(
         Difference::Comparison,

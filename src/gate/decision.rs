@@ -24,7 +24,7 @@ pub struct Data {
 }
 
 /// Chance to find a drop as large as the minimum detectable effect.
-pub const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 
 /// What was found on some problems. Shares are between 0 and 1; a positive drop is a loss.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,7 +82,10 @@ pub fn decide(data: &Data, margin: f64, alpha: f64, seed: u64) -> Test {
     let (problems_needed, episodes_needed) = if margin > 0.0 {
         let factor = reach * error / margin;
         let needed = (problems as f64 * factor * factor).ceil() as usize;
-        (Some(needed.max(1)), episodes(data, &differences, margin / reach))
+        (
+            Some(needed.max(1)),
+            episodes(data, &differences, margin / reach),
+        )
     } else {
         (None, None)
     };
@@ -114,8 +117,11 @@ fn episodes(data: &Data, differences: &[f64], target: f64) -> Option<usize> {
         return None;
     }
     let mean = differences.iter().sum::<f64>() / problems;
-    let variance =
-        differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / (problems - 1.0);
+    let variance = differences
+        .iter()
+        .map(|d| (d - mean) * (d - mean))
+        .sum::<f64>()
+        / (problems - 1.0);
     // Unbiased estimate of p(1-p) of each side, and of what it adds to the variance of a difference.
     let unit = |&(n, c): &(usize, usize)| {
         let (n, share) = (n as f64, c as f64 / n as f64);

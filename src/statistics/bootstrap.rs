@@ -15,12 +15,23 @@ pub fn ratio(clusters: &[(f64, f64)], seed: u64) -> Estimate {
     let divide = |sums: (f64, f64)| if sums.1 > 0.0 { sums.0 / sums.1 } else { 0.0 };
     let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
     // A problem without a defined episode says nothing, and would make the interval wider than it is.
-    let defined: Vec<(f64, f64)> = clusters.iter().copied().filter(|pair| pair.1 > 0.0).collect();
+    let defined: Vec<(f64, f64)> = clusters
+        .iter()
+        .copied()
+        .filter(|pair| pair.1 > 0.0)
+        .collect();
     let mean = divide(defined.iter().fold((0.0, 0.0), add));
     let Some(first) = defined.first().copied() else {
-        return Estimate { mean, low: 0.0, high: 1.0 };
+        return Estimate {
+            mean,
+            low: 0.0,
+            high: 1.0,
+        };
     };
-    if defined.iter().all(|&pair| (divide(pair) - divide(first)).abs() < 1e-12) {
+    if defined
+        .iter()
+        .all(|&pair| (divide(pair) - divide(first)).abs() < 1e-12)
+    {
         return alike(mean, defined.len());
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -42,14 +53,22 @@ pub fn mean(values: &[f64], seed: u64) -> Estimate {
 fn alike(mean: f64, problems: usize) -> Estimate {
     let n = problems as f64;
     let (low, high) = wilson(mean * n, n, normal_quantile(0.975));
-    Estimate { mean, low: low.min(mean), high: high.max(mean) }
+    Estimate {
+        mean,
+        low: low.min(mean),
+        high: high.max(mean),
+    }
 }
 
 fn interval(mean: f64, mut draw: impl FnMut() -> f64) -> Estimate {
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| draw()).collect();
     means.sort_by(f64::total_cmp);
     let at = |quantile: f64| means[((RESAMPLES as f64 * quantile) as usize).min(RESAMPLES - 1)];
-    Estimate { mean, low: at(0.025), high: at(0.975) }
+    Estimate {
+        mean,
+        low: at(0.025),
+        high: at(0.975),
+    }
 }
 
 #[cfg(test)]
@@ -60,14 +79,24 @@ mod tests {
     fn two_problems_are_drawn_as_a_binomial() {
         // Means 0, 1/2, 1 with probability 1/4, 1/2, 1/4: both percentiles are at the ends.
         let estimate = mean(&[0.0, 1.0], 3);
-        assert_eq!((estimate.mean, estimate.low, estimate.high), (0.5, 0.0, 1.0));
+        assert_eq!(
+            (estimate.mean, estimate.low, estimate.high),
+            (0.5, 0.0, 1.0)
+        );
     }
 
     #[test]
     fn episodes_weigh_alike_and_undefined_problems_say_nothing() {
         let estimate = ratio(&[(1.0, 1.0), (0.0, 3.0), (0.0, 0.0)], 3);
         assert_eq!(estimate.mean, 0.25);
-        assert_eq!(ratio(&[], 1), Estimate { mean: 0.0, low: 0.0, high: 1.0 });
+        assert_eq!(
+            ratio(&[], 1),
+            Estimate {
+                mean: 0.0,
+                low: 0.0,
+                high: 1.0
+            }
+        );
     }
 
     #[test]
@@ -76,7 +105,10 @@ mod tests {
         assert_eq!((estimate.mean, estimate.low), (0.0, 0.0));
         assert!((estimate.high - 0.277_53).abs() < 1e-5, "{estimate:?}");
         let estimate = mean(&[1.0; 10], 1);
-        assert!((estimate.low - 0.722_47).abs() < 1e-5 && estimate.high == 1.0, "{estimate:?}");
+        assert!(
+            (estimate.low - 0.722_47).abs() < 1e-5 && estimate.high == 1.0,
+            "{estimate:?}"
+        );
     }
 
     /// Share of intervals that hold the truth, for problems whose difficulty varies, with `rollouts` each.
@@ -87,7 +119,11 @@ mod tests {
                 let clusters: Vec<(f64, f64)> = (0..problems)
                     .map(|_| {
                         // Half the problems are twice as easy, half are hopeless: strongly clustered.
-                        let p = if rng.random_bool(0.5) { 2.0 * truth } else { 0.0 };
+                        let p = if rng.random_bool(0.5) {
+                            2.0 * truth
+                        } else {
+                            0.0
+                        };
                         let hits = (0..rollouts).filter(|_| rng.random_bool(p)).count();
                         (hits as f64, rollouts as f64)
                     })
@@ -104,7 +140,10 @@ mod tests {
         // 400 worlds: standard error 1.1 points around 95.
         for (problems, rollouts, truth) in [(164, 1, 0.3), (164, 5, 0.3), (100, 10, 0.45)] {
             let share = coverage(problems, rollouts, truth, 400);
-            assert!((0.915..=0.985).contains(&share), "{problems} x {rollouts}, {truth}: {share}");
+            assert!(
+                (0.915..=0.985).contains(&share),
+                "{problems} x {rollouts}, {truth}: {share}"
+            );
         }
     }
 
@@ -117,9 +156,12 @@ mod tests {
                 let mut rng = ChaCha8Rng::seed_from_u64(world);
                 let mut episodes = Vec::new();
                 for _ in 0..problems {
-                    let p = if rng.random_bool(0.5) { 2.0 * truth } else { 0.0 };
-                    episodes
-                        .extend((0..rollouts).map(|_| f64::from(u8::from(rng.random_bool(p)))));
+                    let p = if rng.random_bool(0.5) {
+                        2.0 * truth
+                    } else {
+                        0.0
+                    };
+                    episodes.extend((0..rollouts).map(|_| f64::from(u8::from(rng.random_bool(p)))));
                 }
                 let estimate = mean(&episodes, world);
                 estimate.low <= truth && truth <= estimate.high

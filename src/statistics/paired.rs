@@ -35,7 +35,10 @@ pub fn sign_flip(differences: &[f64], denominator: Option<u64>, seed: u64) -> (f
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let hits = (0..FLIPS)
         .filter(|_| {
-            let sum: f64 = moving.iter().map(|&d| if rng.random::<bool>() { d } else { -d }).sum();
+            let sum: f64 = moving
+                .iter()
+                .map(|&d| if rng.random::<bool>() { d } else { -d })
+                .sum();
             sum >= observed - tie
         })
         .count();
@@ -53,7 +56,9 @@ fn whole(differences: &[f64], denominator: u64) -> Option<Vec<i64>> {
         }
         values.push(value.round() as i64);
     }
-    let divisor = values.iter().fold(0, |divisor, value| gcd(divisor, value.unsigned_abs()));
+    let divisor = values
+        .iter()
+        .fold(0, |divisor, value| gcd(divisor, value.unsigned_abs()));
     if divisor > 1 {
         for value in &mut values {
             *value /= divisor as i64;
@@ -64,7 +69,11 @@ fn whole(differences: &[f64], denominator: u64) -> Option<Vec<i64>> {
 
 /// Greatest common divisor.
 pub(crate) fn gcd(one: u64, other: u64) -> u64 {
-    if other == 0 { one } else { gcd(other, one % other) }
+    if other == 0 {
+        one
+    } else {
+        gcd(other, one % other)
+    }
 }
 
 /// P(Σ ±|d| ≥ Σ d): the sum is twice the sum of the positively signed minus all, so that one table of subset sums will do.
@@ -82,7 +91,11 @@ fn exact(differences: &[i64]) -> f64 {
     for size in sizes {
         reach += size;
         for sum in (0..=reach).rev() {
-            let with = if sum >= size { probability[sum - size] } else { 0.0 };
+            let with = if sum >= size {
+                probability[sum - size]
+            } else {
+                0.0
+            };
             probability[sum] = 0.5 * (probability[sum] + with);
         }
     }
@@ -102,7 +115,11 @@ pub fn bounds(differences: &[f64], z: f64) -> (f64, f64) {
     let squares: f64 = differences.iter().map(|d| d * d).sum();
     // Size of a typical change: 1 at one sample a problem. Where nothing changed nothing is known of it but the largest
     // it could be.
-    let unit = if down + up > 0.0 { squares / (down + up) } else { 1.0 };
+    let unit = if down + up > 0.0 {
+        squares / (down + up)
+    } else {
+        1.0
+    };
     tango(down / unit, up / unit, problems / unit, z)
 }
 
@@ -124,7 +141,11 @@ fn score(b: f64, c: f64, n: f64, delta: f64) -> f64 {
     let up = ((root - linear) / (4.0 * n)).max(0.0);
     let variance = n * (2.0 * up + delta * (1.0 - delta));
     if variance <= 0.0 {
-        return if distance == 0.0 { 0.0 } else { distance.signum() * f64::INFINITY };
+        return if distance == 0.0 {
+            0.0
+        } else {
+            distance.signum() * f64::INFINITY
+        };
     }
     distance / variance.sqrt()
 }

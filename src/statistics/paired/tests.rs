@@ -1,4 +1,4 @@
-use proptest::prelude::*;
+use proptest::prelude::{prop, prop_assert, proptest};
 
 use super::*;
 use crate::statistics::normal_quantile;
@@ -46,14 +46,18 @@ fn by_hand_with_fifths() {
 
 #[test]
 fn random_flips_agree_with_exact_ones() {
-    let differences: Vec<f64> =
-        (0..40).map(|index| f64::from((index * 7 % 11) - 4) / 10.0).collect();
+    let differences: Vec<f64> = (0..40)
+        .map(|index| f64::from((index * 7 % 11) - 4) / 10.0)
+        .collect();
     let (exact, _) = sign_flip(&differences, Some(10), 1);
     let (drawn, is_exact) = sign_flip(&differences, None, 1);
     assert!(!is_exact);
     let error = (exact * (1.0 - exact) / FLIPS as f64).sqrt();
     assert!((exact - drawn).abs() < 5.0 * error, "{exact} {drawn}");
-    assert_eq!(sign_flip(&differences, None, 1), sign_flip(&differences, None, 1));
+    assert_eq!(
+        sign_flip(&differences, None, 1),
+        sign_flip(&differences, None, 1)
+    );
 }
 
 proptest! {
@@ -92,9 +96,11 @@ fn without_any_change_the_bound_is_by_hand() {
 #[test]
 fn the_nuisance_parameter_is_at_its_maximum_likelihood() {
     // The closed form against a search over the trinomial likelihood of (down, up, same) with down - up = delta.
-    for (b, c, n, delta) in
-        [(12.0, 2.0, 50.0, 0.05), (3.0, 9.0, 40.0, 0.1), (0.0, 4.0, 30.0, -0.02)]
-    {
+    for (b, c, n, delta) in [
+        (12.0, 2.0, 50.0, 0.05),
+        (3.0, 9.0, 40.0, 0.1),
+        (0.0, 4.0, 30.0, -0.02),
+    ] {
         let likelihood = |up: f64| {
             let down = up + delta;
             let log = |count: f64, p: f64| if count == 0.0 { 0.0 } else { count * p.ln() };
@@ -156,8 +162,14 @@ fn bounds_and_test_err_about_as_often_as_they_say() {
     for (problems, samples) in [(164, 1), (164, 5), (40, 5), (40, 1)] {
         for drop in [0.0, 0.05] {
             let (above, below, alarms) = errors(problems, samples, drop, 1000);
-            assert!(above < 0.075, "{problems} x {samples}, {drop}: lower bound above: {above}");
-            assert!(below < 0.075, "{problems} x {samples}, {drop}: upper bound below: {below}");
+            assert!(
+                above < 0.075,
+                "{problems} x {samples}, {drop}: lower bound above: {above}"
+            );
+            assert!(
+                below < 0.075,
+                "{problems} x {samples}, {drop}: upper bound below: {below}"
+            );
             if drop == 0.0 {
                 assert!(alarms < 0.07, "{problems} x {samples}: alarms {alarms}");
             }

@@ -1,0 +1,279 @@
+//! `rlef gate`: compare two evaluations, print the answer for people, machines and CI pages, and exit by it.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::exit;
+use crate::eval::record::Evaluation;
+use crate::gate::{self, Difference, Options, Report, Verdict, junit, markdown, text};
+use crate::journal::write_atomically;
+
+/// Arguments of `rlef gate`.
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Exit codes: 0 no regression, 1 regression, 2 usage or input, 3 not comparable or inconclusive, 4 too much \
+    was lost to the sandbox.\n\nExamples:\n  rlef eval --problems humaneval.jsonl --policy replay:old.jsonl --turns 1 --out baseline.json\n  \
+    rlef gate --baseline baseline.json --candidate candidate.json --margin 5\n  \
+    rlef gate --baseline baseline.json --candidate candidate.json --junit gate.xml --summary \"$GITHUB_STEP_SUMMARY\""
+)]
+pub struct Args {
+    /// The evaluation to hold on to, as `rlef eval --out` writes it.
+    #[arg(long)]
+    baseline: PathBuf,
+    /// The evaluation to check.
+    #[arg(long)]
+    candidate: PathBuf,
+    /// k of pass@k.
+    #[arg(long, default_value_t = 1)]
+    k: usize,
+    /// Count what is solved after this turn; the last by default.
+    #[arg(long)]
+    turn: Option<usize>,
+    /// Tolerated drop in points (percent of problems).
+    #[arg(long, default_value_t = 5.0)]
+    margin: f64,
+    /// Accepted chance of a false alarm.
+    #[arg(long, default_value_t = 0.05)]
+    alpha: f64,
+    /// Also test every value of this label (difficulty, language); may be repeated.
+    #[arg(long = "slice", value_name = "LABEL")]
+    slices: Vec<String>,
+    /// A problem that must pass, or @FILE with one id a line; may be repeated.
+    #[arg(long, value_name = "ID")]
+    golden: Vec<String>,
+    /// Share of a golden problem's rollouts that must be solved.
+    #[arg(long, default_value_t = 1.0)]
+    golden_rate: f64,
+    /// A problem to leave out, or @FILE: one id a line, optionally followed by the date (YYYY-MM-DD) it expires.
+    #[arg(long, value_name = "ID")]
+    quarantine: Vec<String>,
+    /// Accept that the evaluations differ in this; may be repeated.
+    #[arg(long, value_enum)]
+    allow: Vec<Difference>,
+    /// Largest share of episodes the sandbox may have lost.
+    #[arg(long, default_value_t = 0.02)]
+    max_infra_rate: f64,
+    /// What an inconclusive answer means.
+    #[arg(long, value_enum, default_value_t = Inconclusive::Insufficient)]
+    inconclusive: Inconclusive,
+    /// Seed of random flips, used where the exact distribution is too large.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write JUnit XML to this file.
+    #[arg(long)]
+    junit: Option<PathBuf>,
+    /// Append a Markdown summary to this file.
+    #[arg(long)]
+    summary: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Inconclusive {
+    /// Exit with 0.
+    Pass,
+    /// Exit with 3.
+    Insufficient,
+    /// Exit with 1.
+    Fail,
+}
+
+/// Compares, tells, and exits by the answer.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let percent = |name: &str, value: f64, most: f64| {
+        anyhow::ensure!(
+            (0.0..=most).contains(&value),
+            "failed to use --{name} {value}; expected a number from 0 to {most}"
+        );
+        Ok(())
+    };
+    percent("margin", args.margin, 100.0)?;
+    percent("max-infra-rate", args.max_infra_rate, 1.0)?;
+    percent("golden-rate", args.golden_rate, 1.0)?;
+    anyhow::ensure!(
+        args.alpha > 0.0 && args.alpha < 0.5,
+        "failed to use --alpha {}; expected a number between 0 and 0.5",
+        args.alpha
+    );
+    anyhow::ensure!(args.k > 0, "failed to use --k 0; expected at least 1");
+    let options = Options {
+        k: args.k,
+        turn: args.turn,
+        margin: args.margin / 100.0,
+        alpha: args.alpha,
+        slices: args.slices.clone(),
+        golden: ids(&args.golden, &today())?,
+        golden_rate: args.golden_rate,
+        quarantine: ids(&args.quarantine, &today())?,
+        allow: args.allow.iter().copied().collect(),
+        max_infra_rate: args.max_infra_rate,
+        seed: args.seed,
+    };
+    let report = gate::compare(
+        &Evaluation::load(&args.baseline)?,
+        &Evaluation::load(&args.candidate)?,
+        &options,
+    );
+    if let Some(path) = &args.junit {
+        let xml = junit::xml(&report).context("failed to make JUnit XML")?;
+        write_atomically(path, xml.as_bytes())
+            .with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    if let Some(path) = &args.summary {
+        append(path, &markdown::render(&report))
+            .with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{}", text::render(&report));
+    }
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        annotate(&report);
+    }
+    Ok(code(report.verdict, args.inconclusive))
+}
+
+fn code(verdict: Verdict, inconclusive: Inconclusive) -> ExitCode {
+    match (verdict, inconclusive) {
+        (Verdict::NoRegression, _) | (Verdict::Inconclusive, Inconclusive::Pass) => {
+            ExitCode::SUCCESS
+        }
+        (Verdict::Regression, _) | (Verdict::Inconclusive, Inconclusive::Fail) => {
+            ExitCode::from(exit::NO)
+        }
+        (Verdict::NotComparable, _) | (Verdict::Inconclusive, Inconclusive::Insufficient) => {
+            ExitCode::from(exit::PROTECTION)
+        }
+        (Verdict::InfrastructureFailed, _) => ExitCode::from(exit::INFRASTRUCTURE),
+    }
+}
+
+/// A workflow command that GitHub shows at the top of a run.
+fn annotate(report: &Report) {
+    let level = match report.verdict {
+        Verdict::NoRegression => "notice",
+        Verdict::Inconclusive => "warning",
+        _ => "error",
+    };
+    let reasons = report
+        .reasons
+        .join("; ")
+        .replace('%', "%25")
+        .replace('\n', "%0A");
+    eprintln!(
+        "::{level} title=rlef gate: {}::{reasons}",
+        report.verdict.words()
+    );
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?
+        .write_all(text.as_bytes())
+}
+
+/// Ids as given and those of files; an id whose date has passed is not among them.
+fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut ids = BTreeSet::new();
+    for item in given {
+        let Some(path) = item.strip_prefix('@') else {
+            ids.insert(item.clone());
+            continue;
+        };
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            let Some(id) = words.next() else { continue };
+            let date = words.next();
+            anyhow::ensure!(
+                date.is_none_or(is_date) && words.next().is_none(),
+                "failed to read {path}, line {}: expected an id, then nothing or a date YYYY-MM-DD",
+                index + 1
+            );
+            // Dates of this form compare as texts; the last day still counts.
+            if date.is_some_and(|date| date < today) {
+                eprintln!("{path}, line {}: {id} is no longer quarantined", index + 1);
+            } else {
+                ids.insert(id.to_owned());
+            }
+        }
+    }
+    Ok(ids)
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// Today's date in UTC.
+fn today() -> String {
+    let days = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() / 86_400);
+    date_of(days as i64)
+}
+
+/// Civil date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms").
+fn date_of(days: i64) -> String {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates() {
+        let dates: Vec<String> = [0, 59, 11_016, 20_782].map(date_of).to_vec();
+        assert_eq!(
+            dates,
+            ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-25"]
+        );
+    }
+
+    #[test]
+    fn a_quarantine_expires() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, "a\nb 2026-11-25 # flaky\nc 2026-11-24\n\n").unwrap();
+        let given = [format!("@{}", path.display()), "d".to_owned()];
+        let found: Vec<String> = ids(&given, "2026-11-25").unwrap().into_iter().collect();
+        assert_eq!(found, ["a", "b", "d"]);
+        std::fs::write(&path, "a tomorrow\n").unwrap();
+        assert!(
+            ids(&given, "2026-11-25")
+                .unwrap_err()
+                .to_string()
+                .contains("line 1")
+        );
+    }
+}
