@@ -308,3 +308,152 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
         String::from_utf8_lossy(&replayed.stdout)
     );
 }
+
+/// Answers to copies of [`PROBLEM`], one line a sample: right, or wrong at the first turn, or always wrong.
+fn samples(count: usize, wrong: usize, at_first: usize) -> String {
+    let right = "```python\nprint(2 * int(input()))\n```";
+    let bad = "```python\nprint(3 * int(input()))\n```";
+    (0..count)
+        .map(|index| {
+            let said = if index < wrong {
+                vec![bad, bad]
+            } else if index < wrong + at_first {
+                vec![bad, right]
+            } else {
+                vec![right]
+            };
+            serde_json::json!({"problem_id": format!("p{index}"), "completions": said}).to_string()
+                + "\n"
+        })
+        .collect()
+}
+
+#[test]
+fn an_evaluation_is_recorded_and_gated() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let problems: String = (0..40)
+        .map(|index| PROBLEM.replace("\"double\"", &format!("\"p{index}\"")) + "\n")
+        .collect();
+    write(at, "problems.jsonl", &problems);
+    write(at, "old.jsonl", &samples(40, 0, 10));
+    write(at, "new.jsonl", &samples(40, 12, 10));
+    let evaluate = |policy: &str, out: &str, more: &[&str]| {
+        let policy = format!("replay:{policy}");
+        let mut arguments = vec![
+            "eval",
+            "--problems",
+            "problems.jsonl",
+            "--policy",
+            &policy,
+            "--turns",
+            "2",
+            "--rollouts",
+            "1",
+            "--style",
+            "full",
+            "--out",
+            out,
+        ];
+        arguments.extend(more);
+        let output = rlef(at, &arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let table = evaluate("old.jsonl", "old.json", &[]);
+    assert!(
+        table
+            .contains("75.0% solved at the first turn, 25.0% more by later turns, 0.0% not solved"),
+        "{table}"
+    );
+    evaluate("old.jsonl", "again.json", &[]);
+    evaluate("new.jsonl", "new.json", &[]);
+    evaluate("old.jsonl", "silent.json", &["--feedback", "silent"]);
+    // Fresh answers at the same budget and answers that are read again go through the same door.
+    evaluate("old.jsonl", "fresh.json", &["--feedback", "independent"]);
+    evaluate("old.jsonl", "self.json", &["--feedback", "self-repair"]);
+    let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
+    assert_eq!(read("old.json"), read("again.json"));
+    let gate = |candidate: &str, more: &[&str]| {
+        let mut arguments = vec!["gate", "--baseline", "old.json", "--candidate", candidate];
+        arguments.extend(more);
+        let output = rlef(at, &arguments);
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (code, said) = gate("again.json", &["--margin", "10"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = gate("again.json", &["--margin", "1"]);
+    assert!(
+        code == Some(3) && said.starts_with("inconclusive"),
+        "{said}"
+    );
+    assert_eq!(
+        gate("again.json", &["--margin", "1", "--inconclusive", "pass"]).0,
+        Some(0)
+    );
+    let (code, said) = gate(
+        "new.json",
+        &["--json", "--junit", "gate.xml", "--summary", "summary.md"],
+    );
+    assert_eq!(code, Some(1), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["verdict"], "regression");
+    // All 12 went down: 2^-12.
+    assert!((report["overall"]["p"].as_f64().unwrap() - 0.5_f64.powi(12)).abs() < 1e-12);
+    assert!(read("gate.xml").contains("failures=\"13\""));
+    assert!(read("summary.md").contains("Newly failing: 12"));
+    assert_eq!(
+        gate("new.json", &["--turn", "1", "--golden", "p30"]).0,
+        Some(1)
+    );
+    let (code, said) = gate("silent.json", &[]);
+    assert!(
+        code == Some(3) && said.contains("silent") && said.contains("--allow feedback"),
+        "{said}"
+    );
+    refused(
+        at,
+        &[
+            "gate",
+            "--baseline",
+            "problems.jsonl",
+            "--candidate",
+            "old.json",
+        ],
+        2,
+        &["problems.jsonl"],
+    );
+    refused(
+        at,
+        &[
+            "gate",
+            "--baseline",
+            "old.json",
+            "--candidate",
+            "old.json",
+            "--alpha",
+            "2",
+        ],
+        2,
+        &["alpha"],
+    );
+    write(
+        at,
+        "bad.json",
+        &read("old.json").replace("\"n\":1,\"c\":[1,1]", "\"n\":1,\"c\":[1,2]"),
+    );
+    refused(
+        at,
+        &["gate", "--baseline", "old.json", "--candidate", "bad.json"],
+        2,
+        &["bad.json", "problem p", "c is 2"],
+    );
+}

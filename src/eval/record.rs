@@ -3,6 +3,7 @@
 //! such a file. Holds no wall times, so that equal evaluations are equal files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::Protection;
@@ -390,10 +391,10 @@ impl Evaluation {
             json(&self.rules)
         );
         if let Some(report) = &self.report {
-            text.push_str(&format!("\"report\":{},\n", json(report)));
+            let _ = writeln!(text, "\"report\":{},", json(report));
         }
         let lines: Vec<String> = self.problems.iter().map(json).collect();
-        text.push_str(&format!("\"problems\":[\n{}\n]\n}}\n", lines.join(",\n")));
+        let _ = write!(text, "\"problems\":[\n{}\n]\n}}\n", lines.join(",\n"));
         text
     }
 }
@@ -480,10 +481,10 @@ fn split(problem: &Problem) -> (String, Rules) {
 
 /// 64 bits of a hash in hexadecimal: enough to see a change, short enough for a line.
 fn short(digest: Sha256) -> String {
-    digest
-        .finalize()
+    let bytes = digest.finalize();
+    let value = bytes
         .iter()
         .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
+    format!("{value:016x}")
 }

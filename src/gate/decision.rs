@@ -4,6 +4,8 @@
 //! the margin or more is rejected at alpha. Both are one-sided. Anything else is inconclusive, and says so: an absent alarm
 //! from too little data is no pass.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::Verdict;
@@ -172,9 +174,9 @@ impl Test {
             self.problems_needed.unwrap_or(0)
         );
         if let Some(episodes) = self.episodes_needed {
-            text.push_str(&format!(" or {episodes} rollouts a problem on both sides"));
+            let _ = write!(text, " or {episodes} rollouts a problem on both sides");
         }
-        text.push_str(&format!(" to tell (now {} problems)", self.problems));
+        let _ = write!(text, " to tell (now {} problems)", self.problems);
         text
     }
 }

@@ -166,10 +166,11 @@ fn what_it_takes_is_what_it_takes() {
     assert!(more.minimum_detectable < test.minimum_detectable);
 }
 
+type Change = fn(&mut Evaluation);
+
 #[test]
 fn what_differs_is_named_and_can_be_accepted() {
     let (old, new) = flips(0, 0);
-    type Change = fn(&mut Evaluation);
     let changes: [(Difference, Change, &str); 9] = [
         (Difference::Problems, |e| e.problems.truncate(99), "p099"),
         (

@@ -100,7 +100,7 @@ fn exact(differences: &[i64]) -> f64 {
         }
     }
     // all + observed is even: both are sums of the same numbers up to signs.
-    let least = ((all as i64 + observed) / 2) as usize;
+    let least = i64::midpoint(all as i64, observed) as usize;
     probability[least..].iter().sum::<f64>().min(1.0)
 }
 
