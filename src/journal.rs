@@ -1,6 +1,8 @@
 //! Journal: every episode as one line of JSON, in the order it was played. Write, read, and cut back to a
 //! checkpoint. Holds no wall times, so that equal runs have equal journals; those live in `timings.jsonl`.
 
+pub mod diff;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

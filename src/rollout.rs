@@ -259,7 +259,7 @@ fn judge_public(
 }
 
 /// The tests a turn is judged on: the public ones; a problem without any has one turn, which all tests grade.
-fn turn_scope(problem: &Problem) -> Scope {
+pub(crate) fn turn_scope(problem: &Problem) -> Scope {
     if problem.public_tests.is_empty() {
         Scope::All
     } else {
@@ -380,7 +380,7 @@ fn grade_earlier<'a>(
 }
 
 /// Grades each distinct piece of work once and hands the verdict to all that share it.
-fn grade_once(
+pub(crate) fn grade_once(
     grader: &dyn Grader,
     work: &[Option<Work<'_>>],
 ) -> Vec<Option<Result<Verdict, JudgeError>>> {

@@ -379,6 +379,9 @@ fn an_evaluation_is_recorded_and_gated() {
     evaluate("old.jsonl", "self.json", &["--feedback", "self-repair"]);
     let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
     assert_eq!(read("old.json"), read("again.json"));
+    replayed(at, &|journal: &str| {
+        evaluate("old.jsonl", "journalled.json", &["--journal", journal]);
+    });
     let gate = |candidate: &str, more: &[&str]| {
         let mut arguments = vec!["gate", "--baseline", "old.json", "--candidate", candidate];
         arguments.extend(more);
@@ -455,5 +458,50 @@ fn an_evaluation_is_recorded_and_gated() {
         &["gate", "--baseline", "old.json", "--candidate", "bad.json"],
         2,
         &["bad.json", "problem p", "c is 2"],
+    );
+}
+
+/// A journal judged again says nothing; one whose verdict or tests were changed says where and why.
+fn replayed(at: &Path, play: &dyn Fn(&str)) {
+    play("journal.jsonl");
+    let run = |arguments: &[&str]| {
+        let output = rlef(
+            at,
+            &[&["replay", "--journal", "journal.jsonl"], arguments].concat(),
+        );
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    assert_eq!(
+        run(&["--problems", "problems.jsonl"]),
+        (Some(0), String::new())
+    );
+    let problems = std::fs::read_to_string(at.join("problems.jsonl")).unwrap();
+    write(
+        at,
+        "changed.jsonl",
+        &problems.replacen("\"expected\":\"10\\n\"", "\"expected\":\"11\\n\"", 1),
+    );
+    let (code, said) = run(&["--problems", "changed.jsonl"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        said,
+        "p0 step 0 sample 0, all tests: was accepted, is wrong answer; test 1 expected '11' and got '10'\n"
+    );
+    let journal = std::fs::read_to_string(at.join("journal.jsonl")).unwrap();
+    write(
+        at,
+        "other.jsonl",
+        &journal.replacen("wrong_answer", "time_limit", 1),
+    );
+    assert_eq!(run(&["--against", "journal.jsonl"]).0, Some(0));
+    let (code, said) = run(&["--against", "other.jsonl", "--json"]);
+    assert_eq!(code, Some(1));
+    let change: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&change["turn"], &change["what"]["is"]["grade"]),
+        (&1.into(), &"time_limit".into())
     );
 }

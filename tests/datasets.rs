@@ -258,3 +258,37 @@ fn a_replayed_repair_of_humanevalpack_is_scored_by_turn() {
             .all(|episode| episode.turns[0].feedback.contains("try"))
     );
 }
+
+/// pass@k on 800 problems of 10 real samples against the figures their authors published with them.
+#[test]
+fn pass_at_k_of_published_samples_is_the_published_one() {
+    for task in ["input", "output"] {
+        let file = format!(
+            "cruxeval/samples/evaluation_results/sample_scored_codellama-7b_temp0.2_{task}.json"
+        );
+        let Some(path) = data(&file) else { return };
+        let value: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let problems = value["raw_scored_generations"].as_object().unwrap();
+        assert_eq!(problems.len(), 800);
+        for (k, name) in [(1, "pass_at_1"), (5, "pass_at_5")] {
+            let sum: f64 = problems
+                .values()
+                .map(|verdicts| {
+                    let verdicts = verdicts.as_array().unwrap();
+                    let c = verdicts
+                        .iter()
+                        .filter(|v| v.as_bool() == Some(true))
+                        .count();
+                    rlef::eval::estimators::pass_at_k(verdicts.len(), c, k)
+                })
+                .sum();
+            let published = value[name].as_f64().unwrap();
+            assert!(
+                (sum / 8.0 - published).abs() < 1e-9,
+                "{task} {name}: {} {published}",
+                sum / 8.0
+            );
+        }
+    }
+}

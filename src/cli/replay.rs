@@ -1,4 +1,4 @@
-//! `rlef replay`: judge a journal's last answers again and tell where a verdict changed.
+//! `rlef replay`: judge every answer of a journal again, or compare it with another journal, and tell where they part.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,38 +9,85 @@ use clap::Args as ClapArgs;
 use rlef_sandbox::Language;
 
 use super::{exit, source};
+use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
 use crate::problem::Problem;
 use crate::program::Program;
-use crate::rollout::{Grader, Work};
-use crate::verdict::{Grade, Scope, host_judge};
+use crate::rollout::{Work, grade_once, turn_scope};
+use crate::verdict::{HostJudge, Scope, Verdict, host_judge};
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Example:\n  rlef replay --journal runs/train-001/journal.jsonl --problems contest:train"
+    after_help = "Exit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\nExamples:\n  \
+    rlef replay --journal runs/train-001/journal.jsonl --problems contest:train\n  \
+    rlef replay --journal monday.jsonl --against tuesday.jsonl"
 )]
 pub struct Args {
     /// The journal to judge again.
     #[arg(long)]
     journal: PathBuf,
+    /// Compare with this journal instead; nothing is run.
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// The problems it was played on.
     #[arg(long, default_value = "contest:train")]
     problems: String,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// Print every change as a line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Judges again; exits with 1 where a grade changed and 4 where the sandbox failed.
+/// What is judged again.
+struct Item<'a> {
+    record: &'a EpisodeRecord,
+    /// The turn by its public tests, from one; `None` for the last answer by all tests.
+    turn: Option<usize>,
+    problem: &'a Problem,
+    program: Option<Program>,
+    was: Told,
+}
+
+/// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let records: Vec<EpisodeRecord> = journal::read(&args.journal)?;
+    let (changes, lost, what) = match &args.against {
+        Some(path) => (diff(&records, &journal::read(path)?), 0, "compared"),
+        None => {
+            let (changes, lost) = again(args, &records)?;
+            (changes, lost, "judged again")
+        }
+    };
+    for change in &changes {
+        if args.json {
+            println!("{}", serde_json::to_string(change)?);
+        } else {
+            println!("{change}");
+        }
+    }
+    eprintln!(
+        "{} episodes {what}, {} changes, {lost} verdicts lost to the sandbox",
+        records.len(),
+        changes.len()
+    );
+    Ok(match (changes.is_empty(), lost) {
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) => ExitCode::from(exit::INFRASTRUCTURE),
+        _ => ExitCode::from(exit::NO),
+    })
+}
+
+/// Judges every turn by the tests it was judged on, and every last answer by all.
+fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>, usize)> {
     let problems = source::problems(&args.problems)?;
     let by_id: HashMap<&str, &Problem> = problems
         .iter()
         .map(|problem| (problem.id.as_str(), problem))
         .collect();
-    let mut graded = Vec::new();
+    let (mut turns, mut finals) = (Vec::new(), Vec::new());
     for record in records.iter().filter(|record| record.outcome.is_some()) {
         let problem = *by_id.get(record.problem_id.as_str()).with_context(|| {
             format!(
@@ -50,56 +97,136 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 record.problem_id
             )
         })?;
-        let text = record.turns.last().map_or("", |turn| turn.text.as_str());
-        graded.push((
+        let item = |turn: Option<usize>, text: &str, was: Told| Item {
             record,
+            turn,
             problem,
-            Program::extract(text, Language::Python).ok(),
+            program: Program::extract(text, Language::Python).ok(),
+            was,
+        };
+        for (index, turn) in record.turns.iter().enumerate() {
+            let was = Told {
+                grade: Some(turn.grade),
+                tests: Some((turn.passed, turn.total)),
+            };
+            turns.push(item(Some(index + 1), &turn.text, was));
+            if let Some(full) = turn.full {
+                finals.push(item(
+                    Some(index + 1),
+                    &turn.text,
+                    Told {
+                        grade: Some(full),
+                        tests: None,
+                    },
+                ));
+            }
+        }
+        let text = record.turns.last().map_or("", |turn| turn.text.as_str());
+        finals.push(item(
+            None,
+            text,
+            Told {
+                grade: record.outcome,
+                tests: None,
+            },
         ));
     }
     let judge = host_judge(args.workers)?;
-    let work: Vec<Work<'_>> = graded
+    let (mut changes, mut lost) = judged(&judge, &turns, turn_scope);
+    let (more, also_lost) = judged(&judge, &finals, |_| Scope::All);
+    changes.extend(more);
+    lost += also_lost;
+    // In the order of the journal, an episode's turns before its end.
+    let place: HashMap<(usize, &str, usize), usize> = records
         .iter()
-        .filter_map(|(_, problem, program)| {
-            program.as_ref().map(|program| Work {
-                problem,
+        .enumerate()
+        .map(|(index, record)| {
+            (
+                (record.step, record.problem_id.as_str(), record.sample),
+                index,
+            )
+        })
+        .collect();
+    changes.sort_by_key(|change| {
+        let episode = place
+            .get(&(change.step, change.problem_id.as_str(), change.sample))
+            .copied();
+        (episode, change.turn.unwrap_or(usize::MAX))
+    });
+    Ok((changes, lost))
+}
+
+fn judged(
+    judge: &HostJudge,
+    items: &[Item<'_>],
+    scope_of: impl Fn(&Problem) -> Scope,
+) -> (Vec<Change>, usize) {
+    let work: Vec<Option<Work<'_>>> = items
+        .iter()
+        .map(|item| {
+            item.program.as_ref().map(|program| Work {
+                problem: item.problem,
                 program,
-                scope: Scope::All,
+                scope: scope_of(item.problem),
             })
         })
         .collect();
-    let mut verdicts = judge.grade(&work).into_iter();
-    let (mut changed, mut lost) = (0, 0);
-    for (record, _, program) in &graded {
-        let now = match program {
-            None => Grade::NoProgram,
-            Some(_) => match verdicts
-                .next()
-                .context("the judge gave fewer verdicts than programs")?
-            {
-                Ok(verdict) => verdict.grade,
-                Err(error) => {
-                    eprintln!("{} sample {}: {error}", record.problem_id, record.sample);
-                    lost += 1;
-                    continue;
-                }
-            },
+    let (mut changes, mut lost) = (Vec::new(), 0);
+    for (item, verdict) in items.iter().zip(grade_once(judge, &work)) {
+        let total = scope_of(item.problem).tests(item.problem).len();
+        let now = match verdict.unwrap_or_else(|| Ok(Verdict::no_program(total))) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                eprintln!(
+                    "{} sample {}: {error}",
+                    item.record.problem_id, item.record.sample
+                );
+                lost += 1;
+                continue;
+            }
         };
-        if Some(now) != record.outcome {
-            changed += 1;
-            println!(
-                "{} step {} sample {}: was {:?}, is {now:?}",
-                record.problem_id, record.step, record.sample, record.outcome
-            );
+        // Grading by all tests ends at the first failure, so that only its grade is comparable.
+        let is = Told {
+            grade: Some(now.grade),
+            tests: item.was.tests.map(|_| (now.passed, now.total)),
+        };
+        if is != item.was {
+            let what = What::Verdict {
+                was: item.was.clone(),
+                is,
+            };
+            changes.push(Change {
+                detail: detail(&now),
+                ..named(item.record, item.turn, what)
+            });
         }
     }
-    eprintln!(
-        "{} episodes judged again, {changed} verdicts changed, {lost} lost to the sandbox",
-        graded.len()
-    );
-    Ok(match (changed, lost) {
-        (0, 0) => ExitCode::SUCCESS,
-        (0, _) => ExitCode::from(exit::INFRASTRUCTURE),
-        _ => ExitCode::from(exit::NO),
-    })
+    (changes, lost)
+}
+
+/// The first failing test of the new verdict.
+fn detail(verdict: &Verdict) -> String {
+    let Some(failure) = verdict.failures.first() else {
+        return String::new();
+    };
+    let short = |text: &str| {
+        let line = text.trim().replace('\n', "\\n");
+        line.chars().take(60).collect::<String>()
+    };
+    let last = failure
+        .trace
+        .trim_end()
+        .lines()
+        .next_back()
+        .unwrap_or_default();
+    if last.is_empty() {
+        format!(
+            "test {} expected '{}' and got '{}'",
+            failure.test,
+            short(&failure.expected),
+            short(&failure.got)
+        )
+    } else {
+        format!("test {}: {}", failure.test, short(last))
+    }
 }

@@ -154,14 +154,14 @@ fn is_zero(value: &usize) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The file could not be read or written.
-    #[error("{action} {path}: {source}")]
+    #[error("{action} {path}: {cause}")]
     File {
         /// What was being done.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It has another form.
     #[error("read {path}: {reason}; expected an evaluation as `rlef eval --out FILE` writes it")]
@@ -308,10 +308,10 @@ impl Evaluation {
 
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read(path).map_err(|source| RecordError::File {
+        let text = std::fs::read(path).map_err(|cause| RecordError::File {
             action: "read",
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         let bad = |reason: String| RecordError::Form {
             path: path.to_owned(),
@@ -371,10 +371,10 @@ impl Evaluation {
 
     /// Writes the file whole or not at all: the head on one line each, then one problem a line.
     pub fn save(&self, path: &Path) -> Result<(), RecordError> {
-        write_atomically(path, self.text().as_bytes()).map_err(|source| RecordError::File {
+        write_atomically(path, self.text().as_bytes()).map_err(|cause| RecordError::File {
             action: "write",
             path: path.to_owned(),
-            source,
+            cause,
         })
     }
 
