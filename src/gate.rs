@@ -348,9 +348,9 @@ fn weigh(baseline: &Evaluation, options: &Options, report: &mut Report) {
     report.verdict = overall.verdict;
     let say = |what: &str, test: &Test| {
         format!(
-            "{what} fell by {:.1} points (p = {})",
+            "{what} fell by {:.1} points ({})",
             100.0 * test.drop,
-            text::p_value(test.p_adjusted)
+            text::p_is(test.p_adjusted)
         )
     };
     if overall.verdict == Verdict::Regression {

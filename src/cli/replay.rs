@@ -54,12 +54,11 @@ struct Item<'a> {
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let records: Vec<EpisodeRecord> = journal::read(&args.journal)?;
-    let (changes, lost, what) = match &args.against {
-        Some(path) => (diff(&records, &journal::read(path)?), 0, "compared"),
-        None => {
-            let (changes, lost) = again(args, &records)?;
-            (changes, lost, "judged again")
-        }
+    let (changes, lost, what) = if let Some(path) = &args.against {
+        (diff(&records, &journal::read(path)?), 0, "compared")
+    } else {
+        let (changes, lost) = again(args, &records)?;
+        (changes, lost, "judged again")
     };
     for change in &changes {
         if args.json {

@@ -16,6 +16,16 @@ pub fn p_value(p: f64) -> String {
     }
 }
 
+/// A p-value within a sentence.
+pub fn p_is(p: f64) -> String {
+    let value = p_value(p);
+    if value.starts_with('<') {
+        format!("p {value}")
+    } else {
+        format!("p = {value}")
+    }
+}
+
 /// The verdict, the reasons, the figures, and the problems that changed.
 pub fn render(report: &Report) -> String {
     let mut text = format!(
