@@ -48,8 +48,21 @@ impl Program {
         }
     }
 
-    /// The last closed, non-blank fenced block of `completion`; an untagged one is in the `default` language.
-    pub fn extract(completion: &str, default: Language) -> Result<Self, NoProgram> {
+    /// The last closed, non-blank fenced block of `completion` in this language; an untagged one counts as such.
+    pub fn extract(completion: &str, language: Language) -> Result<Self, NoProgram> {
+        Self::extract_where(completion, language, |found| found == language)
+    }
+
+    /// The last closed, non-blank fenced block of `completion` in any language; an untagged one is in `default`.
+    pub fn extract_any(completion: &str, default: Language) -> Result<Self, NoProgram> {
+        Self::extract_where(completion, default, |_| true)
+    }
+
+    fn extract_where(
+        completion: &str,
+        default: Language,
+        wanted: impl Fn(Language) -> bool,
+    ) -> Result<Self, NoProgram> {
         let mut reason = NoProgram::NoFence;
         let mut found = None;
         let mut lines = completion.split_inclusive('\n');
@@ -65,7 +78,7 @@ impl Program {
                 }
                 closes
             });
-            match language_of_tag(fence.tag, default) {
+            match language_of_tag(fence.tag, default).filter(|&language| wanted(language)) {
                 _ if !closed => reason = NoProgram::Unterminated,
                 None => reason = NoProgram::OtherLanguage(fence.tag.to_owned()),
                 Some(_) if source.trim().is_empty() => reason = NoProgram::Blank,
@@ -78,11 +91,10 @@ impl Program {
 
 /// Language that a fence's tag names; `default` for an empty tag, `None` for an unsupported one.
 pub fn language_of_tag(tag: &str, default: Language) -> Option<Language> {
-    match tag.to_ascii_lowercase().as_str() {
-        "" => Some(default),
-        "python" | "python3" | "py" => Some(Language::Python),
-        _ => None,
+    if tag.is_empty() {
+        return Some(default);
     }
+    Language::from_tag(tag)
 }
 
 struct Fence<'a> {
@@ -154,6 +166,18 @@ mod tests {
             Err(NoProgram::OtherLanguage("cobol".into()))
         );
         assert_eq!(source(""), Err(NoProgram::NoFence));
+    }
+
+    #[test]
+    fn other_languages_count_only_where_they_are_asked_for() {
+        let completion = "```python\nprint(1)\n```\n```C++\nint main(){}\n```\n";
+        assert_eq!(source(completion).unwrap(), "print(1)\n");
+        let any = Program::extract_any(completion, Language::Python).unwrap();
+        assert_eq!(any, Program::bare("int main(){}\n", Language::Cpp));
+        assert_eq!(
+            source("```cpp\nint main(){}\n```"),
+            Err(NoProgram::OtherLanguage("cpp".into()))
+        );
     }
 
     #[test]

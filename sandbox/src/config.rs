@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
 
+use crate::limits::Limits;
 use crate::protection::Safeguard;
 
 /// What a sandbox is made of.
@@ -21,6 +22,12 @@ pub struct SandboxConfig {
     /// Whether to use control groups where the host delegates them. Without them memory, processes and CPU
     /// time are bounded per process, by rlimits.
     pub use_cgroups: bool,
+    /// What a compiler may use on one program.
+    pub compile_limits: Limits,
+    /// Where compiled programs are kept; by default `rlef` in the user's cache directory.
+    pub cache_directory: Option<PathBuf>,
+    /// Bytes that are kept there at most; what was used the longest ago goes first.
+    pub cache_bytes: u64,
     /// Wall milliseconds that one program of a pair may go on after the other has ended.
     pub pair_grace_ms: u64,
 }
@@ -33,6 +40,15 @@ impl Default for SandboxConfig {
             helper: None,
             may_lack: BTreeSet::new(),
             use_cgroups: true,
+            compile_limits: Limits {
+                cpu_ms: 20_000,
+                wall_ms: 120_000,
+                open_files: 256,
+                output_bytes: 1 << 20,
+                ..Limits::default()
+            },
+            cache_directory: None,
+            cache_bytes: 2 << 30,
             pair_grace_ms: 10_000,
         }
     }

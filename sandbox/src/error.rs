@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::job::Language;
 use crate::process::cgroup::CgroupError;
 use crate::process::wire::WireError;
 use crate::protection::Safeguard;
@@ -18,6 +19,14 @@ pub enum SandboxError {
     NoPython {
         /// One line per candidate.
         tried: String,
+    },
+    /// The host lacks what a language needs.
+    #[error("run {} programs: {reason}; install its tools, see `doctor`", language.title())]
+    MissingLanguage {
+        /// Which language.
+        language: Language,
+        /// What is missing.
+        reason: String,
     },
     /// A protection that the configuration requires cannot be put in force on this host.
     #[error("put the protection '{safeguard}' in force: {reason}; {remedy}")]

@@ -2,22 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Language of a program.
+/// Language of a program. Its names are in `languages`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// CPython 3, the host's interpreter.
     Python,
+    /// C++17 with the GNU extensions, by g++ or clang++.
+    Cpp,
+    /// C17 with the GNU extensions, by gcc or clang.
+    C,
+    /// Rust 2021, by rustc.
+    Rust,
+    /// Java, by the host's JDK.
+    Java,
+    /// JavaScript, by Node.js.
+    JavaScript,
+    /// Go, by the host's go.
+    Go,
 }
 
 /// How the program is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
-    /// A fork of a warm, jailed interpreter: about a millisecond.
+    /// Python: a fork of a warm, jailed interpreter, about a millisecond. Other languages have only one way.
     #[default]
     Fork,
-    /// A fresh `python3` process in the same jail: the slow path the fast one is tested against.
+    /// Python: a fresh `python3` process in the same jail, the slow path the fast one is tested against.
     Exec,
 }
 

@@ -3,14 +3,17 @@
 //! `Job` + input + `Limits` → `Outcome`, or a `SandboxError` when the sandbox itself failed.
 //!
 //! [`Sandbox`] keeps jails warm (`process`), each a helper process that locked itself up (`jail`) around an
-//! interpreter (`languages`). What stands between a program and the host is in [`Protection`]; the threat
+//! interpreter (`languages`). What has to be compiled goes through the `workshop` first. What stands between a program and the host is in [`Protection`]; the threat
 //! model is in the crate's README.
 
 #![deny(unsafe_code)]
 
 mod admission;
+mod cache;
 mod config;
+mod diagnostics;
 mod error;
+mod image;
 #[expect(
     unsafe_code,
     reason = "namespaces, capabilities and exec have no safe interface"
@@ -23,11 +26,13 @@ pub mod outcome;
 mod process;
 pub mod protection;
 mod sandbox;
+mod workshop;
 
 pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use jail::jail_entry;
 pub use job::{Job, Language, Start};
+pub use languages::LanguageState;
 pub use limits::Limits;
 pub use outcome::{Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;

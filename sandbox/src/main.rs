@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rlef_sandbox::{
@@ -13,7 +14,8 @@ use rlef_sandbox::{
 
 const USAGE: &str = "\
 usage: rlef-sandbox [--may-lack NAME]... doctor
-       rlef-sandbox [--may-lack NAME]... run [--exec] FILE.py < INPUT
+       rlef-sandbox [--may-lack NAME]... run [--exec] FILE < INPUT
+FILE: its extension names the language (py, cpp, c, rs, java, js, go); others are taken for Python
 NAME: system_call_filter, proc_filesystem or network_namespace
 ";
 
@@ -40,7 +42,9 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "{text}");
         let missing = matches!(
             error,
-            SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }
+            SandboxError::MissingProtection { .. }
+                | SandboxError::NoPython { .. }
+                | SandboxError::MissingLanguage { .. }
         );
         ExitCode::from(if missing { 3 } else { 4 })
     })
@@ -87,6 +91,17 @@ fn doctor(may_lack: BTreeSet<Safeguard>) -> Result<ExitCode, SandboxError> {
             println!("     to improve: {remedy}");
         }
     }
+    for state in sandbox.languages() {
+        let (mark, words) = match &state.tools {
+            Ok(version) => ("ok  ", version),
+            Err(reason) => ("no  ", reason),
+        };
+        println!("{mark} {:<20} {words}", state.language.title());
+    }
+    match sandbox.cache_directory() {
+        Ok(directory) => println!("compiled programs are kept in {}", directory.display()),
+        Err(reason) => println!("compiled programs are not kept: {reason}"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -100,8 +115,10 @@ fn run(may_lack: BTreeSet<Safeguard>, file: &str, start: Start) -> Result<ExitCo
         "standard input",
         io::stdin().read_to_end(&mut input).map(|_| input),
     )?;
+    let extension = Path::new(file).extension().unwrap_or_default();
+    let language = Language::from_extension(&extension.to_string_lossy());
     let job = Job {
-        language: Language::Python,
+        language: language.unwrap_or(Language::Python),
         source,
         start,
     };

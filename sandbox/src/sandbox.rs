@@ -1,6 +1,7 @@
 //! `Job` + input + `Limits` → `Outcome`: admission, the pool of warm jails, and the three ways to run.
 
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
@@ -8,8 +9,10 @@ use std::{env, thread};
 use crate::admission::Admission;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
+use crate::image::Image;
 use crate::jail::JAIL_ARGUMENT;
-use crate::job::Job;
+use crate::job::{Job, Language};
+use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
 use crate::process::blueprint::Blueprint;
@@ -18,6 +21,7 @@ use crate::process::run::Run;
 use crate::process::stream::{self, Capture};
 use crate::process::worker::Worker;
 use crate::protection::Protection;
+use crate::workshop::{Built, Workshop, run_in};
 
 /// Runs untrusted programs in warm jails. Blocking, and shared freely between threads.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct Sandbox {
     idle: Mutex<Vec<Worker>>,
     blueprint: Blueprint,
     protection: Protection,
+    workshop: Workshop,
     pair_grace: Duration,
     workers: usize,
 }
@@ -75,6 +80,7 @@ impl Sandbox {
             idle: Mutex::new(idle),
             blueprint,
             protection,
+            workshop: Workshop::new(&config, workers),
             pair_grace: Duration::from_millis(config.pair_grace_ms),
             workers,
         })
@@ -83,6 +89,35 @@ impl Sandbox {
     /// What is really in force.
     pub fn protection(&self) -> &Protection {
         &self.protection
+    }
+
+    /// What this host has for each language. Asks each compiler for its version the first time.
+    pub fn languages(&self) -> Vec<LanguageState> {
+        Language::ALL
+            .into_iter()
+            .map(|language| match language {
+                Language::Python => LanguageState {
+                    language,
+                    tools: Ok(self.protection.interpreter.clone()),
+                },
+                _ => self.workshop.state(language),
+            })
+            .collect()
+    }
+
+    /// Fails if programs of this language cannot be run here.
+    pub fn require(&self, language: Language) -> Result<(), SandboxError> {
+        match language {
+            Language::Python => Ok(()),
+            _ => (self.workshop.state(language).tools)
+                .map(drop)
+                .map_err(|reason| SandboxError::MissingLanguage { language, reason }),
+        }
+    }
+
+    /// Where compiled programs are kept, or why each is compiled anew.
+    pub fn cache_directory(&self) -> Result<PathBuf, String> {
+        self.workshop.cache_directory()
     }
 
     /// Runs one program on one input.
@@ -109,17 +144,22 @@ impl Sandbox {
             return Ok(outcomes);
         }
         let _permit = self.admission.enter();
-        let mut worker = self.take_worker()?;
+        let image = match self.workshop.build(&self.blueprint, job, limits)? {
+            Built::Ready(image) => image,
+            Built::Refused(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
+        };
+        let limits = &image.limits(limits);
+        let mut worker = self.take_worker(&image)?;
         for (index, input) in inputs.iter().enumerate() {
             if worker.broken {
-                worker = self.take_worker()?;
+                worker = self.take_worker(&image)?;
             }
             let outcome = match outcomes.last() {
                 Some(last) if last.status == Status::CompileError => Outcome {
                     usage: Usage::default(),
                     ..last.clone()
                 },
-                _ => run_one(&mut worker, job, input, limits)?,
+                _ => run_in(&mut worker, &image, input, limits, None)?,
             };
             let go_on = keep_going(index, &outcome);
             outcomes.push(outcome);
@@ -127,7 +167,7 @@ impl Sandbox {
                 break;
             }
         }
-        self.give_back(worker);
+        self.give_back(&image, worker);
         Ok(outcomes)
     }
 
@@ -144,8 +184,18 @@ impl Sandbox {
         check(left_limits)?;
         check(right_limits)?;
         let _permit = self.admission.enter();
-        let (mut first, mut second) = (self.take_worker()?, self.take_worker()?);
-        let [left, right] = {
+        let left_built = self.workshop.build(&self.blueprint, left, left_limits)?;
+        let right_built = self.workshop.build(&self.blueprint, right, right_limits)?;
+        let (left, right) = match (left_built, right_built) {
+            (Built::Ready(left), Built::Ready(right)) => (left, right),
+            (left, right) => {
+                let left = self.without_partner(left, left_limits)?;
+                return Ok((left, self.without_partner(right, right_limits)?));
+            }
+        };
+        let (left_limits, right_limits) = (&left.limits(left_limits), &right.limits(right_limits));
+        let (mut first, mut second) = (self.take_worker(&left)?, self.take_worker(&right)?);
+        let [left_outcome, right_outcome] = {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
             let (right_input, left_output) =
                 stream::pipe("pipe to the right program", second.owner)?;
@@ -153,19 +203,19 @@ impl Sandbox {
             let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
             first.bound(left_limits)?;
             second.bound(right_limits)?;
-            first.start_program(left, left_limits)?;
-            second.start_program(right, right_limits)?;
+            first.start_program(&left, left_limits)?;
+            second.start_program(&right, right_limits)?;
             let left_run = Run::start(
                 &mut first,
                 left_limits,
-                [left_input.as_fd(), left_output.as_fd(), left_error.as_fd()],
+                &[left_input.as_fd(), left_output.as_fd(), left_error.as_fd()],
                 Capture::nothing(),
                 Capture::new(left_words, left_limits.output_bytes)?,
             )?;
             let right_run = Run::start(
                 &mut second,
                 right_limits,
-                [
+                &[
                     right_input.as_fd(),
                     right_output.as_fd(),
                     right_error.as_fd(),
@@ -184,12 +234,30 @@ impl Sandbox {
             ));
             drive([left_run, right_run], self.pair_grace)?
         };
-        self.give_back(first);
-        self.give_back(second);
-        Ok((left, right))
+        self.give_back(&left, first);
+        self.give_back(&right, second);
+        Ok((left_outcome, right_outcome))
     }
 
-    fn take_worker(&self) -> Result<Worker, SandboxError> {
+    /// One of a pair whose other does not compile: it sees the end of its input at once.
+    fn without_partner(&self, built: Built<'_>, limits: &Limits) -> Result<Outcome, SandboxError> {
+        let image = match built {
+            Built::Ready(image) => image,
+            Built::Refused(outcome) => return Ok(outcome),
+        };
+        let mut worker = self.take_worker(&image)?;
+        let outcome = run_in(&mut worker, &image, b"", &image.limits(limits), None)?;
+        self.give_back(&image, worker);
+        Ok(Outcome {
+            stdout: Vec::new(),
+            ..outcome
+        })
+    }
+
+    fn take_worker(&self, image: &Image<'_>) -> Result<Worker, SandboxError> {
+        if let Some(tools) = &image.tools {
+            return self.workshop.take(&self.blueprint, tools);
+        }
         let idle = self
             .idle
             .lock()
@@ -199,7 +267,10 @@ impl Sandbox {
     }
 
     /// Keeps a worker for the next run, unless it cannot be cleaned or there are enough.
-    fn give_back(&self, mut worker: Worker) {
+    fn give_back(&self, image: &Image<'_>, mut worker: Worker) {
+        if let Some(tools) = &image.tools {
+            return self.workshop.give_back(tools, worker);
+        }
         if worker.broken || worker.program.is_some() && worker.end_program().is_err() {
             return;
         }
@@ -211,30 +282,20 @@ impl Sandbox {
     }
 }
 
-fn run_one(
-    worker: &mut Worker,
-    job: &Job,
-    input: &[u8],
-    limits: &Limits,
-) -> Result<Outcome, SandboxError> {
-    let stdin = stream::sealed("standard input", input)?;
-    let (output, stdout) = stream::pipe("standard output", worker.owner)?;
-    let (words, stderr) = stream::pipe("standard error", worker.owner)?;
-    if worker.program.is_none() {
-        worker.bound(limits)?;
-        worker.start_program(job, limits)?;
+/// The outcome of a source that does not compile, for every input; compiling is charged to the first.
+fn refused(
+    outcome: Outcome,
+    inputs: usize,
+    keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+) -> Vec<Outcome> {
+    let mut outcomes = vec![outcome];
+    while keep_going(outcomes.len() - 1, &outcomes[outcomes.len() - 1]) && outcomes.len() < inputs {
+        outcomes.push(Outcome {
+            usage: Usage::default(),
+            ..outcomes[0].clone()
+        });
     }
-    let run = Run::start(
-        worker,
-        limits,
-        [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
-        Capture::new(output, limits.output_bytes)?,
-        Capture::new(words, limits.output_bytes)?,
-    )?;
-    // Held open here they would never be seen to end.
-    drop((stdin, stdout, stderr));
-    let [outcome] = drive([run], Duration::ZERO)?;
-    Ok(outcome)
+    outcomes
 }
 
 fn check(limits: &Limits) -> Result<(), SandboxError> {

@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) as_root: bool,
     /// Host directories and files that appear at the same path inside, read-only.
     pub(crate) binds: Vec<PathBuf>,
+    /// Host files that appear under another path inside, read-only.
+    pub(crate) aliases: Vec<(PathBuf, PathBuf)>,
     /// The interpreter.
     pub(crate) python: PathBuf,
     /// Environment of the interpreter.

@@ -63,6 +63,13 @@ pub(crate) fn assemble(plan: &Plan) -> Result<(), JailError> {
             READ_ONLY | NO_SET_UID | NO_DEVICES,
         )?;
     }
+    for (source, target) in &plan.aliases {
+        bind(
+            source,
+            &inside(root, target),
+            READ_ONLY | NO_SET_UID | NO_DEVICES | NO_EXECUTION,
+        )?;
+    }
     for device in DEVICES {
         let source = Path::new("/dev").join(device);
         // Read-only: it still takes what is written to it, but its times and modes cannot carry a message.
@@ -137,7 +144,7 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
         "the program directory",
         &program,
         "mode=755,size=256m,nr_inodes=16",
-        MsFlags::MS_NOEXEC,
+        MsFlags::empty(),
     )?;
     let directory = open(
         &program,
@@ -146,11 +153,8 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
     )
     .map_err(JailError::Descriptors)?;
     write_file(&program.join("main.pyc"), "")?;
-    bind(
-        &program,
-        &program,
-        READ_ONLY | NO_SET_UID | NO_DEVICES | NO_EXECUTION,
-    )?;
+    // A compiled program lies here; nothing inside can write to it.
+    bind(&program, &program, READ_ONLY | NO_SET_UID | NO_DEVICES)?;
 
     let mut missing = None;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;

@@ -7,13 +7,25 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use super::toolchain::{Launch, Toolchain};
+use super::{Definition, always_main};
 use crate::error::SandboxError;
 
+pub(crate) const DEFINITION: Definition = Definition {
+    title: "Python",
+    tags: &["python", "python3", "py"],
+    extensions: &["py"],
+    find: describe,
+    unit: always_main,
+    wanted_memory: |last| last.exit_code == Some(1) && ends_with_memory_error(last.stderr),
+};
+
 /// The modules of the process that keeps the interpreter warm; the first is imported while it starts.
-pub(crate) const ZYGOTE: [(&str, &str); 6] = [
+pub(crate) const ZYGOTE: [(&str, &str); 7] = [
     ("sitecustomize.py", include_str!("python/sitecustomize.py")),
     ("rlef_zygote.py", include_str!("python/rlef_zygote.py")),
     ("rlef_program.py", include_str!("python/rlef_program.py")),
+    ("rlef_collect.py", include_str!("python/rlef_collect.py")),
     ("rlef_leave.py", include_str!("python/rlef_leave.py")),
     ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
     ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),
@@ -82,6 +94,46 @@ pub(crate) fn find(named: Option<&Path>) -> Result<Interpreter, SandboxError> {
         }
     }
     Err(SandboxError::NoPython { tried })
+}
+
+/// The interpreter as a toolchain, for whoever lists languages; the sandbox itself starts it by `find`.
+fn describe() -> Result<Toolchain, String> {
+    let interpreter = find(None).map_err(|error| error.to_string())?;
+    Ok(Toolchain {
+        version: format!(
+            "Python {} ({})",
+            interpreter.version,
+            interpreter.executable.display()
+        ),
+        identity: String::new(),
+        compile: None,
+        run: Launch::native(),
+    })
+}
+
+/// Whether an uncaught exception for want of memory is what the interpreter said last.
+fn ends_with_memory_error(stderr: &[u8]) -> bool {
+    let text = stderr.trim_ascii_end();
+    let start = text
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let (before, line) = text.split_at(start);
+    // The parser of Python 3.8 calls its own shallow stack memory.
+    if before.ends_with(b"s_push: parser stack overflow\n") {
+        return false;
+    }
+    let said = |words: &[u8]| line.starts_with(words);
+    line == b"MemoryError"
+        || said(b"MemoryError:")
+        || said(b"OSError: [Errno 12]")
+        || said(b"numpy.") && names_memory(line)
+}
+
+/// NumPy's own MemoryError has had several names.
+fn names_memory(line: &[u8]) -> bool {
+    line.windows(b"ArrayMemoryError".len())
+        .any(|part| part == b"ArrayMemoryError")
 }
 
 fn candidates() -> Vec<PathBuf> {

@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::jail::plan::Plan;
-use crate::languages::python;
+use crate::languages::{Tools, python};
 use crate::protection::{Protection, Safeguard, SafeguardState};
 
 /// Inodes of the scratch space of a jail.
@@ -19,7 +19,7 @@ const BUILDING_SITES: [&str; 7] = [
 ];
 
 /// What every jail of a sandbox is built from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Blueprint {
     pub(crate) helper: PathBuf,
     pub(crate) plan: Plan,
@@ -32,18 +32,11 @@ impl Blueprint {
     pub(crate) fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let identity = Identity::find()?;
         let interpreter = python::find(config.python.as_deref())?;
-        let site = BUILDING_SITES
-            .iter()
-            .map(PathBuf::from)
-            .find(|site| {
-                site.is_dir() && !interpreter.paths.iter().any(|path| path.starts_with(site))
-            })
-            .ok_or_else(|| SandboxError::SetUpJail {
-                reason: format!("no directory to build on ({BUILDING_SITES:?})"),
-            })?;
+        let site = building_site(&interpreter.paths)?;
         let plan = Plan {
             as_root: identity != Identity::Own,
             binds: interpreter.paths,
+            aliases: Vec::new(),
             python: interpreter.executable,
             environment: owned(python::ENVIRONMENT),
             zygote: owned(python::ZYGOTE),
@@ -66,6 +59,22 @@ impl Blueprint {
             plan,
             host,
             identity,
+        })
+    }
+
+    /// The same with more of the host to be seen inside.
+    pub(crate) fn with_tools(&self, tools: &Tools) -> Result<Self, SandboxError> {
+        let mut plan = self.plan.clone();
+        let new = |path: &&PathBuf| !plan.binds.iter().any(|bound| path.starts_with(bound));
+        let more: Vec<PathBuf> = tools.binds.iter().filter(new).cloned().collect();
+        // An outer path goes first, or it would hide what was bound below it.
+        plan.binds.extend(more);
+        plan.binds.sort();
+        plan.aliases.clone_from(&tools.aliases);
+        plan.building_site = building_site(&plan.binds)?;
+        Ok(Self {
+            plan,
+            ..self.clone()
         })
     }
 
@@ -153,6 +162,17 @@ impl Blueprint {
             safeguards,
         }
     }
+}
+
+/// A host directory to build on, in which nothing lies that is to be bound.
+fn building_site(binds: &[PathBuf]) -> Result<PathBuf, SandboxError> {
+    BUILDING_SITES
+        .iter()
+        .map(PathBuf::from)
+        .find(|site| site.is_dir() && !binds.iter().any(|path| path.starts_with(site)))
+        .ok_or_else(|| SandboxError::SetUpJail {
+            reason: format!("no directory to build on ({BUILDING_SITES:?})"),
+        })
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {

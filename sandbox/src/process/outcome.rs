@@ -2,6 +2,7 @@
 
 use nix::libc::{SIGKILL, SIGSYS, SIGXCPU};
 
+use crate::languages::LastWords;
 use crate::limits::Limits;
 use crate::outcome::Status;
 
@@ -10,6 +11,7 @@ use crate::outcome::Status;
 pub(crate) enum Stop {
     Cpu,
     Wall,
+    Memory,
     Output,
     /// The other program of a pair has ended, and the grace period too.
     PeerLeft,
@@ -27,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) output_over: bool,
     pub(crate) source_accepted: bool,
     pub(crate) stderr: &'a [u8],
+    /// Whether these are the last words of a program of its language that wanted for memory.
+    pub(crate) wanted_memory: fn(&LastWords<'_>) -> bool,
 }
 
 /// How the run ended, the strongest cause first.
@@ -38,6 +42,7 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
     }
     match facts.stop {
         Some(Stop::Cpu | Stop::Wall | Stop::PeerLeft) => return Status::TimeLimit,
+        Some(Stop::Memory) => return Status::MemoryLimit,
         Some(Stop::Output) => return Status::OutputLimit,
         None => {}
     }
@@ -50,7 +55,14 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
         return Status::OutputLimit;
     }
     match exit_code {
-        Some(1) if ends_with_memory_error(facts.stderr) => Status::MemoryLimit,
+        _ if (facts.wanted_memory)(&LastWords {
+            exit_code,
+            signal,
+            stderr: facts.stderr,
+        }) =>
+        {
+            Status::MemoryLimit
+        }
         Some(1) if !facts.source_accepted => Status::CompileError,
         Some(code) => Status::Exited(code),
         None if signal == SIGSYS => Status::Denied,
@@ -58,36 +70,13 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
     }
 }
 
-/// Whether an uncaught exception for want of memory is what the interpreter said last.
-fn ends_with_memory_error(stderr: &[u8]) -> bool {
-    let text = stderr.trim_ascii_end();
-    let start = text
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
-    let (before, line) = text.split_at(start);
-    // The parser of Python 3.8 calls its own shallow stack memory.
-    if before.ends_with(b"s_push: parser stack overflow\n") {
-        return false;
-    }
-    let said = |words: &[u8]| line.starts_with(words);
-    line == b"MemoryError"
-        || said(b"MemoryError:")
-        || said(b"OSError: [Errno 12]")
-        || said(b"numpy.") && names_memory(line)
-}
-
-/// NumPy's own MemoryError has had several names.
-fn names_memory(line: &[u8]) -> bool {
-    line.windows(b"ArrayMemoryError".len())
-        .any(|part| part == b"ArrayMemoryError")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::job::Language;
+    use crate::languages::definition;
 
     fn facts(wait_status: i32) -> Facts<'static> {
         Facts {
@@ -98,6 +87,7 @@ mod tests {
             output_over: false,
             source_accepted: true,
             stderr: b"",
+            wanted_memory: definition(Language::Python).wanted_memory,
         }
     }
 

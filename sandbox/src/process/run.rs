@@ -14,12 +14,15 @@ use super::stream::Capture;
 use super::wire::{self, Reply, WireError};
 use super::worker::Worker;
 use crate::error::SandboxError;
+use crate::languages::LastWords;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Usage};
 
 /// A short program is over before it pays to be woken for each thing it prints.
 const QUIET: Duration = Duration::from_millis(2);
 const SHORTEST_CHECK: Duration = Duration::from_millis(2);
+/// How often memory is looked at where nothing else bounds it.
+const MEMORY_CHECK: Duration = Duration::from_millis(10);
 pub(crate) const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
 static CORES: LazyLock<u32> =
@@ -47,7 +50,9 @@ pub(crate) struct Run<'w> {
     cpu_base_us: u64,
     own_cpu_base_us: u64,
     memory_base_bytes: u64,
+    resident_base_bytes: Option<u64>,
     memory_kills_base: u64,
+    wanted_memory: fn(&LastWords<'_>) -> bool,
     accepted: bool,
     stop: Option<Stop>,
     end: Option<End>,
@@ -55,11 +60,12 @@ pub(crate) struct Run<'w> {
 }
 
 impl<'w> Run<'w> {
-    /// Starts a test of the program that the worker holds. `streams` are its standard input, output, error.
+    /// Starts a test of the program that the worker holds. `streams` are its standard input, output, error; and
+    /// of a compiler, where to leave what it made.
     pub(crate) fn start(
         worker: &'w mut Worker,
         limits: &'w Limits,
-        streams: [BorrowedFd<'_>; 3],
+        streams: &[BorrowedFd<'_>],
         stdout: Capture,
         stderr: Capture,
     ) -> Result<Self, SandboxError> {
@@ -70,13 +76,9 @@ impl<'w> Run<'w> {
         let memory_kills_base = program.memory_kills;
         let cpu_base_us = worker.cpu_us()?;
         let memory_base_bytes = worker.cgroup.memory_bytes()?.unwrap_or(0);
-        let socket = worker
-            .program
-            .as_ref()
-            .ok_or(WireError::Gone)?
-            .socket
-            .as_fd();
-        match wire::send(socket, wire::RUN_TEST, &streams) {
+        let wanted_memory = program.wanted_memory;
+        let resident_base_bytes = program.watch_memory.then(|| worker.resident_bytes());
+        match wire::send(program.socket.as_fd(), wire::RUN_TEST, streams) {
             // Compiling may just have killed it: the loop finds out why.
             Ok(()) | Err(WireError::Gone) => {}
             Err(error) => return Err(error.into()),
@@ -93,7 +95,9 @@ impl<'w> Run<'w> {
             cpu_base_us,
             own_cpu_base_us,
             memory_base_bytes,
+            resident_base_bytes,
             memory_kills_base,
+            wanted_memory,
             accepted: accepted.unwrap_or(true),
             stop: None,
             end: None,
@@ -111,7 +115,11 @@ impl<'w> Run<'w> {
                 .saturating_mul(1000)
                 .saturating_sub(used_us),
         );
-        self.next_cpu_check = Instant::now() + (left / *CORES).clamp(SHORTEST_CHECK, LONGEST_CHECK);
+        let longest = match self.resident_base_bytes {
+            Some(_) => MEMORY_CHECK,
+            None => LONGEST_CHECK,
+        };
+        self.next_cpu_check = Instant::now() + (left / *CORES).clamp(SHORTEST_CHECK, longest);
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -310,6 +318,11 @@ impl<'w> Run<'w> {
             if used_us > self.limits.cpu_ms.saturating_mul(1000) {
                 return self.stop(Stop::Cpu);
             }
+            if let Some(base) = self.resident_base_bytes
+                && self.worker.resident_bytes().saturating_sub(base) > self.limits.memory_bytes
+            {
+                return self.stop(Stop::Memory);
+            }
             self.plan_cpu_check(used_us);
         }
         if now >= self.wall_deadline() {
@@ -340,6 +353,7 @@ impl<'w> Run<'w> {
             output_over,
             source_accepted: self.accepted,
             stderr: &stderr,
+            wanted_memory: self.wanted_memory,
         };
         let status = status(&facts, self.limits);
         let usage = Usage {

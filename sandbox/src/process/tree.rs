@@ -1,4 +1,4 @@
-//! CPU time of a whole process tree, from /proc: the fallback where no control group accounts for it.
+//! CPU time and memory of a whole process tree, from /proc: the fallback where no control group accounts for it.
 
 use std::fs;
 
@@ -17,6 +17,21 @@ pub(crate) fn cpu_us(pid: i32) -> u64 {
         todo.extend(children(pid));
     }
     ticks * (1_000_000 / ticks_per_second())
+}
+
+/// Bytes of memory that a process and all its living descendants hold. Pages that they share count once each.
+pub(crate) fn resident_bytes(pid: i32) -> u64 {
+    let mut pages = 0;
+    let mut todo = vec![pid];
+    while let Some(pid) = todo.pop() {
+        let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+        let field = statm.split(' ').nth(1);
+        pages += field
+            .and_then(|field| field.parse::<u64>().ok())
+            .unwrap_or(0);
+        todo.extend(children(pid));
+    }
+    pages * 4096
 }
 
 /// Children of any of a process's threads.

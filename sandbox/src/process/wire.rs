@@ -3,6 +3,7 @@
 //! Each message is one packet of a Unix socket, little-endian, its kind in the first byte; descriptors ride
 //! along. The Python side is `languages/python`. Nothing in a test's process holds such a socket.
 
+use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::thread;
@@ -56,6 +57,19 @@ pub(crate) const RUN_TEST: &[u8] = b"R";
 /// From the helper, as a failure.
 pub(crate) const JAIL_ENDED: &[u8] = b"Xthe jail's first process ended";
 
+/// How a program that is no Python is started, as the zygote is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Recipe {
+    /// Name of its file in /program.
+    pub(crate) file: String,
+    /// Whether that file may be executed.
+    pub(crate) executable: bool,
+    /// Executable and arguments.
+    pub(crate) command: Vec<String>,
+    /// Its whole environment.
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
 /// What a program may use, as the zygote is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProgramRequest {
@@ -73,7 +87,7 @@ pub(crate) struct ProgramRequest {
 }
 
 impl ProgramRequest {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self, recipe: Option<&Recipe>) -> Result<Vec<u8>, WireError> {
         let numbers = [
             self.cpu_seconds,
             self.address_space_bytes,
@@ -85,7 +99,10 @@ impl ProgramRequest {
         ];
         let mut message = vec![b'P', u8::from(self.exec)];
         message.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        message
+        if let Some(recipe) = recipe {
+            message.extend(serde_json::to_vec(recipe)?);
+        }
+        Ok(message)
     }
 }
 

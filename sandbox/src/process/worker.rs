@@ -19,9 +19,10 @@ use super::cgroup::{JailCgroup, group_name};
 use super::wire::{self, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
+use crate::image::Image;
 use crate::jail::JAIL_ARGUMENT;
 use crate::jail::plan::{INSIDE_ID, Plan, Progress};
-use crate::job::{Job, Start};
+use crate::languages::LastWords;
 use crate::limits::Limits;
 use crate::protection::Safeguard;
 
@@ -43,6 +44,9 @@ pub(crate) struct Program {
     /// Memory kills in the jail that an outcome already speaks of. Later ones are this program's doing, also
     /// between two of its tests.
     pub(crate) memory_kills: u64,
+    /// Whether its memory is bounded only by looking at it.
+    pub(crate) watch_memory: bool,
+    pub(crate) wanted_memory: fn(&LastWords<'_>) -> bool,
 }
 
 /// A warm jail.
@@ -215,6 +219,11 @@ impl Worker {
         }
     }
 
+    /// Bytes that everything in the jail holds in memory now, where only looking tells.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        tree::resident_bytes(self.first_pid)
+    }
+
     /// CPU microseconds of everything in the jail, ever.
     pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
         Ok(self
@@ -224,17 +233,24 @@ impl Worker {
     }
 
     /// Hands the jail a program; it is read and compiled while the caller goes on.
-    pub(crate) fn start_program(&mut self, job: &Job, limits: &Limits) -> Result<(), SandboxError> {
-        let memory = !self.cgroup.limits_memory();
+    pub(crate) fn start_program(
+        &mut self,
+        image: &Image<'_>,
+        limits: &Limits,
+    ) -> Result<(), SandboxError> {
+        let unbounded = !self.cgroup.limits_memory();
+        // A process that is executed keeps nothing of the interpreter.
+        let base_bytes = if image.recipe.is_some() {
+            0
+        } else {
+            self.address_space_bytes
+        };
         let processes = limits.processes.saturating_add(OWN_PROCESSES);
         let request = ProgramRequest {
-            exec: job.start == Start::Exec,
+            exec: image.exec,
             cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
-            address_space_bytes: if memory {
-                limits
-                    .memory_bytes
-                    .saturating_add(self.address_space_bytes)
-                    .min(1 << 62)
+            address_space_bytes: if unbounded && !image.reserves_addresses {
+                limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
             } else {
                 0
             },
@@ -253,11 +269,11 @@ impl Worker {
                 .clamp(4096, 1 << 62),
         };
         let memory_kills = self.cgroup.memory_kills()?;
-        let source = stream::sealed("source", &job.source)?;
+        let source = stream::sealed("source", &image.bytes)?;
         let (socket, theirs) = wire::pair()?;
         wire::send(
             self.control()?,
-            &request.encode(),
+            &request.encode(image.recipe.as_ref())?,
             &[theirs.as_fd(), source.as_fd()],
         )?;
         self.program = Some(Program {
@@ -265,6 +281,8 @@ impl Worker {
             accepted: None,
             own_cpu_us: 0,
             memory_kills,
+            watch_memory: unbounded && image.reserves_addresses,
+            wanted_memory: image.wanted_memory,
         });
         Ok(())
     }

@@ -19,7 +19,7 @@ def system(result, step):
 
 def receive(connection, room):
     """One message and the descriptors that came with it; an empty message is the end."""
-    data, ancillary, flags, _ = connection.recvmsg(256, room)
+    data, ancillary, flags, _ = connection.recvmsg(8192, room)
     descriptors = array.array("i")
     for _, _, payload in ancillary:
         descriptors.frombytes(payload)

@@ -14,11 +14,13 @@ import struct
 import sys
 import time
 
+import rlef_collect
 import rlef_leave
 import rlef_scratch
 from rlef_kernel import be_chosen_before_the_zygote, bounded, drop_capabilities, receive
 
 PATH = "/program/main.py"
+MAIN = "main.py"
 DIRECTORY = 5
 START_FORK = 0
 # Imported before the first test if the program names them: once for all its tests. Of the usual modules,
@@ -59,12 +61,10 @@ def read_all(descriptor):
     return b"".join(parts)
 
 
-def write_program(source):
-    try:
-        os.unlink("main.py", dir_fd=DIRECTORY)
-    except FileNotFoundError:
-        pass
-    descriptor = os.open("main.py", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444, dir_fd=DIRECTORY)
+def write_program(source, name, mode):
+    for previous in os.listdir(DIRECTORY):
+        os.unlink(previous, dir_fd=DIRECTORY)
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, dir_fd=DIRECTORY)
     try:
         at, view = 0, memoryview(source)
         while at < len(source):
@@ -115,9 +115,9 @@ def import_on_sight(names):
 class Program:
     """Lives in the first process of a program's process namespace."""
 
-    def __init__(self, request, source_descriptor, connection, zygote):
+    def __init__(self, request, recipe, source_descriptor, connection, zygote):
         start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes = request
-        self.connection, self.zygote = connection, zygote
+        self.connection, self.zygote, self.recipe = connection, zygote, recipe
         # These two would stop this process, which lives longer and holds more descriptors than a test.
         self.cpu_bounds = bounded(resource.RLIMIT_CPU, cpu_seconds, 1)
         self.file_bounds = bounded(resource.RLIMIT_NOFILE, open_files)
@@ -133,7 +133,10 @@ class Program:
             self.marks = zygote.marks
         source = read_all(source_descriptor)
         os.close(source_descriptor)
-        write_program(source)
+        if recipe:
+            write_program(source, recipe["file"], 0o555 if recipe["executable"] else 0o444)
+        else:
+            write_program(source, MAIN, 0o444)
         # Memory is bounded for compiling and for the tests, but not for what this process does for them.
         self.memory_bounds = bounded(resource.RLIMIT_AS, address_space) if address_space else None
         unbounded = resource.getrlimit(resource.RLIMIT_AS)
@@ -176,15 +179,15 @@ class Program:
             data, streams = receive(self.connection, 64)
             if not data:
                 os._exit(0)
-            if len(streams) != 3:
-                raise OSError(errno.EPROTO, "a test needs three descriptors")
+            if len(streams) not in (3, 4):
+                raise OSError(errno.EPROTO, "a test needs three descriptors, a compiler four")
             failure = os.pipe() if self.exec else None
             began = time.monotonic_ns()
             child = os.fork()
             if child == 0:
                 self.become_test(streams, failure)
                 return
-            for descriptor in streams:
+            for descriptor in streams[:3]:
                 os.close(descriptor)
             _, status, usage = os.wait4(child, 0)
             wall_us = (time.monotonic_ns() - began) // 1000
@@ -207,6 +210,9 @@ class Program:
                 os.close(failure[0])
                 if text:
                     raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
+            if len(streams) == 4:
+                rlef_collect.collect(streams[3])
+                os.close(streams[3])
             self.connection.send(
                 struct.pack("<ciQQQQ", b"E", status, int(cpu * 1e6), memory * 1024, wall_us, self.own_cpu())
             )
@@ -235,7 +241,13 @@ class Program:
         os.closerange(low + 1, high)
         os.closerange(high + 1, 64)
         if failure:
+            # The interpreter ignores these two; a program that is executed would inherit that.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
             try:
+                if self.recipe:
+                    command = self.recipe["command"]
+                    os.execve(command[0], command, self.recipe["environment"])
                 os.execv(sys.executable, [sys.executable, PATH])
             except BaseException as problem:
                 os.write(failure[1], str(problem).encode("utf-8", "replace"))

@@ -7,6 +7,7 @@ import _socket
 import atexit
 import errno
 import importlib.util
+import json
 import os
 import signal
 import struct
@@ -19,6 +20,7 @@ from rlef_program import DIRECTORY, Program
 
 CONTROL, OWN_NAMESPACE, FILTER = 3, 4, 6
 CLONE_NEWPID = 0x20000000
+REQUEST = struct.Struct("<cB7Q")
 
 
 class Zygote:
@@ -74,7 +76,8 @@ class Zygote:
                 cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
                 control.send(struct.pack("<ciQQ", b"D", status, cpu_us, usage.ru_maxrss * 1024))
                 continue
-            request = struct.unpack("<cB7Q", data)
+            request = REQUEST.unpack_from(data)
+            recipe = json.loads(data[REQUEST.size :]) if len(data) > REQUEST.size else None
             connection, source = descriptors
             self.resize_scratch(request[8])
             system(libc.unshare(CLONE_NEWPID), "make a process namespace for a program")
@@ -85,7 +88,7 @@ class Zygote:
                 os.close(OWN_NAMESPACE)
                 socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, connection)
                 try:
-                    Program(request[1:8], source, socket, self).serve()
+                    Program(request[1:8], recipe, source, socket, self).serve()
                 except BaseException as problem:
                     socket.send(("X%s: %s" % (type(problem).__name__, problem)).encode("utf-8", "replace")[:200])
                     os._exit(1)

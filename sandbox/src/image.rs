@@ -1,0 +1,102 @@
+//! A program as it is handed to a jail: its bytes, how they are started, and what its runtime takes for itself.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::job::{Job, Start};
+use crate::languages::{LastWords, Launch, Tools, definition, python};
+use crate::limits::Limits;
+use crate::process::wire::Recipe;
+
+/// Characters of a name taken from a source.
+const LONGEST_UNIT: usize = 200;
+
+/// A program ready to run.
+#[derive(Debug)]
+pub(crate) struct Image<'a> {
+    /// What is written into the jail.
+    pub(crate) bytes: Cow<'a, [u8]>,
+    /// Whether a fresh process is executed for each test.
+    pub(crate) exec: bool,
+    /// How, if it is not Python.
+    pub(crate) recipe: Option<Recipe>,
+    /// What it needs of the host beyond what every jail has.
+    pub(crate) tools: Option<Tools>,
+    /// Whether its addresses say nothing of its memory.
+    pub(crate) reserves_addresses: bool,
+    /// Whether its last words are for want of memory.
+    pub(crate) wanted_memory: fn(&LastWords<'_>) -> bool,
+    own_memory_bytes: u64,
+    own_threads: u64,
+}
+
+impl<'a> Image<'a> {
+    /// A Python program, which needs no preparation.
+    pub(crate) fn python(job: &'a Job) -> Self {
+        Self {
+            bytes: Cow::Borrowed(&job.source),
+            exec: job.start == Start::Exec,
+            recipe: None,
+            tools: None,
+            reserves_addresses: false,
+            wanted_memory: definition(job.language).wanted_memory,
+            own_memory_bytes: 0,
+            own_threads: 0,
+        }
+    }
+
+    /// A program of another language, or the compiler that makes one.
+    pub(crate) fn launched(
+        launch: &Launch,
+        bytes: Cow<'a, [u8]>,
+        unit: &str,
+        limits: &Limits,
+        wanted_memory: fn(&LastWords<'_>) -> bool,
+    ) -> Self {
+        // The kernel takes no longer file name; what is called so does not compile.
+        let unit: String = unit.chars().take(LONGEST_UNIT).collect();
+        let fill = |text: &String| {
+            text.replace("{unit}", &unit)
+                .replace("{name}", unit.rsplit('.').next().unwrap_or_default())
+                .replace(
+                    "{memory_mb}",
+                    &(limits.memory_bytes >> 20).max(8).to_string(),
+                )
+                .replace(
+                    "{stack_kb}",
+                    &(limits.stack_bytes >> 10).clamp(256, 1 << 20).to_string(),
+                )
+        };
+        let inherited = ["PATH", "HOME", "LANG"];
+        let environment: BTreeMap<String, String> = python::ENVIRONMENT
+            .iter()
+            .filter(|(name, _)| inherited.contains(name))
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .chain(launch.environment.iter().cloned())
+            .collect();
+        Self {
+            bytes,
+            exec: true,
+            recipe: Some(Recipe {
+                file: fill(&launch.file),
+                executable: launch.executable,
+                command: launch.command.iter().map(fill).collect(),
+                environment,
+            }),
+            tools: launch.tools.clone(),
+            reserves_addresses: launch.reserves_addresses,
+            wanted_memory,
+            own_memory_bytes: launch.own_memory_bytes,
+            own_threads: launch.own_threads,
+        }
+    }
+
+    /// The program's limits, and what its runtime needs beside.
+    pub(crate) fn limits(&self, limits: &Limits) -> Limits {
+        Limits {
+            memory_bytes: limits.memory_bytes.saturating_add(self.own_memory_bytes),
+            processes: limits.processes.saturating_add(self.own_threads),
+            ..limits.clone()
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a language's tools need of the host and how they are called: plain data, and the search for executables.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The longest a tool may take to say its version.
+const PATIENCE_NAME: &str = "is asked for its version";
+
+/// Parts of the host that a jail shows beyond what every jail does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Tools {
+    /// Paths that appear at the same place inside, read-only.
+    pub(crate) binds: Vec<PathBuf>,
+    /// Host files that appear under another path inside.
+    pub(crate) aliases: Vec<(PathBuf, PathBuf)>,
+}
+
+/// A command with its files. `{unit}`, its last part `{name}`, `{memory_mb}` and `{stack_kb}` are
+/// filled in for each program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Launch {
+    /// Name of the program's file in /program.
+    pub(crate) file: String,
+    /// Whether that file is itself executed.
+    pub(crate) executable: bool,
+    /// Executable and arguments.
+    pub(crate) command: Vec<String>,
+    /// What is set beside PATH, HOME and LANG.
+    pub(crate) environment: Vec<(String, String)>,
+    /// What it needs of the host; nothing if every jail has it.
+    pub(crate) tools: Option<Tools>,
+    /// Bytes that the runtime itself takes, beside what the program asks for.
+    pub(crate) own_memory_bytes: u64,
+    /// Threads that the runtime itself starts.
+    pub(crate) own_threads: u64,
+    /// Whether the runtime reserves far more addresses than it uses, so that RLIMIT_AS cannot bound it.
+    pub(crate) reserves_addresses: bool,
+}
+
+/// What becomes of a compiler's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// What it leaves at /box/out is the program: a file, or a directory that is packed.
+    Artifact,
+    /// It only checks; the source is the program.
+    Source,
+}
+
+/// A header compiled in advance, which speeds up the compilation of what includes it first.
+#[derive(Clone, Debug)]
+pub(crate) struct Precompiled {
+    /// The header's source.
+    pub(crate) header: &'static str,
+    /// The command that compiles it to /box/out.
+    pub(crate) command: Vec<String>,
+    /// Where the result appears in the jail of a compiler.
+    pub(crate) inside: &'static str,
+    /// Arguments that make the compiler find it.
+    pub(crate) arguments: Vec<String>,
+    /// Whether a source is compiled the same with it as without.
+    pub(crate) suits: fn(&[u8]) -> bool,
+}
+
+/// How a source becomes a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Compile {
+    /// The compiler, as a command to run on the source.
+    pub(crate) launch: Launch,
+    /// What it leaves.
+    pub(crate) output: Output,
+    /// A header compiled in advance.
+    pub(crate) precompiled: Option<Precompiled>,
+}
+
+/// A usable language.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    /// Which compiler or interpreter, with version.
+    pub(crate) version: String,
+    /// Everything about the host's tools on which a compiler's work depends.
+    pub(crate) identity: String,
+    /// How it compiles, if it does.
+    pub(crate) compile: Option<Compile>,
+    /// How a program is started.
+    pub(crate) run: Launch,
+}
+
+/// Directories that every jail shows whole.
+const SHOWN: [&str; 4] = ["/usr/lib", "/usr/lib64", "/lib", "/lib64"];
+
+impl Tools {
+    /// Tools of these paths; those that do not exist or that every jail shows are left out.
+    pub(crate) fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut binds: Vec<PathBuf> = paths
+            .into_iter()
+            .filter(|path| path.exists() && !SHOWN.iter().any(|shown| path.starts_with(shown)))
+            .collect();
+        binds.sort();
+        binds.dedup();
+        let all = binds.clone();
+        binds.retain(|path| {
+            !all.iter()
+                .any(|other| other != path && path.starts_with(other))
+        });
+        Self {
+            binds,
+            aliases: Vec::new(),
+        }
+    }
+}
+
+impl Launch {
+    /// A command that executes the program's own file, which needs nothing that not every jail has.
+    pub(crate) fn native() -> Self {
+        Self {
+            file: "main".to_owned(),
+            executable: true,
+            command: vec!["/program/main".to_owned()],
+            environment: Vec::new(),
+            tools: None,
+            own_memory_bytes: 0,
+            own_threads: 0,
+            reserves_addresses: false,
+        }
+    }
+
+    /// A compiler: its command line, working on a source file.
+    pub(crate) fn compiler(file: &str, command: Vec<String>, tools: Tools) -> Self {
+        Self {
+            file: file.to_owned(),
+            executable: false,
+            command,
+            environment: Vec::new(),
+            tools: Some(tools),
+            own_memory_bytes: 0,
+            own_threads: 0,
+            reserves_addresses: false,
+        }
+    }
+}
+
+/// The first of these names that is an executable on the search path.
+pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    let directories: Vec<PathBuf> = env::split_paths(&search_path)
+        .chain(["/usr/local/bin", "/usr/bin", "/usr/local/go/bin"].map(PathBuf::from))
+        .collect();
+    names.iter().find_map(|name| {
+        directories
+            .iter()
+            .map(|directory| directory.join(name))
+            .find(|path| path.is_file())
+    })
+}
+
+/// Standard output of a tool that says something about itself.
+pub(crate) fn ask(tool: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(tool)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{} cannot be started: {error}", tool.display()))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let last = words.trim().lines().last().unwrap_or_default();
+        return Err(format!(
+            "{} ends with {} when it {PATIENCE_NAME}: {last}",
+            tool.display(),
+            output.status
+        ));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Path, size and time of an executable: changes when it is replaced.
+pub(crate) fn fingerprint(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    match path.metadata() {
+        Ok(file) => format!(
+            "{} {} {}.{}",
+            path.display(),
+            file.len(),
+            file.mtime(),
+            file.mtime_nsec()
+        ),
+        Err(_) => path.display().to_string(),
+    }
+}
+
+/// The words as owned strings.
+pub(crate) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}

@@ -1,0 +1,371 @@
+//! Source → program, for every language but Python: compiled in a jail of its own, once, kept in the cache.
+//!
+//! Also keeps the jails that show more of the host than others: a compiler's, a runtime's. The source is as
+//! hostile as the program; what a compiler does to itself is the program's compile error, never our failure.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::cache::{Cache, Key};
+use crate::config::SandboxConfig;
+use crate::diagnostics;
+use crate::error::SandboxError;
+use crate::image::Image;
+use crate::job::{Job, Language};
+use crate::languages::{
+    Compile, LanguageState, Launch, Output, Precompiled, Toolchain, Tools, definition,
+};
+use crate::limits::Limits;
+use crate::outcome::{Outcome, Status, Usage};
+use crate::process::blueprint::Blueprint;
+use crate::process::drive::drive;
+use crate::process::run::Run;
+use crate::process::stream::{self, Capture};
+use crate::process::worker::Worker;
+
+/// Bytes of the largest header compiled in advance, and memory for compiling it.
+const LARGEST_HEADER: u64 = 512 << 20;
+/// First byte of an entry of the cache.
+const PROGRAM: u8 = b'P';
+const REFUSED: u8 = b'R';
+
+/// What became of a source.
+#[derive(Debug)]
+pub(crate) enum Built<'a> {
+    /// It can be run.
+    Ready(Image<'a>),
+    /// It does not compile.
+    Refused(Outcome),
+}
+
+/// A toolchain or why there is none, once looked for.
+type Found = Arc<OnceLock<Result<Toolchain, String>>>;
+
+/// Compiles, and keeps what compilers and runtimes need.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    cache: Cache,
+    limits: Limits,
+    found: Mutex<HashMap<Language, Found>>,
+    idle: Mutex<HashMap<Tools, Vec<Worker>>>,
+    workers: usize,
+}
+
+impl Workshop {
+    pub(crate) fn new(config: &SandboxConfig, workers: usize) -> Self {
+        Self {
+            cache: Cache::open(config.cache_directory.clone(), config.cache_bytes),
+            limits: config.compile_limits.clone(),
+            found: Mutex::default(),
+            idle: Mutex::default(),
+            workers,
+        }
+    }
+
+    /// Where compiled programs are kept, or why they are not.
+    pub(crate) fn cache_directory(&self) -> Result<PathBuf, String> {
+        self.cache
+            .directory()
+            .map(PathBuf::from)
+            .map_err(str::to_owned)
+    }
+
+    /// What this host has for a language; looked for once.
+    pub(crate) fn state(&self, language: Language) -> LanguageState {
+        let cell = self.cell(language);
+        let toolchain = cell.get_or_init(|| (definition(language).find)());
+        LanguageState {
+            language,
+            tools: toolchain
+                .as_ref()
+                .map(|toolchain| toolchain.version.clone())
+                .map_err(Clone::clone),
+        }
+    }
+
+    fn cell(&self, language: Language) -> Found {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.entry(language).or_default().clone()
+    }
+
+    fn toolchain(&self, language: Language) -> Result<Toolchain, SandboxError> {
+        let cell = self.cell(language);
+        cell.get_or_init(|| (definition(language).find)())
+            .clone()
+            .map_err(|reason| SandboxError::MissingLanguage { language, reason })
+    }
+
+    /// Makes the program ready, by the compiler or from the cache.
+    pub(crate) fn build<'a>(
+        &self,
+        blueprint: &Blueprint,
+        job: &'a Job,
+        limits: &Limits,
+    ) -> Result<Built<'a>, SandboxError> {
+        if job.language == Language::Python {
+            return Ok(Built::Ready(Image::python(job)));
+        }
+        let toolchain = self.toolchain(job.language)?;
+        let definition = definition(job.language);
+        let unit = (definition.unit)(&job.source);
+        let mut usage = Usage::default();
+        let program = match &toolchain.compile {
+            None => Cow::Borrowed(job.source.as_slice()),
+            Some(compile) => {
+                let key = Key::of(&[
+                    job.language.name().as_bytes(),
+                    toolchain.identity.as_bytes(),
+                    format!("{:?}", compile.launch).as_bytes(),
+                    format!("{:?}", self.limits).as_bytes(),
+                    &job.source,
+                ]);
+                let entry = self.cache.get_or_make(&key, || {
+                    self.compile(blueprint, &toolchain, compile, job, &unit, &mut usage)
+                })?;
+                match (entry.split_first(), compile.output) {
+                    (Some((&PROGRAM, _)), Output::Source) => Cow::Borrowed(job.source.as_slice()),
+                    (Some((&PROGRAM, program)), Output::Artifact) => Cow::Owned(program.to_vec()),
+                    (refused, _) => {
+                        let words = refused.map_or(&[][..], |(_, words)| words);
+                        return Ok(Built::Refused(Outcome {
+                            status: Status::CompileError,
+                            stdout: Vec::new(),
+                            stderr: words.to_vec(),
+                            usage,
+                        }));
+                    }
+                }
+            }
+        };
+        let wanted_memory = definition.wanted_memory;
+        let image = Image::launched(&toolchain.run, program, &unit, limits, wanted_memory);
+        Ok(Built::Ready(image))
+    }
+
+    /// An entry for the cache, and whether it is to be kept.
+    fn compile(
+        &self,
+        blueprint: &Blueprint,
+        toolchain: &Toolchain,
+        compile: &Compile,
+        job: &Job,
+        unit: &str,
+        usage: &mut Usage,
+    ) -> Result<(Vec<u8>, bool), SandboxError> {
+        let mut launch = compile.launch.clone();
+        if let Some(precompiled) = &compile.precompiled
+            && (precompiled.suits)(&job.source)
+            && let Some(file) = self.precompiled(blueprint, toolchain, compile, precompiled)?
+        {
+            launch.command.extend(precompiled.arguments.iter().cloned());
+            let alias = (file, PathBuf::from(precompiled.inside));
+            launch.tools.get_or_insert_default().aliases.push(alias);
+        }
+        let (outcome, artifact) =
+            self.run_compiler(blueprint, &launch, &job.source, unit, &self.limits)?;
+        *usage = outcome.usage;
+        let seconds = |ms: u64| ms.div_ceil(1000);
+        // Whether a compiler reaches a limit may depend on the machine.
+        let (words, keep) = match outcome.status {
+            Status::Exited(0) if compile.output == Output::Source => (None, true),
+            Status::Exited(0) if !artifact.is_empty() => (None, true),
+            Status::TimeLimit if outcome.usage.cpu_us < self.limits.cpu_ms * 1000 => {
+                let limit = seconds(self.limits.wall_ms);
+                (
+                    Some(format!("the compiler did not end within {limit} s")),
+                    false,
+                )
+            }
+            Status::TimeLimit => {
+                let limit = seconds(self.limits.cpu_ms);
+                (
+                    Some(format!(
+                        "the compiler needed more than {limit} s of CPU time"
+                    )),
+                    false,
+                )
+            }
+            Status::MemoryLimit => {
+                let limit = self.limits.memory_bytes >> 20;
+                (
+                    Some(format!(
+                        "the compiler needed more than {limit} MB of memory"
+                    )),
+                    false,
+                )
+            }
+            Status::Denied => (
+                Some("the compiler made a forbidden system call".to_owned()),
+                true,
+            ),
+            Status::Exited(0) => (Some("the compiler made no program".to_owned()), true),
+            Status::Signalled(signal) => (
+                Some(format!("the compiler was killed by signal {signal}")),
+                false,
+            ),
+            Status::Exited(_) | Status::OutputLimit | Status::CompileError => {
+                (Some(String::new()), true)
+            }
+        };
+        let Some(reason) = words else {
+            let mut entry = vec![PROGRAM];
+            if compile.output == Output::Artifact {
+                entry.extend(artifact);
+            }
+            return Ok((entry, keep));
+        };
+        let mut printed = outcome.stderr;
+        if printed.is_empty() {
+            printed = outcome.stdout;
+        }
+        let mut text = diagnostics::trimmed(&printed);
+        if !reason.is_empty() || text.is_empty() {
+            let reason = if reason.is_empty() {
+                "the compiler failed"
+            } else {
+                &reason
+            };
+            text = format!("error: {reason}\n{text}");
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        let mut entry = vec![REFUSED];
+        entry.extend(text.into_bytes());
+        Ok((entry, keep))
+    }
+
+    /// The header compiled in advance, if there is a cache to keep it in.
+    fn precompiled(
+        &self,
+        blueprint: &Blueprint,
+        toolchain: &Toolchain,
+        compile: &Compile,
+        precompiled: &Precompiled,
+    ) -> Result<Option<PathBuf>, SandboxError> {
+        let key = Key::of(&[
+            b"header",
+            toolchain.identity.as_bytes(),
+            format!("{:?} {}", precompiled.command, precompiled.header).as_bytes(),
+        ]);
+        self.cache.file_or_make(&key, || {
+            let launch = Launch {
+                file: "main.hpp".to_owned(),
+                command: precompiled.command.clone(),
+                ..compile.launch.clone()
+            };
+            let limits = Limits {
+                cpu_ms: 60_000,
+                wall_ms: 600_000,
+                memory_bytes: 3 * LARGEST_HEADER,
+                file_bytes: LARGEST_HEADER,
+                ..self.limits.clone()
+            };
+            let source = precompiled.header.as_bytes();
+            let (outcome, artifact) =
+                self.run_compiler(blueprint, &launch, source, "main", &limits)?;
+            // A compiler that cannot do it compiles without.
+            Ok((outcome.status == Status::Exited(0) && !artifact.is_empty()).then_some(artifact))
+        })
+    }
+
+    /// Runs a compiler on a source; what it left beside what it said.
+    fn run_compiler(
+        &self,
+        blueprint: &Blueprint,
+        launch: &Launch,
+        source: &[u8],
+        unit: &str,
+        limits: &Limits,
+    ) -> Result<(Outcome, Vec<u8>), SandboxError> {
+        let made = artifact_file()?;
+        let image = Image::launched(launch, Cow::Borrowed(source), unit, limits, |_| false);
+        let limits = image.limits(limits);
+        let tools = image.tools.clone().unwrap_or_default();
+        let mut worker = self.take(blueprint, &tools)?;
+        let outcome = run_in(&mut worker, &image, b"", &limits, Some(&made))?;
+        self.give_back(&tools, worker);
+        Ok((outcome, read_artifact(made)?))
+    }
+
+    /// A jail that shows these tools.
+    pub(crate) fn take(
+        &self,
+        blueprint: &Blueprint,
+        tools: &Tools,
+    ) -> Result<Worker, SandboxError> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(worker) = idle.get_mut(tools).and_then(Vec::pop) {
+            return Ok(worker);
+        }
+        drop(idle);
+        Worker::spawn(&blueprint.with_tools(tools)?)
+    }
+
+    /// Keeps a jail for the next run, unless it cannot be cleaned or there are enough.
+    pub(crate) fn give_back(&self, tools: &Tools, mut worker: Worker) {
+        if worker.broken || worker.program.is_some() && worker.end_program().is_err() {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = idle.entry(tools.clone()).or_default();
+        if alike.len() < self.workers {
+            alike.push(worker);
+        }
+    }
+}
+
+/// One run of a program that the worker holds, or is given now. A compiler leaves what it makes in `artifact`.
+pub(crate) fn run_in(
+    worker: &mut Worker,
+    image: &Image<'_>,
+    input: &[u8],
+    limits: &Limits,
+    artifact: Option<&OwnedFd>,
+) -> Result<Outcome, SandboxError> {
+    let stdin = stream::sealed("standard input", input)?;
+    let (output, stdout) = stream::pipe("standard output", worker.owner)?;
+    let (words, stderr) = stream::pipe("standard error", worker.owner)?;
+    if worker.program.is_none() {
+        worker.bound(limits)?;
+        worker.start_program(image, limits)?;
+    }
+    let mut streams = vec![stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    streams.extend(artifact.map(AsFd::as_fd));
+    let run = Run::start(
+        worker,
+        limits,
+        &streams,
+        Capture::new(output, limits.output_bytes)?,
+        Capture::new(words, limits.output_bytes)?,
+    )?;
+    // Held open here they would never be seen to end.
+    drop((stdin, stdout, stderr));
+    let [outcome] = drive([run], Duration::ZERO)?;
+    Ok(outcome)
+}
+
+fn artifact_file() -> Result<OwnedFd, SandboxError> {
+    memfd_create("artifact", MFdFlags::MFD_CLOEXEC).map_err(|errno| SandboxError::MakeStream {
+        what: "file for a compiled program",
+        source: errno.into(),
+    })
+}
+
+fn read_artifact(file: OwnedFd) -> Result<Vec<u8>, SandboxError> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::from(file);
+    let mut bytes = vec![
+        0;
+        file.metadata()
+            .map_or(0, |metadata| metadata.len() as usize)
+    ];
+    file.read_exact_at(&mut bytes, 0)
+        .map_err(SandboxError::ReadStream)?;
+    Ok(bytes)
+}
