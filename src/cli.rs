@@ -63,9 +63,11 @@ pub mod exit {
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
         match error.downcast_ref::<SandboxError>() {
-            Some(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => {
-                PROTECTION
-            }
+            Some(
+                SandboxError::NoPython { .. }
+                | SandboxError::MissingProtection { .. }
+                | SandboxError::MissingLanguage { .. },
+            ) => PROTECTION,
             Some(_) => INFRASTRUCTURE,
             None => USAGE,
         }

@@ -104,7 +104,7 @@ fn full(verdict: &Verdict, options: &FeedbackOptions) -> String {
                 .map_or("", |failure| failure.trace.as_str());
             format!(
                 "Your code does not compile:\n{}\n{again}",
-                end(trace, options.trace_characters)
+                diagnostics(trace, options.trace_characters)
             )
         }
         _ => {
@@ -180,19 +180,33 @@ fn lines(failure: &Failure, options: &FeedbackOptions) -> String {
         Grade::TimeLimit => "too slow",
         Grade::MemoryLimit => "out of memory",
         Grade::OutputLimit => "too much output",
-        // The last line of a Python traceback names the exception.
-        _ => failure
-            .trace
-            .trim_end()
-            .lines()
-            .next_back()
-            .unwrap_or("crashed"),
+        // The last line of a Python traceback names the exception; of a compiler's errors the first says most.
+        grade => {
+            let mut lines = failure.trace.trim_end().lines();
+            let first = (lines.clone())
+                .find(|line| grade == Grade::CompileError && is_compiler_error(line));
+            first.or_else(|| lines.next_back()).unwrap_or("crashed")
+        }
     };
     let error = field("error", &end(error, options.trace_characters));
     if failure.grade == Grade::CompileError {
         error
     } else {
         field("input", &failure.input) + &error
+    }
+}
+
+/// Whether a compiler says here what is wrong: "main.cpp:1:2: error: ...", "error[E0425]: ...".
+fn is_compiler_error(line: &str) -> bool {
+    line.contains("error:") || line.starts_with("error[")
+}
+
+/// What says most of a source that does not compile: a compiler's first words, an interpreter's last.
+fn diagnostics(trace: &str, characters: usize) -> String {
+    if trace.lines().any(is_compiler_error) {
+        start(trace, characters)
+    } else {
+        end(trace, characters)
     }
 }
 

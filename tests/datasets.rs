@@ -13,7 +13,7 @@ use rlef_sandbox::Language;
 use super::host::judge;
 
 /// The file, or `None` where the whole folder is absent.
-fn data(file: &str) -> Option<PathBuf> {
+pub(crate) fn data(file: &str) -> Option<PathBuf> {
     let folder = match std::env::var_os("RLEF_DATA") {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),

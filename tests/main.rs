@@ -9,5 +9,6 @@ mod golden;
 mod host;
 mod invariants;
 mod judging;
+mod languages;
 mod learning;
 mod pipe;

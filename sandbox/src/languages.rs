@@ -60,8 +60,10 @@ impl LastWords<'_> {
 pub struct LanguageState {
     /// Which one.
     pub language: Language,
-    /// Compiler or interpreter with its version, or why the language cannot be used.
-    pub tools: Result<String, String>,
+    /// Whether programs in it can be run here.
+    pub usable: bool,
+    /// Compiler or interpreter with its version, or what is missing.
+    pub tools: String,
 }
 
 pub(crate) fn definition(language: Language) -> &'static Definition {

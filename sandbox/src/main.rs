@@ -92,11 +92,8 @@ fn doctor(may_lack: BTreeSet<Safeguard>) -> Result<ExitCode, SandboxError> {
         }
     }
     for state in sandbox.languages() {
-        let (mark, words) = match &state.tools {
-            Ok(version) => ("ok  ", version),
-            Err(reason) => ("no  ", reason),
-        };
-        println!("{mark} {:<20} {words}", state.language.title());
+        let mark = if state.usable { "ok  " } else { "no  " };
+        println!("{mark} {:<20} {}", state.language.title(), state.tools);
     }
     match sandbox.cache_directory() {
         Ok(directory) => println!("compiled programs are kept in {}", directory.display()),

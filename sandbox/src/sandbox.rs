@@ -98,7 +98,8 @@ impl Sandbox {
             .map(|language| match language {
                 Language::Python => LanguageState {
                     language,
-                    tools: Ok(self.protection.interpreter.clone()),
+                    usable: true,
+                    tools: self.protection.interpreter.clone(),
                 },
                 _ => self.workshop.state(language),
             })
@@ -109,9 +110,7 @@ impl Sandbox {
     pub fn require(&self, language: Language) -> Result<(), SandboxError> {
         match language {
             Language::Python => Ok(()),
-            _ => (self.workshop.state(language).tools)
-                .map(drop)
-                .map_err(|reason| SandboxError::MissingLanguage { language, reason }),
+            _ => self.workshop.toolchain(language).map(drop),
         }
     }
 

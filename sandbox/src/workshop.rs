@@ -82,10 +82,11 @@ impl Workshop {
         let toolchain = cell.get_or_init(|| (definition(language).find)());
         LanguageState {
             language,
-            tools: toolchain
-                .as_ref()
-                .map(|toolchain| toolchain.version.clone())
-                .map_err(Clone::clone),
+            usable: toolchain.is_ok(),
+            tools: match toolchain {
+                Ok(toolchain) => toolchain.version.clone(),
+                Err(reason) => reason.clone(),
+            },
         }
     }
 
@@ -94,7 +95,8 @@ impl Workshop {
         found.entry(language).or_default().clone()
     }
 
-    fn toolchain(&self, language: Language) -> Result<Toolchain, SandboxError> {
+    /// The tools of a language, if this host has them.
+    pub(crate) fn toolchain(&self, language: Language) -> Result<Toolchain, SandboxError> {
         let cell = self.cell(language);
         cell.get_or_init(|| (definition(language).find)())
             .clone()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use rlef_sandbox::{Protection, SandboxError};
+use rlef_sandbox::{LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
 use super::exit;
@@ -28,6 +28,10 @@ struct Report<'a> {
     version: &'a str,
     cores: usize,
     devices: Vec<Device>,
+    /// What can be judged; empty where the sandbox does not start.
+    languages: Vec<LanguageState>,
+    /// Where compiled programs are kept, or why they are not.
+    compiled: Option<String>,
     /// Null where the sandbox does not start.
     protection: Option<&'a Protection>,
     /// Why it does not.
@@ -44,10 +48,16 @@ struct Device {
 /// Looks, and prints what was found; nothing is changed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let judge = host_judge(1);
+    let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         devices: devices(),
+        languages: sandbox.map(Sandbox::languages).unwrap_or_default(),
+        compiled: sandbox.map(|sandbox| match sandbox.cache_directory() {
+            Ok(directory) => format!("kept in {}", directory.display()),
+            Err(reason) => format!("not kept: {reason}"),
+        }),
         protection: judge.as_ref().ok().map(HostJudge::protection),
         error: judge
             .as_ref()
@@ -120,6 +130,18 @@ fn table(report: &Report<'_>) -> String {
             }
         }
     }
+    for state in &report.languages {
+        let mark = if state.usable { "yes" } else { "NO " };
+        let _ = writeln!(
+            text,
+            "{mark} {:<20} {}",
+            state.language.title(),
+            state.tools
+        );
+    }
+    if let Some(compiled) = &report.compiled {
+        let _ = writeln!(text, "compiled programs are {compiled}");
+    }
     match &report.error {
         None => text.push_str("programs can be judged on this machine\n"),
         Some(error) => {
@@ -131,6 +153,7 @@ fn table(report: &Report<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rlef_sandbox::Language;
     use rlef_sandbox::protection::{Safeguard, SafeguardState};
 
     use super::*;
@@ -171,10 +194,25 @@ mod tests {
             version: "1.2.3",
             cores: 2,
             devices: devices(),
+            languages: Vec::new(),
+            compiled: None,
             protection: Some(&protection),
             error: None,
         };
+        let languages = vec![
+            LanguageState {
+                language: Language::Cpp,
+                usable: true,
+                tools: "g++ 12.2.0".into(),
+            },
+            LanguageState {
+                language: Language::Go,
+                usable: false,
+                tools: "go is not on the search path".into(),
+            },
+        ];
         let bad = Report {
+            languages: Vec::new(),
             protection: None,
             error: Some("failed to find a Python".into()),
             devices: devices(),
@@ -185,6 +223,8 @@ mod tests {
             table(&bad),
             table(&Report {
                 devices: devices(),
+                languages,
+                compiled: Some("kept in /home/somebody/.cache/rlef".into()),
                 protection: Some(&protection),
                 error: None,
                 ..bad

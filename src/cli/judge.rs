@@ -2,7 +2,7 @@
 //!
 //! Standard output is data; progress and the summary go to standard error.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ mod line;
 #[derive(ClapArgs)]
 #[command(
     after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`) and either `program`, \
-    the bare source, or `completion`, an answer whose last fenced block is the program; a completion without any fence \
+    the bare source, or `completion`, an answer whose last fenced block is the program, in the language of its tag; \
+    `language` names the language of one that has no tag; a completion without any fence \
     is taken as it is where the problem has a preamble for it to continue (HumanEval).\n\n\
     Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input, 3 a protection is \
     missing, 4 the sandbox failed on at least one program.\n\n\
@@ -40,6 +41,10 @@ pub struct Args {
     /// Problems: a file of any known schema, or `contest:train`, `contest:validation`, `contest:test`.
     #[arg(long)]
     problems: String,
+    /// Language of programs that do not say theirs by `language` or the tag of their fence: python, cpp, c, rust,
+    /// java, javascript or go.
+    #[arg(long, default_value = "python", value_parser = language)]
+    language: Language,
     /// Programs as JSON lines.
     #[arg(long)]
     programs: PathBuf,
@@ -63,8 +68,17 @@ pub struct Args {
 /// Judges the programs.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let problems = source::problems(&args.problems)?;
-    let submissions = read(&args.programs, &problems)?;
+    let submissions = read(&args.programs, &problems, args.language)?;
     let judge = host_judge(args.workers)?;
+    let languages: BTreeSet<Language> = submissions
+        .iter()
+        .filter_map(|submission| submission.program.as_ref().ok())
+        .map(|program| program.language)
+        .collect();
+    for language in languages {
+        // Before anything runs: what this host cannot run says nothing of a program.
+        judge.judge().runner().require(language)?;
+    }
     let mut progress = Progress::new("programs", submissions.len() as u64);
     let out = io::stdout().lock();
     let counts = judge_all(
@@ -92,6 +106,15 @@ struct Line {
     problem_id: String,
     program: Option<String>,
     completion: Option<String>,
+    language: Option<String>,
+}
+
+/// The language of this name.
+fn language(name: &str) -> Result<Language, String> {
+    Language::from_tag(name).ok_or_else(|| {
+        let known = Language::ALL.map(Language::name).join(", ");
+        format!("expected one of {known}")
+    })
 }
 
 /// A program and the problem it is for.
@@ -101,7 +124,11 @@ struct Submission<'a> {
 }
 
 /// Every line is checked before anything runs.
-fn read<'a>(path: &Path, problems: &'a [Problem]) -> anyhow::Result<Vec<Submission<'a>>> {
+fn read<'a>(
+    path: &Path,
+    problems: &'a [Problem],
+    default: Language,
+) -> anyhow::Result<Vec<Submission<'a>>> {
     let by_id: HashMap<&str, &Problem> = problems
         .iter()
         .map(|problem| (problem.id.as_str(), problem))
@@ -128,11 +155,17 @@ fn read<'a>(path: &Path, problems: &'a [Problem]) -> anyhow::Result<Vec<Submissi
                 line.problem_id
             );
         };
+        let spoken = match &line.language {
+            None => default,
+            Some(name) => language(name).map_err(|expected| {
+                anyhow::anyhow!("{}: unknown language `{name}`; {expected}", place())
+            })?,
+        };
         let program = match (line.program, line.completion) {
-            (Some(source), None) => Ok(Program::bare(source, Language::Python)),
-            (None, Some(text)) => match Program::extract(&text, Language::Python) {
+            (Some(source), None) => Ok(Program::bare(source, spoken)),
+            (None, Some(text)) => match Program::extract_any(&text, spoken) {
                 Err(NoProgram::NoFence) if !problem.preamble.is_empty() => {
-                    Ok(Program::bare(text, Language::Python))
+                    Ok(Program::bare(text, spoken))
                 }
                 found => found,
             },

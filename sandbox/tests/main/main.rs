@@ -7,6 +7,7 @@
 
 mod contract;
 mod hostile;
+mod languages;
 mod leftovers;
 mod support;
 mod variants;
