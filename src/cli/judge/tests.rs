@@ -79,6 +79,7 @@ fn problems() -> Vec<Problem> {
 
 fn arguments(json: bool) -> Args {
     Args {
+        language: Language::Python,
         problems: String::new(),
         programs: PathBuf::new(),
         workers: 1,
