@@ -15,7 +15,9 @@ use nix::unistd::pivot_root;
 
 use super::error::JailError;
 use super::plan::{INSIDE_ID, Plan};
-use super::syscalls::{NO_DEVICES, NO_EXECUTION, NO_SET_UID, READ_ONLY, set_mount_attributes};
+use super::syscalls::{
+    NO_DEVICES, NO_EXECUTION, NO_SET_UID, READ_ONLY, allow_execution, set_mount_attributes,
+};
 use crate::protection::Safeguard;
 
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -144,7 +146,7 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
         "the program directory",
         &program,
         "mode=755,size=256m,nr_inodes=16",
-        MsFlags::empty(),
+        MsFlags::MS_NOEXEC,
     )?;
     let directory = open(
         &program,
@@ -153,8 +155,13 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
     )
     .map_err(JailError::Descriptors)?;
     write_file(&program.join("main.pyc"), "")?;
-    // A compiled program lies here; nothing inside can write to it.
     bind(&program, &program, READ_ONLY | NO_SET_UID | NO_DEVICES)?;
+    // A compiled program is executed by the name that nothing can be written to.
+    allow_execution(&program).map_err(|errno| JailError::Mount {
+        what: "the executable program directory",
+        path: program.clone(),
+        errno,
+    })?;
 
     let mut missing = None;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;

@@ -38,9 +38,18 @@ pub(crate) fn set_mount_attributes(
     attributes: u64,
     recursive: bool,
 ) -> Result<(), Errno> {
+    change_mount(path, attributes, 0, recursive)
+}
+
+/// Lets files on a mount of this namespace's own be executed.
+pub(crate) fn allow_execution(path: &Path) -> Result<(), Errno> {
+    change_mount(path, 0, NO_EXECUTION, false)
+}
+
+fn change_mount(path: &Path, set: u64, clear: u64, recursive: bool) -> Result<(), Errno> {
     let change = MountAttributes {
-        set: attributes,
-        clear: 0,
+        set,
+        clear,
         propagation: 0,
         user_namespace: 0,
     };

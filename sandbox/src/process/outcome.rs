@@ -222,13 +222,15 @@ mod tests {
             cpu_us in any::<u64>(),
             cpu_ms in 1..u64::MAX,
             flags in any::<[bool; 3]>(),
-            stop in 0..5_usize,
+            stop in 0..6_usize,
+            language in proptest::sample::select(&Language::ALL[..]),
             stderr in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
-            let stops = [None, Some(Stop::Cpu), Some(Stop::Wall), Some(Stop::Output), Some(Stop::PeerLeft)];
+            let stops = [None, Some(Stop::Cpu), Some(Stop::Wall), Some(Stop::Output), Some(Stop::PeerLeft), Some(Stop::Memory)];
             let [memory_kill, output_over, source_accepted] = flags;
             let facts = Facts {
                 stop: stops[stop], wait_status, cpu_us, memory_kill, output_over, source_accepted, stderr: &stderr,
+                wanted_memory: definition(language).wanted_memory,
             };
             let limits = Limits { cpu_ms, ..Limits::default() };
             let good = wait_status & 0xff7f == 0
