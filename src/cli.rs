@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod eval;
+pub mod export;
 pub mod gate;
 pub mod judge;
 pub mod progress;
@@ -41,6 +42,8 @@ enum Verb {
     Train(train::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
+    /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
+    Export(export::Args),
     /// Judge a journal's programs again; exit code 1 where a verdict changed.
     Replay(replay::Args),
     /// Write the built-in problems as JSON lines.
@@ -83,6 +86,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Sft(args) => sft::run(&args),
+        Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Contest(args) => source::run(&args),
     }

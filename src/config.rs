@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::Normalisation;
+use crate::policy::lora::LoraConfig;
 use crate::policy::sampler::Sampling;
 use crate::prompt::PromptStyle;
 use crate::reward::RewardConfig;
@@ -21,6 +22,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Directory of the policy to start from; it is also the frozen reference ρ.
     pub policy: PathBuf,
+    /// Low-rank adaptation: only small matrices beside the policy's (and the value network's) frozen weights learn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
     /// Problems to train on: a file, or `contest:train`.
     pub problems: String,
     /// Rounds of collecting and learning.
@@ -107,6 +111,7 @@ impl Default for TrainConfig {
         Self {
             seed: 1,
             policy: PathBuf::from("starter"),
+            lora: None,
             problems: "contest:train".to_owned(),
             rounds: 24,
             problems_per_round: 128,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::episode::Episode;
 use crate::policy::sampler::{Completion, Sampling, StopCause};
-use crate::policy::tokenizer::{Tokenizer, TokenizerError};
+use crate::policy::tokenizer::{Place, Tokenizer, TokenizerError};
 use crate::policy::{Ask, Policy, PolicyError};
 use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
@@ -171,8 +171,8 @@ struct ScriptedPolicy<'a> {
 }
 
 impl Policy for ScriptedPolicy<'_> {
-    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        crate::prompt::message(self.tokenizer, text)
+    fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        self.tokenizer.message(place, text)
     }
 
     fn propose(

@@ -114,7 +114,7 @@ impl Passes<'_> {
     /// `shares` are the rows of the coming updates: cut the same way, they give the same numbers to the bit, so
     /// that the first update's ratio is exactly 1.
     pub fn log_probs(&self, policy: &Decoder, shares: &[Vec<usize>]) -> (Vec<f32>, f64) {
-        let plain = policy.with_weights(policy.weights.plain());
+        let plain = policy.plain();
         let mut all = vec![0.0; self.batch.actions.len()];
         let mut entropy = 0.0;
         for rows in shares {
@@ -129,7 +129,7 @@ impl Passes<'_> {
 
     /// Values at all turns, without a graph.
     pub fn values(&self, value: &Decoder, shares: &[Vec<usize>]) -> Vec<f32> {
-        let plain = value.with_weights(value.weights.plain());
+        let plain = value.plain();
         let mut all = vec![0.0; self.batch.turns.len()];
         for rows in shares {
             self.each(rows, &plain.device(), |micro| {
@@ -146,13 +146,13 @@ impl Passes<'_> {
         rows: &[usize],
         mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>,
     ) -> (GradientSum, f64) {
-        let tracked = decoder.with_weights(decoder.weights.tracked());
+        let tracked = decoder.tracked();
         let mut sum = GradientSum::default();
         let mut total = 0.0;
         self.each(rows, &tracked.device(), |micro| {
             let value = loss(micro, &tracked);
             total += f64::from(value.clone().inner().into_scalar::<f32>());
-            sum.add(&tracked.weights, value.backward());
+            sum.add(tracked.trained(), value.backward());
         });
         (sum, total)
     }

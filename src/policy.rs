@@ -1,17 +1,25 @@
 //! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
 //! `checkpoint` turn both into files, `replay` reads completions somebody else made.
 
+pub mod adapter_file;
 pub mod cache;
+mod chat_settings;
+pub mod chat_template;
 pub mod checkpoint;
+pub mod config_json;
 pub mod kernels;
+pub mod lora;
 pub mod model;
 pub mod replay;
+pub mod rope;
 pub mod sampler;
+pub mod shape;
+pub mod tensor_file;
 pub mod tokenizer;
 
 use model::Decoder;
 use sampler::{Completion, Request, Sampling};
-use tokenizer::{Tokenizer, TokenizerError};
+use tokenizer::{Place, Tokenizer, TokenizerError};
 
 /// One completion asked of a policy.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +73,7 @@ pub enum PolicyError {
 /// What can propose a program.
 pub trait Policy {
     /// The ids of one message to the policy, ending where the policy is to speak.
-    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError>;
+    fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError>;
     /// What the policy says to each, as ids and as text, in order.
     fn propose(
         &mut self,
@@ -89,8 +97,8 @@ pub struct ModelPolicy<'a> {
 }
 
 impl Policy for ModelPolicy<'_> {
-    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        crate::prompt::message(self.tokenizer, text)
+    fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        self.tokenizer.message(place, text)
     }
 
     fn propose(
@@ -120,7 +128,7 @@ impl Policy for ModelPolicy<'_> {
             self.decoder,
             &requests,
             sampling,
-            self.tokenizer.end,
+            &self.tokenizer.ends,
             self.batch,
         )
         .into_iter()

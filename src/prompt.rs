@@ -1,10 +1,9 @@
-//! Problem + feedback → the tokens of a message. The wording is a configured style; what must never enter a
+//! Problem → the text of the first message. The wording is a configured style; what must never enter a
 //! prompt is a private test, and nothing here can see one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::feedback::FORMAT_INSTRUCTION;
-use crate::policy::tokenizer::{Tokenizer, TokenizerError};
 
 /// How much is said around the bare statement and feedback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +24,4 @@ pub fn statement(style: PromptStyle, statement: &str) -> String {
             "Solve this programming problem in Python 3.\n\n{statement}\n\n{FORMAT_INSTRUCTION}"
         ),
     }
-}
-
-/// The ids of one message to the policy, ending where the policy is to speak.
-pub fn message(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TokenizerError> {
-    let mut ids = vec![tokenizer.user];
-    ids.extend(tokenizer.encode(text)?);
-    ids.push(tokenizer.assistant);
-    Ok(ids)
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::episode::{Episode, StopReason};
 use crate::feedback::{self, FeedbackOptions, FeedbackStyle};
 use crate::policy::sampler::{Completion, Sampling};
+use crate::policy::tokenizer::Place;
 use crate::policy::{Ask, Policy, PolicyError};
 use crate::problem::Problem;
 use crate::program::Program;
@@ -142,7 +143,10 @@ pub fn play(
     let mut stats = RolloutStats::default();
     let mut episodes = Vec::with_capacity(problems.len() * config.group);
     for problem in problems {
-        let prompt = policy.message(&prompt::statement(config.style, &problem.statement))?;
+        let prompt = policy.message(
+            Place::Opening,
+            &prompt::statement(config.style, &problem.statement),
+        )?;
         for sample in 0..config.group {
             episodes.push(Episode::start(problem.id.clone(), sample, prompt.clone()));
         }
@@ -451,7 +455,7 @@ fn answer_all<'a>(
         FeedbackSource::Independent => Vec::new(),
     };
     for (&index, text) in live.iter().zip(shown) {
-        let tokens = policy.message(&text)?;
+        let tokens = policy.message(Place::Reply, &text)?;
         episodes[index].answer(
             text,
             &tokens,

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
 use crate::journal::{EpisodeRecord, JournalError, Lines, write_atomically};
+use crate::policy::adapter_file;
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
-use crate::policy::model::{Decoder, Head};
+use crate::policy::model::Decoder;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings};
 use crate::update::Optimizer;
@@ -68,6 +69,7 @@ pub struct Run {
     metrics: Lines,
     timings: Lines,
     kept: usize,
+    base: PathBuf,
 }
 
 impl Run {
@@ -112,6 +114,7 @@ impl Run {
             metrics: Lines::open(&folder.join("metrics.jsonl"), progress.metrics_bytes)?,
             timings: Lines::open(&folder.join("timings.jsonl"), progress.timings_bytes)?,
             kept: config.resources.checkpoints_kept,
+            base: config.policy.clone(),
         })
     }
 
@@ -148,13 +151,17 @@ impl Run {
         let partial = parent.join(format!("partial-{rounds:06}"));
         let whole = parent.join(format!("{rounds:06}"));
         let _ = std::fs::remove_dir_all(&partial);
-        checkpoint::save(
-            &partial,
-            &learner.policy,
-            &learner.tokenizer,
-            Precision::F32,
-        )?;
-        let value = &learner.value.weights;
+        if learner.policy.adapter.is_some() {
+            adapter_file::save(&partial, &learner.policy, &self.base.to_string_lossy())?;
+        } else {
+            checkpoint::save(
+                &partial,
+                &learner.policy,
+                &learner.tokenizer,
+                Precision::F32,
+            )?;
+        }
+        let value = learner.value.trained();
         let named = value
             .names
             .iter()
@@ -163,7 +170,7 @@ impl Run {
         checkpoint::save_tensors(&partial.join("value.safetensors"), named, Precision::F32)?;
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
-            &learner.policy.weights.names,
+            &learner.policy.trained().names,
         )?;
         learner
             .value_optimizer
@@ -195,12 +202,21 @@ impl Run {
         let Some(folder) = latest(&self.folder)? else {
             return Ok(());
         };
-        let (policy, _) = checkpoint::load(&folder, device)?;
-        let expected = policy.config.parameters(Head::Value);
-        let tensors =
-            checkpoint::load_tensors(&folder.join("value.safetensors"), &expected, device)?;
+        let policy = if learner.policy.adapter.is_some() {
+            let adapter = adapter_file::load(&folder, &learner.policy, device)?;
+            Decoder {
+                adapter: Some(adapter),
+                ..learner.policy.clone()
+            }
+        } else {
+            checkpoint::load(&folder, device)?.0
+        };
         let mut value: Decoder = policy.value_network();
-        value.weights.tensors = tensors;
+        let trained = value.trained_mut();
+        let shapes = trained.tensors.iter().map(Tensor::dims);
+        let expected: Vec<_> = trained.names.iter().cloned().zip(shapes).collect();
+        trained.tensors =
+            checkpoint::load_tensors(&folder.join("value.safetensors"), &expected, device)?;
         let restore = |optimizer: &mut Optimizer, name: &str, decoder: &Decoder, steps| {
             optimizer.load(&folder.join(name), decoder, steps, device)
         };

@@ -11,7 +11,7 @@ use crate::demonstration::AuthorConfig;
 use crate::episode::Episode;
 use crate::learner::Passes;
 use crate::objective::sft;
-use crate::policy::model::{Decoder, ModelConfig};
+use crate::policy::model::{Decoder, Extras, ModelConfig};
 use crate::problem::contest;
 use crate::update::{Optimizer, OptimizerConfig};
 
@@ -149,6 +149,8 @@ impl ShapeConfig {
             max_position_embeddings: self.context,
             rms_norm_eps: 1e-5,
             rope_theta: 10_000.0,
+            rope_scaling: None,
+            extras: Extras::default(),
             tie_word_embeddings: true,
         }
     }
@@ -182,7 +184,7 @@ pub fn train(
         learning_rate: stage.learning_rate,
         ..config.optimizer
     };
-    let mut optimizer = Optimizer::new(adamw, decoder.weights.tensors.len());
+    let mut optimizer = Optimizer::new(adamw, decoder.trained().tensors.len());
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let mut order: Vec<usize> = (0..episodes.len()).collect();
     for epoch in 0..stage.epochs {

@@ -16,7 +16,7 @@ use crate::policy::model::{Decoder, Weights};
 pub struct OptimizerConfig {
     /// Learning rate after the warm-up.
     pub learning_rate: f64,
-    /// Decay of weights per step, times the learning rate (Loshchilov and Hutter 2019); norms have none.
+    /// Decay of weights per step, times the learning rate (Loshchilov and Hutter 2019); norms and biases have none.
     pub weight_decay: f64,
     /// Steps over which the rate rises linearly from zero.
     pub warmup_steps: usize,
@@ -79,6 +79,10 @@ impl GradientSum {
     }
 }
 
+fn undecayed(name: &str) -> bool {
+    name.ends_with("norm.weight") || name.ends_with(".bias")
+}
+
 impl Optimizer {
     /// An optimizer that has taken no step.
     pub fn new(config: OptimizerConfig, parameters: usize) -> Self {
@@ -120,9 +124,9 @@ impl Optimizer {
             .max_gradient_norm
             .map_or(1.0, |bound| (bound / norm.max(1e-12)).min(1.0));
         let rate = self.learning_rate();
-        let weights = &mut decoder.weights;
+        let weights = decoder.trained_mut();
         for (index, gradient) in gradients.tensors.iter().enumerate() {
-            let optimizer = if weights.names[index].ends_with("norm.weight") {
+            let optimizer = if undecayed(&weights.names[index]) {
                 &self.plain
             } else {
                 &self.decaying
@@ -174,11 +178,11 @@ impl Optimizer {
         if steps == 0 {
             return Ok(());
         }
-        let expected: Vec<(String, [usize; 2])> = decoder
-            .weights
+        let trained = decoder.trained();
+        let expected: Vec<(String, [usize; 2])> = trained
             .names
             .iter()
-            .zip(&decoder.weights.tensors)
+            .zip(&trained.tensors)
             .flat_map(|(name, tensor)| {
                 [
                     (format!("first.{name}#"), tensor.dims()),

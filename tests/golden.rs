@@ -107,6 +107,7 @@ fn network(prefix: &str, head: Head, config: &ModelConfig) -> (Decoder, Vec<Tens
         Decoder {
             config: config.clone(),
             weights,
+            adapter: None,
         },
         read("gradient."),
     )

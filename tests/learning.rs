@@ -15,7 +15,7 @@ use rlef::journal::EpisodeRecord;
 use rlef::policy::ModelPolicy;
 use rlef::policy::model::Decoder;
 use rlef::policy::sampler::{Completion, StopCause};
-use rlef::policy::tokenizer::Tokenizer;
+use rlef::policy::tokenizer::{Place, Tokenizer};
 use rlef::problem::{Problem, TestCase};
 use rlef::rollout::{self, Grader, RolloutConfig, Work};
 use rlef::run::Run;
@@ -113,7 +113,9 @@ fn starter() -> (Decoder, Tokenizer) {
         let mut episode = Episode::start(
             problem.id.clone(),
             0,
-            rlef::prompt::message(&tokenizer, &problem.statement).unwrap(),
+            tokenizer
+                .message(Place::Opening, &problem.statement)
+                .unwrap(),
         );
         let wanted = rng.random_range(0..DIGITS);
         for turn in 0..2 {
@@ -139,7 +141,7 @@ fn starter() -> (Decoder, Tokenizer) {
             );
             if turn == 0 {
                 let text = feedback(wanted, digit);
-                let tokens = rlef::prompt::message(&tokenizer, &text).unwrap();
+                let tokens = tokenizer.message(Place::Reply, &text).unwrap();
                 episode.answer(text, &tokens, tokenizer.end, 8, 1000);
             }
         }
@@ -196,8 +198,8 @@ fn learner(config: &TrainConfig) -> Learner {
     let value = policy.value_network();
     Learner {
         reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
         policy,
         value,
         tokenizer,

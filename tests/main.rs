@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cheats;
+mod checkpoints;
 mod cli;
 mod datasets;
 mod golden;

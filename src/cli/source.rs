@@ -8,9 +8,9 @@ use burn::tensor::Device;
 use clap::Args;
 
 use crate::eval::record::PolicyStamp;
-use crate::policy::checkpoint;
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
+use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
 use crate::problem::{self, Problem};
 
@@ -32,13 +32,18 @@ pub fn device() -> Device {
     Device::flex()
 }
 
-/// Loads a checkpoint; `starter` is the one that ships, wherever the command is run.
+/// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
+/// command is run.
 pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
     let directory = if path == Path::new("starter") && !path.exists() {
         PathBuf::from(STARTER)
     } else {
         path.to_owned()
     };
+    let settings = directory.join("adapter_config.json");
+    if settings.exists() && !directory.join("config.json").exists() {
+        return adapted(&directory, &settings);
+    }
     checkpoint::load(&directory, &device())
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
@@ -52,6 +57,25 @@ pub fn stamp(name: &str) -> anyhow::Result<PolicyStamp> {
     };
     let files = path.exists().then_some(path.as_path());
     PolicyStamp::of(name, files).with_context(|| format!("failed to read {}", path.display()))
+}
+
+fn adapted(directory: &Path, settings: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
+    let context = || format!("failed to read {}", settings.display());
+    let text = std::fs::read(settings).with_context(context)?;
+    let fields: serde_json::Value = serde_json::from_slice(&text).with_context(context)?;
+    let base = fields["base_model_name_or_path"].as_str().with_context(|| {
+        format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
+    })?;
+    anyhow::ensure!(
+        base == "starter" || Path::new(base).join("config.json").exists(),
+        "failed to load the adapter {}: its base {base:?} is not a folder with a checkpoint; put the folder's path into base_model_name_or_path",
+        directory.display()
+    );
+    let (mut decoder, tokenizer) = policy(Path::new(base))?;
+    let adapter = adapter_file::load(directory, &decoder, &device())
+        .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
+    decoder.adapter = Some(adapter);
+    Ok((decoder, tokenizer))
 }
 
 /// Writes the built-in problems as JSON lines.

@@ -15,6 +15,7 @@ use crate::config::TrainConfig;
 use crate::eval::Report;
 use crate::journal::write_atomically;
 use crate::policy::ModelPolicy;
+use crate::policy::lora::Adapter;
 use crate::policy::model::Decoder;
 use crate::policy::sampler::Sampling;
 use crate::problem::Problem;
@@ -68,14 +69,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let interrupted = watch_interrupts()?;
     let problems = source::problems(&config.problems)?;
-    let (policy, tokenizer) = source::policy(&config.policy)?;
+    let (mut policy, tokenizer) = source::policy(&config.policy)?;
+    if let Some(lora) = &config.lora {
+        policy = policy.merged();
+        policy.adapter = Some(Adapter::new(lora, &policy)?);
+    }
     let judge = host_judge(config.resources.workers)?;
     write_protection(&folder, &judge)?;
     let value = policy.value_network();
     let mut learner = Learner {
         reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
         policy,
         value,
         tokenizer,

@@ -8,6 +8,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::model::ModelConfig;
+use super::rope::Rotary;
 
 /// Keys (rotated) and values of one row, by layer, position by position.
 #[derive(Clone, Debug)]
@@ -22,37 +23,36 @@ struct Layer {
     values: Vec<f32>,
 }
 
-/// Widths of the heads, and the rotary frequencies.
+/// Widths of the heads, and their rotation.
 #[derive(Clone, Debug)]
 pub struct Heads {
     query_heads: usize,
     key_heads: usize,
     width: usize,
-    frequencies: Vec<f64>,
+    rotary: Rotary,
 }
 
 impl Heads {
     /// The heads of a decoder.
     pub fn new(config: &ModelConfig) -> Self {
-        let half = config.head_dim / 2;
         Self {
             query_heads: config.num_attention_heads,
             key_heads: config.num_key_value_heads,
             width: config.head_dim,
-            frequencies: (0..half)
-                .map(|i| config.rope_theta.powf(-(i as f64) / half as f64))
-                .collect(),
+            rotary: config.rotary(),
         }
     }
 
     /// Cosines and sines at one position, half-split as in Hugging Face's Llama.
     fn angles(&self, position: usize) -> (Vec<f32>, Vec<f32>) {
+        let factor = self.rotary.factor;
         let angles = self
+            .rotary
             .frequencies
             .iter()
             .map(|frequency| position as f64 * frequency);
         angles
-            .map(|angle| (angle.cos() as f32, angle.sin() as f32))
+            .map(|angle| ((factor * angle.cos()) as f32, (factor * angle.sin()) as f32))
             .unzip()
     }
 }

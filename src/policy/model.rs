@@ -1,41 +1,17 @@
 //! A Llama-architecture decoder on Burn: tokens → hidden states → log-probabilities or values.
 //! RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head
-//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245).
+//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2 and
+//! the query and key norms of Qwen3.
 //! Knows nothing of files, text or losses.
 
 use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use super::kernels::{self, RopeTable};
-
-/// Shape of a decoder, in the field names of a Hugging Face `config.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelConfig {
-    /// Width of the residual stream.
-    pub hidden_size: usize,
-    /// Width of the SwiGLU's inner layer.
-    pub intermediate_size: usize,
-    /// Number of blocks.
-    pub num_hidden_layers: usize,
-    /// Query heads.
-    pub num_attention_heads: usize,
-    /// Key and value heads; divides `num_attention_heads`.
-    pub num_key_value_heads: usize,
-    /// Width of one head; even.
-    pub head_dim: usize,
-    /// Number of tokens.
-    pub vocab_size: usize,
-    /// Longest sequence.
-    pub max_position_embeddings: usize,
-    /// Added to the mean square in RMSNorm.
-    pub rms_norm_eps: f64,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f64,
-    /// Whether the head is the embedding table.
-    pub tie_word_embeddings: bool,
-}
+use super::lora::Adapter;
+use super::shape::VALUE_HEAD;
+pub use super::shape::{Extras, Head, ModelConfig};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
 #[derive(Clone, Debug)]
@@ -53,6 +29,12 @@ impl Weights {
         self.map(|tensor| tensor.inner().autodiff().require_grad())
     }
 
+    /// The same values as constants of an autodiff graph.
+    #[must_use]
+    pub fn constant(&self) -> Self {
+        self.map(|tensor| tensor.inner().autodiff())
+    }
+
     /// The same values without any autodiff association.
     #[must_use]
     pub fn plain(&self) -> Self {
@@ -67,69 +49,15 @@ impl Weights {
     }
 }
 
-/// What is read from the last hidden state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Head {
-    /// A distribution over tokens.
-    Language,
-    /// One number per position (RLEF's value network, arXiv 2410.02089 section 2.2).
-    Value,
-}
-
-/// The decoder: its shape and its parameters.
+/// The decoder: its shape, its parameters, and low-rank changes to them where only those are trained.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     /// Shape.
     pub config: ModelConfig,
-    /// Parameters; the last one is the value head where there is one.
+    /// Parameters; the last one is the value head where there is one and no adapter.
     pub weights: Weights,
-}
-
-const LAYER_PARAMETERS: [&str; 9] = [
-    "input_layernorm.weight",
-    "self_attn.q_proj.weight",
-    "self_attn.k_proj.weight",
-    "self_attn.v_proj.weight",
-    "self_attn.o_proj.weight",
-    "post_attention_layernorm.weight",
-    "mlp.gate_proj.weight",
-    "mlp.up_proj.weight",
-    "mlp.down_proj.weight",
-];
-
-impl ModelConfig {
-    /// Names and shapes of all parameters, in the order of [`Weights`].
-    pub fn parameters(&self, head: Head) -> Vec<(String, [usize; 2])> {
-        let (d, f) = (self.hidden_size, self.intermediate_size);
-        let (q, kv) = (
-            self.num_attention_heads * self.head_dim,
-            self.num_key_value_heads * self.head_dim,
-        );
-        let shapes = [
-            [1, d],
-            [q, d],
-            [kv, d],
-            [kv, d],
-            [d, q],
-            [1, d],
-            [f, d],
-            [f, d],
-            [d, f],
-        ];
-        let mut all = vec![("model.embed_tokens.weight".to_owned(), [self.vocab_size, d])];
-        for layer in 0..self.num_hidden_layers {
-            for (name, shape) in LAYER_PARAMETERS.iter().zip(shapes) {
-                all.push((format!("model.layers.{layer}.{name}"), shape));
-            }
-        }
-        all.push(("model.norm.weight".to_owned(), [1, d]));
-        match head {
-            Head::Language if self.tie_word_embeddings => {}
-            Head::Language => all.push(("lm_head.weight".to_owned(), [self.vocab_size, d])),
-            Head::Value => all.push(("value_head.weight".to_owned(), [1, d])),
-        }
-        all
-    }
+    /// Low-rank changes; with them, `weights` is frozen.
+    pub adapter: Option<Adapter>,
 }
 
 impl Decoder {
@@ -144,6 +72,8 @@ impl Decoder {
             .map(|(name, [rows, columns])| {
                 let tensor = if name.ends_with("norm.weight") {
                     Tensor::ones([rows, columns], device)
+                } else if name.ends_with(".bias") {
+                    Tensor::zeros([rows, columns], device)
                 } else {
                     let scale = match name.as_str() {
                         n if n.ends_with("o_proj.weight") || n.ends_with("down_proj.weight") => {
@@ -162,34 +92,76 @@ impl Decoder {
         Self {
             config: config.clone(),
             weights: Weights { names, tensors },
+            adapter: None,
         }
     }
 
     /// The same body with a value head at zero in place of the language head, so that the first
     /// advantages are plain returns (N implementation details, "value head init 0").
+    ///
+    /// A policy that trains an adapter gets a value network that trains one too, beside the shared frozen body.
     #[must_use]
     pub fn value_network(&self) -> Self {
-        let body = 2 + LAYER_PARAMETERS.len() * self.config.num_hidden_layers;
+        let body = self.config.parameters(Head::Value).len() - 1;
         let mut weights = self.weights.clone();
         weights.names.truncate(body);
         weights.tensors.truncate(body);
         let device = weights.tensors[0].device();
-        weights.names.push("value_head.weight".to_owned());
-        weights
-            .tensors
-            .push(Tensor::zeros([1, self.config.hidden_size], &device));
+        let head = Tensor::zeros([1, self.config.hidden_size], &device);
+        let mut adapter = self.adapter.as_ref().map(Adapter::fresh);
+        let trained = adapter
+            .as_mut()
+            .map_or(&mut weights, |adapter| &mut adapter.weights);
+        trained.names.push(VALUE_HEAD.to_owned());
+        trained.tensors.push(head);
         Self {
             config: self.config.clone(),
             weights,
+            adapter,
         }
     }
 
-    /// The same decoder with other weights of the same shapes.
+    /// What training changes: the adapter where there is one, else all weights.
+    pub fn trained(&self) -> &Weights {
+        self.adapter
+            .as_ref()
+            .map_or(&self.weights, |adapter| &adapter.weights)
+    }
+
+    /// What training changes, to be changed.
+    pub fn trained_mut(&mut self) -> &mut Weights {
+        self.adapter
+            .as_mut()
+            .map_or(&mut self.weights, |adapter| &mut adapter.weights)
+    }
+
+    /// The same decoder without any autodiff association.
     #[must_use]
-    pub fn with_weights(&self, weights: Weights) -> Self {
+    pub fn plain(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            weights: self.weights.plain(),
+            adapter: self.adapter.as_ref().map(|adapter| Adapter {
+                weights: adapter.weights.plain(),
+                ..adapter.clone()
+            }),
+        }
+    }
+
+    /// The same decoder with what training changes as leaves of an autodiff graph.
+    #[must_use]
+    pub fn tracked(&self) -> Self {
+        let weights = match &self.adapter {
+            Some(_) => self.weights.constant(),
+            None => self.weights.tracked(),
+        };
         Self {
             config: self.config.clone(),
             weights,
+            adapter: self.adapter.as_ref().map(|adapter| Adapter {
+                weights: adapter.weights.tracked(),
+                ..adapter.clone()
+            }),
         }
     }
 
@@ -204,7 +176,7 @@ impl Decoder {
     /// unspecified and must not be read.
     pub fn hidden(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Tensor<3> {
         let [_, t] = tokens_bt.dims();
-        let rope = RopeTable::new(self.config.head_dim, t, self.config.rope_theta);
+        let rope = RopeTable::new(&self.config.rotary(), t);
         self.run(tokens_bt, |_, q, k, v| {
             kernels::attention(q, k, v, lengths_b, &rope)
         })
@@ -224,51 +196,103 @@ impl Decoder {
             config.head_dim,
         );
         let mut x_btd = module::embedding(self.weights.tensors[0].clone(), tokens_bt);
+        let stride = config.block_parameters().len();
         for layer in 0..config.num_hidden_layers {
-            let w = &self.weights.tensors[1 + layer * LAYER_PARAMETERS.len()..];
-            let y = self.norm(x_btd.clone(), &w[0]);
-            let q = linear(y.clone(), &w[1]).reshape([b, t, h, dh]);
-            let k = linear(y.clone(), &w[2]).reshape([b, t, g, dh]);
-            let v = linear(y, &w[3]).reshape([b, t, g, dh]);
+            let start = 1 + layer * stride;
+            let block = Block {
+                names: &self.weights.names[start..start + stride],
+                tensors: &self.weights.tensors[start..start + stride],
+                adapter: self.adapter.as_ref(),
+                epsilon: config.rms_norm_eps,
+            };
+            let y = block.norm(x_btd.clone(), "input_layernorm");
+            let q = block.linear(y.clone(), "self_attn.q_proj");
+            let k = block.linear(y.clone(), "self_attn.k_proj");
+            let v = block.linear(y, "self_attn.v_proj").reshape([b, t, g, dh]);
+            let (mut q, mut k) = (q.reshape([b, t * h, dh]), k.reshape([b, t * g, dh]));
+            if config.extras.query_key_norm {
+                q = block.norm(q, "self_attn.q_norm");
+                k = block.norm(k, "self_attn.k_norm");
+            }
+            let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
             let attended = attend(layer, q, k, v).reshape([b, t, h * dh]);
-            x_btd = x_btd + linear(attended, &w[4]);
-            let y = self.norm(x_btd.clone(), &w[5]);
-            let inner = kernels::swiglu(linear(y.clone(), &w[6]), linear(y, &w[7]));
-            x_btd = x_btd + linear(inner, &w[8]);
+            x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
+            let y = block.norm(x_btd.clone(), "post_attention_layernorm");
+            let gate = block.linear(y.clone(), "mlp.gate_proj");
+            let inner = kernels::swiglu(gate, block.linear(y, "mlp.up_proj"));
+            x_btd = x_btd + block.linear(inner, "mlp.down_proj");
         }
-        let last = 1 + config.num_hidden_layers * LAYER_PARAMETERS.len();
-        self.norm(x_btd, &self.weights.tensors[last])
+        let last = 1 + config.num_hidden_layers * stride;
+        norm(x_btd, &self.weights.tensors[last], config.rms_norm_eps)
     }
 
     /// The matrix `[v, d]` that maps a hidden state to logits (or `[1, d]` of a value network).
     pub fn head(&self) -> Tensor<2> {
-        let index = if self
-            .weights
-            .names
-            .last()
-            .is_some_and(|name| name.ends_with("head.weight"))
-        {
-            self.weights.tensors.len() - 1
-        } else {
-            0
+        let last = |weights: &Weights| {
+            let (name, tensor) = (weights.names.last()?, weights.tensors.last()?);
+            name.ends_with("head.weight").then(|| tensor.clone())
         };
-        self.weights.tensors[index].clone()
-    }
-
-    fn norm(&self, x_btd: Tensor<3>, weight: &Tensor<2>) -> Tensor<3> {
-        let d = self.config.hidden_size;
-        kernels::rms_norm(x_btd, weight.clone().reshape([d]), self.config.rms_norm_eps)
+        let of_adapter = self
+            .adapter
+            .as_ref()
+            .and_then(|adapter| last(&adapter.weights));
+        of_adapter
+            .or_else(|| last(&self.weights))
+            .unwrap_or_else(|| self.weights.tensors[0].clone())
     }
 }
 
-/// `x [b, t, in]` times `weight [out, in]` transposed.
-fn linear(x_btd: Tensor<3>, weight: &Tensor<2>) -> Tensor<3> {
-    let [b, t, d] = x_btd.dims();
-    let [out, _] = weight.dims();
-    x_btd
-        .reshape([b * t, d])
-        .matmul(weight.clone().transpose())
-        .reshape([b, t, out])
+/// One block's parameters, and the changes to them.
+struct Block<'a> {
+    names: &'a [String],
+    tensors: &'a [Tensor<2>],
+    adapter: Option<&'a Adapter>,
+    epsilon: f64,
+}
+
+impl Block<'_> {
+    fn find(&self, stem: &str, part: &str) -> Option<(&String, &Tensor<2>)> {
+        let matches = |name: &String| {
+            name.strip_suffix(part)
+                .and_then(|name| name.strip_suffix('.'))
+                .is_some_and(|name| name.ends_with(stem))
+        };
+        let index = self.names.iter().position(matches)?;
+        Some((&self.names[index], &self.tensors[index]))
+    }
+
+    /// `x [b, t, in]` times the weight `[out, in]` transposed, plus bias and low-rank change where there are.
+    fn linear(&self, x_bti: Tensor<3>, stem: &str) -> Tensor<3> {
+        let [b, t, d] = x_bti.dims();
+        let (name, weight) = self
+            .find(stem, "weight")
+            .expect("every block has its seven linear maps");
+        let [out, _] = weight.dims();
+        let x_ni = x_bti.reshape([b * t, d]);
+        let change = self
+            .adapter
+            .and_then(|adapter| adapter.change(name, x_ni.clone()));
+        let mut y_no = x_ni.matmul(weight.clone().transpose());
+        if let Some((_, bias_1o)) = self.find(stem, "bias") {
+            y_no = y_no + bias_1o.clone();
+        }
+        if let Some(change) = change {
+            y_no = y_no + change;
+        }
+        y_no.reshape([b, t, out])
+    }
+
+    fn norm(&self, x_btd: Tensor<3>, stem: &str) -> Tensor<3> {
+        let (_, weight) = self
+            .find(stem, "weight")
+            .expect("the configuration says which norms a block has");
+        norm(x_btd, weight, self.epsilon)
+    }
+}
+
+fn norm(x_btd: Tensor<3>, weight_1d: &Tensor<2>, epsilon: f64) -> Tensor<3> {
+    let [_, d] = weight_1d.dims();
+    kernels::rms_norm(x_btd, weight_1d.clone().reshape([d]), epsilon)
 }
 
 /// Hidden states `[n, d]` at the given places of a flattened `[b * t]` grid.

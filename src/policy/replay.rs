@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::sampler::{Completion, Sampling, StopCause};
-use super::tokenizer::TokenizerError;
+use super::tokenizer::{Place, TokenizerError};
 use super::{Ask, Policy, PolicyError};
 
 /// One line of the file.
@@ -87,7 +87,7 @@ impl ReplayPolicy {
 }
 
 impl Policy for ReplayPolicy {
-    fn message(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    fn message(&self, _place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
         Ok(text.bytes().map(u32::from).collect())
     }
 

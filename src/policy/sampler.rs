@@ -65,16 +65,16 @@ pub fn sample(
     policy: &Decoder,
     requests: &[Request],
     sampling: &Sampling,
-    end: u32,
+    ends: &[u32],
     batch: usize,
 ) -> Vec<Completion> {
-    let plain = policy.with_weights(policy.weights.plain());
+    let plain = policy.plain();
     // Neighbours in length share a batch, so that little of it is padding.
     let mut order: Vec<usize> = (0..requests.len()).collect();
     order.sort_by_key(|&index| requests[index].prefix.len());
     let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
     for chunk in order.chunks(batch.max(1)) {
-        for (index, completion) in sample_chunk(&plain, requests, chunk, sampling, end) {
+        for (index, completion) in sample_chunk(&plain, requests, chunk, sampling, ends) {
             drawn[index] = Some(completion);
         }
     }
@@ -89,7 +89,7 @@ fn sample_chunk(
     requests: &[Request],
     chunk: &[usize],
     sampling: &Sampling,
-    end: u32,
+    ends: &[u32],
 ) -> Vec<(usize, Completion)> {
     let heads = Heads::new(&policy.config);
     let mut caches: Vec<RowCache> = chunk
@@ -123,10 +123,10 @@ fn sample_chunk(
             let (token, logprob) = draw(logits, sampling, &mut row.rng);
             row.completion.tokens.push(token);
             row.completion.sampler_logprobs.push(logprob);
-            if token == end {
+            if ends.contains(&token) {
                 row.completion.stop = StopCause::End;
             }
-            if token == end || drawn == sampling.max_tokens {
+            if ends.contains(&token) || drawn == sampling.max_tokens {
                 finished.push((row.request, row.completion));
             } else {
                 input.push(token);
@@ -151,7 +151,7 @@ fn read_prefixes(
 ) -> Vec<f32> {
     let lengths_b: Vec<usize> = prefixes.iter().map(|prefix| prefix.len()).collect();
     let width = lengths_b.iter().copied().max().unwrap_or(0);
-    let rope = RopeTable::new(policy.config.head_dim, width, policy.config.rope_theta);
+    let rope = RopeTable::new(&policy.config.rotary(), width);
     let mut ids = Vec::with_capacity(prefixes.len() * width);
     for (index, prefix) in prefixes.iter().enumerate() {
         ids.extend(prefix.iter().map(|&id| id as i32));
@@ -300,10 +300,10 @@ mod tests {
     #[test]
     fn a_draw_does_not_depend_on_the_batch() {
         let (policy, requests) = (small(), requests());
-        let together = sample(&policy, &requests, &SAMPLING, 39, 64);
-        let pairs = sample(&policy, &requests, &SAMPLING, 39, 2);
+        let together = sample(&policy, &requests, &SAMPLING, &[39], 64);
+        let pairs = sample(&policy, &requests, &SAMPLING, &[39], 2);
         for (index, request) in requests.iter().enumerate() {
-            let alone = sample(&policy, std::slice::from_ref(request), &SAMPLING, 39, 1);
+            let alone = sample(&policy, std::slice::from_ref(request), &SAMPLING, &[39], 1);
             assert_eq!(alone[0].tokens, together[index].tokens);
             assert_eq!(pairs[index].tokens, together[index].tokens);
         }
@@ -320,7 +320,7 @@ mod tests {
                     temperature,
                     ..SAMPLING
                 },
-                39,
+                &[39],
                 8,
             );
             let mut batch = Batch::default();

@@ -6,7 +6,7 @@ use clap::Parser;
 use rlef::batch::{Action, Batch};
 use rlef::learner::Passes;
 use rlef::objective::sft;
-use rlef::policy::model::{Decoder, ModelConfig};
+use rlef::policy::model::{Decoder, Extras, ModelConfig};
 use rlef::policy::sampler::{Request, Sampling, sample};
 use rlef::update::{Optimizer, OptimizerConfig};
 use rlef_benchmarks::{head, measure, row};
@@ -36,6 +36,8 @@ fn shape() -> ModelConfig {
         max_position_embeddings: 256,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
+        rope_scaling: None,
+        extras: Extras::default(),
         tie_word_embeddings: true,
     }
 }
@@ -101,7 +103,7 @@ fn main() {
                 })
                 .collect();
             // No token has the id 512, so that every row samples all its tokens.
-            let (drawn, taken) = measure(|| sample(&decoder, &requests, &sampling, 512, rows));
+            let (drawn, taken) = measure(|| sample(&decoder, &requests, &sampling, &[512], rows));
             let count: usize = drawn.iter().map(|completion| completion.tokens.len()).sum();
             if run > 0 {
                 row(

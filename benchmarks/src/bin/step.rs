@@ -61,8 +61,8 @@ fn main() -> anyhow::Result<()> {
     let judge = host_judge(0)?;
     let mut learner = Learner {
         reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.weights.tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.weights.tensors.len()),
+        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
+        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
         policy,
         value,
         tokenizer,

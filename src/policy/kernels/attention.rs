@@ -539,6 +539,7 @@ mod tests {
     use super::super::attention;
     use super::super::testing::{assert_agree, elements, random, with_threads};
     use super::*;
+    use crate::policy::rope::Rotary;
     use burn::tensor::TensorData;
 
     /// One for the elements `[b, t, h, d]` of real tokens, zero for padding.
@@ -561,7 +562,7 @@ mod tests {
             ([1, 50, 2, 1, 34], &[49]),
         ];
         for ([b, t, h, g, d], lengths) in cases {
-            let rope = RopeTable::new(d, t + 3, 10_000.0);
+            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), t + 3);
             let (queries, keys) = (b * t * h * d, b * t * g * d);
             let shaped = |x: &[Tensor<1>]| {
                 let q = x[0].clone().reshape([b, t, h, d]);
@@ -592,7 +593,7 @@ mod tests {
     #[test]
     fn rows_padding_and_threads_do_not_change_a_bit() {
         let [b, t, h, g, d] = [4, 45, 4, 2, 32];
-        let rope = RopeTable::new(d, 64, 10_000.0);
+        let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), 64);
         let (q, k, v) = (
             random(1, [b, t, h, d]),
             random(2, [b, t, g, d]),
@@ -624,7 +625,7 @@ mod tests {
             groups: g,
             width: d,
         };
-        let rope = RopeTable::new(d, t, 10_000.0);
+        let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), t);
         let [q, gradient] = [1, 2].map(|seed| elements(random(seed, [b, t, h, d])));
         let [k, v] = [3, 4].map(|seed| elements(random(seed, [b, t, g, d])));
         let whole = with_threads(3, || {

@@ -1,10 +1,12 @@
-//! A head's width and a base → cosines and sines by position, and the rotation of one head by them
-//! (rotary embedding, Su et al. 2021, arXiv 2104.09864; dimension i is paired with i + width/2, as in
-//! Hugging Face's Llama). It doesn't know which tokens stand at the positions.
+//! A head's frequencies → cosines and sines by position, and the rotation of one head by them (rotary
+//! embedding, Su et al. 2021, arXiv 2104.09864; dimension i is paired with i + width/2, as in Hugging Face's
+//! Llama). It doesn't know which tokens stand at the positions.
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::policy::rope::Rotary;
 
 /// Rotations of one head for positions `0..positions`.
 #[derive(Clone, Debug)]
@@ -15,21 +17,15 @@ pub struct RopeTable {
 }
 
 impl RopeTable {
-    /// Tables for heads of an even `width` with frequencies `base^(−2i / width)`.
-    ///
-    /// # Panics
-    /// When `width` is odd or zero.
-    pub fn new(width: usize, positions: usize, base: f64) -> Self {
-        assert!(
-            width > 0 && width.is_multiple_of(2),
-            "a rotary head has an even width, not {width}"
-        );
-        let half = width / 2;
+    /// Tables for the positions `0..positions`.
+    pub fn new(rotary: &Rotary, positions: usize) -> Self {
+        let half = rotary.frequencies.len();
         let table = |function: fn(f64) -> f64| {
             (0..positions * half)
                 .map(|index| {
                     let (position, i) = (index / half, index % half);
-                    function(position as f64 * base.powf(-(i as f64) / half as f64)) as f32
+                    let angle = position as f64 * rotary.frequencies[i];
+                    (rotary.factor * function(angle)) as f32
                 })
                 .collect()
         };

@@ -1,0 +1,80 @@
+//! `rlef export`: a checkpoint and perhaps an adapter → one checkpoint that transformers, vLLM and SGLang load.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::source;
+use crate::policy::adapter_file;
+use crate::policy::checkpoint::{self, Precision};
+
+/// Arguments of `rlef export`.
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Examples:\n  rlef export --policy runs/train-001/checkpoints/000045 --out trained\n  rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter --out merged --dtype bf16"
+)]
+pub struct Args {
+    /// Folder of the checkpoint to read: Llama, Qwen2 or Qwen3 in Hugging Face's layout.
+    #[arg(long)]
+    policy: PathBuf,
+    /// Folder of a LoRA adapter in PEFT's layout, merged into the weights.
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    /// Folder to write; it must not exist.
+    #[arg(long)]
+    out: PathBuf,
+    /// How the numbers are stored.
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    dtype: Dtype,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dtype {
+    F32,
+    Bf16,
+    F16,
+}
+
+/// Reads, merges, writes.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.out.exists(),
+        "failed to export: {} exists already; name another folder",
+        args.out.display()
+    );
+    let (mut decoder, tokenizer) = source::policy(&args.policy)?;
+    if let Some(folder) = &args.adapter {
+        let adapter = adapter_file::load(folder, &decoder, &source::device())
+            .with_context(|| format!("failed to load the adapter {}", folder.display()))?;
+        decoder.adapter = Some(adapter);
+    }
+    let precision = match args.dtype {
+        Dtype::F32 => Precision::F32,
+        Dtype::Bf16 => Precision::Bf16,
+        Dtype::F16 => Precision::F16,
+    };
+    // A folder appears whole or not at all.
+    let name = args
+        .out
+        .file_name()
+        .context("failed to export: --out names no folder")?;
+    let partial = args.out.with_file_name(format!(
+        ".{}.partial-{}",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let written = checkpoint::save(&partial, &decoder, &tokenizer, precision)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| {
+            std::fs::rename(&partial, &args.out)
+                .with_context(|| format!("failed to write {}", args.out.display()))
+        });
+    if written.is_err() {
+        let _ = std::fs::remove_dir_all(&partial);
+    }
+    written?;
+    eprintln!("wrote {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
