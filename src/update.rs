@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
 use crate::policy::model::{Decoder, Weights};
+use crate::policy::shape::is_vector;
 
 /// AdamW's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,10 +80,6 @@ impl GradientSum {
     }
 }
 
-fn undecayed(name: &str) -> bool {
-    name.ends_with("norm.weight") || name.ends_with(".bias")
-}
-
 impl Optimizer {
     /// An optimizer that has taken no step.
     pub fn new(config: OptimizerConfig, parameters: usize) -> Self {
@@ -126,7 +123,7 @@ impl Optimizer {
         let rate = self.learning_rate();
         let weights = decoder.trained_mut();
         for (index, gradient) in gradients.tensors.iter().enumerate() {
-            let optimizer = if undecayed(&weights.names[index]) {
+            let optimizer = if is_vector(&weights.names[index]) {
                 &self.plain
             } else {
                 &self.decaying

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::kernels::{self, RopeTable};
 use super::lora::Adapter;
-use super::shape::VALUE_HEAD;
 pub use super::shape::{Extras, Head, ModelConfig};
+use super::shape::{VALUE_HEAD, is_bias};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Decoder {
             .map(|(name, [rows, columns])| {
                 let tensor = if name.ends_with("norm.weight") {
                     Tensor::ones([rows, columns], device)
-                } else if name.ends_with(".bias") {
+                } else if is_bias(&name) {
                     Tensor::zeros([rows, columns], device)
                 } else {
                     let scale = match name.as_str() {

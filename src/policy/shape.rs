@@ -43,6 +43,10 @@ pub struct ModelConfig {
 /// Parts that some families' blocks have and Llama's plain ones lack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent parts, each there or not"
+)]
 pub struct Extras {
     /// A bias on queries, keys and values (Qwen2, arXiv 2407.10671).
     pub query_key_value_bias: bool,
@@ -61,6 +65,16 @@ pub enum Head {
     Language,
     /// One number per position (RLEF's value network, arXiv 2410.02089 section 2.2).
     Value,
+}
+
+/// Whether a parameter is a vector by nature: a norm's weight or a bias.
+pub(crate) fn is_vector(name: &str) -> bool {
+    name.ends_with("norm.weight") || is_bias(name)
+}
+
+/// Whether a parameter is a bias.
+pub(super) fn is_bias(name: &str) -> bool {
+    name.rsplit('.').next() == Some("bias")
 }
 
 impl ModelConfig {

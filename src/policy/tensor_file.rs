@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
 use super::checkpoint::{CheckpointError, Precision};
+use super::shape::is_vector;
 
 /// Writes named matrices as safetensors; a `[1, d]` norm or bias becomes a vector, as other tools expect.
 pub fn save_tensors(
@@ -42,8 +43,7 @@ pub fn save_tensors(
                 values.iter().flat_map(short).collect()
             }
         };
-        let vector = name.ends_with("norm.weight") || name.ends_with(".bias");
-        let shape = if vector {
+        let shape = if is_vector(&name) {
             vec![columns]
         } else {
             vec![rows, columns]
@@ -69,7 +69,7 @@ pub fn save_tensors(
         source,
     };
     let parent = path.parent().unwrap_or(Path::new("."));
-    let partial = tempfile::NamedTempFile::new_in(parent).map_err(write)?;
+    let partial = crate::journal::partial_in(parent).map_err(write)?;
     safetensors::serialize_to_file(views, Some(metadata), partial.path()).map_err(|error| {
         match error {
             safetensors::SafeTensorError::IoError(error) => write(error),
