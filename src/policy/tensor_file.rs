@@ -1,7 +1,7 @@
 //! Matrices ↔ safetensors files, one or in shards: every name, shape and element type is checked, nothing of a
 //! model is skipped in silence. Knows nothing of architectures.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
@@ -183,22 +183,19 @@ fn read_file(
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let shapes: HashMap<&str, [usize; 2]> = expected
-        .iter()
-        .map(|(name, shape)| (name.as_str(), *shape))
-        .collect();
-    for (name, view) in file.iter() {
-        let Some(&shape) = shapes.get(name) else {
-            if ignored.iter().any(|ending| name.ends_with(ending)) {
-                continue;
-            }
-            return Err(CheckpointError::Unexpected {
-                path: path.to_owned(),
-                name: name.to_owned(),
-            });
-        };
-        let tensor = matrix(path, name, &view, shape, device)?;
-        found.insert(name.to_owned(), tensor);
+    let names: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+    let foreign =
+        |name: &&str| !names.contains(name) && !ignored.iter().any(|ending| name.ends_with(ending));
+    if let Some(name) = file.names().into_iter().filter(foreign).min() {
+        return Err(CheckpointError::Unexpected {
+            path: path.to_owned(),
+            name: name.to_owned(),
+        });
+    }
+    for (name, shape) in expected {
+        if let Ok(view) = file.tensor(name) {
+            found.insert(name.clone(), matrix(path, name, &view, *shape, device)?);
+        }
     }
     Ok(())
 }
