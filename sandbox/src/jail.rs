@@ -251,7 +251,11 @@ fn try_become_jail(
         .environment
         .iter()
         .filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok())
-        .chain([c"PYTHONPATH=/zygote".to_owned()])
+        // Symbols are looked up once, not again in every fork. The zygote removes both.
+        .chain([
+            c"PYTHONPATH=/zygote".to_owned(),
+            c"LD_BIND_NOW=1".to_owned(),
+        ])
         .collect();
     let Err(errno) = execve(&path, &arguments, &environment);
     Err(JailError::Exec {

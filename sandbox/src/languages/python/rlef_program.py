@@ -4,6 +4,7 @@ No signal from inside reaches it, no process inside can look into it. It has giv
 under the filter before it looks at a byte of the source.
 """
 
+import _signal
 import errno
 import gc
 import marshal
@@ -23,6 +24,7 @@ PATH = "/program/main.py"
 MAIN = "main.py"
 DIRECTORY = 5
 START_FORK = 0
+SIGINT, SIGKILL = int(signal.SIGINT), int(signal.SIGKILL)
 # Imported before the first test if the program names them: once for all its tests. Of the usual modules,
 # `threading` is here because it has work to do at the end of every process.
 IMPORTED_ON_SIGHT = frozenset(
@@ -194,16 +196,13 @@ class Program:
             cpu = usage.ru_utime + usage.ru_stime
             memory = usage.ru_maxrss
             try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            try:
+                os.kill(-1, SIGKILL)
                 while True:
                     _, _, usage = os.wait4(-1, 0)
                     cpu += usage.ru_utime + usage.ru_stime
                     memory = max(memory, usage.ru_maxrss)
-            except ChildProcessError:
-                pass
+            except (ProcessLookupError, ChildProcessError):
+                pass  # kill(2) also finds the dead who are not reaped: if it finds nobody, there is none to wait for.
             if failure:
                 os.close(failure[1])
                 text = os.read(failure[0], 200)
@@ -225,7 +224,8 @@ class Program:
         image = self.zygote.image
         os.lseek(self.image, 0, os.SEEK_SET)
         os.dup2(self.image, image, False)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not through `signal`, whose enumerations touch, hence copy, many pages.
+        _signal.signal(SIGINT, _signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, self.memory_bounds)

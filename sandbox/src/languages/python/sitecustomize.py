@@ -45,6 +45,7 @@ def prepare():
         sys.path[:] = [entry for entry in sys.path if entry != "/zygote"]
         sys.path_importer_cache.pop("/zygote", None)
         os.environ.pop("PYTHONPATH", None)
+        os.environ.pop("LD_BIND_NOW", None)
         sys.argv[:] = [PATH]
         if hasattr(sys, "orig_argv"):
             sys.orig_argv[:] = [sys.executable, PATH]
