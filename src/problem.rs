@@ -10,22 +10,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparator::Comparison;
 
+mod apps;
+mod bigcodebench;
 mod codecontests;
+mod codecontests_plus;
+mod codeforces;
 mod common_oj;
 pub mod contest;
+mod cruxeval;
 mod deepcoder;
 mod error;
+mod evalplus;
 mod file;
 mod humaneval;
+mod introclass;
+mod livecodebench;
+mod mapcoder;
+mod mbpp;
 mod native;
+mod parquet;
+mod pickle;
+mod prime;
+mod python_literal;
 mod row;
+mod schema;
+mod synthetic1;
+mod tree;
 
 pub use error::{Place, ProblemError, Where};
+pub use schema::{SCHEMAS, Schema};
 
 use row::Row;
 
 /// One task: what is asked, what decides, under which limits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
     /// Unique within its set, for example `HumanEval/0`.
@@ -50,6 +68,12 @@ pub struct Problem {
     /// Known correct programs.
     #[serde(default)]
     pub references: Vec<Reference>,
+    /// Programs known to be wrong: tests that accept one of them are too weak. Never shown to a policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrong: Vec<Reference>,
+    /// Files the program reads and writes in place of its standard streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<FileNames>,
     /// Where it comes from and how hard it is: free labels such as `family`, `difficulty`, `hidden`.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -84,7 +108,17 @@ pub enum TestCase {
     },
 }
 
-/// A known correct program.
+/// Names, without folders, of the files that stand in for standard input and output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileNames {
+    /// Where the program reads its input.
+    pub input: String,
+    /// Where it leaves its answer.
+    pub output: String,
+}
+
+/// A program whose worth is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -94,41 +128,64 @@ pub struct Reference {
     pub source: String,
 }
 
-/// Reads every problem of a JSON or JSON Lines file, gzipped or not; the schema is told from the content.
+/// Reads every problem of a file, folder or archive: JSON, JSON Lines (gzipped or not), Parquet, the layouts of APPS and
+/// IntroClass. The schema is told from the content.
 ///
 /// One bad row refuses the file: a set with silently missing problems gives figures nobody can compare.
 pub fn load(path: &Path) -> Result<Vec<Problem>, ProblemError> {
+    load_as(path, None)
+}
+
+/// The same, in the named schema where one is given.
+pub fn load_as(path: &Path, schema: Option<&Schema>) -> Result<Vec<Problem>, ProblemError> {
     let mut problems: Vec<Problem> = Vec::new();
-    let mut seen: HashMap<String, Where> = HashMap::new();
-    file::for_each_row(path, &mut |row| {
-        let problem = row::problem_of(&row)?;
-        if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
-            return Err(ProblemError::NoTests {
-                place: row.place,
-                id: problem.id,
-            });
-        }
-        if let Some(&first) = seen.get(&problem.id) {
-            return Err(ProblemError::DuplicateId {
-                place: row.place,
-                id: problem.id,
-                first,
-            });
-        }
-        seen.insert(problem.id.clone(), row.place.at);
-        problems.push(problem);
+    each(path, schema, &mut |problem| {
+        problems.push(problem?);
         Ok(())
     })?;
-    if problems.is_empty() {
+    Ok(problems)
+}
+
+/// Hands over every row, as its problem or as what is wrong with it, until `take` fails. An unreadable file fails as a
+/// whole.
+pub fn each(
+    path: &Path,
+    schema: Option<&Schema>,
+    take: &mut dyn FnMut(Result<Problem, ProblemError>) -> Result<(), ProblemError>,
+) -> Result<(), ProblemError> {
+    let mut seen: HashMap<String, Where> = HashMap::new();
+    let mut empty = true;
+    file::for_each_row(path, &mut |row| {
+        empty = false;
+        let checked = row::problem_of(&row, schema).and_then(|problem| {
+            if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
+                return Err(ProblemError::NoTests {
+                    place: row.place.clone(),
+                    id: problem.id,
+                });
+            }
+            if let Some(&first) = seen.get(&problem.id) {
+                return Err(ProblemError::DuplicateId {
+                    place: row.place.clone(),
+                    id: problem.id,
+                    first,
+                });
+            }
+            seen.insert(problem.id.clone(), row.place.at);
+            Ok(problem)
+        });
+        take(checked)
+    })?;
+    if empty {
         return Err(ProblemError::Empty {
             path: path.to_owned(),
         });
     }
-    Ok(problems)
+    Ok(())
 }
 
-/// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`), all or nothing: under a
-/// temporary name first, then renamed.
+/// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`) or as Parquet (`.parquet`), all or nothing:
+/// under a temporary name first, then renamed.
 pub fn save(path: &Path, problems: &[Problem]) -> Result<(), ProblemError> {
     file::save(path, problems).map_err(|cause| ProblemError::Write {
         path: path.to_owned(),

@@ -49,6 +49,8 @@ pub(crate) fn problem(tests: Vec<TestCase>) -> Problem {
         comparison: Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::new(),
     }
 }

@@ -85,6 +85,8 @@ fn problems() -> Vec<Problem> {
         comparison: rlef::comparator::Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: std::collections::BTreeMap::new(),
     })
     .collect()

@@ -31,6 +31,8 @@ fn problem(public: usize, private: usize) -> Problem {
         comparison: Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::new(),
     }
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use rlef_sandbox::{Language, Limits};
 
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{FileNames, Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
+use crate::program::language_of_tag;
 
-/// `Language.PYTHON3` of `contest_problem.proto`.
-const PYTHON3: u64 = 3;
+/// `Language` of `contest_problem.proto`, without Python 2 (1) and the unknown (0).
+const LANGUAGES: [(u64, &str); 3] = [(2, "cpp"), (3, "python3"), (4, "java")];
 
 /// How much longer than its CPU time a program may take on the clock, and the least it is given.
 const WALL_PER_CPU: u64 = 3;
@@ -20,12 +21,6 @@ const LEAST_WALL_MS: u64 = 10_000;
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    for name in ["input_file", "output_file"] {
-        if !fields.text_or_empty(name)?.is_empty() {
-            let expected = "an empty string: only standard input and output are supported";
-            return Err(fields.wrong_text(name, expected, &format!("`{}`", fields.text(name)?)));
-        }
-    }
     let public_tests = tests(fields, "public_tests")?;
     let mut private_tests = tests(fields, "private_tests")?;
     private_tests.extend(tests(fields, "generated_tests")?);
@@ -43,7 +38,13 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         limits: limits_of(time_ms(fields)?, fields.whole("memory_limit_bytes")?),
         comparison: Comparison::Contest,
         preamble: String::new(),
-        references: references(fields)?,
+        references: programs(fields, "solutions")?,
+        wrong: programs(fields, "incorrect_solutions")?,
+        files: files(
+            fields,
+            fields.text_or_empty("input_file")?,
+            fields.text_or_empty("output_file")?,
+        )?,
         labels,
     })
 }
@@ -95,34 +96,60 @@ fn tests(fields: &Fields<'_>, name: &str) -> Result<Vec<TestCase>, ProblemError>
         .collect())
 }
 
-fn references(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
-    let Some(value) = fields.get("solutions") else {
+/// The files that stand in for standard input and output; both names, or neither.
+pub(super) fn files(
+    fields: &Fields<'_>,
+    input: &str,
+    output: &str,
+) -> Result<Option<FileNames>, ProblemError> {
+    let name = |field: &str, name: &str| {
+        let plain = name.len() <= 100
+            && !name.starts_with('.')
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter));
+        if plain && !name.is_empty() {
+            return Ok(name.to_owned());
+        }
+        let expected = "the plain name of a file (or both names empty)";
+        Err(fields.wrong_text(field, expected, &format!("`{name}`")))
+    };
+    if input.is_empty() && output.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(FileNames {
+        input: name("input_file", input)?,
+        output: name("output_file", output)?,
+    }))
+}
+
+/// Struct of lists → programs in a language that can be judged; others are left out.
+fn programs(fields: &Fields<'_>, name: &str) -> Result<Vec<Reference>, ProblemError> {
+    let Some(value) = fields.get(name) else {
         return Ok(Vec::new());
     };
-    let lists = fields.below("solutions", value)?;
+    let lists = fields.below(name, value)?;
     let sources = lists.texts("solution")?;
-    let expected = "a list of language codes";
-    let codes = match lists.get("language") {
-        None => &Vec::new(),
-        Some(codes) => codes
-            .as_array()
-            .ok_or_else(|| lists.wrong("language", expected, codes))?,
-    };
+    let codes = lists.items("language")?;
     if codes.len() != sources.len() {
         let expected = format!("as many languages as solutions ({})", sources.len());
         return Err(lists.wrong_text("language", &expected, &codes.len().to_string()));
     }
-    let mut references = Vec::new();
+    let mut programs = Vec::new();
     for (code, source) in codes.iter().zip(sources) {
         let code = code
             .as_u64()
-            .ok_or_else(|| lists.wrong("language", expected, code))?;
-        if code == PYTHON3 {
-            references.push(Reference {
-                language: Language::Python,
+            .ok_or_else(|| lists.wrong("language", "a list of language codes", code))?;
+        let tag = LANGUAGES
+            .iter()
+            .find(|(number, _)| *number == code)
+            .map(|(_, tag)| *tag);
+        if let Some(language) = tag.and_then(|tag| language_of_tag(tag, Language::Python)) {
+            programs.push(Reference {
+                language,
                 source: source.to_owned(),
             });
         }
     }
-    Ok(references)
+    Ok(programs)
 }

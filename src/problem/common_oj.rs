@@ -1,5 +1,7 @@
 //! SandboxFusion's CommonOJ rows (`id`, `content`, `test`) → Problem with stdin tests.
 //!
+//! Its LiveCodeBench rows have the same fields with packed tests, see `livecodebench::read_packed`.
+//!
 //! Tests printed as examples in the statement are public, the rest only grade (see `deepcoder`). The rule is
 //! the one of CodeContests, where the public sample comes from.
 
@@ -10,16 +12,19 @@ use serde_json::Value;
 
 use super::deepcoder::{is_shown, words};
 use super::row::{Fields, unwrap_json};
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, livecodebench};
 use crate::comparator::Comparison;
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    let id = match fields.required("id", "a string or a number")? {
-        Value::String(id) => id.clone(),
-        Value::Number(id) => id.to_string(),
-        other => return Err(fields.wrong("id", "a string or a number", other)),
-    };
+    if let Some(packed) = fields
+        .get("test")
+        .and_then(Value::as_str)
+        .filter(|test| livecodebench::is_packed(test))
+    {
+        return livecodebench::read_packed(fields, packed);
+    }
+    let id = fields.name("id")?;
     let statement = fields.text("content")?;
     let test = fields.required("test", "a list of tests")?;
     let unwrapped = unwrap_json(fields, "test", test)?;
@@ -46,6 +51,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         comparison: Comparison::Contest,
         preamble: String::new(),
         references: references(fields)?,
+        wrong: Vec::new(),
+        files: None,
         labels: labels(fields)?,
     })
 }
@@ -67,7 +74,7 @@ fn only(case: &Fields<'_>, name: &str, stream: &str) -> Result<String, ProblemEr
     Ok(streams.text(stream)?.to_owned())
 }
 
-fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, ProblemError> {
+pub(super) fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, ProblemError> {
     let Some(value) = fields.get("labels") else {
         return Ok(BTreeMap::new());
     };

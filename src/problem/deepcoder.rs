@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use rlef_sandbox::Limits;
+use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
 use super::codecontests::limits_of;
 use super::row::{Fields, oversized_integer, unwrap_json};
-use super::{Problem, ProblemError, TestCase, Where};
+use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
+use crate::program::Program;
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -34,9 +35,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let row = match fields.place.at {
-        Where::Line(number) | Where::Row(number) => number - 1,
-    };
+    let row = fields.number();
     Ok(Problem {
         id: format!("{}/{row}", stem.split('.').next().unwrap_or_default()),
         statement: statement.to_owned(),
@@ -45,13 +44,29 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         limits: stated_limits(statement),
         comparison: Comparison::Contest,
         preamble: String::new(),
-        references: Vec::new(),
+        references: solutions(fields)?,
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::new(),
     })
 }
 
+/// `solutions`, where there is such a list, in Python, with or without a fence.
+fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
+    let program = |source: &str| Reference {
+        language: Language::Python,
+        source: Program::extract(source, Language::Python)
+            .map_or_else(|_| source.to_owned(), |program| program.source),
+    };
+    Ok(fields
+        .texts("solutions")?
+        .into_iter()
+        .map(program)
+        .collect())
+}
+
 /// `{"inputs": [...], "outputs": [...], "fn_name"?}`.
-fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
+pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
     let list = |name| {
         let value = lists.required(name, "a list")?;
         value
@@ -64,6 +79,9 @@ fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
         return Err(lists.wrong_text("outputs", &expected, &outputs.len().to_string()));
     }
     let function = lists.text_or_empty("fn_name")?;
+    if inputs.is_empty() && !function.is_empty() {
+        return Ok(Vec::new());
+    }
     let cases = inputs.iter().zip(outputs);
     if function.is_empty() {
         return cases
@@ -113,7 +131,7 @@ fn listed(fields: &Fields<'_>, cases: &[Value]) -> Result<Vec<TestCase>, Problem
         .collect()
 }
 
-fn call(
+pub(super) fn call(
     fields: &Fields<'_>,
     function: &str,
     name: &str,
@@ -139,7 +157,11 @@ fn call(
     })
 }
 
-fn json_text(fields: &Fields<'_>, name: &str, value: &Value) -> Result<Value, ProblemError> {
+pub(super) fn json_text(
+    fields: &Fields<'_>,
+    name: &str,
+    value: &Value,
+) -> Result<Value, ProblemError> {
     match value {
         Value::String(text) => parse(fields, name, text),
         other => Ok(other.clone()),
@@ -155,7 +177,11 @@ fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemEr
         .map_err(|error| fields.wrong_text(name, "a JSON value", &format!("{error} in {text:?}")))
 }
 
-fn stdin_text(fields: &Fields<'_>, name: &str, value: &Value) -> Result<String, ProblemError> {
+pub(super) fn stdin_text(
+    fields: &Fields<'_>,
+    name: &str,
+    value: &Value,
+) -> Result<String, ProblemError> {
     let wrong = |found| fields.wrong(name, "a string or a list of lines", found);
     match value {
         Value::String(text) => Ok(text.clone()),

@@ -4,8 +4,6 @@
 
 use std::path::PathBuf;
 
-use super::row;
-
 /// Why problems could not be read or written. Every message completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemError {
@@ -58,15 +56,14 @@ pub enum ProblemError {
         integer: String,
     },
     /// A row has the fields of no known schema.
-    #[error(
-        "recognise the schema of {place}: it has {found}; expected one of: {}",
-        row::KNOWN_SCHEMAS
-    )]
+    #[error("recognise the schema of {place}: it has {found}; expected one of: {known}")]
     UnknownSchema {
         /// File and line.
         place: Place,
         /// The fields found.
         found: String,
+        /// The schemas there are.
+        known: String,
     },
     /// A field is missing or holds something else than its schema says.
     #[error(
@@ -89,6 +86,24 @@ pub enum ProblemError {
         place: Place,
         /// What the parser said; names the field.
         cause: serde_json::Error,
+    },
+    /// A Parquet file is broken or packed in a way that isn't supported.
+    #[error("read {} as Parquet: {cause}; write it again, uncompressed or with Snappy or gzip", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        cause: parquet::errors::ParquetError,
+    },
+    /// A folder or archive holds no known layout.
+    #[error("find problems in {}: {found}; expected {expected}", path.display())]
+    Layout {
+        /// The folder or archive.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What could be.
+        expected: &'static str,
     },
     /// A problem without a test would accept every program.
     #[error("accept problem `{id}` of {place}: it has no tests; add a test or remove the problem")]

@@ -1,4 +1,5 @@
-//! File → rows: JSON Lines, a JSON array or one JSON object, gzipped or not; and problems → file.
+//! File → rows: JSON Lines, a JSON array or one JSON object, gzipped or not, Parquet, or what `tree` finds in a folder
+//! or archive; and problems → file.
 //!
 //! Knows nothing of schemas.
 
@@ -12,16 +13,28 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::row::oversized_integer;
-use super::{Place, Problem, ProblemError, Row, Where};
+use super::tree::{self, Tree};
+use super::{Place, Problem, ProblemError, Row, Where, evalplus, parquet};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
 
 /// Calls `take` for every row of the file, in order, until it fails.
 pub(super) fn for_each_row(
     path: &Path,
     take: &mut dyn FnMut(Row) -> Result<(), ProblemError>,
 ) -> Result<(), ProblemError> {
-    let text = read(path)?;
+    if path.is_dir() {
+        return tree::for_each_row(path, &Tree::of_folder(path)?, take);
+    }
+    let bytes = read(path)?;
+    if bytes.starts_with(&PARQUET_MAGIC) {
+        return parquet::for_each_row(path, take);
+    }
+    if Tree::is_archive(&bytes) {
+        return tree::for_each_row(path, &Tree::of_archive(path, &bytes)?, take);
+    }
+    let text = text(path, bytes)?;
     let place = |at| Place {
         path: path.to_owned(),
         at,
@@ -56,9 +69,15 @@ pub(super) fn for_each_row(
             continue;
         }
         let place = place(Where::Line(index + 1));
-        match serde_json::from_str(line) {
+        // Only EvalPlus needs numbers that JSON readers round or refuse, and it has a way for them.
+        let numbers = if evalplus::may_be(line) {
+            evalplus::readable_numbers(line)
+        } else {
+            line.into()
+        };
+        match serde_json::from_str(&numbers) {
             Ok(value) => {
-                exact(path, line, index + 1)?;
+                exact(path, &numbers, index + 1)?;
                 take(Row { place, value })?;
             }
             Err(cause) => return Err(ProblemError::Json { place, cause }),
@@ -82,7 +101,7 @@ fn exact(path: &Path, text: &str, first_line: usize) -> Result<(), ProblemError>
     })
 }
 
-fn read(path: &Path) -> Result<String, ProblemError> {
+fn read(path: &Path) -> Result<Vec<u8>, ProblemError> {
     let mut bytes = std::fs::read(path).map_err(|cause| ProblemError::Read {
         path: path.to_owned(),
         cause,
@@ -98,6 +117,10 @@ fn read(path: &Path) -> Result<String, ProblemError> {
             })?;
         bytes = unpacked;
     }
+    Ok(bytes)
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, ProblemError> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good]
@@ -116,11 +139,12 @@ pub(super) fn save(path: &Path, problems: &[Problem]) -> std::io::Result<()> {
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}.partial", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    let written = write(
-        &temporary,
-        problems,
-        path.extension().is_some_and(|extension| extension == "gz"),
-    )
+    let has = |name: &str| path.extension().is_some_and(|extension| extension == name);
+    let written = if has("parquet") {
+        parquet::write(&temporary, problems)
+    } else {
+        write(&temporary, problems, has("gz"))
+    }
     .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one to report; a leftover partial file harms nobody.

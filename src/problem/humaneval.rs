@@ -34,11 +34,6 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             &format!("`{id}`"),
         ));
     }
-    if fields.get("plus_input").is_some() {
-        let expected =
-            "no such field: the added inputs of HumanEval+ come without expected results";
-        return Err(fields.wrong_text("plus_input", expected, "a list of inputs"));
-    }
     let prompt = fields.text("prompt")?;
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
@@ -111,6 +106,14 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         comparison: Comparison::default(),
         preamble: prompt.to_owned(),
         references,
+        wrong: match fields.text_or_empty("buggy_solution")? {
+            "" => Vec::new(),
+            source => vec![Reference {
+                language: Language::Python,
+                source: source.to_owned(),
+            }],
+        },
+        files: None,
         labels,
     })
 }

@@ -1,16 +1,13 @@
 //! One JSON row → Problem: tells the schema from the fields, and gives the schemas typed access to fields
 //! with errors that name them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{Place, Problem, ProblemError, codecontests, common_oj, deepcoder, humaneval, native};
-
-/// What the error for an unknown schema lists.
-pub(super) const KNOWN_SCHEMAS: &str = "rlef (id, statement, public_tests, private_tests), HumanEval (task_id, prompt, \
-     entry_point, test), CodeContests (name, description, public_tests, private_tests), DeepCoder (problem, tests), \
-     CommonOJ (id, content, test)";
+use super::schema::{self, Schema};
+use super::{Place, Problem, ProblemError, Where};
 
 /// A JSON value and where it was read.
 pub(super) struct Row {
@@ -20,32 +17,23 @@ pub(super) struct Row {
     pub(super) value: Value,
 }
 
-/// The problem that a row describes.
-pub(super) fn problem_of(row: &Row) -> Result<Problem, ProblemError> {
+/// The problem that a row describes, in the schema its fields tell, or in the `named` one.
+pub(super) fn problem_of(row: &Row, named: Option<&Schema>) -> Result<Problem, ProblemError> {
     let fields = Fields::of(row)?;
-    let has = |names: &[&str]| names.iter().all(|name| fields.object.contains_key(*name));
-    if has(&["id", "statement"]) {
-        native::read(row)
-    } else if has(&["task_id", "prompt", "entry_point", "test"]) {
-        humaneval::read(&fields)
-    } else if has(&["name", "description"]) && (has(&["public_tests"]) || has(&["private_tests"])) {
-        codecontests::read(&fields)
-    } else if has(&["problem", "tests"]) {
-        deepcoder::read(&fields)
-    } else if has(&["id", "content", "test"]) {
-        common_oj::read(&fields)
-    } else {
-        let names: Vec<&str> = fields.object.keys().map(String::as_str).collect();
-        let found = if names.is_empty() {
-            "no fields".to_owned()
-        } else {
-            format!("the fields {}", names.join(", "))
-        };
-        Err(ProblemError::UnknownSchema {
-            place: row.place.clone(),
-            found,
-        })
+    if let Some(schema) = named.or_else(|| Schema::of(&fields)) {
+        return schema.read(row, &fields);
     }
+    let names: Vec<&str> = fields.object.keys().map(String::as_str).collect();
+    let found = if names.is_empty() {
+        "no fields".to_owned()
+    } else {
+        format!("the fields {}", names.join(", "))
+    };
+    Err(ProblemError::UnknownSchema {
+        place: row.place.clone(),
+        found,
+        known: schema::known(),
+    })
 }
 
 /// Typed access to the fields of an object, at any depth of a row.
@@ -68,8 +56,62 @@ impl<'a> Fields<'a> {
             other => Err(ProblemError::UnknownSchema {
                 place: row.place.clone(),
                 found: kind(other).to_owned(),
+                known: schema::known(),
             }),
         }
+    }
+
+    /// Whether there is a field of this name, null or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    /// The row's number in its file, from 0; a name for problems that have none.
+    pub(super) fn number(&self) -> usize {
+        match self.place.at {
+            Where::Line(number) | Where::Row(number) => number.saturating_sub(1),
+        }
+    }
+
+    /// A text or a whole number, as text.
+    pub(super) fn name(&self, name: &str) -> Result<String, ProblemError> {
+        match self.required(name, "a string or a number")? {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(self.wrong(name, "a string or a number", other)),
+        }
+    }
+
+    /// A number, or `None` where it's absent.
+    pub(super) fn real(&self, name: &str) -> Result<Option<f64>, ProblemError> {
+        self.get(name)
+            .map(|value| {
+                value
+                    .as_f64()
+                    .ok_or_else(|| self.wrong(name, "a number", value))
+            })
+            .transpose()
+    }
+
+    /// A list of anything; empty where the field is absent.
+    pub(super) fn items(&self, name: &str) -> Result<&'a [Value], ProblemError> {
+        match self.get(name) {
+            None => Ok(&[]),
+            Some(Value::Array(items)) => Ok(items),
+            Some(other) => Err(self.wrong(name, "a list", other)),
+        }
+    }
+
+    /// These fields as labels, where they are there.
+    pub(super) fn labels(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let label = |name: &&str| {
+            let text = match self.get(name)? {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some(((*name).to_owned(), text)).filter(|(_, text)| !text.is_empty())
+        };
+        names.iter().filter_map(label).collect()
     }
 
     /// The fields of `value`, which stands at `name` below these.
@@ -181,14 +223,14 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// JSON inside a string, or the value itself: several data sets write either.
+/// JSON (or a Python literal) inside a string, or the value itself: several data sets write either.
 pub(super) fn unwrap_json(
     fields: &Fields<'_>,
     name: &str,
     value: &Value,
 ) -> Result<Value, ProblemError> {
     match value {
-        Value::String(text) => serde_json::from_str(text).map_err(|error| {
+        Value::String(text) => super::python_literal::json_or_literal(text).map_err(|error| {
             fields.wrong_text(
                 name,
                 "JSON inside the string",

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod schemas;
+
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
@@ -59,6 +61,8 @@ fn sample() -> Problem {
             language: Language::Python,
             source: "print(3)".into(),
         }],
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::from([("family".into(), "sum".into())]),
     }
 }
@@ -66,10 +70,15 @@ fn sample() -> Problem {
 #[test]
 fn what_is_saved_is_loaded_gzipped_or_not() {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["set.jsonl", "set.jsonl.gz"] {
+    for name in ["set.jsonl", "set.jsonl.gz", "set.parquet"] {
         let path = directory.path().join(name);
         let mut problems = vec![sample(), sample()];
         problems[1].id = "sum/1".into();
+        problems[1].files = Some(FileNames {
+            input: "in.txt".into(),
+            output: "out.txt".into(),
+        });
+        problems[1].wrong = vec![problems[1].references[0].clone()];
         save(&path, &problems).unwrap();
         assert_eq!(load(&path).unwrap(), problems);
     }
@@ -77,7 +86,7 @@ fn what_is_saved_is_loaded_gzipped_or_not() {
     assert_eq!(packed[..2], [0x1f, 0x8b]);
     assert_eq!(
         std::fs::read_dir(directory.path()).unwrap().count(),
-        2,
+        3,
         "a partial file is left"
     );
 }

@@ -9,6 +9,7 @@ use rlef_sandbox::Language;
 
 use super::run::Run;
 use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, source, stdin};
+use crate::comparator::Comparison;
 use crate::problem::{Problem, TestCase};
 use crate::program::Program;
 
@@ -60,6 +61,14 @@ pub enum JudgeError {
         attempts: u32,
         /// How it ended.
         detail: String,
+    },
+    /// The problem asks for something that this judge can't do.
+    #[error("judge a program on problem `{id}`: {what} is not supported; leave the problem out")]
+    Unsupported {
+        /// The problem.
+        id: String,
+        /// What it asks for.
+        what: &'static str,
     },
     /// The test code fails by itself.
     #[error(
@@ -135,6 +144,18 @@ impl<R: Runner> Judge<R> {
             return Err(JudgeError::NoTests {
                 id: problem.id.clone(),
                 scope,
+            });
+        }
+        let what = match (&problem.comparison, &problem.files) {
+            (Comparison::Checker(_), _) => Some("a checker program"),
+            (Comparison::Interactor(_), _) => Some("an interactive problem"),
+            (_, Some(_)) => Some("input and output in files"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Err(JudgeError::Unsupported {
+                id: problem.id.clone(),
+                what,
             });
         }
         // Indices count public tests first whatever the scope, so that a failure always names the same test.

@@ -124,6 +124,8 @@ fn problem(public: Vec<TestCase>, private: Vec<TestCase>) -> Problem {
         comparison: Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: std::collections::BTreeMap::default(),
     }
 }

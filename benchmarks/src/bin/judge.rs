@@ -36,6 +36,8 @@ fn sums(id: usize, tests: usize) -> Problem {
         comparison: Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::new(),
     }
 }

@@ -69,6 +69,8 @@ fn problems() -> Vec<Problem> {
         comparison: Comparison::Lines,
         preamble: String::new(),
         references: Vec::new(),
+        wrong: Vec::new(),
+        files: None,
         labels: BTreeMap::new(),
     };
     vec![

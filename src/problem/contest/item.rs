@@ -190,6 +190,8 @@ fn problem(pipeline: &Pipeline, mut tests: Vec<TestCase>, options: usize, split:
             language: Language::Python,
             source: pipeline.solution(),
         }],
+        wrong: Vec::new(),
+        files: None,
         labels: labels
             .map(|(name, text)| (name.to_owned(), text))
             .into_iter()

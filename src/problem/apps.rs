@@ -1,0 +1,161 @@
+//! APPS and TACO rows → Problem with stdin or call tests.
+//!
+//! Both keep tests as JSON in a string, `{"inputs", "outputs", "fn_name"?}`; TACO sometimes as a Python literal. An
+//! empty string means that there are none. Stdin tests that the statement prints as examples are public (see
+//! `deepcoder`), all others only grade.
+//!
+//! Comparison: words, non-integers as `numpy.allclose` has them. The reference graders go on where that fails, and at
+//! last compare sets of words, so that order and repetition no longer count; that last step is left out on purpose,
+//! and what it would have accepted can be had with `any_order`.
+
+use std::collections::BTreeMap;
+
+use rlef_sandbox::{Language, Limits};
+use serde_json::Value;
+
+use super::codecontests::limits_of;
+use super::deepcoder::{is_shown, paired, words};
+use super::row::{Fields, unwrap_json};
+use super::{Problem, ProblemError, Reference, TestCase};
+use crate::comparator::Comparison;
+
+/// The numeric step of the reference graders: `numpy.allclose` with its defaults.
+pub(super) const COMPARISON: Comparison = Comparison::Floats {
+    absolute: 1e-8,
+    relative: 1e-5,
+};
+
+/// What LeetCode's editor imports; put before programs whose tests call a function.
+pub(super) const IMPORTS: &str = "import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys\n\
+    from bisect import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n\
+    from itertools import *\nfrom math import ceil, floor, gcd, inf, log, log2, sqrt\nfrom typing import *\n\n";
+
+/// The APPS row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let id = if fields.get("problem_id").is_some() {
+        fields.name("problem_id")?
+    } else {
+        fields.number().to_string()
+    };
+    problem(
+        fields,
+        format!("APPS/{id}"),
+        Limits::default(),
+        &["difficulty", "url"],
+    )
+}
+
+/// The TACO row as a problem.
+pub(super) fn read_taco(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let id = match fields.text_or_empty("name")? {
+        "" => fields.number().to_string(),
+        name => format!("{}. {name}", fields.number()),
+    };
+    let limits = limits_of(
+        quantity(fields, "time_limit", &[("second", 1000.0), ("s", 1000.0)])?,
+        quantity(
+            fields,
+            "memory_limit",
+            &[
+                ("megabyte", 1e6),
+                ("kilobyte", 1e3),
+                ("gigabyte", 1e9),
+                ("byte", 1.0),
+            ],
+        )?,
+    );
+    let labels = ["difficulty", "source", "tags", "skill_types", "url", "date"];
+    problem(fields, format!("TACO/{id}"), limits, &labels)
+}
+
+fn problem(
+    fields: &Fields<'_>,
+    id: String,
+    limits: Limits,
+    labels: &[&str],
+) -> Result<Problem, ProblemError> {
+    let question = fields.text("question")?;
+    let tests = match fields.get("input_output") {
+        None => Vec::new(),
+        Some(Value::String(text)) if text.trim().is_empty() => Vec::new(),
+        Some(value) => {
+            let object = unwrap_json(fields, "input_output", value)?;
+            paired(&fields.below("input_output", &object)?)?
+        }
+    };
+    let calls = matches!(tests.first(), Some(TestCase::Call { .. }));
+    let shown = words(question);
+    let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));
+    let labels: BTreeMap<String, String> = fields.labels(labels);
+    Ok(Problem {
+        id,
+        statement: with_starter(question, fields.text_or_empty("starter_code")?),
+        public_tests,
+        private_tests,
+        limits,
+        comparison: COMPARISON,
+        preamble: if calls {
+            IMPORTS.to_owned()
+        } else {
+            String::new()
+        },
+        references: solutions(fields)?,
+        labels,
+        ..Problem::default()
+    })
+}
+
+/// The statement, and below it the head of the function where one is given.
+pub(super) fn with_starter(question: &str, starter: &str) -> String {
+    if starter.trim().is_empty() {
+        return question.to_owned();
+    }
+    format!(
+        "{}\n\nStart from this:\n{}\n",
+        question.trim_end(),
+        starter.trim_matches('\n')
+    )
+}
+
+/// A list of sources, maybe as JSON in a string, maybe empty.
+fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
+    let value = match fields.get("solutions") {
+        None => return Ok(Vec::new()),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(Vec::new()),
+        Some(value) => unwrap_json(fields, "solutions", value)?,
+    };
+    let expected = "a list of programs";
+    let items = value
+        .as_array()
+        .ok_or_else(|| fields.wrong("solutions", expected, &value))?;
+    let program = |item: &Value| {
+        item.as_str()
+            .map(|source| Reference {
+                language: Language::Python,
+                source: source.to_owned(),
+            })
+            .ok_or_else(|| fields.wrong("solutions", expected, item))
+    };
+    items.iter().map(program).collect()
+}
+
+/// `2.0 seconds` in milliseconds, `256.0 megabytes` in bytes; `None` where it's absent or says nothing of the kind.
+fn quantity(
+    fields: &Fields<'_>,
+    name: &str,
+    units: &[(&str, f64)],
+) -> Result<Option<u64>, ProblemError> {
+    let text = fields.text_or_empty(name)?.trim();
+    let end = text
+        .find(|character: char| !character.is_ascii_digit() && character != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = units
+        .iter()
+        .find(|(word, _)| unit.trim().starts_with(word))
+        .map(|(_, factor)| factor);
+    Ok(match (number.parse::<f64>(), factor) {
+        (Ok(number), Some(factor)) => Some((number * factor) as u64),
+        _ => None,
+    })
+}

@@ -1,0 +1,50 @@
+//! BigCodeBench rows → Problem with one asserted test made of their `unittest` class.
+//!
+//! The tests import the libraries the task is about; where one is missing on this machine the test code fails before
+//! it calls the program, which `doctor --problems` reports as a broken test and not as a wrong program.
+
+use rlef_sandbox::Language;
+
+use super::row::Fields;
+use super::{Problem, ProblemError, Reference, TestCase};
+
+/// Runs the test class and lets its first failure through.
+const RUN: &str = r#"
+
+import unittest as __unittest
+
+__cases = __unittest.defaultTestLoader.loadTestsFromTestCase(TestCases)
+if not __cases.countTestCases():
+    raise RuntimeError("the test class has no tests")
+for __case in __cases:
+    __case.debug()
+"#;
+
+/// The row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let prompt = fields.text("complete_prompt")?;
+    let entry_point = fields.text("entry_point")?;
+    let test = fields.text("test")?;
+    if !test.contains("class TestCases") {
+        return Err(fields.wrong_text("test", "a class `TestCases`", "none"));
+    }
+    let references = match fields.text_or_empty("canonical_solution")? {
+        "" => Vec::new(),
+        source => vec![Reference {
+            language: Language::Python,
+            source: source.to_owned(),
+        }],
+    };
+    Ok(Problem {
+        id: fields.text("task_id")?.to_owned(),
+        statement: prompt.to_owned(),
+        private_tests: vec![TestCase::Asserted {
+            entry_point: entry_point.to_owned(),
+            code: format!("{test}{RUN}"),
+        }],
+        preamble: prompt.to_owned(),
+        references,
+        labels: fields.labels(&["libs"]),
+        ..Problem::default()
+    })
+}

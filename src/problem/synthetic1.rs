@@ -1,0 +1,106 @@
+//! SYNTHETIC-1 and verifiable-coding-problems rows → Problem with stdin or call tests.
+//!
+//! `verification_info` is an object, JSON in a string, or a Python literal in a string. Lines are compared without
+//! their trailing space, results of calls as values. `gold_standard_solution`, mostly in a fence, is the reference.
+
+use rlef_sandbox::Language;
+use serde_json::Value;
+
+use super::apps::IMPORTS;
+use super::deepcoder::{is_shown, stdin_text, words};
+use super::prime::prompt;
+use super::python_literal::json_or_literal;
+use super::row::{Fields, unwrap_json};
+use super::{Problem, ProblemError, Reference, TestCase};
+use crate::comparator::Comparison;
+use crate::program::{Program, language_of_tag};
+
+/// The row as a problem.
+pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    let kind = fields.text_or_empty("task_type")?;
+    if !matches!(kind, "" | "verifiable_code") {
+        return Err(fields.wrong_text("task_type", "`verifiable_code`", &format!("`{kind}`")));
+    }
+    let statement = prompt(fields)?;
+    let info = fields.required("verification_info", "an object with test_cases")?;
+    let info = unwrap_json(fields, "verification_info", info)?;
+    let info = fields.below("verification_info", &info)?;
+    let tag = info.text_or_empty("language")?;
+    let language = language_of_tag(tag, Language::Python)
+        .ok_or_else(|| info.wrong_text("language", "a supported language", &format!("`{tag}`")))?;
+    let tests = info
+        .items("test_cases")?
+        .iter()
+        .map(|value| test(&info.below("test_cases", value)?))
+        .collect::<Result<Vec<_>, ProblemError>>()?;
+    let calls = matches!(tests.first(), Some(TestCase::Call { .. }));
+    let shown = words(&statement);
+    let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));
+    let references = match fields.text_or_empty("gold_standard_solution")? {
+        "" => Vec::new(),
+        text => {
+            let program =
+                Program::extract(text, language).unwrap_or_else(|_| Program::bare(text, language));
+            vec![Reference {
+                language: program.language,
+                source: program.source,
+            }]
+        }
+    };
+    Ok(Problem {
+        id: fields.name("problem_id")?,
+        statement,
+        public_tests,
+        private_tests,
+        comparison: Comparison::Lines,
+        preamble: if calls {
+            IMPORTS.to_owned()
+        } else {
+            String::new()
+        },
+        references,
+        labels: fields.labels(&["source"]),
+        ..Problem::default()
+    })
+}
+
+fn test(case: &Fields<'_>) -> Result<TestCase, ProblemError> {
+    let (input, output) = (
+        case.required("input", "the input")?,
+        case.required("output", "the output")?,
+    );
+    match case.text("type")? {
+        "stdin_stdout" => Ok(TestCase::Stdin {
+            input: stdin_text(case, "input", input)?,
+            expected: stdin_text(case, "output", output)?,
+        }),
+        "function_call" => {
+            let arguments = match value(input) {
+                Value::Array(arguments) => arguments,
+                other => vec![other],
+            };
+            let expected = match output {
+                Value::Array(items) if items.len() == 1 => items[0].clone(),
+                other => value(other),
+            };
+            Ok(TestCase::Call {
+                function: case.text("fn_name")?.to_owned(),
+                arguments,
+                expected,
+            })
+        }
+        other => Err(case.wrong_text(
+            "type",
+            "`stdin_stdout` or `function_call`",
+            &format!("`{other}`"),
+        )),
+    }
+}
+
+/// A string that spells a value as that value, everything else as it is.
+fn value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json_or_literal(text).unwrap_or_else(|_| value.clone()),
+        other => other.clone(),
+    }
+}
