@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Words for people go to stderr, data to stdout.
 
+pub mod convert;
 pub mod doctor;
 pub mod eval;
 pub mod export;
@@ -46,6 +47,8 @@ enum Verb {
     Export(export::Args),
     /// Judge a journal's programs again; exit code 1 where a verdict changed.
     Replay(replay::Args),
+    /// Write problems of any known schema as rlef JSON lines or Parquet.
+    Convert(convert::Args),
     /// Write the built-in problems as JSON lines.
     Contest(source::ContestArgs),
 }
@@ -88,6 +91,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Sft(args) => sft::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Convert(args) => convert::run(&args),
         Verb::Contest(args) => source::run(&args),
     }
 }

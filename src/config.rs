@@ -27,6 +27,8 @@ pub struct TrainConfig {
     pub lora: Option<LoraConfig>,
     /// Problems to train on: a file, or `contest:train`.
     pub problems: String,
+    /// A list written by `rlef doctor --problems`: its problems are left out. Empty for none.
+    pub quarantine: String,
     /// Rounds of collecting and learning.
     pub rounds: usize,
     /// Problems drawn per round. With `rollout.group` this makes the paper's 1024 rollouts (section 3.1); the
@@ -113,6 +115,7 @@ impl Default for TrainConfig {
             policy: PathBuf::from("starter"),
             lora: None,
             problems: "contest:train".to_owned(),
+            quarantine: String::new(),
             rounds: 24,
             problems_per_round: 128,
             updates_per_round: 4,

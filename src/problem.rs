@@ -32,6 +32,7 @@ mod parquet;
 mod pickle;
 mod prime;
 mod python_literal;
+pub mod quarantine;
 mod row;
 mod schema;
 mod synthetic1;

@@ -12,6 +12,7 @@ use crate::problem::{Problem, TestCase};
 mod asserted;
 mod cache;
 mod call;
+mod checker;
 mod driver;
 mod host;
 mod judge;

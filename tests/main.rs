@@ -6,6 +6,7 @@ mod cheats;
 mod checkpoints;
 mod cli;
 mod datasets;
+mod deciders;
 mod golden;
 mod host;
 mod invariants;

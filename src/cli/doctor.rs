@@ -1,6 +1,8 @@
-//! `rlef doctor`: what this machine can enforce and run, as found by starting the sandbox.
+//! `rlef doctor`: what this machine can enforce and run, as found by starting the sandbox; with `--problems`, what state
+//! the problems of a file are in.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
@@ -10,16 +12,28 @@ use serde::Serialize;
 use super::exit;
 use crate::verdict::{HostJudge, chain, host_judge};
 
+mod problems;
+
 /// Arguments of `rlef doctor`.
 #[derive(ClapArgs)]
 #[command(
     after_help = "Exit codes: 0 programs can be judged, 3 a required protection or Python is missing, 4 the \
-    sandbox does not work for another reason."
+    sandbox does not work for another reason; with --problems, 1 where a problem is not usable.\n\n\
+    Example:\n  rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json"
 )]
 pub struct Args {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Try the references and the known-wrong programs of these problems, and sort the problems by what came of it.
+    #[arg(long)]
+    problems: Option<String>,
+    /// Write the problems that are not usable to this list; `rlef eval` and `rlef train` leave them out.
+    #[arg(long, requires = "problems")]
+    quarantine: Option<PathBuf>,
+    /// Programs tried of each list of a problem at most.
+    #[arg(long, default_value_t = 3, requires = "problems")]
+    most: usize,
 }
 
 /// What was found.
@@ -47,6 +61,14 @@ struct Device {
 
 /// Looks, and prints what was found; nothing is changed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.problems {
+        let options = problems::Options {
+            most: args.most.max(1),
+            json: args.json,
+            quarantine: args.quarantine.as_deref(),
+        };
+        return problems::run(name, &options);
+    }
     let judge = host_judge(1);
     let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());
     let report = Report {

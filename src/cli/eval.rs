@@ -57,6 +57,9 @@ pub struct Args {
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// Leave out the problems of this list, written by `rlef doctor --problems`.
+    #[arg(long)]
+    quarantine: Option<PathBuf>,
     /// Also write every episode to this file.
     #[arg(long)]
     journal: Option<PathBuf>,
@@ -90,7 +93,7 @@ enum Style {
 
 /// Plays, reports, and exits with 4 where the sandbox lost an episode.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let problems = source::problems(&args.problems)?;
+    let problems = source::problems_without(&args.problems, args.quarantine.as_deref())?;
     let config = RolloutConfig {
         group: args.rollouts.max(1),
         turns: args.turns.max(1),

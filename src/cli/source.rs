@@ -12,16 +12,46 @@ use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
-use crate::problem::{self, Problem};
+use crate::problem::quarantine::Quarantine;
+use crate::problem::{self, Problem, Schema};
 
-/// Problems of a file, or of `contest:train`, `contest:validation`, `contest:test`.
+/// Problems of a file, of `SCHEMA:FILE` in the named schema, or of `contest:train`, `contest:validation`,
+/// `contest:test`.
 pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
     if let Some(split) = contest::parse_spec(name) {
         return Ok(contest::generate(split, &ContestConfig::default()));
     }
-    let problems = problem::load(Path::new(name))?;
-    anyhow::ensure!(!problems.is_empty(), "{name} holds no problem");
-    Ok(problems)
+    let (schema, path) = named(name);
+    Ok(problem::load_as(path, schema)?)
+}
+
+/// The schema that a name starts with, if any, and the path behind it.
+pub(super) fn named(name: &str) -> (Option<&'static Schema>, &Path) {
+    match name.split_once(':') {
+        Some((schema, path)) if Schema::named(schema).is_some() => {
+            (Schema::named(schema), Path::new(path))
+        }
+        _ => (None, Path::new(name)),
+    }
+}
+
+/// Problems without those of a quarantine list; what was left out is said.
+pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<Problem>> {
+    let problems = problems(name)?;
+    let Some(list) = list else {
+        return Ok(problems);
+    };
+    let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems);
+    eprintln!("{left_out} problems are left out by {}", list.display());
+    for id in changed {
+        eprintln!("{id} has changed since it was put on the list, and is used again");
+    }
+    anyhow::ensure!(
+        !kept.is_empty(),
+        "failed to find a problem in {name} that {} does not leave out",
+        list.display()
+    );
+    Ok(kept)
 }
 
 /// Directory of the policy that ships with the repository.

@@ -68,7 +68,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         )
     };
     let interrupted = watch_interrupts()?;
-    let problems = source::problems(&config.problems)?;
+    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
+    let problems = source::problems_without(&config.problems, list.map(Path::new))?;
     let (mut policy, tokenizer) = source::policy(&config.policy)?;
     if let Some(lora) = &config.lora {
         policy = policy.merged();

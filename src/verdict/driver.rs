@@ -8,6 +8,8 @@ const PROGRAM: &str = include_str!("program.py");
 const CALL: &str = include_str!("call.py");
 const CANDIDATE: &str = include_str!("candidate.py");
 const TESTER: &str = include_str!("tester.py");
+const CHECKER: &str = include_str!("checker.py");
+const FILES: &str = include_str!("files.py");
 
 #[derive(Serialize)]
 struct ProgramPayload<'a> {
@@ -21,6 +23,46 @@ struct TesterPayload<'a> {
     code: &'a str,
     entry_point: &'a str,
     nonce: &'a str,
+}
+
+#[derive(Serialize)]
+struct CheckerPayload<'a> {
+    source: &'a str,
+    arguments: &'a [&'a str],
+    /// Base64 of input, output and answer; a checker without them reads them from standard input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texts: Option<&'a [String]>,
+}
+
+#[derive(Serialize)]
+struct FilesPayload<'a> {
+    source: &'a str,
+    input: &'a str,
+    output: &'a str,
+}
+
+/// A job that runs a checker written in Python.
+pub(super) fn checker(source: &str, arguments: &[&str], texts: Option<&[String]>) -> Job {
+    job(
+        &[CHECKER],
+        &CheckerPayload {
+            source,
+            arguments,
+            texts,
+        },
+    )
+}
+
+/// A job that runs a Python program whose input and output are files.
+pub(super) fn files(source: &str, input: &str, output: &str) -> Job {
+    job(
+        &[FILES],
+        &FilesPayload {
+            source,
+            input,
+            output,
+        },
+    )
 }
 
 /// A job that reads one call from standard input and prints its result.

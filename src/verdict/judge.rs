@@ -8,7 +8,9 @@ use std::sync::Arc;
 use rlef_sandbox::Language;
 
 use super::run::Run;
-use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, source, stdin};
+use super::{
+    PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, checker, source, stdin,
+};
 use crate::comparator::Comparison;
 use crate::problem::{Problem, TestCase};
 use crate::program::Program;
@@ -59,6 +61,18 @@ pub enum JudgeError {
         test: usize,
         /// How often it was tried.
         attempts: u32,
+        /// How it ended.
+        detail: String,
+    },
+    /// The program that decides fails by itself.
+    #[error(
+        "check test {test} of problem `{id}`: the checker can't tell: {detail}; correct the checker"
+    )]
+    BrokenChecker {
+        /// The problem.
+        id: String,
+        /// Index of the test.
+        test: usize,
         /// How it ended.
         detail: String,
     },
@@ -147,9 +161,19 @@ impl<R: Runner> Judge<R> {
             });
         }
         let what = match (&problem.comparison, &problem.files) {
-            (Comparison::Checker(_), _) => Some("a checker program"),
-            (Comparison::Interactor(_), _) => Some("an interactive problem"),
-            (_, Some(_)) => Some("input and output in files"),
+            (Comparison::Checker(one) | Comparison::Interactor(one), _)
+                if !checker::runs(one.language) =>
+            {
+                Some("a checker in another language than Python")
+            }
+            (Comparison::Interactor(_), Some(_)) => Some("an interactive problem with files"),
+            (Comparison::Checker(_) | Comparison::Interactor(_), _)
+                if tests
+                    .iter()
+                    .any(|test| !matches!(test, TestCase::Stdin { .. })) =>
+            {
+                Some("a checker of anything but standard output")
+            }
             _ => None,
         };
         if let Some(what) = what {
@@ -240,6 +264,10 @@ fn run_batch<R: Runner>(
         run.refuse("the tests of this problem call a Python function; write it in Python");
         return Ok(());
     }
+    if problem.files.is_some() && program.language != Language::Python {
+        run.refuse("this problem reads and writes files, which only Python programs can here; write it in Python");
+        return Ok(());
+    }
     let joined = |entry_point| source::judged(&problem.preamble, &program.source, entry_point);
     match batch.first() {
         None => Ok(()),
@@ -255,7 +283,16 @@ fn run_batch<R: Runner>(
                 language: program.language,
                 source: joined(None),
             };
-            stdin::judge(run, &program, &cases, &problem.limits, &problem.comparison)
+            let (limits, files) = (&problem.limits, problem.files.as_ref());
+            match &problem.comparison {
+                Comparison::Checker(checker) => {
+                    checker::judge(run, &program, &cases, limits, checker, files)
+                }
+                Comparison::Interactor(interactor) => {
+                    checker::interact(run, &program, &cases, limits, interactor)
+                }
+                rule => stdin::judge(run, &program, &cases, limits, rule, files),
+            }
         }
         Some(TestCase::Call { function, .. }) => {
             let cases: Vec<call::Case<'_>> = batch

@@ -73,6 +73,58 @@ impl<'a, R: Runner> Run<'a, R> {
         Ok(())
     }
 
+    /// When judging ends.
+    pub(super) const fn stop(&self) -> StopAt {
+        self.stop
+    }
+
+    /// Outcomes of one job on many inputs, of which nothing is recorded yet; fewer where judging stops at the first
+    /// outcome that is not `good`.
+    pub(super) fn outcomes(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        good: &dyn Fn(&Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, JudgeError> {
+        let stop = self.stop;
+        self.judge.attempt(self.id, |runner| {
+            runner.run_batch(job, inputs, limits, &mut |_, outcome| {
+                stop == StopAt::Never || good(outcome)
+            })
+        })
+    }
+
+    /// Outcomes of the checker, all of them.
+    pub(super) fn checks(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+    ) -> Result<Vec<Outcome>, JudgeError> {
+        self.judge.attempt(self.id, |runner| {
+            runner.run_batch(job, inputs, limits, &mut |_, _| true)
+        })
+    }
+
+    /// Fewer outcomes than there were inputs.
+    pub(super) fn incomplete(&self, expected: usize) -> JudgeError {
+        JudgeError::Incomplete {
+            id: self.id.to_owned(),
+            got: self.next,
+            expected,
+        }
+    }
+
+    /// A checker that can't tell.
+    pub(super) fn broken_checker(&self, detail: String) -> JudgeError {
+        JudgeError::BrokenChecker {
+            id: self.id.to_owned(),
+            test: self.next,
+            detail,
+        }
+    }
+
     /// A tester and the program; the tester is ours, so its failure is tried again like the sandbox's.
     pub(super) fn pair(
         &mut self,
@@ -110,7 +162,8 @@ impl<'a, R: Runner> Run<'a, R> {
         }
     }
 
-    fn record(&mut self, failure: Option<Failure>, outcome: &Outcome) {
+    /// Counts a test and what it cost.
+    pub(super) fn record(&mut self, failure: Option<Failure>, outcome: &Outcome) {
         self.cpu_us += outcome.usage.cpu_us;
         self.wall_us += outcome.usage.wall_us;
         match failure {

@@ -3,8 +3,9 @@
 use rlef_sandbox::{Job, Limits, Outcome, Start};
 
 use super::run::Run;
-use super::{Failure, Grade, Runner, head, tail};
+use super::{Failure, Grade, Runner, driver, head, tail};
 use crate::comparator::{self, Comparison};
+use crate::problem::FileNames;
 use crate::program::Program;
 
 /// A stdin test: input and expected output.
@@ -22,12 +23,9 @@ pub(super) fn judge<R: Runner>(
     cases: &[Case<'_>],
     limits: &Limits,
     rule: &Comparison,
+    files: Option<&FileNames>,
 ) -> Result<(), super::JudgeError> {
-    let job = Job {
-        language: program.language,
-        source: program.source.clone().into_bytes(),
-        start: Start::default(),
-    };
+    let job = job(program, files);
     let inputs: Vec<&[u8]> = cases.iter().map(|case| case.input.as_bytes()).collect();
     run.batch(&job, &inputs, limits, &|index, outcome| {
         cases
@@ -36,24 +34,39 @@ pub(super) fn judge<R: Runner>(
     })
 }
 
+/// The job of a program, with files in place of its standard streams where they are named.
+pub(super) fn job(program: &Program, files: Option<&FileNames>) -> Job {
+    match files {
+        Some(files) => driver::files(&program.source, &files.input, &files.output),
+        None => Job {
+            language: program.language,
+            source: program.source.clone().into_bytes(),
+            start: Start::default(),
+        },
+    }
+}
+
 fn failure(case: &Case<'_>, outcome: &Outcome, rule: &Comparison) -> Option<Failure> {
-    let grade = match Grade::of(outcome.status) {
-        Some(grade) => grade,
-        None if comparator::accepts(rule, case.expected.as_bytes(), &outcome.stdout) => {
-            return None;
-        }
-        None => Grade::WrongAnswer,
-    };
-    Some(Failure {
+    if Grade::of(outcome.status).is_none()
+        && comparator::accepts(rule, case.expected.as_bytes(), &outcome.stdout)
+    {
+        return None;
+    }
+    Some(failed(case, outcome, String::new()))
+}
+
+/// What is said of a run that ended badly, or well with something else than expected; `words` are the checker's.
+pub(super) fn failed(case: &Case<'_>, outcome: &Outcome, words: String) -> Failure {
+    let ended = Grade::of(outcome.status);
+    Failure {
         test: 0,
-        grade,
+        grade: ended.unwrap_or(Grade::WrongAnswer),
         input: head(case.input.as_bytes()),
         expected: head(case.expected.as_bytes()),
         got: head(&outcome.stdout),
-        trace: if grade == Grade::WrongAnswer {
-            String::new()
-        } else {
-            super::run::trace_of(outcome, tail(&outcome.stderr))
+        trace: match ended {
+            None => words,
+            Some(_) => super::run::trace_of(outcome, tail(&outcome.stderr)),
         },
-    })
+    }
 }

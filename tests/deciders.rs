@@ -1,0 +1,116 @@
+//! Programs that decide: checkers and interactors, and programs whose input and output are files.
+
+use rlef::comparator::{Checker, Comparison, Protocol};
+use rlef::problem::FileNames;
+use rlef::program::Program;
+use rlef::verdict::{Grade, JudgeError, Scope, StopAt};
+use rlef_sandbox::Language;
+
+use super::host::{judge, problem, stdin, verdict};
+
+fn decided(comparison: Comparison, tests: Vec<rlef::problem::TestCase>) -> rlef::problem::Problem {
+    let mut problem = problem(tests);
+    problem.comparison = comparison;
+    problem
+}
+
+fn program_that_decides(source: &str, protocol: Protocol) -> Checker {
+    Checker {
+        language: Language::Python,
+        source: source.into(),
+        protocol,
+    }
+}
+
+/// Any two numbers with the right sum; the answer file holds the sum.
+const SUM: &str = "import sys\na, b = map(int, open(sys.argv[2]).read().split())\n\
+    wanted = int(open(sys.argv[3]).read())\nsys.exit(0 if a + b == wanted else 1)\n";
+
+#[test]
+fn a_checker_decides_where_many_answers_are_right() {
+    let rule = Comparison::Checker(program_that_decides(SUM, Protocol::Testlib));
+    let set = decided(rule, vec![stdin("5", "5"), stdin("7", "7")]);
+    assert_eq!(
+        verdict("print(1, int(input()) - 1)", &set).grade,
+        Grade::Accepted
+    );
+    let wrong = verdict("print(2, 3)", &set);
+    assert_eq!((wrong.grade, wrong.passed), (Grade::WrongAnswer, 1));
+    assert_eq!(verdict("1/0", &set).grade, Grade::RuntimeError);
+    let printed =
+        "import sys\nprint(1 if open(sys.argv[2]).read() == open(sys.argv[3]).read() else 0.5)\n";
+    let rule = Comparison::Checker(program_that_decides(printed, Protocol::Printed));
+    let set = decided(rule, vec![stdin("", "5\n")]);
+    assert_eq!(verdict("print(5)", &set).grade, Grade::Accepted);
+    assert_eq!(verdict("print(6)", &set).grade, Grade::WrongAnswer);
+}
+
+#[test]
+fn a_checker_that_fails_is_an_error_and_no_verdict() {
+    for (source, protocol) in [
+        ("1/0", Protocol::Testlib),
+        ("raise SystemExit(3)", Protocol::Testlib),
+        ("import os\nos.kill(os.getpid(), 9)", Protocol::Testlib),
+        ("", Protocol::Printed),
+        ("print('maybe')", Protocol::Printed),
+    ] {
+        let rule = Comparison::Checker(program_that_decides(source, protocol));
+        let set = decided(rule, vec![stdin("", "")]);
+        let program = Program::bare("print(1)", Language::Python);
+        let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
+        assert!(
+            matches!(error, Err(JudgeError::BrokenChecker { .. })),
+            "{source}: {error:?}"
+        );
+    }
+}
+
+/// What the checker knows, the program can't find: nothing is left in its sandbox, before or after the checker.
+#[test]
+fn the_answer_is_in_the_checkers_sandbox_only() {
+    let spy = "import os\nfound = [name for folder, _, names in os.walk('.') for name in names]\n\
+        print(1, int(input()) - 1 if not found else 99)\n";
+    let rule = Comparison::Checker(program_that_decides(SUM, Protocol::Testlib));
+    let set = decided(rule, (0..4).map(|_| stdin("5", "5")).collect());
+    for _ in 0..3 {
+        assert_eq!(verdict(spy, &set).grade, Grade::Accepted);
+    }
+}
+
+#[test]
+fn an_interactor_talks_with_the_program() {
+    let guess = "import sys\nsecret = int(open(sys.argv[1]).read())\nfor _ in range(20):\n    got = int(input())\n    \
+        print('=' if got == secret else '<' if secret < got else '>', flush=True)\n    if got == secret:\n        \
+        sys.exit(0)\nsys.exit(1)\n";
+    let rule = Comparison::Interactor(program_that_decides(guess, Protocol::Testlib));
+    let set = decided(rule, vec![stdin("37", ""), stdin("99", "")]);
+    let search = "low, high = 0, 100\nwhile True:\n    middle = (low + high) // 2\n    print(middle, flush=True)\n    \
+        said = input()\n    if said == '=':\n        break\n    if said == '<':\n        high = middle - 1\n    else:\n        \
+        low = middle + 1\n";
+    assert_eq!(verdict(search, &set).grade, Grade::Accepted);
+    let silent = verdict(
+        "for guess in range(10):\n    print(guess, flush=True)\n    input()\n",
+        &set,
+    );
+    assert_eq!(silent.grade, Grade::WrongAnswer);
+    assert_eq!(
+        verdict("print(37, flush=True)\n1/0", &set).grade,
+        Grade::RuntimeError
+    );
+}
+
+#[test]
+fn programs_may_read_and_write_files() {
+    let mut set = problem(vec![stdin("3", "4"), stdin("5", "6")]);
+    set.files = Some(FileNames {
+        input: "in.txt".into(),
+        output: "out.txt".into(),
+    });
+    let good = "print('noise')\nopen('out.txt', 'w').write(str(int(open('in.txt').read()) + 1))";
+    assert_eq!(verdict(good, &set).grade, Grade::Accepted);
+    // The answer is brought home however the program ends.
+    let leaves = format!("{good}\nimport os\nos._exit(0)");
+    assert_eq!(verdict(&leaves, &set).grade, Grade::Accepted);
+    assert_eq!(verdict("print(4)", &set).grade, Grade::WrongAnswer);
+    assert_eq!(verdict("1/0", &set).grade, Grade::RuntimeError);
+}
