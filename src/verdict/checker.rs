@@ -51,18 +51,14 @@ pub(super) fn judge<R: Runner>(
             .checks(&checking, &frames, &Limits::default())?
             .into_iter();
         for (case, outcome) in cases.iter().zip(&outcomes) {
-            let failure = match Grade::of(outcome.status) {
-                Some(_) => Some(stdin::failed(case, outcome, String::new())),
-                None => {
-                    let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
-                    match accepts(checker.protocol, &checked) {
-                        Ok(true) => None,
-                        Ok(false) => {
-                            let words = tail(&checked.stderr);
-                            Some(stdin::failed(case, outcome, words))
-                        }
-                        Err(detail) => return Err(run.broken_checker(detail)),
-                    }
+            let failure = if Grade::of(outcome.status).is_some() {
+                Some(stdin::failed(case, outcome, String::new()))
+            } else {
+                let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
+                match accepts(checker.protocol, &checked) {
+                    Ok(true) => None,
+                    Ok(false) => Some(stdin::failed(case, outcome, tail(&checked.stderr))),
+                    Err(detail) => return Err(run.broken_checker(detail)),
                 }
             };
             run.record(failure, outcome);
