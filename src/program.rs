@@ -8,6 +8,9 @@
 //! *closed* fenced block that is not blank and whose tag names a supported language (or is absent). The last
 //! such block wins, as a model that corrects itself puts the correction last. A fence that is never closed
 //! does not count: the answer was cut off, or the model never learnt to end it.
+//!
+//! A model that thinks aloud writes drafts between `<think>` and `</think>`; those are no answer. Only what
+//! follows the thought is searched, and a thought that never ends leaves no answer.
 
 use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,9 @@ pub struct Program {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum NoProgram {
+    /// The answer ends inside its thought.
+    #[error("the answer ends before its thinking does")]
+    Thinking,
     /// There is no fenced block at all.
     #[error("the answer has no code block in triple backticks")]
     NoFence,
@@ -48,12 +54,12 @@ impl Program {
         }
     }
 
-    /// The last closed, non-blank fenced block of `completion` in this language; an untagged one counts as such.
+    /// The last closed, non-blank fenced block of `completion` after its thought, in this language; an untagged one counts as such.
     pub fn extract(completion: &str, language: Language) -> Result<Self, NoProgram> {
         Self::extract_where(completion, language, |found| found == language)
     }
 
-    /// The last closed, non-blank fenced block of `completion` in any language; an untagged one is in `default`.
+    /// The last closed, non-blank fenced block of `completion` after its thought, in any language; an untagged one is in `default`.
     pub fn extract_any(completion: &str, default: Language) -> Result<Self, NoProgram> {
         Self::extract_where(completion, default, |_| true)
     }
@@ -65,7 +71,8 @@ impl Program {
     ) -> Result<Self, NoProgram> {
         let mut reason = NoProgram::NoFence;
         let mut found = None;
-        let mut lines = completion.split_inclusive('\n');
+        let answer = after_thought(completion).ok_or(NoProgram::Thinking)?;
+        let mut lines = answer.split_inclusive('\n');
         while let Some(line) = lines.next() {
             let Some(fence) = Fence::open(line) else {
                 continue;
@@ -87,6 +94,27 @@ impl Program {
         }
         found.ok_or(reason)
     }
+}
+
+/// What follows the thought; all of a text without one, `None` where the thought never ends.
+fn after_thought(completion: &str) -> Option<&str> {
+    const OPEN: &str = "<think>";
+    const CLOSE: &str = "</think>";
+    if let Some(thought) = completion.trim_start().strip_prefix(OPEN) {
+        return thought.split_once(CLOSE).map(|(_, answer)| answer);
+    }
+    // Many chat templates open the thought in the prompt, so that only its end is said. It starts or ends a
+    // line, which tells it from a program that prints the tag.
+    let mut start = 0;
+    for line in completion.split_inclusive('\n') {
+        let bare = line.trim();
+        if bare.starts_with(CLOSE) || bare.ends_with(CLOSE) {
+            let end = line.find(CLOSE)? + CLOSE.len();
+            return completion.get(start + end..);
+        }
+        start += line.len();
+    }
+    Some(completion)
 }
 
 /// Language that a fence's tag names; `default` for an empty tag, `None` for an unsupported one.
@@ -177,6 +205,37 @@ mod tests {
         assert_eq!(
             source("```cpp\nint main(){}\n```"),
             Err(NoProgram::OtherLanguage("cpp".into()))
+        );
+    }
+
+    #[test]
+    fn drafts_of_a_thought_are_no_answer() {
+        let draft = "draft:\n```python\nprint(1)\n```\n";
+        let answer = "```python\nprint(2)\n```\n";
+        for thought in [
+            format!("<think>\n{draft}</think>\n{answer}"),
+            format!("\n<think>{draft}so</think>\n\n{answer}"),
+            format!("{draft}that is it.</think>\n{answer}"),
+            format!("{draft}</think>\r\n{answer}"),
+        ] {
+            assert_eq!(source(&thought).unwrap(), "print(2)\n", "{thought}");
+        }
+        assert_eq!(
+            source(&format!("<think>\n{draft}")),
+            Err(NoProgram::Thinking)
+        );
+        assert_eq!(
+            source(&format!("{draft}</think>\n")),
+            Err(NoProgram::NoFence)
+        );
+    }
+
+    #[test]
+    fn a_program_may_print_the_tags() {
+        let program = "print('<think>')\nprint('</think>')\n";
+        assert_eq!(
+            source(&format!("```python\n{program}```\n")).unwrap(),
+            program
         );
     }
 
