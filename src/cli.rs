@@ -57,6 +57,9 @@ enum Verb {
 pub mod exit {
     use rlef_sandbox::SandboxError;
 
+    use crate::policy::PolicyError;
+    use crate::policy::remote::RemoteError;
+
     /// Ran, and the answer is no.
     pub const NO: u8 = 1;
     /// Usage, configuration or input.
@@ -68,6 +71,9 @@ pub mod exit {
 
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
+        if let Some(PolicyError::Remote(RemoteError::NoAnswer { .. })) = error.downcast_ref() {
+            return INFRASTRUCTURE;
+        }
         match error.downcast_ref::<SandboxError>() {
             Some(
                 SandboxError::NoPython { .. }

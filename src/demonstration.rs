@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::episode::Episode;
 use crate::policy::sampler::{Completion, Sampling, StopCause};
 use crate::policy::tokenizer::{Place, Tokenizer, TokenizerError};
-use crate::policy::{Ask, Policy, PolicyError};
+use crate::policy::{Answer, Ask, Policy, PolicyError};
 use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
 use crate::rollout::{self, Grader, RolloutConfig};
@@ -179,7 +179,7 @@ impl Policy for ScriptedPolicy<'_> {
         &mut self,
         asks: &[Ask<'_>],
         _sampling: &Sampling,
-    ) -> Result<Vec<(Completion, String)>, PolicyError> {
+    ) -> Result<Vec<Answer>, PolicyError> {
         asks.iter()
             .map(|ask| {
                 let missing = || PolicyError::Missing {
@@ -196,14 +196,12 @@ impl Policy for ScriptedPolicy<'_> {
                 let mut tokens = self.tokenizer.encode(&text)?;
                 tokens.push(self.tokenizer.end);
                 let sampler_logprobs = vec![0.0; tokens.len()];
-                Ok((
-                    Completion {
-                        tokens,
-                        sampler_logprobs,
-                        stop: StopCause::End,
-                    },
-                    text,
-                ))
+                let completion = Completion {
+                    tokens,
+                    sampler_logprobs,
+                    stop: StopCause::End,
+                };
+                Ok(Ok((completion, text)))
             })
             .collect()
     }

@@ -16,7 +16,7 @@ pub enum StopReason {
     MaxTurns,
     /// The next turn would not fit the context.
     ContextFull,
-    /// The sandbox failed; the episode is no data.
+    /// The sandbox or the policy's server failed; the episode is no data.
     Aborted,
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
+use crate::policy::remote::Usage;
 use crate::problem::Problem;
 use crate::rollout::{Group, RolloutStats};
 pub use crate::statistics::Estimate;
@@ -27,7 +28,7 @@ pub struct Report {
     pub problems: usize,
     /// Episodes that were graded.
     pub episodes: usize,
-    /// Episodes the sandbox lost; they count nowhere else.
+    /// Episodes that the sandbox or the policy's server lost; they count nowhere else.
     pub aborted: usize,
     /// Share of episodes that all tests accept when stopped after turn 1, 2, ...: the last entry is 1@turns.
     pub solved_by_turn: Vec<Estimate>,
@@ -58,6 +59,9 @@ pub struct Report {
     /// Share solved in the end, by label and its value, for example `difficulty`, `hard`.
     #[serde(default)]
     pub by_label: BTreeMap<String, BTreeMap<String, Slice>>,
+    /// What a server was asked and charged; absent where the policy is no server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// n@k with what it was asked for.
@@ -176,6 +180,7 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
         by_turn,
         tokens_per_solved: (solved > 0).then(|| tokens as f64 / solved as f64),
         by_label: BTreeMap::new(),
+        usage: None,
     }
 }
 
@@ -264,6 +269,22 @@ impl Report {
                 self.by_label.insert(label.to_owned(), slices.collect());
             }
         }
+        self
+    }
+
+    /// The same report with a server's own count of tokens: what is kept of its answers is bytes.
+    #[must_use]
+    pub fn with_usage(mut self, groups: &[Group], usage: Usage) -> Self {
+        let ids: usize = groups
+            .iter()
+            .flat_map(|group| &group.episodes)
+            .flat_map(|episode| &episode.turns)
+            .map(|turn| turn.completion.tokens.len())
+            .sum();
+        let scale = usage.completion_tokens as f64 / ids.max(1) as f64;
+        self.tokens_per_second *= scale;
+        self.tokens_per_solved = self.tokens_per_solved.map(|tokens| tokens * scale);
+        self.usage = Some(usage);
         self
     }
 

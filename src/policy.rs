@@ -1,5 +1,5 @@
 //! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
-//! `checkpoint` turn both into files, `replay` reads completions somebody else made.
+//! `checkpoint` turn both into files, `replay` reads completions somebody else made, `remote` asks a server.
 
 pub mod adapter_file;
 pub mod cache;
@@ -10,6 +10,7 @@ pub mod config_json;
 pub mod kernels;
 pub mod lora;
 pub mod model;
+pub mod remote;
 pub mod replay;
 pub mod rope;
 pub mod sampler;
@@ -54,6 +55,9 @@ pub enum PolicyError {
         /// The turn, counted from one.
         turn: usize,
     },
+    /// A server can't be used.
+    #[error(transparent)]
+    Remote(#[from] remote::RemoteError),
     /// A prompt leaves no room for an answer.
     #[error(
         "failed to prompt for {problem_id}: {prompt} tokens and {answer} for the answer exceed the context of {context}; lower max_tokens or use a policy with a longer context"
@@ -70,16 +74,24 @@ pub enum PolicyError {
     },
 }
 
+/// Why one answer is missing while others came: its episode is no data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LostAnswer(pub String);
+
+/// What a policy said, as ids and as text.
+pub type Answer = Result<(Completion, String), LostAnswer>;
+
 /// What can propose a program.
 pub trait Policy {
     /// The ids of one message to the policy, ending where the policy is to speak.
     fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError>;
-    /// What the policy says to each, as ids and as text, in order.
+    /// What the policy says to each, in order; an error is one that no ask could be answered after.
     fn propose(
         &mut self,
         asks: &[Ask<'_>],
         sampling: &Sampling,
-    ) -> Result<Vec<(Completion, String)>, PolicyError>;
+    ) -> Result<Vec<Answer>, PolicyError>;
     /// Id that ends a message.
     fn end(&self) -> u32;
     /// Ids an episode may hold.
@@ -105,7 +117,7 @@ impl Policy for ModelPolicy<'_> {
         &mut self,
         asks: &[Ask<'_>],
         sampling: &Sampling,
-    ) -> Result<Vec<(Completion, String)>, PolicyError> {
+    ) -> Result<Vec<Answer>, PolicyError> {
         if let Some(ask) = asks
             .iter()
             .find(|ask| ask.prefix.len() + sampling.max_tokens > self.context())
@@ -134,7 +146,7 @@ impl Policy for ModelPolicy<'_> {
         .into_iter()
         .map(|completion| {
             let text = self.tokenizer.decode(&completion.tokens)?;
-            Ok((completion, text))
+            Ok(Ok((completion, text)))
         })
         .collect()
     }

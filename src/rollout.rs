@@ -13,7 +13,7 @@ use crate::episode::{Episode, StopReason};
 use crate::feedback::{self, FeedbackOptions, FeedbackStyle};
 use crate::policy::sampler::{Completion, Sampling};
 use crate::policy::tokenizer::Place;
-use crate::policy::{Ask, Policy, PolicyError};
+use crate::policy::{Answer, Ask, Policy, PolicyError};
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::prompt::{self, PromptStyle};
@@ -176,6 +176,7 @@ pub fn play(
             })
             .collect();
         let said = policy.propose(&asks, &config.sampling)?;
+        let (live, said) = heard(&mut episodes, live, said);
         stats.tokens += said
             .iter()
             .map(|(completion, _)| completion.tokens.len())
@@ -224,6 +225,25 @@ pub fn play(
         });
     }
     Ok((groups, stats))
+}
+
+/// The episodes whose answer came, with it; the others are aborted.
+fn heard(
+    episodes: &mut [Episode],
+    live: Vec<usize>,
+    said: Vec<Answer>,
+) -> (Vec<usize>, Vec<(Completion, String)>) {
+    live.into_iter()
+        .zip(said)
+        .filter_map(|(index, answer)| match answer {
+            Ok(answer) => Some((index, answer)),
+            Err(error) => {
+                tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
+                episodes[index].stop = Some(StopReason::Aborted);
+                None
+            }
+        })
+        .unzip()
 }
 
 /// Judges each distinct program of each problem once: a group often says the same thing.

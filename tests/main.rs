@@ -14,3 +14,4 @@ mod judging;
 mod languages;
 mod learning;
 mod pipe;
+mod remote;

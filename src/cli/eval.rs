@@ -1,5 +1,7 @@
 //! `rlef eval`: play problems with a policy and report what it solves, turn by turn.
 
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,13 +23,13 @@ use crate::verdict::host_judge;
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json"
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32"
 )]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
     #[arg(long, default_value = "contest:test")]
     problems: String,
-    /// A checkpoint directory, or replay:FILE with recorded completions.
+    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat-completions server.
     #[arg(long, default_value = "starter")]
     policy: String,
     /// Completions per episode at most.
@@ -42,15 +44,15 @@ pub struct Args {
     /// Nucleus.
     #[arg(long, default_value_t = 1.0)]
     top_p: f64,
-    /// Tokens of one completion at most.
-    #[arg(long, default_value_t = 96)]
-    max_tokens: usize,
+    /// Tokens of one completion at most [default: 96, of a server 2048].
+    #[arg(long)]
+    max_tokens: Option<usize>,
     /// Whose feedback the policy is shown.
     #[arg(long, value_enum, default_value_t = Feedback::Real)]
     feedback: Feedback,
-    /// Wording of prompts and feedback; full is for instructed models.
-    #[arg(long, value_enum, default_value_t = Style::Compact)]
-    style: Style,
+    /// Wording of prompts and feedback; full is for instructed models [default: compact, of a server full].
+    #[arg(long, value_enum)]
+    style: Option<Style>,
     /// Seed of all draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -66,9 +68,14 @@ pub struct Args {
     /// Also write the evaluation to this file, for `rlef gate`.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Largest share of episodes that the sandbox or the policy's server may lose; above it the exit code is 4.
+    #[arg(long, default_value_t = 0.0)]
+    max_infra_rate: f64,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    server: server::ServerArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,18 +98,23 @@ enum Style {
     Full,
 }
 
-/// Plays, reports, and exits with 4 where the sandbox lost an episode.
+/// Plays, reports, and exits with 4 where too many episodes were lost.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let problems = source::problems_without(&args.problems, args.quarantine.as_deref())?;
+    let url = args.policy.strip_prefix("openai:");
+    let (style, max_tokens) = match url {
+        Some(_) => (Style::Full, 2048),
+        None => (Style::Compact, 96),
+    };
     let config = RolloutConfig {
         group: args.rollouts.max(1),
         turns: args.turns.max(1),
         sampling: Sampling {
             temperature: args.temperature,
             top_p: args.top_p,
-            max_tokens: args.max_tokens.max(1),
+            max_tokens: args.max_tokens.unwrap_or(max_tokens).max(1),
         },
-        style: match args.style {
+        style: match args.style.unwrap_or(style) {
             Style::Compact => PromptStyle::Compact,
             Style::Full => PromptStyle::Full,
         },
@@ -129,6 +141,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             );
         }
         evaluate(&mut policy, &judge, &problems, &config, args.seed)?
+    } else if let Some(url) = url {
+        let mut policy = args.server.policy(url)?;
+        let (groups, report) = evaluate(&mut policy, &judge, &problems, &config, args.seed)?;
+        let report = report.with_usage(&groups, policy.usage());
+        (groups, report)
     } else {
         let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
         let mut policy = ModelPolicy {
@@ -150,7 +167,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.out {
         let setting = Setting {
             problems: &args.problems,
-            policy: source::stamp(&args.policy)?,
+            policy: match url {
+                Some(_) => source::stamp(&args.server.name(&args.policy)?)?,
+                None => source::stamp(&args.policy)?,
+            },
             config: &config,
             sandbox: SandboxStamp::of(judge.protection()),
             seed: args.seed,
@@ -162,11 +182,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         println!("{}", describe(&args.problems, &problems, &report));
     }
-    Ok(if report.aborted > 0 {
-        ExitCode::from(exit::INFRASTRUCTURE)
-    } else {
-        ExitCode::SUCCESS
-    })
+    let played = (report.episodes + report.aborted).max(1);
+    Ok(
+        if report.aborted as f64 > args.max_infra_rate * played as f64 {
+            ExitCode::from(exit::INFRASTRUCTURE)
+        } else {
+            ExitCode::SUCCESS
+        },
+    )
 }
 
 /// A report with what the problems allow.

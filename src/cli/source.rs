@@ -65,6 +65,16 @@ pub fn device() -> Device {
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
 /// command is run.
 pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
+    if let Some(kind) = path.to_str().and_then(|name| {
+        ["openai:", "replay:"]
+            .into_iter()
+            .find(|kind| name.starts_with(kind))
+    }) {
+        anyhow::bail!(
+            "failed to load the policy {}: {kind} gives text without token ids or log-probabilities, which nothing can be trained on; name a checkpoint directory",
+            path.display()
+        );
+    }
     let directory = if path == Path::new("starter") && !path.exists() {
         PathBuf::from(STARTER)
     } else {

@@ -9,6 +9,9 @@ impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         let lost = match self.aborted {
             0 => String::new(),
+            lost if self.usage.is_some() => {
+                format!(", {lost} lost to the server or the sandbox and not counted")
+            }
             lost => format!(", {lost} lost to the sandbox and not counted"),
         };
         writeln!(
@@ -17,9 +20,14 @@ impl Display for Report {
             self.problems, self.episodes
         )?;
         self.sentence(out)?;
+        let unit = if self.usage.is_some() {
+            " bytes"
+        } else {
+            "tokens"
+        };
         writeln!(
             out,
-            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens"
+            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  {unit}"
         )?;
         for (index, turn) in self.by_turn.iter().enumerate() {
             self.row(out, index, turn)?;
@@ -51,6 +59,19 @@ impl Display for Report {
                 "tokens".to_owned(),
                 format!("{tokens:6.0} sampled per solved episode"),
             )?;
+        }
+        if let Some(usage) = &self.usage {
+            let mut text = format!(
+                "{} answers, {} retries, {} tokens read, {} written",
+                usage.answers, usage.retries, usage.prompt_tokens, usage.completion_tokens
+            );
+            if usage.uncounted > 0 {
+                write!(text, ", {} answers without a count", usage.uncounted)?;
+            }
+            if let Some(cost) = usage.cost {
+                write!(text, ", cost {cost:.4}")?;
+            }
+            line("server".to_owned(), text)?;
         }
         if self.tokens_per_second + self.programs_per_second > 0.0 {
             line(

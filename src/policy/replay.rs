@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::sampler::{Completion, Sampling, StopCause};
 use super::tokenizer::{Place, TokenizerError};
-use super::{Ask, Policy, PolicyError};
+use super::{Answer, Ask, Policy, PolicyError};
 
 /// One line of the file.
 #[derive(Deserialize)]
@@ -95,7 +95,7 @@ impl Policy for ReplayPolicy {
         &mut self,
         asks: &[Ask<'_>],
         _sampling: &Sampling,
-    ) -> Result<Vec<(Completion, String)>, PolicyError> {
+    ) -> Result<Vec<Answer>, PolicyError> {
         asks.iter()
             .map(|ask| {
                 let turns = self
@@ -111,14 +111,12 @@ impl Policy for ReplayPolicy {
                     })?;
                 let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
                 let sampler_logprobs = vec![0.0; tokens.len()];
-                Ok((
-                    Completion {
-                        tokens,
-                        sampler_logprobs,
-                        stop: StopCause::End,
-                    },
-                    text.clone(),
-                ))
+                let completion = Completion {
+                    tokens,
+                    sampler_logprobs,
+                    stop: StopCause::End,
+                };
+                Ok(Ok((completion, text.clone())))
             })
             .collect()
     }

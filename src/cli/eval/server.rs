@@ -1,0 +1,98 @@
+//! The options of `rlef eval --policy openai:URL` → a policy. The key comes from the environment alone, so that no
+//! command line, process list or history holds it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::policy::remote::{RemoteConfig, RemotePolicy};
+
+/// Where a key is looked for if no variable is named.
+const KEY: &str = "OPENAI_API_KEY";
+
+/// Options of a policy behind a server.
+#[derive(Args)]
+#[command(next_help_heading = "A policy behind a server (--policy openai:URL)")]
+pub(super) struct ServerArgs {
+    /// The model's name on the server.
+    #[arg(long)]
+    model: Option<String>,
+    /// A system message before the problem.
+    #[arg(long)]
+    system: Option<String>,
+    /// Requests under way at once.
+    #[arg(long, default_value_t = 8)]
+    concurrency: usize,
+    /// Requests made for one answer at most; failures wait longer each time, or as long as the server says.
+    #[arg(long, default_value_t = 6)]
+    tries: u32,
+    /// Seconds one request may take, its answer included.
+    #[arg(long, default_value_t = 300.0)]
+    request_timeout: f64,
+    /// Environment variable that holds the key [default: OPENAI_API_KEY, where it is set].
+    #[arg(long, value_name = "NAME")]
+    api_key_env: Option<String>,
+    /// Price of a million tokens read.
+    #[arg(long, requires = "price_out")]
+    price_in: Option<f64>,
+    /// Price of a million tokens written.
+    #[arg(long, requires = "price_in")]
+    price_out: Option<f64>,
+}
+
+impl ServerArgs {
+    /// The policy at `url`.
+    pub(super) fn policy(&self, url: &str) -> anyhow::Result<RemotePolicy> {
+        let model = self.model()?.to_owned();
+        anyhow::ensure!(
+            self.request_timeout > 0.0 && self.request_timeout < 1e6,
+            "--request-timeout is {}; expected seconds above 0",
+            self.request_timeout
+        );
+        let config = RemoteConfig {
+            url: url.to_owned(),
+            model,
+            system: self.system.clone(),
+            concurrency: self.concurrency.clamp(1, 1024),
+            tries: self.tries.max(1),
+            timeout: Duration::from_secs_f64(self.request_timeout),
+            backoff: Duration::from_millis(500),
+            prices: self.price_in.zip(self.price_out),
+        };
+        Ok(RemotePolicy::new(config, self.key()?)?)
+    }
+
+    /// What tells this policy from others in a record.
+    pub(super) fn name(&self, policy: &str) -> anyhow::Result<String> {
+        let system = self
+            .system
+            .as_ref()
+            .map(|text| format!(" with system message {text:?}"));
+        Ok(format!(
+            "{policy} {}{}",
+            self.model()?,
+            system.unwrap_or_default()
+        ))
+    }
+
+    fn model(&self) -> anyhow::Result<&str> {
+        self.model
+            .as_deref()
+            .context("--policy openai:URL needs --model NAME, the model's name on the server")
+    }
+
+    fn key(&self) -> anyhow::Result<Option<String>> {
+        let name = self.api_key_env.as_deref().unwrap_or(KEY);
+        let key = std::env::var(name).unwrap_or_default().trim().to_owned();
+        anyhow::ensure!(
+            !(key.is_empty() && self.api_key_env.is_some()),
+            "--api-key-env {name}: the environment holds no such variable, or it is no text; export it first"
+        );
+        anyhow::ensure!(
+            key.bytes().all(|byte| byte.is_ascii_graphic()),
+            "the key in {name} holds a character that no header can carry"
+        );
+        Ok(Some(key).filter(|key| !key.is_empty()))
+    }
+}

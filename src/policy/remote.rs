@@ -1,0 +1,268 @@
+//! A policy behind an OpenAI-compatible chat-completions server: episodes → messages → answers, some of them side by side.
+//! A server gives text and no token ids, so an episode's ids are the bytes of its text, with ids past the bytes where a
+//! message begins or ends. Nothing can be trained on them, for log-probabilities of bytes are not the policy's.
+
+mod http;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::sampler::{Completion, Sampling, StopCause};
+use super::tokenizer::{Place, TokenizerError};
+use super::{Answer, Ask, Policy, PolicyError};
+use http::{Client, Outcome, Reply};
+
+/// Ids that are no byte.
+const END: u32 = 256;
+const USER: u32 = 257;
+const ASSISTANT: u32 = 258;
+
+/// Which server, and how it is asked.
+#[derive(Clone, Debug)]
+pub struct RemoteConfig {
+    /// Address before `/chat/completions`.
+    pub url: String,
+    /// The model's name there.
+    pub model: String,
+    /// A message before the first.
+    pub system: Option<String>,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    /// Requests made for one answer at most.
+    pub tries: u32,
+    /// Time for one request, its answer included.
+    pub timeout: Duration,
+    /// Wait after the first failure, doubled after each; half of it is random.
+    pub backoff: Duration,
+    /// Price of a million prompt tokens and of a million completion tokens.
+    pub prices: Option<(f64, f64)>,
+}
+
+/// Why a server can't be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// The address is of no use.
+    #[error("failed to use {url} as a policy: {reason}")]
+    Address {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The server understood, and refused.
+    #[error("failed to ask {url}: the server refused with {status}: {message}; {remedy}")]
+    Refused {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// Its own words, trimmed.
+        message: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The first request had no answer, so none will have.
+    #[error(
+        "failed to ask {url}: no answer after {tries} tries, the last: {reason}; check that the server runs, or raise --tries or --request-timeout"
+    )]
+    NoAnswer {
+        /// The address.
+        url: String,
+        /// Requests made.
+        tries: u32,
+        /// What the last one met.
+        reason: String,
+    },
+}
+
+/// What a server was asked and what it charged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Answers received and used.
+    pub answers: u64,
+    /// Requests sent beyond one an answer.
+    pub retries: u64,
+    /// Tokens read by the server, by its own count.
+    pub prompt_tokens: u64,
+    /// Tokens written by the server, by its own count.
+    pub completion_tokens: u64,
+    /// Answers that came without a count.
+    pub uncounted: u64,
+    /// What the counted tokens cost at the prices given; requests that failed may have been charged too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+/// A model on a server.
+pub struct RemotePolicy {
+    config: RemoteConfig,
+    client: Client,
+    /// Whether the server has answered yet.
+    served: bool,
+    usage: Usage,
+}
+
+impl RemotePolicy {
+    /// Prepares to ask; `key` is sent as a bearer token and neither printed nor recorded.
+    pub fn new(config: RemoteConfig, key: Option<String>) -> Result<Self, RemoteError> {
+        Ok(Self {
+            client: Client::new(&config, key)?,
+            config,
+            served: false,
+            usage: Usage::default(),
+        })
+    }
+
+    /// What was asked and charged so far.
+    pub fn usage(&self) -> Usage {
+        let tokens = [self.usage.prompt_tokens, self.usage.completion_tokens];
+        Usage {
+            cost: self.config.prices.map(|(read, written)| {
+                (tokens[0] as f64 * read + tokens[1] as f64 * written) / 1e6
+            }),
+            ..self.usage.clone()
+        }
+    }
+
+    fn body(&self, ask: &Ask<'_>, sampling: &Sampling) -> String {
+        let system = self.config.system.as_ref();
+        let mut messages: Vec<Value> = system
+            .map(|text| json!({"role": "system", "content": text}))
+            .into_iter()
+            .collect();
+        messages.extend(dialogue(ask.prefix));
+        json!({
+            "model": self.config.model,
+            "messages": messages,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            // Some servers hold a seed in 32 bits, with a sign.
+            "seed": ask.seed & 0x7fff_ffff,
+        })
+        .to_string()
+    }
+
+    fn take(&mut self, outcome: Outcome, requests: u64) -> Result<Answer, RemoteError> {
+        self.usage.retries += requests - 1;
+        match outcome {
+            Outcome::Said(reply) => {
+                self.served = true;
+                self.usage.answers += 1;
+                match reply.usage {
+                    Some((read, written)) => {
+                        self.usage.prompt_tokens += read;
+                        self.usage.completion_tokens += written;
+                    }
+                    None => self.usage.uncounted += 1,
+                }
+                Ok(Ok(completion(reply)))
+            }
+            Outcome::Lost(lost) => Ok(Err(lost)),
+            Outcome::Fatal(error) => Err(error),
+        }
+    }
+}
+
+impl Policy for RemotePolicy {
+    fn message(&self, _place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let bytes = text.bytes().map(u32::from);
+        Ok([USER].into_iter().chain(bytes).chain([ASSISTANT]).collect())
+    }
+
+    /// The first ask of all goes alone, so that a wrong key or name costs one request; what it meets ends the run.
+    fn propose(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+    ) -> Result<Vec<Answer>, PolicyError> {
+        let mut answers = Vec::with_capacity(asks.len());
+        if let Some(ask) = asks.first().filter(|_| !self.served) {
+            let (outcome, requests) = self.client.ask(&self.body(ask, sampling), ask.seed, true);
+            answers.push(self.take(outcome, requests)?);
+        }
+        let rest = &asks[answers.len()..];
+        let next = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        let places = Mutex::new(Vec::with_capacity(rest.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.config.concurrency.clamp(1, rest.len().max(1)) {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(ask) = rest.get(place) else { break };
+                        let body = self.body(ask, sampling);
+                        let (outcome, requests) = self.client.ask(&body, ask.seed, false);
+                        if matches!(outcome, Outcome::Fatal(_)) {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        let mut places = places.lock().expect("no worker panics with the lock");
+                        places.push((place, outcome, requests));
+                    }
+                });
+            }
+        });
+        let mut places = places.into_inner().expect("no worker panics with the lock");
+        places.sort_by_key(|(place, ..)| *place);
+        for (_, outcome, requests) in places {
+            answers.push(self.take(outcome, requests)?);
+        }
+        Ok(answers)
+    }
+
+    fn end(&self) -> u32 {
+        END
+    }
+
+    fn context(&self) -> usize {
+        // The server knows its own and refuses what is longer; that loses one episode, not the run.
+        usize::MAX
+    }
+}
+
+/// An answer as the ids it is kept in.
+fn completion(reply: Reply) -> (Completion, String) {
+    let mut tokens: Vec<u32> = reply.text.bytes().map(u32::from).collect();
+    if !reply.cut {
+        tokens.push(END);
+    }
+    let completion = Completion {
+        sampler_logprobs: vec![0.0; tokens.len()],
+        tokens,
+        stop: if reply.cut {
+            StopCause::Length
+        } else {
+            StopCause::End
+        },
+    };
+    (completion, reply.text)
+}
+
+/// The messages that the ids of an episode stand for.
+fn dialogue(ids: &[u32]) -> Vec<Value> {
+    let mut messages = Vec::new();
+    let mut rest = ids;
+    while let Some((&role, after)) = rest.split_first() {
+        let length = after
+            .iter()
+            .position(|&id| id == USER || id == ASSISTANT)
+            .unwrap_or(after.len());
+        let bytes: Vec<u8> = after[..length]
+            .iter()
+            .filter_map(|&id| u8::try_from(id).ok())
+            .collect();
+        rest = &after[length..];
+        // The last one is the policy's to say.
+        if role == USER || !rest.is_empty() {
+            messages.push(json!({
+                "role": if role == USER { "user" } else { "assistant" },
+                "content": String::from_utf8_lossy(&bytes),
+            }));
+        }
+    }
+    messages
+}

@@ -1,0 +1,353 @@
+//! A policy behind a real HTTP server that misbehaves: faults are survived, each answer counts once, the key stays secret.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rlef::policy::remote::{RemoteConfig, RemoteError, RemotePolicy};
+use rlef::policy::sampler::{Sampling, StopCause};
+use rlef::policy::tokenizer::Place;
+use rlef::policy::{Answer, Ask, Policy, PolicyError};
+use serde_json::{Value, json};
+
+const KEY: &str = "sk-SECRET-4711";
+
+/// What the server does with one request.
+#[derive(Clone, Copy)]
+enum Deed {
+    /// Answers with this status and body.
+    Send(u16, &'static str),
+    /// Announces a whole answer and hangs up in its middle.
+    HangUp,
+    /// Says this; the flag is whether the limit cut it.
+    Say(&'static str, bool),
+}
+
+/// Serves until the test ends, and returns its address and the requests it saw: whole heads, and bodies as JSON.
+/// `deed` is given the first user message, how often it was asked before, and the number of messages.
+fn serve(
+    deed: impl Fn(&str, usize, usize) -> Deed + Send + Sync + 'static,
+) -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, deed) = (Arc::clone(&seen), Arc::new(deed));
+    let asked = Arc::new(Mutex::new(HashMap::new()));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (log, deed, asked) = (Arc::clone(&log), Arc::clone(&deed), Arc::clone(&asked));
+            std::thread::spawn(move || handle(stream.unwrap(), &log, &asked, &*deed));
+        }
+    });
+    (url, seen)
+}
+
+fn handle(
+    mut stream: TcpStream,
+    log: &Mutex<Vec<(String, Value)>>,
+    asked: &Mutex<HashMap<String, usize>>,
+    deed: &dyn Fn(&str, usize, usize) -> Deed,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let length = head
+        .lines()
+        .find_map(|line| {
+            line.to_lowercase()
+                .strip_prefix("content-length:")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap();
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let messages = body["messages"].as_array().unwrap().clone();
+    let first = messages
+        .iter()
+        .find(|message| message["role"] == "user")
+        .unwrap();
+    let first = first["content"].as_str().unwrap().to_owned();
+    let before = {
+        let mut asked = asked.lock().unwrap();
+        let count = asked.entry(first.clone()).or_insert(0);
+        *count += 1;
+        *count - 1
+    };
+    log.lock().unwrap().push((head, body));
+    let (status, text, cut) = match deed(&first, before, messages.len()) {
+        Deed::Send(status, text) => (status, text.to_owned(), text.len()),
+        Deed::HangUp => (200, "x".repeat(1000), 10),
+        Deed::Say(text, length) => {
+            let reason = if length { "length" } else { "stop" };
+            let text = json!({"choices": [{"message": {"role": "assistant", "content": text},
+                "finish_reason": reason}], "usage": {"prompt_tokens": 100, "completion_tokens": 7}})
+            .to_string();
+            (200, text.clone(), text.len())
+        }
+    };
+    let retry = if status == 429 {
+        "Retry-After: 0\r\n"
+    } else {
+        ""
+    };
+    let head = format!(
+        "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\n{retry}Connection: close\r\nContent-Length: {}\r\n\r\n",
+        text.len()
+    );
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(&text.as_bytes()[..cut]);
+}
+
+fn policy(url: &str) -> RemotePolicy {
+    let config = RemoteConfig {
+        url: url.to_owned(),
+        model: "m".to_owned(),
+        system: Some("Be brief.".to_owned()),
+        concurrency: 4,
+        tries: 6,
+        timeout: Duration::from_secs(60),
+        backoff: Duration::from_millis(1),
+        prices: Some((2.0, 10.0)),
+    };
+    RemotePolicy::new(config, Some(KEY.to_owned())).unwrap()
+}
+
+/// Asks for one answer to each statement.
+fn propose(policy: &mut RemotePolicy, statements: &[&str]) -> Result<Vec<Answer>, PolicyError> {
+    let prefixes: Vec<Vec<u32>> = statements
+        .iter()
+        .map(|text| policy.message(Place::Opening, text).unwrap())
+        .collect();
+    let asks: Vec<Ask<'_>> = prefixes
+        .iter()
+        .enumerate()
+        .map(|(sample, prefix)| Ask {
+            problem_id: "p",
+            sample,
+            turn: 0,
+            prefix,
+            seed: 7 + sample as u64,
+        })
+        .collect();
+    let sampling = Sampling {
+        temperature: 0.5,
+        top_p: 0.9,
+        max_tokens: 33,
+    };
+    policy.propose(&asks, &sampling)
+}
+
+#[test]
+fn faults_are_survived_and_each_answer_counts_once() {
+    let (url, seen) = serve(|first, before, _| match before {
+        0 => Deed::Send(429, r#"{"error":{"message":"slow down"}}"#),
+        1 => Deed::Send(500, "oops"),
+        2 => Deed::HangUp,
+        3 => Deed::Send(200, r#"{"choices":[{"mess"#),
+        4 => Deed::Send(200, r#"{"unexpected":true}"#),
+        _ if first == "cut" => Deed::Say("a", true),
+        _ => Deed::Say("é", false),
+    });
+    let mut policy = policy(&url);
+    let answers = propose(&mut policy, &["one", "two", "cut", "four", "five"]).unwrap();
+    let texts: Vec<&str> = answers
+        .iter()
+        .map(|answer| answer.as_ref().unwrap().1.as_str())
+        .collect();
+    assert_eq!(texts, ["é", "é", "a", "é", "é"]);
+    assert_eq!(answers[2].as_ref().unwrap().0.stop, StopCause::Length);
+    assert_eq!(answers[3].as_ref().unwrap().0.stop, StopCause::End);
+    assert_eq!(seen.lock().unwrap().len(), 30);
+    let usage = policy.usage();
+    assert_eq!((usage.answers, usage.retries, usage.uncounted), (5, 25, 0));
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (500, 35));
+    assert!((usage.cost.unwrap() - (500.0 * 2.0 + 35.0 * 10.0) / 1e6).abs() < 1e-12);
+    let (head, body) = seen.lock().unwrap()[0].clone();
+    assert!(head.starts_with("POST /v1/chat/completions "), "{head}");
+    assert!(head.contains(&format!("Bearer {KEY}")), "{head}");
+    assert_eq!(
+        body,
+        json!({"model": "m", "temperature": 0.5, "top_p": 0.9, "max_tokens": 33, "seed": 7, "messages": [
+            {"role": "system", "content": "Be brief."}, {"role": "user", "content": "one"}]})
+    );
+}
+
+#[test]
+fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer() {
+    let (url, seen) = serve(|first, _, _| match first {
+        "long" => Deed::Send(
+            400,
+            r#"{"error":{"message":"too long for sk-SECRET-4711"}}"#,
+        ),
+        "down" => Deed::Send(503, ""),
+        _ => Deed::Say("yes", false),
+    });
+    let answers = propose(&mut policy(&url), &["fine", "long", "down", "fine"]).unwrap();
+    let fine: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(fine, [true, false, false, true]);
+    let lost = answers[1].as_ref().unwrap_err().to_string();
+    assert!(lost.contains("400: too long for [key]"), "{lost}");
+    let lost = answers[2].as_ref().unwrap_err().to_string();
+    assert!(lost.contains("6 tries") && lost.contains("503"), "{lost}");
+    let before = seen.lock().unwrap().len();
+    assert_eq!(before, 1 + 1 + 6 + 1);
+    let error = propose(&mut policy(&url), &["long", "fine"]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PolicyError::Remote(RemoteError::Refused { status: 400, .. })
+        ),
+        "{error}"
+    );
+    assert_eq!(seen.lock().unwrap().len(), before + 1);
+    let error = propose(&mut policy(&url), &["down", "fine"]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PolicyError::Remote(RemoteError::NoAnswer { tries: 6, .. })
+        ),
+        "{error}"
+    );
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test starts the program under test, not a candidate"
+)]
+fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rlef"))
+        .current_dir(folder)
+        .env("THE_KEY", KEY)
+        .args([
+            "eval",
+            "--problems",
+            "problems.jsonl",
+            "--model",
+            "m",
+            "--rollouts",
+            "1",
+        ])
+        .args([
+            "--turns",
+            "2",
+            "--workers",
+            "1",
+            "--style",
+            "compact",
+            "--api-key-env",
+            "THE_KEY",
+        ])
+        .args([
+            "--tries",
+            "1",
+            "--out",
+            "out.json",
+            "--journal",
+            "journal.jsonl",
+        ])
+        .arg(format!("--policy=openai:{url}"))
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+fn problems(folder: &Path) {
+    let line = |id: &str| {
+        json!({"id": id, "statement": id, "public_tests": [{"kind": "stdin", "input": "2\n", "expected": "4\n"}],
+            "private_tests": [{"kind": "stdin", "input": "5\n", "expected": "10\n"}]})
+        .to_string()
+    };
+    let text = format!("{}\n{}\n", line("double"), line("lost"));
+    std::fs::write(folder.join("problems.jsonl"), text).unwrap();
+}
+
+#[test]
+fn a_failing_answer_aborts_its_episode_alone_and_repair_is_told_what_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    problems(folder.path());
+    let (url, seen) = serve(|first, _, messages| match (first, messages) {
+        ("lost", _) => Deed::Send(500, "broken sk-SECRET-4711"),
+        (_, 1) => Deed::Say("```python\nprint(3)\n```", false),
+        _ => Deed::Say("```python\nprint(2 * int(input()))\n```", false),
+    });
+    let output = eval(folder.path(), &url, &["--json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["episodes"], &report["aborted"]),
+        (&json!(1), &json!(1)),
+        "{report}"
+    );
+    assert_eq!(report["solved_by_turn"][1]["mean"], 1.0, "{report}");
+    assert_eq!(report["usage"]["completion_tokens"], 14, "{report}");
+    assert_eq!(report["tokens_per_solved"], 14.0, "{report}");
+    let bodies = seen.lock().unwrap().clone();
+    let repair = bodies
+        .iter()
+        .find(|(_, body)| body["messages"].as_array().unwrap().len() == 3);
+    let messages = &repair.unwrap().1["messages"];
+    assert_eq!(
+        messages[1],
+        json!({"role": "assistant", "content": "```python\nprint(3)\n```"})
+    );
+    assert_eq!(messages[2]["role"], "user");
+    let feedback = messages[2]["content"].as_str().unwrap();
+    assert!(
+        feedback.contains('4') && feedback.contains('3'),
+        "{feedback}"
+    );
+    let mut all = said + &String::from_utf8_lossy(&output.stdout);
+    for file in ["out.json", "journal.jsonl"] {
+        all += &std::fs::read_to_string(folder.path().join(file)).unwrap();
+    }
+    assert!(!all.contains(KEY), "{all}");
+    let allowed = eval(folder.path(), &url, &["--max-infra-rate", "0.5"]);
+    assert_eq!(allowed.status.code(), Some(0));
+    let table = String::from_utf8_lossy(&allowed.stdout).into_owned();
+    assert!(
+        table.contains("1 lost to the server or the sandbox"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_wrong_key_or_no_server_is_said_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    problems(folder.path());
+    let (url, _) = serve(|_, _, _| {
+        Deed::Send(
+            401,
+            r#"{"error":{"message":"Incorrect API key: sk-SECRET-4711"}}"#,
+        )
+    });
+    let output = eval(folder.path(), &url, &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in ["401", "Incorrect API key: [key]", "--api-key-env"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(
+        !said.contains(KEY) && !folder.path().join("out.json").exists(),
+        "{said}"
+    );
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let output = eval(folder.path(), &format!("http://{free}/v1"), &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("check that the server runs"), "{said}");
+}
