@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rlef_sandbox::Isolation;
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::Normalisation;
@@ -75,6 +76,8 @@ pub struct ResourceConfig {
     pub tokens_per_pass: usize,
     /// Episodes sampled side by side.
     pub sampling_batch: usize,
+    /// What stands between programs and the host: `process`, `wasm` or `auto`.
+    pub isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     pub workers: usize,
     /// Largest share of a round's episodes the sandbox may lose before the run stops.
@@ -156,6 +159,7 @@ impl Default for ResourceConfig {
         Self {
             tokens_per_pass: 8192,
             sampling_batch: 256,
+            isolation: Isolation::default(),
             workers: 0,
             max_infra_rate: 0.05,
             checkpoint_every: 5,

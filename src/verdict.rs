@@ -25,7 +25,7 @@ mod stdin;
 mod value;
 
 pub use cache::VerdictCache;
-pub use host::{HostJudge, host_judge};
+pub use host::{HostJudge, host_judge, isolated_judge};
 pub(crate) use judge::chain;
 pub use judge::{Judge, JudgeError};
 pub use pool::Task;
@@ -52,6 +52,8 @@ pub enum Grade {
     OutputLimit,
     /// The completion holds no program.
     NoProgram,
+    /// Needs something that the chosen isolation lacks; says nothing else of the program.
+    Unsupported,
 }
 
 impl Grade {
@@ -66,6 +68,7 @@ impl Grade {
             Self::MemoryLimit => "memory_limit",
             Self::OutputLimit => "output_limit",
             Self::NoProgram => "no_program",
+            Self::Unsupported => "unsupported",
         }
     }
 
@@ -79,6 +82,7 @@ impl Grade {
             Status::MemoryLimit => Some(Self::MemoryLimit),
             Status::OutputLimit => Some(Self::OutputLimit),
             Status::CompileError => Some(Self::CompileError),
+            Status::Unsupported => Some(Self::Unsupported),
         }
     }
 }

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
 
+use crate::isolation::Isolation;
 use crate::limits::Limits;
 use crate::protection::Safeguard;
 
 /// What a sandbox is made of.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
+    /// What stands between a program and the host.
+    pub isolation: Isolation,
+    /// Told, in a line of text, of work that takes long and is done once for this user.
+    pub progress: fn(&str),
     /// Runs at once, and jails kept warm. At most one per core is sensible.
     pub workers: usize,
     /// The interpreter; by default the first usable `python3` on the search path.
@@ -35,6 +40,8 @@ pub struct SandboxConfig {
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
+            isolation: Isolation::default(),
+            progress: |message| eprintln!("{message}"),
             workers: thread::available_parallelism().map_or(1, std::num::NonZero::get),
             python: None,
             helper: None,

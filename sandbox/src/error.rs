@@ -91,6 +91,21 @@ pub enum SandboxError {
     /// What the program printed could not be read, or its events could not be awaited.
     #[error("read what the program printed")]
     ReadStream(#[source] io::Error),
+    /// WebAssembly isolation failed.
+    #[cfg(feature = "wasm")]
+    #[error(transparent)]
+    Wasm(#[from] crate::wasm::WasmError),
+    /// The crate was built without it.
+    #[error("use WebAssembly isolation: this build has none; build with the feature `wasm`")]
+    NoWasm,
+    /// Under WebAssembly alone there is nothing to run this with.
+    #[error(
+        "run a program of this language under WebAssembly isolation; choose the isolation process or auto"
+    )]
+    NoProcess,
+    /// A module was given to process isolation.
+    #[error("run a WebAssembly module as a process; choose the isolation wasm or auto")]
+    ModuleInProcess,
     /// The limits contradict themselves.
     #[error("accept the limits: {0}")]
     BadLimits(&'static str),

@@ -20,6 +20,8 @@ pub enum Language {
     JavaScript,
     /// Go, by the host's go.
     Go,
+    /// A WebAssembly module that is a WASI command, binary or as text; runs under WebAssembly isolation only.
+    Wasm,
 }
 
 /// How the program is started.

@@ -14,6 +14,7 @@ mod config;
 mod diagnostics;
 mod error;
 mod image;
+mod isolation;
 #[expect(
     unsafe_code,
     reason = "namespaces, capabilities and exec have no safe interface"
@@ -26,10 +27,13 @@ pub mod outcome;
 mod process;
 pub mod protection;
 mod sandbox;
+#[cfg(feature = "wasm")]
+mod wasm;
 mod workshop;
 
 pub use config::SandboxConfig;
 pub use error::SandboxError;
+pub use isolation::{Isolation, Sandbox};
 pub use jail::jail_entry;
 pub use job::{Job, Language, Start};
 pub use languages::LanguageState;
@@ -38,4 +42,5 @@ pub use outcome::{Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;
 pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};
-pub use sandbox::Sandbox;
+#[cfg(feature = "wasm")]
+pub use wasm::WasmError;

@@ -8,28 +8,38 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rlef_sandbox::{
-    Job, Language, Limits, Safeguard, Sandbox, SandboxConfig, SandboxError, Start, Status,
-    jail_entry,
+    Isolation, Job, Language, Limits, Safeguard, Sandbox, SandboxConfig, SandboxError, Start,
+    Status, jail_entry,
 };
 
 const USAGE: &str = "\
-usage: rlef-sandbox [--may-lack NAME]... doctor
-       rlef-sandbox [--may-lack NAME]... run [--exec] FILE < INPUT
-FILE: its extension names the language (py, cpp, c, rs, java, js, go); others are taken for Python
+usage: rlef-sandbox [--isolation KIND] [--may-lack NAME]... doctor
+       rlef-sandbox [--isolation KIND] [--may-lack NAME]... run [--exec] FILE < INPUT
+KIND: process (default), wasm or auto
+FILE: its extension names the language (py, cpp, c, rs, java, js, go, wasm, wat); others are taken for Python
 NAME: system_call_filter, proc_filesystem or network_namespace
 ";
 
 fn main() -> ExitCode {
     jail_entry();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(isolation) = take_isolation(&mut arguments) else {
+        return misused();
+    };
     let Some(may_lack) = take_opt_outs(&mut arguments) else {
         return misused();
     };
+    let config = SandboxConfig {
+        isolation,
+        workers: 1,
+        may_lack,
+        ..SandboxConfig::default()
+    };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
-        ["doctor"] => doctor(may_lack),
-        ["run", file] => run(may_lack, file, Start::Fork),
-        ["run", "--exec", file] => run(may_lack, file, Start::Exec),
+        ["doctor"] => doctor(config),
+        ["run", file] => run(config, file, Start::Fork),
+        ["run", "--exec", file] => run(config, file, Start::Exec),
         _ => return misused(),
     };
     result.unwrap_or_else(|error| {
@@ -55,6 +65,15 @@ fn misused() -> ExitCode {
     ExitCode::from(2)
 }
 
+/// The leading `--isolation KIND`, the default without it, or nothing if the kind is none.
+fn take_isolation(arguments: &mut Vec<String>) -> Option<Isolation> {
+    if arguments.first().is_none_or(|first| first != "--isolation") {
+        return Some(Isolation::default());
+    }
+    let kind = arguments.drain(..2.min(arguments.len())).nth(1)?;
+    kind.parse().ok()
+}
+
 /// The leading `--may-lack NAME` pairs, or nothing if a name is none.
 fn take_opt_outs(arguments: &mut Vec<String>) -> Option<BTreeSet<Safeguard>> {
     let mut named = BTreeSet::new();
@@ -65,16 +84,8 @@ fn take_opt_outs(arguments: &mut Vec<String>) -> Option<BTreeSet<Safeguard>> {
     Some(named)
 }
 
-fn one_worker(may_lack: BTreeSet<Safeguard>) -> Result<Sandbox, SandboxError> {
-    Sandbox::new(SandboxConfig {
-        workers: 1,
-        may_lack,
-        ..SandboxConfig::default()
-    })
-}
-
-fn doctor(may_lack: BTreeSet<Safeguard>) -> Result<ExitCode, SandboxError> {
-    let sandbox = one_worker(may_lack)?;
+fn doctor(config: SandboxConfig) -> Result<ExitCode, SandboxError> {
+    let sandbox = Sandbox::new(config)?;
     let protection = sandbox.protection();
     println!(
         "isolation    {}\ninterpreter  {}",
@@ -102,7 +113,7 @@ fn doctor(may_lack: BTreeSet<Safeguard>) -> Result<ExitCode, SandboxError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(may_lack: BTreeSet<Safeguard>, file: &str, start: Start) -> Result<ExitCode, SandboxError> {
+fn run(config: SandboxConfig, file: &str, start: Start) -> Result<ExitCode, SandboxError> {
     let read = |what, result: io::Result<Vec<u8>>| {
         result.map_err(|source| SandboxError::MakeStream { what, source })
     };
@@ -119,7 +130,7 @@ fn run(may_lack: BTreeSet<Safeguard>, file: &str, start: Start) -> Result<ExitCo
         source,
         start,
     };
-    let outcome = one_worker(may_lack)?.run(&job, &input, &Limits::default())?;
+    let outcome = Sandbox::new(config)?.run(&job, &input, &Limits::default())?;
     // A reader that went away is no failure of the program.
     let _ = io::stdout().write_all(&outcome.stdout);
     let _ = io::stderr().write_all(&outcome.stderr);

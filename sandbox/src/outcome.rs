@@ -20,6 +20,8 @@ pub enum Status {
     Denied,
     /// The source does not compile; `stderr` holds the diagnostics and no process ran.
     CompileError,
+    /// Needs something that this isolation lacks; `stderr` ends with what. Says nothing of the program otherwise.
+    Unsupported,
 }
 
 /// What a run cost, as measured by the kernel.
@@ -32,6 +34,10 @@ pub struct Usage {
     /// Peak memory in bytes: where there is a cgroup, what it grew by (to a few MB; the warm interpreter is not
     /// counted); else the largest resident set of one process.
     pub memory_bytes: u64,
+    /// Fuel burnt, under WebAssembly isolation: the same in every run on every machine. `cpu_us` is then what this
+    /// much fuel stands for. Absent under process isolation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
 }
 
 /// Result of one run.

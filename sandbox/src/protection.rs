@@ -109,7 +109,7 @@ pub struct SafeguardState {
 /// What is really in force, as found by starting a jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protection {
-    /// Kind of isolation: "process".
+    /// Kind of isolation: "process", "wasm" or "auto".
     pub isolation: String,
     /// The interpreter that runs the programs, with its version.
     pub interpreter: String,
@@ -121,5 +121,58 @@ impl Protection {
     /// State of one safeguard, if it is listed.
     pub fn state(&self, name: Safeguard) -> Option<&SafeguardState> {
         self.safeguards.iter().find(|state| state.name == name)
+    }
+}
+
+/// What WebAssembly isolation protects by, beside jails that may be ready too, or the reason why they are not.
+#[cfg(feature = "wasm")]
+pub(crate) fn of_wasm(
+    isolation: crate::isolation::Isolation,
+    interpreter: &str,
+    jails: &Result<Option<crate::sandbox::Jails>, String>,
+) -> Protection {
+    let by_construction = "WebAssembly: the guest has no call that reaches it";
+    let means = |name| match name {
+        Safeguard::MemoryLimit => "WebAssembly: growth of linear memory is refused",
+        Safeguard::ProcessLimit => "WebAssembly: no processes, no threads",
+        Safeguard::CpuLimit => "WebAssembly: fuel, the same on every machine",
+        Safeguard::PrivateRoot => "WebAssembly: read-only files in memory",
+        _ => by_construction,
+    };
+    let mut interpreter = interpreter.to_owned();
+    match jails {
+        Ok(Some(jails)) => {
+            interpreter = format!(
+                "{interpreter}; for what it lacks {}",
+                jails.protection().interpreter
+            );
+        }
+        Ok(None) => {}
+        Err(reason) => {
+            interpreter = format!("{interpreter}; no process for what it lacks: cannot {reason}");
+        }
+    }
+    let mut safeguards = Vec::new();
+    for name in [
+        Safeguard::PrivateRoot,
+        Safeguard::ProcessNamespace,
+        Safeguard::NetworkNamespace,
+        Safeguard::NoCapabilities,
+        Safeguard::SystemCallFilter,
+        Safeguard::MemoryLimit,
+        Safeguard::ProcessLimit,
+        Safeguard::CpuLimit,
+    ] {
+        safeguards.push(SafeguardState {
+            name,
+            in_force: true,
+            means: means(name).to_owned(),
+            remedy: None,
+        });
+    }
+    Protection {
+        isolation: isolation.name().to_owned(),
+        interpreter,
+        safeguards,
     }
 }

@@ -1,4 +1,4 @@
-//! `Job` + input + `Limits` → `Outcome`: admission, the pool of warm jails, and the three ways to run.
+//! Isolation by process: admission, the pool of warm jails, and the three ways to run.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::workshop::{Built, Workshop, run_in};
 
 /// Runs untrusted programs in warm jails. Blocking, and shared freely between threads.
 #[derive(Debug)]
-pub struct Sandbox {
+pub(crate) struct Jails {
     admission: Admission,
     idle: Mutex<Vec<Worker>>,
     blueprint: Blueprint,
@@ -35,9 +35,9 @@ pub struct Sandbox {
     workers: usize,
 }
 
-impl Sandbox {
+impl Jails {
     /// Finds the interpreter, starts one jail per worker, and refuses if a required protection is missing.
-    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+    pub(crate) fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         if env::args_os()
             .nth(1)
             .is_some_and(|argument| argument == JAIL_ARGUMENT)
@@ -58,7 +58,7 @@ impl Sandbox {
                 remedy: safeguard.remedy(),
             });
         }
-        let blueprint = Blueprint::new(&config)?;
+        let blueprint = Blueprint::new(config)?;
         let workers = config.workers.max(1);
         let idle = thread::scope(|scope| {
             let starting: Vec<_> = (0..workers)
@@ -80,19 +80,19 @@ impl Sandbox {
             idle: Mutex::new(idle),
             blueprint,
             protection,
-            workshop: Workshop::new(&config, workers),
+            workshop: Workshop::new(config, workers),
             pair_grace: Duration::from_millis(config.pair_grace_ms),
             workers,
         })
     }
 
     /// What is really in force.
-    pub fn protection(&self) -> &Protection {
+    pub(crate) fn protection(&self) -> &Protection {
         &self.protection
     }
 
     /// What this host has for each language. Asks each compiler for its version the first time.
-    pub fn languages(&self) -> Vec<LanguageState> {
+    pub(crate) fn languages(&self) -> Vec<LanguageState> {
         Language::ALL
             .into_iter()
             .map(|language| match language {
@@ -107,7 +107,7 @@ impl Sandbox {
     }
 
     /// Fails if programs of this language cannot be run here.
-    pub fn require(&self, language: Language) -> Result<(), SandboxError> {
+    pub(crate) fn require(&self, language: Language) -> Result<(), SandboxError> {
         match language {
             Language::Python => Ok(()),
             _ => self.workshop.toolchain(language).map(drop),
@@ -115,29 +115,20 @@ impl Sandbox {
     }
 
     /// Where compiled programs are kept, or why each is compiled anew.
-    pub fn cache_directory(&self) -> Result<PathBuf, String> {
+    pub(crate) fn cache_directory(&self) -> Result<PathBuf, String> {
         self.workshop.cache_directory()
-    }
-
-    /// Runs one program on one input.
-    pub fn run(&self, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
-        let mut outcomes = self.run_batch(job, &[input], limits, &mut |_, _| true)?;
-        outcomes.pop().ok_or_else(|| SandboxError::JailDied {
-            reason: "it gave no outcome".to_owned(),
-        })
     }
 
     /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
     /// `keep_going(index, &outcome)` decides whether the next is run. A source that does not compile is
     /// tried once, and its outcome stands for every input.
-    pub fn run_batch(
+    pub(crate) fn run_batch(
         &self,
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
         keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
     ) -> Result<Vec<Outcome>, SandboxError> {
-        check(limits)?;
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(inputs.len());
         if inputs.is_empty() {
             return Ok(outcomes);
@@ -173,15 +164,13 @@ impl Sandbox {
     /// Runs two programs in two jails, the standard output of each being the standard input of the other. Their
     /// `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input and
     /// is given the grace period of the configuration.
-    pub fn run_pair(
+    pub(crate) fn run_pair(
         &self,
         left: &Job,
         left_limits: &Limits,
         right: &Job,
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        check(left_limits)?;
-        check(right_limits)?;
         let _permit = self.admission.enter();
         let left_built = self.workshop.build(&self.blueprint, left, left_limits)?;
         let right_built = self.workshop.build(&self.blueprint, right, right_limits)?;
@@ -295,18 +284,4 @@ fn refused(
         });
     }
     outcomes
-}
-
-fn check(limits: &Limits) -> Result<(), SandboxError> {
-    if limits.cpu_ms == 0 || limits.wall_ms < limits.cpu_ms {
-        return Err(SandboxError::BadLimits(
-            "cpu_ms must be positive and wall_ms at least cpu_ms",
-        ));
-    }
-    if limits.open_files < 8 || limits.processes == 0 || limits.memory_bytes == 0 {
-        return Err(SandboxError::BadLimits(
-            "open_files must be at least 8, processes and memory_bytes positive",
-        ));
-    }
-    Ok(())
 }

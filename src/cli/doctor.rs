@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use rlef_sandbox::{LanguageState, Protection, Sandbox, SandboxError};
+use rlef_sandbox::{Isolation, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
 use super::exit;
-use crate::verdict::{HostJudge, chain, host_judge};
+use crate::verdict::{HostJudge, chain, isolated_judge};
 
 mod problems;
 
@@ -22,6 +22,10 @@ mod problems;
     Example:\n  rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json"
 )]
 pub struct Args {
+    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
+    /// lacks).
+    #[arg(long, default_value_t)]
+    isolation: Isolation,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -69,7 +73,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         return problems::run(name, &options);
     }
-    let judge = host_judge(1);
+    let judge = isolated_judge(args.isolation, 1);
     let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),

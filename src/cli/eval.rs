@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use rlef_sandbox::Isolation;
 
 use super::progress::Progress;
 use super::{exit, source};
@@ -18,7 +19,7 @@ use crate::policy::{ModelPolicy, Policy};
 use crate::problem::{Problem, contest};
 use crate::prompt::PromptStyle;
 use crate::rollout::{self, FeedbackSource, Grader, Group, RolloutConfig, RolloutStats};
-use crate::verdict::host_judge;
+use crate::verdict::isolated_judge;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
@@ -56,6 +57,10 @@ pub struct Args {
     /// Seed of all draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
+    /// lacks).
+    #[arg(long, default_value_t)]
+    isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -126,7 +131,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Feedback::Independent => FeedbackSource::Independent,
         },
     };
-    let judge = host_judge(args.workers)?;
+    let judge = isolated_judge(args.isolation, args.workers)?;
     let (groups, report) = if let Some(file) = args.policy.strip_prefix("replay:") {
         let mut policy = ReplayPolicy::load(Path::new(file))?;
         if let Some(problem) = problems

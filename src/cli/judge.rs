@@ -10,14 +10,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
-use rlef_sandbox::Language;
+use rlef_sandbox::{Isolation, Language};
 use serde::Deserialize;
 
 use super::progress::Progress;
 use super::{exit, source};
 use crate::problem::Problem;
 use crate::program::{NoProgram, Program};
-use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task, host_judge};
+use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task, isolated_judge};
 
 mod line;
 
@@ -48,6 +48,10 @@ pub struct Args {
     /// Programs as JSON lines.
     #[arg(long)]
     programs: PathBuf,
+    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
+    /// lacks).
+    #[arg(long, default_value_t)]
+    isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -69,7 +73,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let problems = source::problems(&args.problems)?;
     let submissions = read(&args.programs, &problems, args.language)?;
-    let judge = host_judge(args.workers)?;
+    let judge = isolated_judge(args.isolation, args.workers)?;
     let languages: BTreeSet<Language> = submissions
         .iter()
         .filter_map(|submission| submission.program.as_ref().ok())

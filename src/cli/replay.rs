@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
-use rlef_sandbox::Language;
+use rlef_sandbox::{Isolation, Language};
 
 use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
@@ -14,7 +14,7 @@ use crate::journal::{self, EpisodeRecord};
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::rollout::{Work, grade_once, turn_scope};
-use crate::verdict::{HostJudge, Scope, Verdict, host_judge};
+use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
@@ -33,6 +33,10 @@ pub struct Args {
     /// The problems it was played on.
     #[arg(long, default_value = "contest:train")]
     problems: String,
+    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
+    /// lacks).
+    #[arg(long, default_value_t)]
+    isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -130,7 +134,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             },
         ));
     }
-    let judge = host_judge(args.workers)?;
+    let judge = isolated_judge(args.isolation, args.workers)?;
     let (mut changes, mut lost) = judged(&judge, &turns, turn_scope);
     let (more, also_lost) = judged(&judge, &finals, |_| Scope::All);
     changes.extend(more);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
+use rlef_sandbox::Isolation;
 
 use super::eval::{describe, evaluate};
 use super::progress::Progress;
@@ -23,7 +24,7 @@ use crate::rollout::{Grader, RolloutConfig};
 use crate::run::Run;
 use crate::train::{self, Learner, RoundMetrics, RoundTimings};
 use crate::update::Optimizer;
-use crate::verdict::host_judge;
+use crate::verdict::isolated_judge;
 
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped.
-    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -52,6 +53,9 @@ pub struct Args {
     /// Overrides the problems to train on.
     #[arg(long)]
     problems: Option<String>,
+    /// Overrides the isolation: process, wasm or auto.
+    #[arg(long)]
+    isolation: Option<Isolation>,
 }
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
@@ -75,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy = policy.merged();
         policy.adapter = Some(Adapter::new(lora, &policy)?);
     }
-    let judge = host_judge(config.resources.workers)?;
+    let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
     write_protection(&folder, &judge)?;
     let value = policy.value_network();
     let mut learner = Learner {
@@ -179,6 +183,7 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     if let Some(problems) = &args.problems {
         config.problems.clone_from(problems);
     }
+    config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
     config.check()?;
     Ok(config)
 }

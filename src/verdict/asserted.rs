@@ -142,7 +142,7 @@ fn limit_grade(status: Status) -> Option<Grade> {
     Grade::of(status).filter(|grade| {
         matches!(
             grade,
-            Grade::TimeLimit | Grade::MemoryLimit | Grade::OutputLimit
+            Grade::TimeLimit | Grade::MemoryLimit | Grade::OutputLimit | Grade::Unsupported
         )
     })
 }

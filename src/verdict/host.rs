@@ -1,6 +1,8 @@
 //! The judge of this machine: the sandbox with as many workers as it has cores.
 
-use rlef_sandbox::{Job, Limits, Outcome, Protection, Sandbox, SandboxConfig, SandboxError};
+use rlef_sandbox::{
+    Isolation, Job, Limits, Outcome, Protection, Sandbox, SandboxConfig, SandboxError,
+};
 
 use super::{Judge, JudgeError, Runner, Task, Verdict};
 
@@ -37,11 +39,17 @@ pub struct HostJudge {
 
 /// Starts the sandbox and wraps it in a judge. `workers` programs are judged side by side; 0 takes one a core.
 pub fn host_judge(workers: usize) -> Result<HostJudge, SandboxError> {
+    isolated_judge(Isolation::default(), workers)
+}
+
+/// The same with the isolation of choice.
+pub fn isolated_judge(isolation: Isolation, workers: usize) -> Result<HostJudge, SandboxError> {
     let workers = match workers {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
     };
     let sandbox = Sandbox::new(SandboxConfig {
+        isolation,
         workers,
         ..SandboxConfig::default()
     })?;

@@ -223,6 +223,7 @@ pub(super) fn trace_of(outcome: &Outcome, stderr: String) -> String {
         Status::Signalled(signal) => format!("the program was killed by signal {signal}"),
         Status::Denied => "the program was killed for a system call that is not allowed".to_owned(),
         Status::CompileError => "the program does not compile".to_owned(),
+        Status::Unsupported => "the program needs what this isolation lacks".to_owned(),
         Status::TimeLimit | Status::MemoryLimit | Status::OutputLimit => return String::new(),
     };
     if stderr.trim().is_empty() {

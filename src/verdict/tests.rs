@@ -101,6 +101,7 @@ fn ended(status: Status, stdout: &str, stderr: &str) -> Result<Outcome, Broken> 
         cpu_us: 1500,
         wall_us: 2500,
         memory_bytes: 1 << 20,
+        fuel: None,
     };
     Ok(Outcome {
         status,

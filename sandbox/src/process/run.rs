@@ -360,6 +360,7 @@ impl<'w> Run<'w> {
             cpu_us: end.cpu_us,
             wall_us: end.wall_us,
             memory_bytes: end.memory_bytes,
+            fuel: None,
         };
         Ok(Outcome {
             status,

@@ -11,3 +11,5 @@ mod languages;
 mod leftovers;
 mod support;
 mod variants;
+#[cfg(feature = "wasm")]
+mod wasm;

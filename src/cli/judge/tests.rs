@@ -30,6 +30,7 @@ impl Runner for Echo {
             cpu_us: 1000,
             wall_us: 2000,
             memory_bytes: 0,
+            fuel: None,
         };
         let outcome = Outcome {
             status: Status::Exited(0),
@@ -86,6 +87,7 @@ fn arguments(json: bool) -> Args {
         programs: PathBuf::new(),
         workers: 1,
         json,
+        isolation: Isolation::default(),
         first_failure: false,
         show_private: false,
         expect_accepted: false,

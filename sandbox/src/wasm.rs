@@ -1,0 +1,286 @@
+//! Isolation by WebAssembly: a program is a fresh instance of a module that can touch nothing but what `host` gives it.
+//!
+//! Python programs run in CPython for WebAssembly (`cpython`), other modules as they are (`modules`). No namespace, no
+//! privilege and nothing installed is needed. Work is limited by fuel, which counts instructions, so the same program on
+//! the same input has the same outcome and the same usage on every machine, busy or idle.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
+
+use crate::admission::Admission;
+use crate::job::{Job, Language};
+use crate::limits::Limits;
+use crate::outcome::{Outcome, Status, Usage};
+
+mod calls;
+mod cpython;
+mod engine;
+mod files;
+mod fuel;
+mod host;
+mod modules;
+mod pipe;
+mod precompiled;
+mod run;
+
+use cpython::Python;
+use modules::Modules;
+use precompiled::Cache;
+use run::{Program, Streams};
+
+/// WebAssembly isolation failed; never says anything of a program. Every message completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+pub enum WasmError {
+    /// wasmtime refuses its configuration or has no room.
+    #[error("use the WebAssembly engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// There is no directory for compiled modules.
+    #[error(
+        "find a directory for compiled modules; set RLEF_CACHE to one that only this user can write"
+    )]
+    NoCache,
+    /// The cache cannot be read or written.
+    #[error("use the cache of compiled modules at {}", path.display())]
+    Cache {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another user could have written there.
+    #[error(
+        "trust {}: it must be this user's own and writable by nobody else; remove it or set RLEF_CACHE to another \
+         directory", path.display()
+    )]
+    Untrusted {
+        /// The file or directory.
+        path: PathBuf,
+    },
+    /// The build had no access to the packages that carry the interpreter.
+    #[error(
+        "run Python under WebAssembly isolation: this build does not carry it; build again with network access, or \
+         with RLEF_CPYTHON_CRATES naming a directory with eryx-runtime-0.5.0.crate and eryx-0.5.0.crate"
+    )]
+    NotCarried,
+    /// The interpreter could not be made.
+    #[error("prepare Python for WebAssembly, at the step to {step}: {reason}")]
+    Python {
+        /// What was being done.
+        step: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A run was cut off by its wall backstop, which only an overloaded machine reaches.
+    #[error(
+        "run a program within its wall backstop of {waited_ms} ms: the machine is overloaded, as its fuel was not spent"
+    )]
+    Overloaded {
+        /// The backstop.
+        waited_ms: u64,
+    },
+    /// A thread with a stack large enough could not be started.
+    #[error("start the thread of a run")]
+    Thread(#[source] io::Error),
+    /// Something that cannot happen did.
+    #[error("run a program: {0}")]
+    Internal(String),
+}
+
+/// Runs programs under WebAssembly isolation. Blocking, and shared freely between threads.
+pub(crate) struct Wasm {
+    admission: Admission,
+    cache: Cache,
+    progress: fn(&str),
+    python: OnceLock<Python>,
+    loading: Mutex<()>,
+    modules: Modules,
+}
+
+impl std::fmt::Debug for Wasm {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Wasm").finish_non_exhaustive()
+    }
+}
+
+impl Wasm {
+    /// Finds the cache; the interpreter is loaded, or made, when the first program needs it.
+    pub(crate) fn new(workers: usize, progress: fn(&str)) -> Result<Self, WasmError> {
+        Ok(Self {
+            admission: Admission::new(workers.max(1)),
+            cache: Cache::open()?,
+            progress,
+            python: OnceLock::new(),
+            loading: Mutex::new(()),
+            modules: Modules::default(),
+        })
+    }
+
+    /// Makes sure that Python programs can run; the interpreter's name.
+    pub(crate) fn prepare(&self) -> Result<&'static str, WasmError> {
+        self.python()?;
+        Ok(cpython::VERSION)
+    }
+
+    fn python(&self) -> Result<&Python, WasmError> {
+        if let Some(python) = self.python.get() {
+            return Ok(python);
+        }
+        let _only = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(python) = self.python.get() {
+            return Ok(python);
+        }
+        let python = Python::load(&self.cache, self.progress)?;
+        Ok(self.python.get_or_init(|| python))
+    }
+
+    fn program<'a>(&'a self, job: &'a Job) -> Result<Result<Program<'a>, Outcome>, WasmError> {
+        match job.language {
+            Language::Python => Ok(Ok(Program::python(self.python()?, &job.source))),
+            Language::Wasm => Ok(match self.modules.get(&self.cache, &job.source)? {
+                Ok(module) => Ok(Program::module(&module)),
+                Err(reason) => Err(does_not_compile(&reason)),
+            }),
+            other => Err(WasmError::Internal(format!(
+                "{other:?} is run by processes"
+            ))),
+        }
+    }
+
+    /// Runs one program on many inputs, each in an instance of its own.
+    pub(crate) fn run_batch(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, WasmError> {
+        let program = match self.program(job)? {
+            Ok(program) => program,
+            Err(outcome) => {
+                let go_on = keep_going(0, &outcome);
+                let mut done = vec![outcome];
+                if go_on {
+                    stand_for_all(&mut done, inputs.len(), keep_going);
+                }
+                return Ok(done);
+            }
+        };
+        let _permit = self.admission.enter();
+        // The runs need a thread of their own for its stack, and the caller's answers stay on the caller's thread.
+        let (outcomes, results) = mpsc::channel();
+        let (answer, answers) = mpsc::channel();
+        thread::scope(|scope| {
+            thread::Builder::new()
+                .stack_size(engine::THREAD_STACK)
+                .spawn_scoped(scope, move || {
+                    for input in inputs {
+                        let outcome = program.run(Streams::bytes(input), limits);
+                        let failed = outcome.is_err();
+                        if outcomes.send(outcome).is_err() || failed || answers.recv() != Ok(true) {
+                            return;
+                        }
+                    }
+                })
+                .map_err(WasmError::Thread)?;
+            let mut done: Vec<Outcome> = Vec::with_capacity(inputs.len());
+            for outcome in results {
+                let outcome = outcome?;
+                let go_on = keep_going(done.len(), &outcome);
+                let compiles = outcome.status != Status::CompileError;
+                done.push(outcome);
+                if !go_on {
+                    break;
+                }
+                if !compiles {
+                    stand_for_all(&mut done, inputs.len(), keep_going);
+                    break;
+                }
+                // Not heard where that was the last input.
+                let _ = answer.send(true);
+            }
+            drop(answer);
+            Ok(done)
+        })
+    }
+
+    /// Runs two programs, the standard output of each being the standard input of the other.
+    pub(crate) fn run_pair(
+        &self,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), WasmError> {
+        let (left, right) = match (self.program(left)?, self.program(right)?) {
+            (Ok(left), Ok(right)) => (left, right),
+            (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
+        };
+        let _permit = self.admission.enter();
+        let patience = run::backstop(left_limits) + run::backstop(right_limits);
+        let (left_streams, right_streams) = Streams::crossed(patience);
+        thread::scope(|scope| {
+            let other = thread::Builder::new()
+                .stack_size(engine::THREAD_STACK)
+                .spawn_scoped(scope, || right.run(right_streams, right_limits))
+                .map_err(WasmError::Thread)?;
+            let first = on_large_stack(|| left.run(left_streams, left_limits));
+            let second = other
+                .join()
+                .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?;
+            Ok((first?, second?))
+        })
+    }
+}
+
+fn does_not_compile(reason: &str) -> Outcome {
+    Outcome {
+        status: Status::CompileError,
+        stdout: Vec::new(),
+        stderr: reason.as_bytes().to_vec(),
+        usage: Usage {
+            fuel: Some(0),
+            ..Usage::default()
+        },
+    }
+}
+
+/// The outcome of a source that does not compile, for the inputs it was not tried on.
+fn stand_for_all(
+    done: &mut Vec<Outcome>,
+    total: usize,
+    keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+) {
+    while let (Some(last), true) = (done.last(), done.len() < total) {
+        let outcome = Outcome {
+            usage: Usage {
+                fuel: Some(0),
+                ..Usage::default()
+            },
+            ..last.clone()
+        };
+        let go_on = keep_going(done.len(), &outcome);
+        done.push(outcome);
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// Runs `work` on a thread whose stack holds the deepest guest.
+fn on_large_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, WasmError> + Send,
+) -> Result<T, WasmError> {
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .stack_size(engine::THREAD_STACK)
+            .spawn_scoped(scope, work)
+            .map_err(WasmError::Thread)?
+            .join()
+            .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?
+    })
+}
+
+/// Bytes shared by many instances.
+type Bytes = Arc<[u8]>;

@@ -1,0 +1,401 @@
+//! CPython 3.14 for WebAssembly: carried libraries → one module with a started interpreter in it, compiled once.
+//!
+//! The libraries (`link`), a start of the interpreter that imports the usual modules (`rlef_runtime.py`), and a
+//! snapshot of its memory give a module whose instances begin where the start ended. Making it takes about twenty
+//! seconds of CPU time, once per user, version and processor; afterwards it is mapped from the cache. The string-hash
+//! seed is fixed, there is no entropy and no clock, so the same inputs give the same module on every machine.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
+
+use sha2::{Digest, Sha256};
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, Val};
+
+use super::files::{Files, Tree};
+use super::host::{Host, Input, Output, Setup};
+use super::precompiled::Cache;
+use super::{WasmError, calls, engine};
+
+mod link;
+
+/// The compiler's input that is not in the libraries.
+const RUNTIME: &str = include_str!("cpython/rlef_runtime.py");
+/// What this interpreter calls itself.
+pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
+/// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
+const STACK: u32 = 64 << 20;
+/// Bump when the way the module is made changes.
+const RECIPE: u32 = 1;
+/// Bytes of linear memory that starting may take.
+const STARTING_MEMORY: u64 = 1 << 30;
+/// The exported constant that holds the address of `rlef_runtime.run`.
+pub(super) const ENTRY: &str = "rlef_entry";
+/// The functions of the C API that the host calls.
+const EXPORTS: [&str; 11] = [
+    "malloc",
+    "Py_Initialize",
+    "PyErr_Occurred",
+    "PyErr_Print",
+    "PyImport_ImportModule",
+    "PyObject_GetAttrString",
+    "PyBytes_FromStringAndSize",
+    "PyObject_CallOneArg",
+    "PyLong_AsLong",
+    "PyRun_SimpleStringFlags",
+    "__wasilibc_reset_preopens",
+];
+
+#[cfg(carries_cpython)]
+mod carried {
+    macro_rules! carried {
+        ($name:literal) => {
+            include_bytes!(concat!(env!("OUT_DIR"), "/", $name))
+        };
+    }
+
+    /// Libraries, each after those it needs, as Zstandard.
+    pub(super) const LIBRARIES: &[(&str, &[u8])] = &[
+        ("libc.so", carried!("libc.so.zst")),
+        (
+            "libwasi-emulated-getpid.so",
+            carried!("libwasi-emulated-getpid.so.zst"),
+        ),
+        (
+            "libwasi-emulated-process-clocks.so",
+            carried!("libwasi-emulated-process-clocks.so.zst"),
+        ),
+        (
+            "libwasi-emulated-signal.so",
+            carried!("libwasi-emulated-signal.so.zst"),
+        ),
+        ("libpython3.14.so", carried!("libpython3.14.so.zst")),
+    ];
+    /// The standard library as a compressed archive.
+    pub(super) const STANDARD_LIBRARY: &[u8] = carried!("python-stdlib.tar.gz");
+}
+
+#[cfg(not(carries_cpython))]
+mod carried {
+    pub(super) const LIBRARIES: &[(&str, &[u8])] = &[];
+    pub(super) const STANDARD_LIBRARY: &[u8] = &[];
+}
+
+/// Whether this build carries the interpreter.
+pub(super) const CARRIED: bool = cfg!(carries_cpython);
+
+/// The interpreter, ready to be instantiated.
+pub(super) struct Python {
+    pub(super) instances: InstancePre<Host>,
+    /// Bytes of linear memory an instance begins with.
+    pub(super) initial_memory: u64,
+}
+
+impl Python {
+    /// The interpreter from the cache, or made now; `progress` is told when that takes long.
+    pub(super) fn load(cache: &Cache, progress: fn(&str)) -> Result<Self, WasmError> {
+        let engine = engine::engine().map_err(WasmError::Engine)?;
+        let key = key(engine);
+        let module = match cache.load(engine, &key)? {
+            Some(module) => module,
+            None => {
+                let _lock = cache.lock(&key)?;
+                match cache.load(engine, &key)? {
+                    Some(module) => module,
+                    None => make(engine, cache, &key, progress)?,
+                }
+            }
+        };
+        let initial_memory = module
+            .get_export("memory")
+            .and_then(|export| export.memory().map(|memory| memory.minimum() * 65536))
+            .ok_or_else(|| failed("find its memory", "it has none"))?;
+        let mut linker = Linker::new(engine);
+        calls::add_to(&mut linker).map_err(WasmError::Engine)?;
+        linker
+            .define_unknown_imports_as_traps(&module)
+            .map_err(WasmError::Engine)?;
+        let instances = linker
+            .instantiate_pre(&module)
+            .map_err(|error| failed("find what it imports", format!("{error:#}")))?;
+        Ok(Self {
+            instances,
+            initial_memory,
+        })
+    }
+
+    /// The files a program sees: the standard library, and itself.
+    pub(super) fn files(source: &[u8]) -> Files {
+        Files::of(standard_library).with("/program/main.py", Arc::from(source))
+    }
+}
+
+fn failed(step: &'static str, reason: impl Into<String>) -> WasmError {
+    WasmError::Python {
+        step,
+        reason: reason.into(),
+    }
+}
+
+/// What the compiled module depends on.
+fn key(engine: &Engine) -> String {
+    use std::hash::{Hash, Hasher};
+    struct Sum(Sha256);
+    impl Hasher for Sum {
+        fn finish(&self) -> u64 {
+            0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+    }
+    let mut sum = Sum(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut sum);
+    let mut digest = sum.0;
+    digest.update(RECIPE.to_le_bytes());
+    digest.update(STACK.to_le_bytes());
+    digest.update(RUNTIME);
+    for (name, bytes) in carried::LIBRARIES {
+        digest.update(name);
+        // The archives were checked when this was built; their lengths tell versions apart.
+        digest.update(bytes.len().to_le_bytes());
+    }
+    digest.update(carried::STANDARD_LIBRARY.len().to_le_bytes());
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("cpython-3.14.0-{digest}")
+}
+
+fn standard_library() -> Option<&'static Tree> {
+    static TREE: OnceLock<Option<Tree>> = OnceLock::new();
+    TREE.get_or_init(|| unpack().ok()).as_ref()
+}
+
+fn unpack() -> std::io::Result<Tree> {
+    let mut tree = Tree::default();
+    let decoder = flate2::read::GzDecoder::new(carried::STANDARD_LIBRARY);
+    let mut archive = tar::Archive::new(decoder);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry.path()?.to_string_lossy().into_owned();
+        let Some((_, inside)) = path.split_once('/') else {
+            continue;
+        };
+        let target = format!("lib/python3.14/{inside}");
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        tree.insert(&target, bytes.into());
+    }
+    tree.insert(
+        "lib/python3.14/rlef_runtime.py",
+        Arc::from(RUNTIME.as_bytes()),
+    );
+    Ok(tree)
+}
+
+/// Links, starts, takes the snapshot, compiles, and keeps the result.
+fn make(
+    engine: &Engine,
+    cache: &Cache,
+    key: &str,
+    progress: fn(&str),
+) -> Result<Module, WasmError> {
+    if !CARRIED {
+        return Err(WasmError::NotCarried);
+    }
+    progress("preparing Python for WebAssembly, once for this user (about half a minute) ...");
+    let libraries = carried::LIBRARIES
+        .iter()
+        .map(|(name, packed)| {
+            let mut bytes = Vec::new();
+            ruzstd::decoding::StreamingDecoder::new(*packed)
+                .map_err(|error| failed("unpack its libraries", error.to_string()))?
+                .read_to_end(&mut bytes)
+                .map_err(|error| failed("unpack its libraries", error.to_string()))?;
+            Ok((*name, bytes))
+        })
+        .collect::<Result<Vec<_>, WasmError>>()?;
+    let views: Vec<(&str, &[u8])> = libraries
+        .iter()
+        .map(|(name, bytes)| (*name, bytes.as_slice()))
+        .collect();
+    let linked = link::link(&link::Plan {
+        libraries: &views,
+        stack_bytes: STACK,
+        exports: &EXPORTS,
+    })
+    .map_err(|error| failed("link its libraries", error.to_string()))?;
+    let snapshot = start(&linked)?;
+    let module = linked.encode(Some(&snapshot));
+    let compiled = engine
+        .precompile_module(&module)
+        .map_err(|error| failed("compile it", format!("{error:#}")))?;
+    cache.store(key, &compiled)?;
+    progress("Python for WebAssembly is ready");
+    cache.load(engine, key)?.ok_or_else(|| {
+        failed(
+            "load it",
+            "the module just compiled does not fit this engine",
+        )
+    })
+}
+
+/// Runs the interpreter's start in an instance of its own, and returns the state it leaves.
+fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
+    let step = |step| move |error: wasmtime::Error| failed(step, format!("{error:#}"));
+    // It runs for a second, so code that is made quickly is better than code that runs quickly.
+    let engine = Engine::new(&engine::config(false)).map_err(WasmError::Engine)?;
+    let module = Module::new(&engine, linked.encode(None)).map_err(step("compile its start"))?;
+    let mut linker = Linker::new(&engine);
+    calls::add_to(&mut linker).map_err(WasmError::Engine)?;
+    // Sockets and the like, of which the C library has the newer interface; calling one ends the run by its name.
+    linker
+        .define_unknown_imports_as_traps(&module)
+        .map_err(WasmError::Engine)?;
+    let mut host = Host::new(Setup {
+        input: Input::Bytes {
+            bytes: Arc::from(&b""[..]),
+            at: 0,
+        },
+        output: Output::Bytes(Vec::new()),
+        output_bytes: 1 << 20,
+        fuel: u64::MAX,
+        fuel_per_ms: u64::MAX,
+        wall_ms: u64::MAX,
+        memory_limit: STARTING_MEMORY,
+        files: Files::of(standard_library),
+    });
+    host.environment = [
+        "PYTHONHOME=/",
+        "PYTHONHASHSEED=0",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "PYTHONNOUSERSITE=1",
+        "PYTHONUTF8=1",
+        "PYTHONPLATLIBDIR=lib",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let mut store = Store::new(&engine, host);
+    store.limiter(|host| &mut host.growth);
+    store.set_fuel(u64::MAX).map_err(WasmError::Engine)?;
+    store.set_epoch_deadline(u64::MAX);
+    let instance = linker
+        .instantiate(&mut store, &module)
+        .map_err(step("instantiate its start"))?;
+    let mut guest = Guest {
+        store: &mut store,
+        instance,
+    };
+    let entry = guest.initialise().map_err(|error| {
+        let said = String::from_utf8_lossy(&guest.store.data().error).into_owned();
+        failed("start it", format!("{error:#}\n{said}"))
+    })?;
+    let memory = instance
+        .get_memory(&mut store, "memory")
+        .ok_or_else(|| failed("read its memory", "it has none"))?
+        .data(&store)
+        .to_vec();
+    let mut globals = BTreeMap::new();
+    for name in linked.mutable_globals() {
+        let value = instance
+            .get_global(&mut store, &name)
+            .map(|global| global.get(&mut store));
+        if let Some(Val::I32(value)) = value {
+            globals.insert(name, value);
+        }
+    }
+    Ok(link::Snapshot {
+        memory,
+        globals,
+        constants: vec![(ENTRY.to_owned(), entry)],
+    })
+}
+
+struct Guest<'a> {
+    store: &'a mut Store<Host>,
+    instance: Instance,
+}
+
+impl Guest<'_> {
+    fn call(&mut self, name: &str, arguments: &[i32]) -> wasmtime::Result<i32> {
+        let function = self
+            .instance
+            .get_func(&mut *self.store, name)
+            .ok_or_else(|| wasmtime::format_err!("{name} is not exported"))?;
+        let arguments: Vec<Val> = arguments.iter().map(|&value| Val::I32(value)).collect();
+        let mut results = vec![Val::I32(0); function.ty(&*self.store).results().len()];
+        function.call(&mut *self.store, &arguments, &mut results)?;
+        Ok(results.first().and_then(Val::i32).unwrap_or(0))
+    }
+
+    fn text(&mut self, text: &str) -> wasmtime::Result<i32> {
+        let bytes = [text.as_bytes(), b"\0"].concat();
+        put(self.store, self.instance, &bytes)
+    }
+
+    /// Starts the interpreter; the address of the function that runs programs.
+    fn initialise(&mut self) -> wasmtime::Result<i32> {
+        self.call(link::START, &[])?;
+        self.call("Py_Initialize", &[])?;
+        let name = self.text("rlef_runtime")?;
+        let module = self.call("PyImport_ImportModule", &[name])?;
+        let name = self.text("run")?;
+        let entry = if module == 0 {
+            0
+        } else {
+            self.call("PyObject_GetAttrString", &[module, name])?
+        };
+        if entry == 0 {
+            self.call("PyErr_Print", &[])?;
+            return Err(wasmtime::format_err!(
+                "its runtime module cannot be imported"
+            ));
+        }
+        Ok(entry)
+    }
+}
+
+/// Copies bytes into memory the guest allocates; their address.
+pub(super) fn put(
+    store: &mut Store<Host>,
+    instance: Instance,
+    bytes: &[u8],
+) -> wasmtime::Result<i32> {
+    let allocate = instance.get_typed_func::<i32, i32>(&mut *store, "malloc")?;
+    let address = allocate.call(&mut *store, bytes.len() as i32)?;
+    if address == 0 {
+        return Err(wasmtime::format_err!(
+            "the guest has no memory for {} bytes",
+            bytes.len()
+        ));
+    }
+    let memory = instance
+        .get_memory(&mut *store, "memory")
+        .ok_or_else(|| wasmtime::format_err!("the guest has no memory"))?;
+    memory.write(&mut *store, address as u32 as usize, bytes)?;
+    Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_of_the_standard_library_unpacks() {
+        assert!(CARRIED, "{}", WasmError::NotCarried);
+        let files = Files::of(standard_library);
+        for path in ["os.py", "rlef_runtime.py", "json/__init__.py"] {
+            assert!(
+                files.find(&format!("lib/python3.14/{path}")).is_some(),
+                "{path}"
+            );
+        }
+    }
+}

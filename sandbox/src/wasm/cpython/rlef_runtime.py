@@ -1,0 +1,277 @@
+"""Runs one program as `python3 /program/main.py` would, inside the WebAssembly build of CPython.
+
+Imported once, before the snapshot every run starts from; `run` is then called once per run. What this build lacks
+(threads, processes, sockets, some modules) is either given a stand-in with the same effect, or ends the run as
+"unsupported", so that nothing is judged by what was missing. Nothing here knows an expected output.
+"""
+
+import _thread
+import atexit
+import builtins
+import gc
+import importlib
+import io
+import os
+import sys
+import threading
+import traceback
+import types
+
+PATH = "/program/main.py"
+DOES_NOT_COMPILE = -1
+BUFFER = 1 << 16
+# In the snapshot, so that importing them costs a program nothing; the rest of the library is read when asked for.
+PRELOADED = (
+    "abc argparse array ast base64 binascii bisect calendar cmath collections collections.abc contextlib copy csv "
+    "dataclasses datetime decimal difflib dis enum fileinput fractions functools getpass graphlib hashlib heapq hmac "
+    "html inspect io ipaddress itertools json linecache logging marshal math numbers operator os os.path pathlib "
+    "pickle platform pprint queue random re secrets select shlex signal stat statistics string struct subprocess "
+    "sys textwrap time timeit tokenize traceback types typing unicodedata unittest uuid warnings weakref zlib"
+).split()
+# In the library, but of no use without what is missing below them.
+USELESS = frozenset("asyncio bz2 ctypes curses dbm lzma multiprocessing sqlite3 ssl tkinter".split())
+PROGRAM_FILES = frozenset((PATH, "program.py", "tests.py", "preamble.py", "<string>"))
+
+
+def unsupported(what):
+    """Ends the run: the host stops at this name."""
+    os.open("/dev/rlef/unsupported/" + what, os.O_RDONLY)
+    raise OSError("unsupported: " + what)
+
+
+def lacking(what):
+    def missing(*arguments, **named):
+        unsupported(what)
+
+    return missing
+
+
+def asked_for_by_the_program():
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename in PROGRAM_FILES
+
+
+class UselessModules:
+    """The first finder: modules that would be found and then fail."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in USELESS and asked_for_by_the_program():
+            unsupported("module '" + name + "'")
+        return None
+
+
+class MissingModules:
+    """The last finder: nobody has the module. Where the program itself asked for it, a host's Python might."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if path is None and asked_for_by_the_program():
+            unsupported("module '" + name + "'")
+        return None
+
+
+def start(thread):
+    """`Thread.start` where there is one thread: runs it to its end at once."""
+    if not thread._initialized:
+        raise RuntimeError("thread.__init__() not called")
+    if thread._started.is_set():
+        raise RuntimeError("threads can only be started once")
+    identity = _thread.get_ident()
+    outer = threading._active.get(identity)
+    thread._ident = identity
+    thread._started.set()
+    threading._active[identity] = thread
+    try:
+        thread.run()
+    except SystemExit:
+        pass
+    except BaseException:
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
+    finally:
+        threading._active[identity] = outer
+        thread._rlef_done = True
+
+
+def join(thread, timeout=None):
+    if not thread._initialized:
+        raise RuntimeError("Thread.__init__() not called")
+    if not thread._started.is_set():
+        raise RuntimeError("cannot join thread before it is started")
+    if thread is threading.current_thread():
+        raise RuntimeError("cannot join current thread")
+
+
+def is_alive(thread):
+    return thread is threading.main_thread() or (thread._started.is_set() and not thread._rlef_done)
+
+
+def replace_threads():
+    kind = threading.Thread
+    kind.start, kind.join, kind.is_alive, kind._rlef_done = start, join, is_alive, False
+    threading.stack_size = _thread.stack_size = lambda size=0: 0
+    # One thread that waits for another waits for ever.
+    threading.Condition.wait = lacking("thread to wait for")
+    _thread.start_new_thread = threading._start_new_thread = lacking("threads")
+    threading._start_joinable_thread = lacking("threads")
+
+
+def duplicate(descriptor):
+    return os.open("/dev/fd/%d" % descriptor, os.O_RDONLY)
+
+
+def duplicate_to(descriptor, target, inheritable=True):
+    os.close(os.open("/dev/rlef/rebind/%d-%d" % (descriptor, target), os.O_RDONLY))
+    return target
+
+
+def replace_system_calls():
+    import signal
+    import socket
+    import subprocess
+
+    os.dup, os.dup2 = duplicate, duplicate_to
+    os.cpu_count = os.process_cpu_count = lambda: 1
+    for name in "fork forkpty system popen execv execve execl execlp execvp execvpe posix_spawn spawnv spawnl kill".split():
+        setattr(os, name, lacking("processes"))
+    subprocess.Popen.__init__ = lacking("processes")
+    socket.socket.__init__ = lacking("sockets")
+    socket.socketpair = lacking("sockets")
+    for name in ("alarm", "setitimer", "pause", "raise_signal"):
+        setattr(signal, name, lacking("signals"))
+    limits = types.ModuleType("resource")
+    limits.RLIM_INFINITY = -1
+    for number, name in enumerate("CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS".split()):
+        setattr(limits, "RLIMIT_" + name, number)
+    limits.RUSAGE_SELF, limits.RUSAGE_CHILDREN, limits.error = 0, -1, OSError
+    limits.getrlimit = lambda kind: (-1, -1)
+    limits.setrlimit = lambda kind, bounds: None
+    limits.getpagesize = lambda: 4096
+    limits.getrusage = lacking("resource.getrusage")
+    sys.modules["resource"] = limits
+
+
+def open_streams():
+    """Fresh standard streams, buffered more than the usual: a write is a call out of the guest."""
+
+    def text(buffer, errors, line_buffering, name, mode):
+        stream = io.TextIOWrapper(buffer, "utf-8", errors, None, line_buffering)
+        stream.mode = mode
+        return stream
+
+    reading = io.BufferedReader(io.FileIO(0, "rb", closefd=False), BUFFER)
+    writing = io.BufferedWriter(io.FileIO(1, "wb", closefd=False), BUFFER)
+    complaining = io.BufferedWriter(io.FileIO(2, "wb", closefd=False), BUFFER)
+    sys.stdin = sys.__stdin__ = text(reading, "surrogateescape", False, "<stdin>", "r")
+    sys.stdout = sys.__stdout__ = text(writing, "surrogateescape", False, "<stdout>", "w")
+    sys.stderr = sys.__stderr__ = text(complaining, "backslashreplace", True, "<stderr>", "w")
+
+
+def exit_code(request):
+    """The exit code that `SystemExit` asks for."""
+    code = request.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    try:
+        print(code, file=sys.stderr)
+    except BaseException:
+        pass
+    return 1
+
+
+def report(error, trace):
+    """Shows an uncaught exception as the interpreter does; the exit code."""
+    if isinstance(error, SystemExit):
+        return exit_code(error)
+    try:
+        try:
+            sys.stdout.flush()
+        except BaseException:
+            pass
+        error.__traceback__ = trace
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
+        sys.excepthook(type(error), error, trace)
+    except SystemExit as request:
+        return exit_code(request)
+    except BaseException:
+        try:
+            sys.__excepthook__(type(error), error, trace)
+        except BaseException:
+            sys.__stderr__.write(type(error).__name__ + "\n")
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def finish(code):
+    """What the interpreter does at its end: exit handlers, then the last flush."""
+    try:
+        atexit._run_exitfuncs()
+    except BaseException as error:
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException:
+            code = 120
+    return code
+
+
+def run(source):
+    """Runs the program; its exit code, or `DOES_NOT_COMPILE`."""
+    open_streams()
+    try:
+        code = compile(source, PATH, "exec", dont_inherit=True)
+    except BaseException as error:
+        try:
+            sys.excepthook(type(error), error, None)
+            sys.stderr.flush()
+        except BaseException:
+            pass
+        return DOES_NOT_COMPILE
+    main = types.ModuleType("__main__")
+    del source
+    names = main.__dict__
+    names.update(__builtins__=builtins, __file__=PATH, __cached__=None)
+    sys.modules["__main__"] = main
+    sys.argv[:] = [PATH]
+    gc.enable()
+    try:
+        exec(code, names)
+        result = 0
+    except BaseException as error:
+        trace = error.__traceback__
+        result = report(error, trace.tb_next if trace else None)
+    return finish(result)
+
+
+def prepare():
+    import select
+
+    # Probed by `selectors`; there is nothing to wait for here.
+    del select.poll
+    select.select = lacking("select.select")
+    for module in PRELOADED:
+        importlib.import_module(module)
+    replace_threads()
+    replace_system_calls()
+    sys.meta_path.insert(0, UselessModules)
+    sys.meta_path.append(MissingModules)
+    sys.maxsize = (1 << 63) - 1
+    sys.path[:] = ["/program", "/lib/python3.14"]
+    sys.path_importer_cache.clear()
+    sys.argv[:] = sys.orig_argv[:] = [PATH]
+    os.environ.clear()
+    os.environ["HOME"] = "/"
+    # What most programs do, once, so that the specialised code and caches it leaves are in the snapshot.
+    scratch = {"__builtins__": builtins, "__name__": "__main__"}
+    exec(compile("import sys\nfor i in range(3):\n    x = str(i) + ' '\n", PATH, "exec", dont_inherit=True), scratch)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+prepare()

@@ -1,0 +1,35 @@
+//! How much fuel a millisecond of CPU time is.
+//!
+//! Fuel counts instructions, not time: programs that wait for memory burn slowly, tight loops fast. The rates here are
+//! those of fast-burning programs, so that a program that is within its limit as a process is within it here; the
+//! price is that a slow-burning one may run up to several times longer than its limit. `benchmarks/src/bin/wasm.rs`
+//! measures them; its results are in `benchmarks/results`.
+
+/// Fuel that Python programs burn in a millisecond of what they take as a process.
+pub(super) const PYTHON_PER_MS: u64 = 20_000_000;
+/// The same for compiled modules.
+pub(super) const MODULE_PER_MS: u64 = 18_000_000;
+/// How many times longer than its CPU limit a run may really take before the machine is said to be overloaded.
+pub(super) const BACKSTOP_FACTOR: u64 = 20;
+
+/// Fuel of a CPU limit.
+pub(super) fn budget(cpu_ms: u64, per_ms: u64) -> u64 {
+    cpu_ms.saturating_mul(per_ms).clamp(1, u64::MAX / 4)
+}
+
+/// CPU microseconds that this much fuel stands for.
+pub(super) fn microseconds(fuel: u64, per_ms: u64) -> u64 {
+    u64::try_from(u128::from(fuel) * 1000 / u128::from(per_ms)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_and_its_fuel_are_one_another() {
+        let fuel = budget(250, PYTHON_PER_MS);
+        assert_eq!(microseconds(fuel, PYTHON_PER_MS), 250_000);
+        assert!(budget(u64::MAX, PYTHON_PER_MS) < u64::MAX);
+    }
+}

@@ -1,0 +1,264 @@
+//! One instance, one run: module + streams + limits → outcome.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::{InstancePre, Store, Trap, UnknownImportError, Val};
+
+use super::cpython::{self, Python};
+use super::engine::{self, Ticking};
+use super::files::Files;
+use super::host::{Host, Input, Output, Setup, Stop};
+use super::modules::Compiled;
+use super::{Bytes, WasmError, fuel, pipe};
+use crate::limits::Limits;
+use crate::outcome::{Outcome, Status, Usage};
+
+/// What `rlef_runtime.run` returns for a source that does not compile.
+const DOES_NOT_COMPILE: i32 = -1;
+/// Most bytes of linear memory there can be.
+const MOST_MEMORY: u64 = 1 << 32;
+
+/// Where a run reads from and prints to.
+pub(super) struct Streams {
+    input: Input,
+    output: Output,
+}
+
+impl Streams {
+    /// Reads these bytes; what is printed is kept.
+    pub(super) fn bytes(input: &[u8]) -> Self {
+        Self {
+            input: Input::Bytes {
+                bytes: Bytes::from(input),
+                at: 0,
+            },
+            output: Output::Bytes(Vec::new()),
+        }
+    }
+
+    /// The streams of two programs that talk to each other.
+    pub(super) fn crossed(patience: Duration) -> (Self, Self) {
+        let (left_input, right_output) = pipe::pipe(patience);
+        let (right_input, left_output) = pipe::pipe(patience);
+        let side = |input, output| Self {
+            input: Input::Pipe(input),
+            output: Output::Pipe(output),
+        };
+        (
+            side(left_input, left_output),
+            side(right_input, right_output),
+        )
+    }
+}
+
+/// A program ready to be run any number of times.
+pub(super) struct Program<'a> {
+    instances: InstancePre<Host>,
+    initial_memory: u64,
+    fuel_per_ms: u64,
+    files: Files,
+    /// The source for the interpreter; none for a module that is the program itself.
+    source: Option<&'a [u8]>,
+}
+
+impl<'a> Program<'a> {
+    /// A Python program.
+    pub(super) fn python(python: &'a Python, source: &'a [u8]) -> Self {
+        Self {
+            instances: python.instances.clone(),
+            initial_memory: python.initial_memory,
+            fuel_per_ms: fuel::PYTHON_PER_MS,
+            files: Python::files(source),
+            source: Some(source),
+        }
+    }
+
+    /// A module with a `_start` function.
+    pub(super) fn module(module: &Compiled) -> Self {
+        Self {
+            instances: module.instances.clone(),
+            initial_memory: module.initial_memory,
+            fuel_per_ms: fuel::MODULE_PER_MS,
+            files: Files::default(),
+            source: None,
+        }
+    }
+
+    /// Runs it once, in a fresh instance; must be called on a thread with a large stack.
+    pub(super) fn run(&self, streams: Streams, limits: &Limits) -> Result<Outcome, WasmError> {
+        let began = Instant::now();
+        let engine = engine::engine().map_err(WasmError::Engine)?;
+        let budget = fuel::budget(limits.cpu_ms, self.fuel_per_ms);
+        let limit = self
+            .initial_memory
+            .saturating_add(limits.memory_bytes)
+            .min(MOST_MEMORY);
+        let mut store = Store::new(
+            engine,
+            Host::new(Setup {
+                input: streams.input,
+                output: streams.output,
+                output_bytes: limits.output_bytes,
+                fuel: budget,
+                fuel_per_ms: self.fuel_per_ms,
+                wall_ms: limits.wall_ms,
+                memory_limit: limit,
+                files: self.files.clone(),
+            }),
+        );
+        store.limiter(|host| &mut host.growth);
+        store.set_fuel(budget).map_err(WasmError::Engine)?;
+        let ticks = backstop(limits).as_nanos() / engine::TICK.as_nanos() + 2;
+        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2));
+        let ticking = Ticking::start(engine);
+        let ended = self.enter(&mut store);
+        drop(ticking);
+        let left = store.get_fuel().map_err(WasmError::Engine)?;
+        let burnt = budget.saturating_sub(left);
+        let host = store.into_data();
+        let status = self.status(ended, &host, limits)?;
+        let reason = match &status {
+            (Status::Unsupported, Some(reason)) => reason.clone(),
+            _ => String::new(),
+        };
+        let mut stderr = host.error;
+        stderr.extend_from_slice(reason.as_bytes());
+        Ok(Outcome {
+            status: status.0,
+            stdout: match host.output {
+                Output::Bytes(bytes) => bytes,
+                Output::Pipe(_) => Vec::new(),
+            },
+            stderr,
+            usage: Usage {
+                cpu_us: fuel::microseconds(burnt, self.fuel_per_ms),
+                wall_us: began.elapsed().as_micros() as u64,
+                memory_bytes: host.growth.peak.saturating_sub(self.initial_memory),
+                fuel: Some(burnt),
+            },
+        })
+    }
+
+    /// Instantiates and calls; the exit code.
+    fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<i32> {
+        let instance = self.instances.instantiate(&mut *store)?;
+        let Some(source) = self.source else {
+            instance
+                .get_typed_func::<(), ()>(&mut *store, "_start")?
+                .call(&mut *store, ())?;
+            return Ok(0);
+        };
+        let missing = |name: &str| wasmtime::format_err!("the interpreter has no {name}");
+        let entry = match instance
+            .get_global(&mut *store, cpython::ENTRY)
+            .map(|global| global.get(&mut *store))
+        {
+            Some(Val::I32(entry)) => entry,
+            _ => return Err(missing(cpython::ENTRY)),
+        };
+        let address = cpython::put(store, instance, source)?;
+        let bytes = instance
+            .get_typed_func::<(i32, i32), i32>(&mut *store, "PyBytes_FromStringAndSize")?
+            .call(&mut *store, (address, source.len() as i32))?;
+        let result = instance
+            .get_typed_func::<(i32, i32), i32>(&mut *store, "PyObject_CallOneArg")?
+            .call(&mut *store, (entry, bytes))?;
+        if result == 0 {
+            // Our own frame was interrupted, for want of memory or by deep recursion at the very end.
+            return Ok(1);
+        }
+        instance
+            .get_typed_func::<i32, i32>(&mut *store, "PyLong_AsLong")?
+            .call(&mut *store, result)
+    }
+
+    /// How a run ended, and why where that is not on standard error.
+    fn status(
+        &self,
+        ended: wasmtime::Result<i32>,
+        host: &Host,
+        limits: &Limits,
+    ) -> Result<(Status, Option<String>), WasmError> {
+        const ILLEGAL: i32 = 4;
+        const ABORTED: i32 = 6;
+        const ARITHMETIC: i32 = 8;
+        const SEGMENT: i32 = 11;
+        let overloaded = || WasmError::Overloaded {
+            waited_ms: backstop(limits).as_millis() as u64,
+        };
+        let status = match &ended {
+            Ok(DOES_NOT_COMPILE) if self.source.is_some() => Status::CompileError,
+            Ok(code) => Status::Exited(*code & 0xff),
+            Err(error) => match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
+                (Some(Stop::Exit(code)), _) => Status::Exited(*code & 0xff),
+                (Some(Stop::OutputLimit), _) => Status::OutputLimit,
+                (Some(Stop::Slept), _) => Status::TimeLimit,
+                (Some(Stop::Unsupported(reason)), _) => {
+                    return Ok((Status::Unsupported, Some(reason.clone())));
+                }
+                (Some(Stop::Interrupted), _) | (_, Some(Trap::Interrupt)) => {
+                    return Err(overloaded());
+                }
+                (_, Some(Trap::OutOfFuel)) => Status::TimeLimit,
+                (_, Some(Trap::StackOverflow | Trap::MemoryOutOfBounds)) => {
+                    Status::Signalled(SEGMENT)
+                }
+                // The interpreter stops itself so where one thread waits for another.
+                (_, Some(Trap::UnreachableCodeReached)) if self.source.is_some() => {
+                    let reason =
+                        "the interpreter stopped itself, as for a lock that nobody can free";
+                    return Ok((Status::Unsupported, Some(reason.to_owned())));
+                }
+                (_, Some(Trap::UnreachableCodeReached)) => Status::Signalled(ABORTED),
+                (
+                    _,
+                    Some(
+                        Trap::IntegerDivisionByZero
+                        | Trap::IntegerOverflow
+                        | Trap::BadConversionToInteger,
+                    ),
+                ) => Status::Signalled(ARITHMETIC),
+                (_, Some(_)) => Status::Signalled(ILLEGAL),
+                (None, None) if error.is::<UnknownImportError>() => {
+                    return Ok((Status::Unsupported, Some(format!("{error:#}"))));
+                }
+                (None, None) if host.growth.refused => Status::MemoryLimit,
+                (None, None) => return Err(WasmError::Internal(format!("{error:#}"))),
+            },
+        };
+        let failed = !matches!(
+            status,
+            Status::Exited(0) | Status::TimeLimit | Status::OutputLimit | Status::CompileError
+        );
+        let blames_memory = match self.source {
+            Some(_) => last_line(&host.error).starts_with(b"MemoryError"),
+            None => true,
+        };
+        if host.growth.refused
+            && failed
+            && (blames_memory || matches!(status, Status::Signalled(_)))
+        {
+            return Ok((Status::MemoryLimit, None));
+        }
+        Ok((status, None))
+    }
+}
+
+fn last_line(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii_end();
+    let start = text
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |newline| newline + 1);
+    &text[start..]
+}
+
+/// Wall time after which a run is given up: far above what its fuel can take on a machine that is not overloaded.
+pub(super) fn backstop(limits: &Limits) -> Duration {
+    let longest = limits
+        .cpu_ms
+        .saturating_mul(fuel::BACKSTOP_FACTOR)
+        .max(limits.wall_ms)
+        .max(10_000);
+    Duration::from_millis(longest.min(1 << 40))
+}
