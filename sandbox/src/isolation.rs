@@ -231,9 +231,10 @@ impl Sandbox {
     ) -> Result<(Outcome, Outcome), SandboxError> {
         check(left_limits)?;
         check(right_limits)?;
-        let here = |job: &Job| matches!(job.language, Language::Python | Language::Wasm);
         #[cfg(feature = "wasm")]
-        if let (Some(wasm), true, true) = (&self.wasm, here(left), here(right)) {
+        if let (Some(wasm), Language::Python | Language::Wasm, Language::Python | Language::Wasm) =
+            (&self.wasm, left.language, right.language)
+        {
             let pair = wasm.run_pair(left, left_limits, right, right_limits)?;
             let lacking = [&pair.0, &pair.1]
                 .iter()

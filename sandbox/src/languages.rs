@@ -11,6 +11,7 @@ mod javascript;
 pub(crate) mod python;
 mod rust;
 mod toolchain;
+mod wasm;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,12 +76,13 @@ pub(crate) fn definition(language: Language) -> &'static Definition {
         Language::Java => &java::DEFINITION,
         Language::JavaScript => &javascript::DEFINITION,
         Language::Go => &go::DEFINITION,
+        Language::Wasm => &wasm::DEFINITION,
     }
 }
 
 impl Language {
     /// Every language, usable here or not.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Python,
         Self::Cpp,
         Self::C,
@@ -88,6 +90,7 @@ impl Language {
         Self::Java,
         Self::JavaScript,
         Self::Go,
+        Self::Wasm,
     ];
 
     /// Its name, as in JSON: "python", "cpp", ...

@@ -211,9 +211,10 @@ impl Workshop {
                 Some(format!("the compiler was killed by signal {signal}")),
                 false,
             ),
-            Status::Exited(_) | Status::OutputLimit | Status::CompileError => {
-                (Some(String::new()), true)
-            }
+            Status::Exited(_)
+            | Status::OutputLimit
+            | Status::CompileError
+            | Status::Unsupported => (Some(String::new()), true),
         };
         let Some(reason) = words else {
             let mut entry = vec![PROGRAM];
