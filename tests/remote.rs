@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 
 const KEY: &str = "sk-SECRET-4711";
 
+/// Heads and bodies of the requests a server saw.
+type Requests = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// What the server does with one request.
 #[derive(Clone, Copy)]
 enum Deed {
@@ -29,9 +32,7 @@ enum Deed {
 
 /// Serves until the test ends, and returns its address and the requests it saw: whole heads, and bodies as JSON.
 /// `deed` is given the first user message, how often it was asked before, and the number of messages.
-fn serve(
-    deed: impl Fn(&str, usize, usize) -> Deed + Send + Sync + 'static,
-) -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+fn serve(deed: impl Fn(&str, usize, usize) -> Deed + Send + Sync + 'static) -> (String, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -116,7 +117,7 @@ fn policy(url: &str) -> RemotePolicy {
         system: Some("Be brief.".to_owned()),
         concurrency: 4,
         tries: 6,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         backoff: Duration::from_millis(1),
         prices: Some((2.0, 10.0)),
     };

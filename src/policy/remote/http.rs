@@ -10,7 +10,7 @@ use super::{RemoteConfig, RemoteError};
 use crate::policy::LostAnswer;
 
 /// Longest time one `Retry-After` is obeyed.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
 /// Longest wait of the exponential back-off.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
