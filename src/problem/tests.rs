@@ -188,10 +188,16 @@ fn codecontests_pairs_lists_and_takes_limits() {
     assert!(problem.limits.wall_ms >= problem.limits.cpu_ms);
     assert_eq!(
         problem.references,
-        [Reference {
-            language: Language::Python,
-            source: "print(3)".into()
-        }]
+        [
+            Reference {
+                language: Language::Cpp,
+                source: "int main(){}".into()
+            },
+            Reference {
+                language: Language::Python,
+                source: "print(3)".into()
+            }
+        ]
     );
     assert_eq!(problem.comparison, Comparison::Contest);
 }
