@@ -84,6 +84,8 @@ def lora():
     folder = HERE / "qwen3-lora"
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
+    settings = json.loads((folder / "adapter_config.json").read_text()) | {"base_model_name_or_path": "qwen3"}
+    (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2))
     (folder / "golden.json").write_text(json.dumps(outputs(model)))
 
 
