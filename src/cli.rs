@@ -55,6 +55,8 @@ enum Verb {
 
 /// Exit codes of all verbs.
 pub mod exit {
+    use std::io::{self, ErrorKind};
+
     use rlef_sandbox::SandboxError;
 
     use crate::policy::PolicyError;
@@ -74,6 +76,15 @@ pub mod exit {
         if let Some(PolicyError::Remote(RemoteError::NoAnswer { .. })) = error.downcast_ref() {
             return INFRASTRUCTURE;
         }
+        let disk = error.chain().filter_map(|cause| cause.downcast_ref());
+        if disk.map(io::Error::kind).any(|kind| {
+            matches!(
+                kind,
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+            )
+        }) {
+            return INFRASTRUCTURE;
+        }
         match error.downcast_ref::<SandboxError>() {
             Some(
                 SandboxError::NoPython { .. }
@@ -84,6 +95,17 @@ pub mod exit {
             None => USAGE,
         }
     }
+}
+
+/// An error and its causes as one sentence. Some errors quote their cause already; none is said twice.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Runs the verb the arguments name.

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match cli::run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            let text = format!("{error:#}");
+            let text = cli::sentence(&error);
             eprintln!(
                 "error: failed to {}",
                 text.strip_prefix("failed to ").unwrap_or(&text)

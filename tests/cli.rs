@@ -28,11 +28,11 @@ fn refused(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     assert!(!said.contains("panicked"), "{arguments:?}: {said}");
 }
 
-fn starter() -> PathBuf {
+pub(crate) fn starter() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("starter")
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
@@ -244,69 +244,6 @@ fn the_built_in_set_is_written_and_read_back_and_its_references_are_accepted() {
         .matches("\"verdict\":\"accepted\"")
         .count();
     assert_eq!(accepted, problems.len());
-}
-
-/// Kills a real training run with SIGKILL, continues it, and compares it with one that was left alone.
-#[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test starts the program under test, not a candidate"
-)]
-fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    write(
-        at,
-        "run.toml",
-        &format!(
-            "policy = {:?}\nrounds = 4\nproblems_per_round = 8\n[resources]\ncheckpoint_every = 1\n[evaluation]\nproblems = \"\"\n",
-            starter()
-        ),
-    );
-    let whole = rlef(at, &["train", "--config", "run.toml", "--run", "whole"]);
-    assert_eq!(
-        whole.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&whole.stderr)
-    );
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rlef"))
-        .current_dir(at)
-        .args(["train", "--config", "run.toml", "--run", "killed"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let second = at.join("killed/checkpoints/000002");
-    for _ in 0..6000 {
-        if second.exists() || child.try_wait().unwrap().is_some() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    assert!(
-        second.exists(),
-        "the run never reached its second checkpoint"
-    );
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let resumed = rlef(at, &["train", "--resume", "--run", "killed"]);
-    assert_eq!(
-        resumed.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&resumed.stderr)
-    );
-    for name in ["journal.jsonl", "metrics.jsonl"] {
-        let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
-        assert!(read("whole") == read("killed"), "{name} differs");
-    }
-    let replayed = rlef(at, &["replay", "--journal", "killed/journal.jsonl"]);
-    assert_eq!(
-        replayed.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&replayed.stdout)
-    );
 }
 
 /// Answers to copies of [`PROBLEM`], one line a sample: right, or wrong at the first turn, or always wrong.

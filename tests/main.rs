@@ -15,3 +15,4 @@ mod languages;
 mod learning;
 mod pipe;
 mod remote;
+mod runs;
