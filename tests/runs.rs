@@ -1,7 +1,8 @@
 //! Training runs that end too early: killed, or on a full disk. Continued, they are what they would have been.
 
-use std::path::Path;
-use std::process::Command;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use crate::cli::{rlef, starter, write};
 
@@ -44,7 +45,7 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(at)
         .args(["train", "--config", "run.toml", "--run", "killed"])
-        .stderr(std::process::Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let second = at.join("killed/checkpoints/000002");
@@ -77,40 +78,85 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
     );
 }
 
-/// A file system of 30 MB holds the first checkpoint of a run and not the second; given room, the run goes on.
+/// A small file system in a mount namespace of its own, for any user; seen from here through `/proc`.
+struct SmallDisk {
+    holder: Child,
+    root: PathBuf,
+}
+
+impl SmallDisk {
+    /// One of 30 MB, over the folder `at`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test starts a shell that holds a mount, not a candidate"
+    )]
+    fn over(at: &Path) -> Self {
+        let script = r#"
+            set -e
+            mount -t tmpfs -o size=30m none "$1"; echo mounted; read -r _
+            mount -o remount,size=300m none "$1"; echo grown; read -r _
+        "#;
+        let mut holder = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+            .args([Path::new("sh"), at])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let root = PathBuf::from(format!("/proc/{}/root{}", holder.id(), at.display()));
+        said(&mut holder, "mounted");
+        Self { holder, root }
+    }
+
+    /// Ten times the room.
+    fn grow(&mut self) {
+        self.holder
+            .stdin
+            .as_mut()
+            .unwrap()
+            .write_all(b"\n")
+            .unwrap();
+        said(&mut self.holder, "grown");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+fn said(holder: &mut Child, word: &str) {
+    let mut line = vec![0; word.len() + 1];
+    let stdout = holder.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut line).unwrap();
+    assert_eq!(String::from_utf8(line).unwrap().trim_end(), word);
+}
+
+/// The disk holds the first checkpoint of a run and not the second; given room, the run goes on.
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test starts the program under test, not a candidate"
-)]
 fn a_full_disk_stops_a_run_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     uninterrupted(at);
-    std::fs::create_dir(at.join("small")).unwrap();
-    let script = r#"
-        set -eu
-        mount -t tmpfs -o size=30m none small
-        code=0; "$RLEF" train --config run.toml --run small/run || code=$?
-        ls small/run/checkpoints >&2
-        mount -o remount,size=300m small
-        "$RLEF" train --resume --run small/run
-        cp -r small/run after
-        exit $code
-    "#;
-    // A mount of its own needs a namespace of its own, as the sandbox does.
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
-        .env("RLEF", env!("CARGO_BIN_EXE_rlef"))
-        .current_dir(at)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(4), "{said}");
+    let mount = at.join("small");
+    std::fs::create_dir(&mount).unwrap();
+    let mut disk = SmallDisk::over(&mount);
+    let run = disk.root.join("run");
+    let name = run.to_str().unwrap();
+    let full = rlef(at, &["train", "--config", "run.toml", "--run", name]);
+    let said = String::from_utf8_lossy(&full.stderr);
+    assert_eq!(full.status.code(), Some(4), "{said}");
     assert_eq!(said.matches("No space left on device").count(), 1, "{said}");
+    assert!(run.join("checkpoints/000001").exists(), "{said}");
     assert!(
-        said.contains("\n000001\n"),
-        "no checkpoint was left: {said}"
+        !run.join("checkpoints/000002").exists(),
+        "the disk was large enough"
     );
-    equal(&at.join("whole"), &at.join("after"));
+    disk.grow();
+    let resumed = rlef(at, &["train", "--resume", "--run", name]);
+    let said = String::from_utf8_lossy(&resumed.stderr);
+    assert_eq!(resumed.status.code(), Some(0), "{said}");
+    equal(&at.join("whole"), &run);
 }
