@@ -7,6 +7,7 @@ mod checkpoints;
 mod cli;
 mod datasets;
 mod deciders;
+mod differential;
 mod golden;
 mod host;
 mod invariants;

@@ -1,121 +1,155 @@
-//! Who may run next: at most so many at once, first come first served. Knows nothing of what runs.
+//! Who may run next: at most so many at once, first come first served, and whoever had a turn of some length lets
+//! others have theirs. Knows nothing of what runs.
+//!
+//! Waiting is all the back-pressure there is: nothing is copied or queued but the callers themselves.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::cancel::{Cancel, Sleeper};
+use crate::error::SandboxError;
+
+/// How long a turn is while others wait. Beside it, ending a program and starting it again costs little.
+const TURN: Duration = Duration::from_millis(100);
 
 /// A fair counting semaphore.
 #[derive(Debug)]
 pub(crate) struct Admission {
     queue: Mutex<Queue>,
-    turn: Condvar,
+    turn: Duration,
 }
 
 #[derive(Debug)]
 struct Queue {
     free: usize,
-    next_ticket: u64,
-    now_serving: u64,
+    waiting: VecDeque<Arc<Waiter>>,
+}
+
+/// Somebody in the queue. He is woken alone: of a crowd all but one would have to sleep again.
+#[derive(Debug)]
+struct Waiter {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Still,
+    Admitted,
+    Cancelled,
 }
 
 /// Leave to run; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Permit<'a>(&'a Admission);
+pub(crate) struct Permit<'a> {
+    admission: &'a Admission,
+    since: Instant,
+}
 
 impl Admission {
     pub(crate) fn new(permits: usize) -> Self {
+        Self::with_turn(permits, TURN)
+    }
+
+    fn with_turn(permits: usize, turn: Duration) -> Self {
+        let (free, waiting) = (permits, VecDeque::new());
         Self {
-            queue: Mutex::new(Queue {
-                free: permits,
-                next_ticket: 0,
-                now_serving: 0,
-            }),
-            turn: Condvar::new(),
+            queue: Mutex::new(Queue { free, waiting }),
+            turn,
         }
     }
 
-    /// Waits until a permit is free and everybody who came earlier has one.
-    pub(crate) fn enter(&self) -> Permit<'_> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let ticket = queue.next_ticket;
-        queue.next_ticket += 1;
-        while queue.free == 0 || queue.now_serving != ticket {
-            queue = self
-                .turn
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+    /// Waits until a permit is free and everybody who came earlier has had one.
+    pub(crate) fn enter(&self, cancel: &Cancel) -> Result<Permit<'_>, SandboxError> {
+        cancel.check()?;
+        let mut queue = self.queue();
+        if queue.free > 0 {
+            // Whoever gives a permit back hands it to the first who waits, so nobody does.
+            queue.free -= 1;
+            return Ok(self.permit());
         }
-        queue.free -= 1;
-        queue.now_serving += 1;
-        let another_may_enter = queue.free > 0 && queue.now_serving < queue.next_ticket;
+        let waiter = Arc::new(Waiter {
+            state: Mutex::new(Waiting::Still),
+            changed: Condvar::new(),
+        });
+        queue.waiting.push_back(waiter.clone());
         drop(queue);
-        if another_may_enter {
-            self.turn.notify_all();
+        cancel.wakes(&waiter);
+        if waiter.wait() == Waiting::Admitted {
+            return Ok(self.permit());
         }
-        Permit(self)
+        self.queue()
+            .waiting
+            .retain(|other| !Arc::ptr_eq(other, &waiter));
+        Err(SandboxError::Cancelled)
+    }
+
+    fn permit(&self) -> Permit<'_> {
+        Permit {
+            admission: self,
+            since: Instant::now(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a permit to the first who waits and was not cancelled.
+    fn hand_on(&self) {
+        let mut queue = self.queue();
+        while let Some(waiter) = queue.waiting.pop_front() {
+            if waiter.become_if_still(Waiting::Admitted) {
+                return;
+            }
+        }
+        queue.free += 1;
+    }
+}
+
+impl Permit<'_> {
+    /// Whether this turn has been long enough, and somebody waits for his.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.since.elapsed() >= self.admission.turn && !self.admission.queue().waiting.is_empty()
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .free += 1;
-        self.0.turn.notify_all();
+        self.admission.hand_on();
+    }
+}
+
+impl Waiter {
+    fn wait(&self) -> Waiting {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while *state == Waiting::Still {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *state
+    }
+
+    /// The first to decide what becomes of him wins: a permit is never handed to somebody who left.
+    fn become_if_still(&self, new: Waiting) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state != Waiting::Still {
+            return false;
+        }
+        *state = new;
+        self.changed.notify_one();
+        true
+    }
+}
+
+impl Sleeper for Waiter {
+    fn wake(&self) {
+        self.become_if_still(Waiting::Cancelled);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc;
-    use std::thread;
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn never_more_than_the_permits_run_at_once() {
-        let admission = Admission::new(2);
-        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        let permit = admission.enter();
-                        most.fetch_max(
-                            running.fetch_add(1, Ordering::SeqCst) + 1,
-                            Ordering::SeqCst,
-                        );
-                        thread::yield_now();
-                        running.fetch_sub(1, Ordering::SeqCst);
-                        drop(permit);
-                    }
-                });
-            }
-        });
-        assert_eq!(most.load(Ordering::SeqCst), 2);
-    }
-
-    #[test]
-    fn first_come_first_served() {
-        let admission = Admission::new(1);
-        let (sender, receiver) = mpsc::channel();
-        thread::scope(|scope| {
-            let first = admission.enter();
-            for number in 0..5 {
-                let (admission, sender) = (&admission, sender.clone());
-                scope.spawn(move || {
-                    let permit = admission.enter();
-                    sender.send(number).unwrap();
-                    drop(permit);
-                });
-                while admission.queue.lock().unwrap().next_ticket < number + 2 {
-                    thread::sleep(Duration::from_millis(1));
-                }
-            }
-            drop(first);
-        });
-        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-    }
-}
+mod tests;

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use crate::cancel::Cancel;
+
 /// First bytes of every entry; the number changes with the format.
 const MAGIC: &[u8; 8] = b"rlefbin1";
 const HEADER: usize = 8 + 32;
@@ -69,10 +71,12 @@ impl Cache {
         self.directory.as_deref().map_err(String::as_str)
     }
 
-    /// The entry, from the disk or else from `make`, which also says whether to keep it.
+    /// The entry, from the disk or else from `make`, which also says whether to keep it. While somebody else makes
+    /// it this waits, unless it is cancelled.
     pub(crate) fn get_or_make<E>(
         &self,
         key: &Key,
+        cancel: &Cancel,
         make: impl FnOnce() -> Result<(Vec<u8>, bool), E>,
     ) -> Result<Vec<u8>, E> {
         let Ok(directory) = &self.directory else {
@@ -82,7 +86,7 @@ impl Cache {
         if let Some(bytes) = read(&path) {
             return Ok(bytes);
         }
-        let _lock = lock(&directory.join("locks").join(&key.0[..2]));
+        let _lock = lock(&directory.join("locks").join(&key.0[..2]), cancel);
         // Somebody else may have made it meanwhile.
         if let Some(bytes) = read(&path) {
             return Ok(bytes);
@@ -99,6 +103,7 @@ impl Cache {
     pub(crate) fn file_or_make<E>(
         &self,
         key: &Key,
+        cancel: &Cancel,
         make: impl FnOnce() -> Result<Option<Vec<u8>>, E>,
     ) -> Result<Option<PathBuf>, E> {
         let Ok(directory) = &self.directory else {
@@ -108,7 +113,7 @@ impl Cache {
         if is_whole(&path) {
             return Ok(Some(path));
         }
-        let _lock = lock(&directory.join("locks").join(&key.0[..2]));
+        let _lock = lock(&directory.join("locks").join(&key.0[..2]), cancel);
         if is_whole(&path) {
             return Ok(Some(path));
         }
@@ -191,14 +196,18 @@ fn prepare(directory: &Path) -> Result<(), String> {
 }
 
 /// Waits for the lock, but not for ever: a process that holds it may be stopped.
-fn lock(path: &Path) -> Option<File> {
+fn lock(path: &Path, cancel: &Cancel) -> Option<File> {
     let file = File::create(path).ok()?;
     let deadline = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(1);
     loop {
         match file.try_lock() {
             Ok(()) => return Some(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(pause),
+            Err(TryLockError::WouldBlock)
+                if Instant::now() < deadline && !cancel.is_cancelled() =>
+            {
+                thread::sleep(pause);
+            }
             Err(_) => return None,
         }
         pause = (pause * 2).min(Duration::from_millis(50));

@@ -106,6 +106,9 @@ pub enum SandboxError {
     /// A module was given to process isolation.
     #[error("run a WebAssembly module as a process; choose the isolation wasm or auto")]
     ModuleInProcess,
+    /// The caller did not want it any more, see [`crate::Cancel`]. Nothing of the run is left.
+    #[error("finish a run: it was cancelled")]
+    Cancelled,
     /// The limits contradict themselves.
     #[error("accept the limits: {0}")]
     BadLimits(&'static str),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::job::{Job, Language};
@@ -169,8 +170,24 @@ impl Sandbox {
     /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
     /// `keep_going(index, &outcome)` decides whether the next is run. A source that does not compile is
     /// tried once, and its outcome stands for every input.
+    ///
+    /// Waits while as many programs run as there are workers. Callers are served in the order in which they came;
+    /// after a tenth of a second, between two inputs, a program lets those who wait have their turn.
     pub fn run_batch(
         &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, SandboxError> {
+        self.run_batch_until(&Cancel::never(), job, inputs, limits, keep_going)
+    }
+
+    /// The same, ended by [`Cancel::cancel`]: at once where a process runs or the caller waits for its turn, after
+    /// the current input where a module runs.
+    pub fn run_batch_until(
+        &self,
+        cancel: &Cancel,
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
@@ -185,7 +202,7 @@ impl Sandbox {
         if let (Some(wasm), Language::Python | Language::Wasm) = (&self.wasm, job.language) {
             let mut goes_on = true;
             let hand_over = self.jails.is_some() && job.language != Language::Wasm;
-            outcomes = wasm.run_batch(job, inputs, limits, &mut |index, outcome| {
+            outcomes = wasm.run_batch(cancel, job, inputs, limits, &mut |index, outcome| {
                 // What a process will answer is not shown.
                 goes_on = outcome.status != Status::Unsupported || !hand_over;
                 if goes_on {
@@ -212,10 +229,12 @@ impl Sandbox {
             return Err(SandboxError::ModuleInProcess);
         }
         let done = outcomes.len();
-        let rest = jails.run_batch(job, &inputs[done..], limits, &mut |index, outcome| {
-            keep_going(done + index, outcome)
-        })?;
-        outcomes.extend(rest);
+        let rest = &inputs[done..];
+        outcomes.extend(
+            jails.run_batch(cancel, job, rest, limits, &mut |index, outcome| {
+                keep_going(done + index, outcome)
+            })?,
+        );
         Ok(outcomes)
     }
 
@@ -229,13 +248,25 @@ impl Sandbox {
         right: &Job,
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), SandboxError> {
+        self.run_pair_until(&Cancel::never(), left, left_limits, right, right_limits)
+    }
+
+    /// The same, ended by [`Cancel::cancel`]; modules that run already end by themselves.
+    pub fn run_pair_until(
+        &self,
+        cancel: &Cancel,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), SandboxError> {
         check(left_limits)?;
         check(right_limits)?;
         #[cfg(feature = "wasm")]
         if let (Some(wasm), Language::Python | Language::Wasm, Language::Python | Language::Wasm) =
             (&self.wasm, left.language, right.language)
         {
-            let pair = wasm.run_pair(left, left_limits, right, right_limits)?;
+            let pair = wasm.run_pair(cancel, left, left_limits, right, right_limits)?;
             let lacking = [&pair.0, &pair.1]
                 .iter()
                 .any(|outcome| outcome.status == Status::Unsupported);
@@ -250,7 +281,7 @@ impl Sandbox {
             return Err(SandboxError::ModuleInProcess);
         }
         match &self.jails {
-            Some(jails) => jails.run_pair(left, left_limits, right, right_limits),
+            Some(jails) => jails.run_pair(cancel, left, left_limits, right, right_limits),
             None => Err(SandboxError::NoProcess),
         }
     }

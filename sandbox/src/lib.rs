@@ -10,6 +10,7 @@
 
 mod admission;
 mod cache;
+mod cancel;
 mod config;
 mod diagnostics;
 mod error;
@@ -24,6 +25,7 @@ pub mod job;
 mod languages;
 pub mod limits;
 pub mod outcome;
+mod pool;
 mod process;
 pub mod protection;
 mod sandbox;
@@ -31,6 +33,7 @@ mod sandbox;
 mod wasm;
 mod workshop;
 
+pub use cancel::{Cancel, CancelOnDrop};
 pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use isolation::{Isolation, Sandbox};

@@ -2,11 +2,11 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, thread};
 
 use crate::admission::Admission;
+use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -15,6 +15,7 @@ use crate::job::{Job, Language};
 use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
+use crate::pool::{Pool, Taken};
 use crate::process::blueprint::Blueprint;
 use crate::process::drive::drive;
 use crate::process::run::Run;
@@ -27,12 +28,11 @@ use crate::workshop::{Built, Workshop, run_in};
 #[derive(Debug)]
 pub(crate) struct Jails {
     admission: Admission,
-    idle: Mutex<Vec<Worker>>,
+    pool: Pool,
     blueprint: Blueprint,
     protection: Protection,
     workshop: Workshop,
     pair_grace: Duration,
-    workers: usize,
 }
 
 impl Jails {
@@ -77,12 +77,11 @@ impl Jails {
         let protection = blueprint.describe(&idle[0]);
         Ok(Self {
             admission: Admission::new(workers),
-            idle: Mutex::new(idle),
+            pool: Pool::new(blueprint.clone(), workers, idle),
             blueprint,
             protection,
             workshop: Workshop::new(config, workers),
             pair_grace: Duration::from_millis(config.pair_grace_ms),
-            workers,
         })
     }
 
@@ -121,9 +120,11 @@ impl Jails {
 
     /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
     /// `keep_going(index, &outcome)` decides whether the next is run. A source that does not compile is
-    /// tried once, and its outcome stands for every input.
+    /// tried once, and its outcome stands for every input. A program that has run for a while lets others have
+    /// their turn between two of its inputs, and is compiled again afterwards.
     pub(crate) fn run_batch(
         &self,
+        cancel: &Cancel,
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
@@ -133,15 +134,22 @@ impl Jails {
         if inputs.is_empty() {
             return Ok(outcomes);
         }
-        let _permit = self.admission.enter();
-        let image = match self.workshop.build(&self.blueprint, job, limits)? {
+        let mut permit = self.admission.enter(cancel)?;
+        let image = match self.workshop.build(&self.blueprint, job, limits, cancel)? {
             Built::Ready(image) => image,
             Built::Refused(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
         };
         let limits = &image.limits(limits);
         let mut worker = self.take_worker(&image)?;
         for (index, input) in inputs.iter().enumerate() {
+            if index > 0 && permit.is_spent() {
+                worker.give_back();
+                drop(permit);
+                permit = self.admission.enter(cancel)?;
+                worker = self.take_worker(&image)?;
+            }
             if worker.broken {
+                drop(worker);
                 worker = self.take_worker(&image)?;
             }
             let outcome = match outcomes.last() {
@@ -149,7 +157,13 @@ impl Jails {
                     usage: Usage::default(),
                     ..last.clone()
                 },
-                _ => run_in(&mut worker, &image, input, limits, None)?,
+                _ => match run_in(&mut worker, &image, input, limits, None, cancel) {
+                    Err(SandboxError::Cancelled) => {
+                        worker.give_back();
+                        return Err(SandboxError::Cancelled);
+                    }
+                    result => result?,
+                },
             };
             let go_on = keep_going(index, &outcome);
             outcomes.push(outcome);
@@ -157,7 +171,7 @@ impl Jails {
                 break;
             }
         }
-        self.give_back(&image, worker);
+        worker.give_back();
         Ok(outcomes)
     }
 
@@ -166,24 +180,26 @@ impl Jails {
     /// is given the grace period of the configuration.
     pub(crate) fn run_pair(
         &self,
+        cancel: &Cancel,
         left: &Job,
         left_limits: &Limits,
         right: &Job,
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        let _permit = self.admission.enter();
-        let left_built = self.workshop.build(&self.blueprint, left, left_limits)?;
-        let right_built = self.workshop.build(&self.blueprint, right, right_limits)?;
+        let _permit = self.admission.enter(cancel)?;
+        let build = |job, limits| self.workshop.build(&self.blueprint, job, limits, cancel);
+        let left_built = build(left, left_limits)?;
+        let right_built = build(right, right_limits)?;
         let (left, right) = match (left_built, right_built) {
             (Built::Ready(left), Built::Ready(right)) => (left, right),
             (left, right) => {
-                let left = self.without_partner(left, left_limits)?;
-                return Ok((left, self.without_partner(right, right_limits)?));
+                let left = self.without_partner(left, left_limits, cancel)?;
+                return Ok((left, self.without_partner(right, right_limits, cancel)?));
             }
         };
         let (left_limits, right_limits) = (&left.limits(left_limits), &right.limits(right_limits));
         let (mut first, mut second) = (self.take_worker(&left)?, self.take_worker(&right)?);
-        let [left_outcome, right_outcome] = {
+        let outcomes = {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
             let (right_input, left_output) =
                 stream::pipe("pipe to the right program", second.owner)?;
@@ -220,52 +236,41 @@ impl Jails {
                 right_output,
                 right_error,
             ));
-            drive([left_run, right_run], self.pair_grace)?
+            drive([left_run, right_run], self.pair_grace, cancel)
         };
-        self.give_back(&left, first);
-        self.give_back(&right, second);
+        if matches!(outcomes, Ok(_) | Err(SandboxError::Cancelled)) {
+            first.give_back();
+            second.give_back();
+        }
+        let [left_outcome, right_outcome] = outcomes?;
         Ok((left_outcome, right_outcome))
     }
 
     /// One of a pair whose other does not compile: it sees the end of its input at once.
-    fn without_partner(&self, built: Built<'_>, limits: &Limits) -> Result<Outcome, SandboxError> {
+    fn without_partner(
+        &self,
+        built: Built<'_>,
+        limits: &Limits,
+        cancel: &Cancel,
+    ) -> Result<Outcome, SandboxError> {
         let image = match built {
             Built::Ready(image) => image,
             Built::Refused(outcome) => return Ok(outcome),
         };
         let mut worker = self.take_worker(&image)?;
-        let outcome = run_in(&mut worker, &image, b"", &image.limits(limits), None)?;
-        self.give_back(&image, worker);
+        let limits = &image.limits(limits);
+        let outcome = run_in(&mut worker, &image, b"", limits, None, cancel)?;
+        worker.give_back();
         Ok(Outcome {
             stdout: Vec::new(),
             ..outcome
         })
     }
 
-    fn take_worker(&self, image: &Image<'_>) -> Result<Worker, SandboxError> {
-        if let Some(tools) = &image.tools {
-            return self.workshop.take(&self.blueprint, tools);
-        }
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        idle.map_or_else(|| Worker::spawn(&self.blueprint), Ok)
-    }
-
-    /// Keeps a worker for the next run, unless it cannot be cleaned or there are enough.
-    fn give_back(&self, image: &Image<'_>, mut worker: Worker) {
-        if let Some(tools) = &image.tools {
-            return self.workshop.give_back(tools, worker);
-        }
-        if worker.broken || worker.program.is_some() && worker.end_program().is_err() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        // A pair needs two.
-        if idle.len() < self.workers.max(2) {
-            idle.push(worker);
+    fn take_worker(&self, image: &Image<'_>) -> Result<Taken, SandboxError> {
+        match &image.tools {
+            Some(tools) => self.workshop.take(&self.blueprint, tools),
+            None => self.pool.take(),
         }
     }
 }

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 
 use crate::admission::Admission;
+use crate::cancel::Cancel;
+use crate::error::SandboxError;
 use crate::job::{Job, Language};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
@@ -151,11 +153,12 @@ impl Wasm {
     /// Runs one program on many inputs, each in an instance of its own.
     pub(crate) fn run_batch(
         &self,
+        cancel: &Cancel,
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
         keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
-    ) -> Result<Vec<Outcome>, WasmError> {
+    ) -> Result<Vec<Outcome>, SandboxError> {
         let program = match self.program(job)? {
             Ok(program) => program,
             Err(outcome) => {
@@ -167,7 +170,7 @@ impl Wasm {
                 return Ok(done);
             }
         };
-        let _permit = self.admission.enter();
+        let _permit = self.admission.enter(cancel)?;
         // The runs need a thread of their own for its stack, and the caller's answers stay on the caller's thread.
         let (outcomes, results) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
@@ -187,6 +190,7 @@ impl Wasm {
             let mut done: Vec<Outcome> = Vec::with_capacity(inputs.len());
             for outcome in results {
                 let outcome = outcome?;
+                cancel.check()?;
                 let go_on = keep_going(done.len(), &outcome);
                 let compiles = outcome.status != Status::CompileError;
                 done.push(outcome);
@@ -208,16 +212,17 @@ impl Wasm {
     /// Runs two programs, the standard output of each being the standard input of the other.
     pub(crate) fn run_pair(
         &self,
+        cancel: &Cancel,
         left: &Job,
         left_limits: &Limits,
         right: &Job,
         right_limits: &Limits,
-    ) -> Result<(Outcome, Outcome), WasmError> {
+    ) -> Result<(Outcome, Outcome), SandboxError> {
         let (left, right) = match (self.program(left)?, self.program(right)?) {
             (Ok(left), Ok(right)) => (left, right),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
         };
-        let _permit = self.admission.enter();
+        let _permit = self.admission.enter(cancel)?;
         let patience = run::backstop(left_limits) + run::backstop(right_limits);
         let (left_streams, right_streams) = Streams::crossed(patience);
         thread::scope(|scope| {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::cache::{Cache, Key};
+use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::diagnostics;
 use crate::error::SandboxError;
@@ -23,6 +24,7 @@ use crate::languages::{
 };
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
+use crate::pool::{Pool, Taken};
 use crate::process::blueprint::Blueprint;
 use crate::process::drive::drive;
 use crate::process::run::Run;
@@ -44,6 +46,13 @@ pub(crate) enum Built<'a> {
     Refused(Outcome),
 }
 
+/// What a compiler's jail is made of, and until when it may work.
+#[derive(Clone, Copy, Debug)]
+struct Site<'a> {
+    blueprint: &'a Blueprint,
+    cancel: &'a Cancel,
+}
+
 /// A toolchain or why there is none, once looked for.
 type Found = Arc<OnceLock<Result<Toolchain, String>>>;
 
@@ -53,7 +62,7 @@ pub(crate) struct Workshop {
     cache: Cache,
     limits: Limits,
     found: Mutex<HashMap<Language, Found>>,
-    idle: Mutex<HashMap<Tools, Vec<Worker>>>,
+    pools: Mutex<HashMap<Tools, Arc<Pool>>>,
     workers: usize,
 }
 
@@ -63,7 +72,7 @@ impl Workshop {
             cache: Cache::open(config.cache_directory.clone(), config.cache_bytes),
             limits: config.compile_limits.clone(),
             found: Mutex::default(),
-            idle: Mutex::default(),
+            pools: Mutex::default(),
             workers,
         }
     }
@@ -109,6 +118,7 @@ impl Workshop {
         blueprint: &Blueprint,
         job: &'a Job,
         limits: &Limits,
+        cancel: &Cancel,
     ) -> Result<Built<'a>, SandboxError> {
         if job.language == Language::Python {
             return Ok(Built::Ready(Image::python(job)));
@@ -127,8 +137,9 @@ impl Workshop {
                     format!("{:?}", self.limits).as_bytes(),
                     &job.source,
                 ]);
-                let entry = self.cache.get_or_make(&key, || {
-                    self.compile(blueprint, &toolchain, compile, job, &unit, &mut usage)
+                let site = Site { blueprint, cancel };
+                let entry = self.cache.get_or_make(&key, cancel, || {
+                    self.compile(site, &toolchain, compile, job, &unit, &mut usage)
                 })?;
                 match (entry.split_first(), compile.output) {
                     (Some((&PROGRAM, _)), Output::Source) => Cow::Borrowed(job.source.as_slice()),
@@ -153,7 +164,7 @@ impl Workshop {
     /// An entry for the cache, and whether it is to be kept.
     fn compile(
         &self,
-        blueprint: &Blueprint,
+        site: Site<'_>,
         toolchain: &Toolchain,
         compile: &Compile,
         job: &Job,
@@ -163,14 +174,14 @@ impl Workshop {
         let mut launch = compile.launch.clone();
         if let Some(precompiled) = &compile.precompiled
             && (precompiled.suits)(&job.source)
-            && let Some(file) = self.precompiled(blueprint, toolchain, compile, precompiled)?
+            && let Some(file) = self.precompiled(site, toolchain, compile, precompiled)?
         {
             launch.command.extend(precompiled.arguments.iter().cloned());
             let alias = (file, PathBuf::from(precompiled.inside));
             launch.tools.get_or_insert_default().aliases.push(alias);
         }
         let (outcome, artifact) =
-            self.run_compiler(blueprint, &launch, &job.source, unit, &self.limits)?;
+            self.run_compiler(site, &launch, &job.source, unit, &self.limits)?;
         *usage = outcome.usage;
         let seconds = |ms: u64| ms.div_ceil(1000);
         // Whether a compiler reaches a limit may depend on the machine.
@@ -246,7 +257,7 @@ impl Workshop {
     /// The header compiled in advance, if there is a cache to keep it in.
     fn precompiled(
         &self,
-        blueprint: &Blueprint,
+        site: Site<'_>,
         toolchain: &Toolchain,
         compile: &Compile,
         precompiled: &Precompiled,
@@ -256,7 +267,7 @@ impl Workshop {
             toolchain.identity.as_bytes(),
             format!("{:?} {}", precompiled.command, precompiled.header).as_bytes(),
         ]);
-        self.cache.file_or_make(&key, || {
+        self.cache.file_or_make(&key, site.cancel, || {
             let launch = Launch {
                 file: "main.hpp".to_owned(),
                 command: precompiled.command.clone(),
@@ -270,8 +281,7 @@ impl Workshop {
                 ..self.limits.clone()
             };
             let source = precompiled.header.as_bytes();
-            let (outcome, artifact) =
-                self.run_compiler(blueprint, &launch, source, "main", &limits)?;
+            let (outcome, artifact) = self.run_compiler(site, &launch, source, "main", &limits)?;
             // A compiler that cannot do it compiles without.
             Ok((outcome.status == Status::Exited(0) && !artifact.is_empty()).then_some(artifact))
         })
@@ -280,7 +290,7 @@ impl Workshop {
     /// Runs a compiler on a source; what it left beside what it said.
     fn run_compiler(
         &self,
-        blueprint: &Blueprint,
+        site: Site<'_>,
         launch: &Launch,
         source: &[u8],
         unit: &str,
@@ -290,36 +300,26 @@ impl Workshop {
         let image = Image::launched(launch, Cow::Borrowed(source), unit, limits, |_| false);
         let limits = image.limits(limits);
         let tools = image.tools.clone().unwrap_or_default();
-        let mut worker = self.take(blueprint, &tools)?;
-        let outcome = run_in(&mut worker, &image, b"", &limits, Some(&made))?;
-        self.give_back(&tools, worker);
-        Ok((outcome, read_artifact(made)?))
+        let mut worker = self.take(site.blueprint, &tools)?;
+        let result = run_in(&mut worker, &image, b"", &limits, Some(&made), site.cancel);
+        if matches!(result, Ok(_) | Err(SandboxError::Cancelled)) {
+            worker.give_back();
+        }
+        Ok((result?, read_artifact(made)?))
     }
 
     /// A jail that shows these tools.
-    pub(crate) fn take(
-        &self,
-        blueprint: &Blueprint,
-        tools: &Tools,
-    ) -> Result<Worker, SandboxError> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(worker) = idle.get_mut(tools).and_then(Vec::pop) {
-            return Ok(worker);
-        }
-        drop(idle);
-        Worker::spawn(&blueprint.with_tools(tools)?)
-    }
-
-    /// Keeps a jail for the next run, unless it cannot be cleaned or there are enough.
-    pub(crate) fn give_back(&self, tools: &Tools, mut worker: Worker) {
-        if worker.broken || worker.program.is_some() && worker.end_program().is_err() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let alike = idle.entry(tools.clone()).or_default();
-        if alike.len() < self.workers {
-            alike.push(worker);
-        }
+    pub(crate) fn take(&self, blueprint: &Blueprint, tools: &Tools) -> Result<Taken, SandboxError> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = match pools.get(tools) {
+            Some(pool) => pool.clone(),
+            None => {
+                let pool = Pool::new(blueprint.with_tools(tools)?, self.workers, Vec::new());
+                pools.entry(tools.clone()).or_insert(Arc::new(pool)).clone()
+            }
+        };
+        drop(pools);
+        pool.take()
     }
 }
 
@@ -330,6 +330,7 @@ pub(crate) fn run_in(
     input: &[u8],
     limits: &Limits,
     artifact: Option<&OwnedFd>,
+    cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
     let stdin = stream::sealed("standard input", input)?;
     let (output, stdout) = stream::pipe("standard output", worker.owner)?;
@@ -349,7 +350,7 @@ pub(crate) fn run_in(
     )?;
     // Held open here they would never be seen to end.
     drop((stdin, stdout, stderr));
-    let [outcome] = drive([run], Duration::ZERO)?;
+    let [outcome] = drive([run], Duration::ZERO, cancel)?;
     Ok(outcome)
 }
 

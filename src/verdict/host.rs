@@ -1,7 +1,7 @@
 //! The judge of this machine: the sandbox with as many workers as it has cores.
 
 use rlef_sandbox::{
-    Isolation, Job, Limits, Outcome, Protection, Sandbox, SandboxConfig, SandboxError,
+    Cancel, Isolation, Job, Limits, Outcome, Protection, Sandbox, SandboxConfig, SandboxError,
 };
 
 use super::{Judge, JudgeError, Runner, Task, Verdict};
@@ -27,6 +27,28 @@ impl Runner for Sandbox {
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         Self::run_pair(self, left, left_limits, right, right_limits)
+    }
+
+    fn run_batch_until(
+        &self,
+        cancel: &Cancel,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, SandboxError> {
+        Self::run_batch_until(self, cancel, job, inputs, limits, keep_going)
+    }
+
+    fn run_pair_until(
+        &self,
+        cancel: &Cancel,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), SandboxError> {
+        Self::run_pair_until(self, cancel, left, left_limits, right, right_limits)
     }
 }
 

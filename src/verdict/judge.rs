@@ -135,6 +135,14 @@ impl<R: Runner> Judge<R> {
         self
     }
 
+    /// The same judge over another runner, which is lent this one's.
+    pub(super) fn over<'a, T>(&'a self, runner: impl FnOnce(&'a R) -> T) -> Judge<T> {
+        Judge {
+            runner: runner(&self.runner),
+            retries: self.retries,
+        }
+    }
+
     /// How often a failing sandbox is tried again.
     pub const fn retries(&self) -> u32 {
         self.retries

@@ -1,9 +1,14 @@
 //! Many programs at once: a few threads take tasks in order; verdicts come back in the order of the tasks.
+//!
+//! Verdicts that wait for an earlier one are bounded in number: nobody judges far ahead of whoever takes them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 
+use rlef_sandbox::Cancel;
+
+use super::runner::Until;
 use super::{Judge, JudgeError, Runner, Scope, StopAt, Verdict};
 use crate::problem::Problem;
 use crate::program::Program;
@@ -21,26 +26,53 @@ pub struct Task<'a> {
     pub stop: StopAt,
 }
 
+/// How many tasks may be begun beyond the first whose verdict is not taken yet. Large, so that one slow program
+/// keeps nobody idle.
+pub(super) const AHEAD: usize = 256;
+
 /// Whether to go on after a verdict.
 type OnVerdict<'a> = &'a mut dyn FnMut(usize, Result<Verdict, JudgeError>) -> bool;
+
+/// Lets tasks begin as far as verdicts are taken.
+struct Gate {
+    /// Tasks before this one may begin; none any more once it is closed.
+    end: Mutex<Option<usize>>,
+    moved: Condvar,
+    cancel: Cancel,
+}
+
+/// Closes the gate however the caller leaves, be it by a panic.
+struct Closing<'a>(&'a Gate);
 
 impl<R: Runner> Judge<R> {
     /// Judges all tasks with `workers` of them in flight, and hands each result to `on_verdict` in the order of
     /// the tasks as soon as those before it are done. `on_verdict` returns whether to go on; after `false` no
-    /// further task is started.
+    /// further task is started, and those under way are ended where the runner can end them.
     pub fn judge_all(&self, tasks: &[Task<'_>], workers: usize, on_verdict: OnVerdict<'_>) {
         let next = AtomicUsize::new(0);
-        let cancelled = AtomicBool::new(false);
+        let gate = Gate {
+            end: Mutex::new(Some(AHEAD)),
+            moved: Condvar::new(),
+            // Without descriptors for it, those under way end by themselves.
+            cancel: Cancel::new().unwrap_or_default(),
+        };
+        let judge = self.over(|runner| Until {
+            runner,
+            cancel: &gate.cancel,
+        });
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
+            let _closing = Closing(&gate);
             for _ in 0..workers.clamp(1, tasks.len().max(1)) {
                 let sender = sender.clone();
-                let (next, cancelled) = (&next, &cancelled);
+                let (next, gate, judge) = (&next, &gate, &judge);
                 threads.spawn(move || {
-                    while !cancelled.load(Ordering::Relaxed) {
+                    loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(task) = tasks.get(index) else { return };
-                        if sender.send((index, self.judge_task(*task))).is_err() {
+                        if !gate.lets_begin(index)
+                            || sender.send((index, judge.judge_task(*task))).is_err()
+                        {
                             return;
                         }
                     }
@@ -53,10 +85,10 @@ impl<R: Runner> Judge<R> {
                 waiting.insert(index, result);
                 while let Some(result) = waiting.remove(&due) {
                     if !on_verdict(due, result) {
-                        cancelled.store(true, Ordering::Relaxed);
                         return;
                     }
                     due += 1;
+                    gate.move_to(due + AHEAD);
                 }
             }
         });
@@ -67,5 +99,31 @@ impl<R: Runner> Judge<R> {
             Some(program) => self.judge(program, task.problem, task.scope, task.stop),
             None => Ok(Verdict::no_program(task.scope.tests(task.problem).len())),
         }
+    }
+}
+
+impl Gate {
+    /// Waits until the task may begin; `false` if it never may.
+    fn lets_begin(&self, index: usize) -> bool {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self
+            .moved
+            .wait_while(end, |end| end.is_some_and(|end| index >= end))
+            .unwrap_or_else(PoisonError::into_inner);
+        end.is_some()
+    }
+
+    fn move_to(&self, end: usize) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+        self.moved.notify_all();
+    }
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let gate = self.0;
+        *gate.end.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        gate.moved.notify_all();
+        gate.cancel.cancel();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rlef_sandbox::{Job, Limits, Outcome};
+use rlef_sandbox::{Cancel, Job, Limits, Outcome};
 
 /// Runs programs under limits. The sandbox in earnest, a fake in tests.
 pub trait Runner: Send + Sync {
@@ -26,6 +26,63 @@ pub trait Runner: Send + Sync {
         right: &Job,
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), Self::Error>;
+
+    /// `run_batch` that may end early, with an error, once it is cancelled. A runner that cannot ends in its own time.
+    fn run_batch_until(
+        &self,
+        _cancel: &Cancel,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, Self::Error> {
+        self.run_batch(job, inputs, limits, keep_going)
+    }
+
+    /// `run_pair` that may end early, with an error, once it is cancelled.
+    fn run_pair_until(
+        &self,
+        _cancel: &Cancel,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), Self::Error> {
+        self.run_pair(left, left_limits, right, right_limits)
+    }
+}
+
+/// A runner whose runs end when they are cancelled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Until<'a, R> {
+    pub(super) runner: &'a R,
+    pub(super) cancel: &'a Cancel,
+}
+
+impl<R: Runner> Runner for Until<'_, R> {
+    type Error = R::Error;
+
+    fn run_batch(
+        &self,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, Self::Error> {
+        self.runner
+            .run_batch_until(self.cancel, job, inputs, limits, keep_going)
+    }
+
+    fn run_pair(
+        &self,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), Self::Error> {
+        self.runner
+            .run_pair_until(self.cancel, left, left_limits, right, right_limits)
+    }
 }
 
 impl<R: Runner + ?Sized> Runner for Arc<R> {
@@ -49,5 +106,27 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), Self::Error> {
         (**self).run_pair(left, left_limits, right, right_limits)
+    }
+
+    fn run_batch_until(
+        &self,
+        cancel: &Cancel,
+        job: &Job,
+        inputs: &[&[u8]],
+        limits: &Limits,
+        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    ) -> Result<Vec<Outcome>, Self::Error> {
+        (**self).run_batch_until(cancel, job, inputs, limits, keep_going)
+    }
+
+    fn run_pair_until(
+        &self,
+        cancel: &Cancel,
+        left: &Job,
+        left_limits: &Limits,
+        right: &Job,
+        right_limits: &Limits,
+    ) -> Result<(Outcome, Outcome), Self::Error> {
+        (**self).run_pair_until(cancel, left, left_limits, right, right_limits)
     }
 }

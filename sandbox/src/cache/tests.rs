@@ -13,7 +13,7 @@ fn cache(bound_bytes: u64) -> (tempfile::TempDir, Cache) {
 fn made(cache: &Cache, name: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut fresh = false;
     let key = Key::of(&[name.as_bytes()]);
-    let found = cache.get_or_make(&key, || {
+    let found = cache.get_or_make(&key, &Cancel::never(), || {
         fresh = true;
         Ok::<_, Infallible>((bytes.to_vec(), true))
     });
@@ -39,13 +39,13 @@ fn what_was_made_once_is_found_again() {
 fn what_is_not_to_be_kept_and_what_failed_is_made_again() {
     let (_folder, cache) = cache(1 << 20);
     let key = Key::of(&[b"x"]);
-    assert_eq!(cache.get_or_make(&key, || Err(7)), Err(7));
+    assert_eq!(cache.get_or_make(&key, &Cancel::never(), || Err(7)), Err(7));
     assert_eq!(
-        cache.get_or_make(&key, || Ok::<_, u8>((vec![1], false))),
+        cache.get_or_make(&key, &Cancel::never(), || Ok::<_, u8>((vec![1], false))),
         Ok(vec![1])
     );
     assert_eq!(
-        cache.get_or_make(&key, || Ok::<_, u8>((vec![2], true))),
+        cache.get_or_make(&key, &Cancel::never(), || Ok::<_, u8>((vec![2], true))),
         Ok(vec![2])
     );
 }
@@ -81,7 +81,7 @@ fn a_file_that_was_touched_is_made_anew() {
     let key = Key::of(&[b"header"]);
     let count = AtomicUsize::new(0);
     let get = || {
-        let path = cache.file_or_make(&key, || {
+        let path = cache.file_or_make(&key, &Cancel::never(), || {
             count.fetch_add(1, Ordering::SeqCst);
             Ok::<_, Infallible>(Some(b"header".to_vec()))
         });
@@ -130,7 +130,7 @@ fn many_at_once_make_it_once() {
             scope.spawn(|| {
                 // Each with a cache of its own, as processes have.
                 let cache = Cache::open(Some(folder.path().join("cache")), 1 << 20);
-                let bytes = cache.get_or_make(&Key::of(&[b"x"]), || {
+                let bytes = cache.get_or_make(&Key::of(&[b"x"]), &Cancel::never(), || {
                     count.fetch_add(1, Ordering::SeqCst);
                     thread::sleep(Duration::from_millis(50));
                     Ok::<_, Infallible>((b"program".to_vec(), true))

@@ -8,16 +8,25 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::run::{LONGEST_CHECK, Run};
+use crate::cancel::Cancel;
 use crate::error::SandboxError;
 use crate::outcome::Outcome;
 
-/// Drives the runs to their ends. When one ends, the others are given `grace` to end too.
+/// Drives the runs to their ends. When one ends, the others are given `grace` to end too; when they are cancelled,
+/// all are ended at once.
 pub(crate) fn drive<const N: usize>(
     mut runs: [Run<'_>; N],
     grace: Duration,
+    cancel: &Cancel,
 ) -> Result<[Outcome; N], SandboxError> {
     while runs.iter().any(|run| !run.is_over()) {
-        let ready = wait(&runs)?;
+        let ready = wait(&runs, cancel)?;
+        if cancel.is_cancelled() {
+            for run in runs.iter_mut().filter(|run| !run.is_over()) {
+                run.give_up()?;
+            }
+            return Err(SandboxError::Cancelled);
+        }
         let now = Instant::now();
         for (run, ready) in runs.iter_mut().zip(ready) {
             if run.is_over() {
@@ -46,9 +55,9 @@ pub(crate) fn drive<const N: usize>(
 }
 
 /// Waits until something happens or is due; tells of which runs the program's process has spoken.
-fn wait<const N: usize>(runs: &[Run<'_>; N]) -> Result<[bool; N], SandboxError> {
+fn wait<const N: usize>(runs: &[Run<'_>; N], cancel: &Cancel) -> Result<[bool; N], SandboxError> {
     let now = Instant::now();
-    let mut watched = Vec::with_capacity(3 * N);
+    let mut watched = Vec::with_capacity(3 * N + 1);
     let mut sockets = [None; N];
     let mut due = now + LONGEST_CHECK;
     for (run, socket) in runs
@@ -67,6 +76,11 @@ fn wait<const N: usize>(runs: &[Run<'_>; N]) -> Result<[bool; N], SandboxError> 
             watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
         }
     }
+    watched.extend(
+        cancel
+            .descriptor()
+            .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN)),
+    );
     let timeout_ms = due
         .saturating_duration_since(now)
         .as_micros()

@@ -306,6 +306,11 @@ impl<'w> Run<'w> {
         }
     }
 
+    /// Ends the program for a reason that is not its own; there will be no outcome.
+    pub(crate) fn give_up(&mut self) -> Result<(), SandboxError> {
+        self.worker.end_program().map(drop)
+    }
+
     /// Drains and checks; may end the run.
     pub(crate) fn look(&mut self, now: Instant) -> Result<(), SandboxError> {
         self.stdout.drain()?;

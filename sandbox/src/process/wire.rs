@@ -244,6 +244,14 @@ pub(crate) fn receive_within(
     receive(from)
 }
 
+/// Whether there is something to receive, be it the other side's end.
+pub(crate) fn has_spoken(from: BorrowedFd<'_>) -> bool {
+    poll(
+        &mut [PollFd::new(from, PollFlags::POLLIN)],
+        PollTimeout::ZERO,
+    ) != Ok(0)
+}
+
 fn wait_readable(from: BorrowedFd<'_>, patience: Duration) -> Result<(), WireError> {
     let deadline = Instant::now() + patience;
     loop {

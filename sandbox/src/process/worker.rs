@@ -219,6 +219,13 @@ impl Worker {
         }
     }
 
+    /// Whether an idle jail can still be used: one that has died said so, or hung up.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|control| !wire::has_spoken(control.as_fd()))
+    }
+
     /// Bytes that everything in the jail holds in memory now, where only looking tells.
     pub(crate) fn resident_bytes(&self) -> u64 {
         tree::resident_bytes(self.first_pid)

@@ -4,4 +4,5 @@ mod host;
 mod idioms;
 mod limit;
 mod pair;
+mod plain;
 mod statuses;

@@ -10,6 +10,8 @@ mod hostile;
 mod languages;
 mod leftovers;
 mod support;
+mod turns;
+mod usage;
 mod variants;
 #[cfg(feature = "wasm")]
 mod wasm;

@@ -1,0 +1,313 @@
+//! Programs of public sets end alike whether they are forked from the warm interpreter or started as a fresh
+//! `python3`: the same status, the same bytes on both streams. A sample is part of every test run; all of them are
+//! `cargo test --release --test main differential -- --ignored --nocapture`, which prints one line a set.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use rlef::problem::{self, Problem, TestCase};
+use rlef_sandbox::{Job, Language, Limits, Outcome, Start, Status};
+
+use super::datasets::data;
+use super::host::judge;
+
+/// A program and what it reads, once for each of its tests.
+struct Script {
+    name: String,
+    source: String,
+    inputs: Vec<String>,
+}
+
+/// Inputs of one program at most.
+const MOST_INPUTS: usize = 12;
+
+fn limits() -> Limits {
+    Limits {
+        cpu_ms: 4_000,
+        wall_ms: 60_000,
+        memory_bytes: 512 << 20,
+        output_bytes: 1 << 20,
+        ..Limits::default()
+    }
+}
+
+/// The scripts of a program for a problem: it reads its tests, or is called, or is tested by the code of the test.
+fn scripts(problem: &Problem, label: &str, program: &str) -> Vec<Script> {
+    let base = format!("{}\n{program}\n", problem.preamble);
+    let mut inputs = Vec::new();
+    let mut calls: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut found = Vec::new();
+    let name = format!("{} {label}", problem.id);
+    for test in problem.public_tests.iter().chain(&problem.private_tests) {
+        match test {
+            TestCase::Stdin { input, .. } => inputs.push(input.clone()),
+            TestCase::Call {
+                function,
+                arguments,
+                ..
+            } => calls
+                .entry(function)
+                .or_default()
+                .push(serde_json::to_string(arguments).unwrap()),
+            TestCase::Asserted { entry_point, code } => found.push(Script {
+                name: name.clone(),
+                source: format!("{base}\ncandidate = {entry_point}\n{code}\nprint('passed')\n"),
+                inputs: vec![String::new()],
+            }),
+        }
+    }
+    if !inputs.is_empty() {
+        found.push(Script {
+            name: name.clone(),
+            source: base.clone(),
+            inputs,
+        });
+    }
+    for (function, inputs) in calls {
+        let callee = match function.split_once('.') {
+            Some((class, method)) => format!("{class}().{method}"),
+            None => function.to_owned(),
+        };
+        found.push(Script {
+            name: name.clone(),
+            source: format!("{base}\nimport json\nprint(repr({callee}(*json.loads(input()))))\n"),
+            inputs,
+        });
+    }
+    for script in &mut found {
+        script.inputs.truncate(MOST_INPUTS);
+    }
+    found
+}
+
+/// All scripts of a file of problems: references, and programs known to be wrong.
+fn of_problems(file: &Path) -> Vec<Script> {
+    let mut found = Vec::new();
+    problem::each(file, None, &mut |problem| {
+        // Rows that no problem can be made of are the business of others.
+        let Ok(problem) = problem else { return Ok(()) };
+        let references = problem.references.iter().map(|one| ("reference", one));
+        let wrong = problem.wrong.iter().map(|one| ("wrong", one));
+        for (label, program) in references.chain(wrong) {
+            if program.language == Language::Python {
+                found.extend(scripts(&problem, label, &program.source));
+            }
+        }
+        if let Some(buggy) = problem.labels.get("buggy_solution") {
+            found.extend(scripts(&problem, "buggy", buggy));
+        }
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("failed to {error}"));
+    found
+}
+
+/// Programs that are Python whatever else is unknown of them, beside the inputs of their problem.
+fn of_apps(folder: &Path) -> Vec<Script> {
+    let mut found = Vec::new();
+    let mut problems: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|one| one.path())
+        .collect();
+    problems.sort();
+    for path in problems.iter().filter(|path| path.is_dir()) {
+        let read = |name: &str| fs::read_to_string(path.join(name)).ok();
+        let tests: serde_json::Value =
+            serde_json::from_str(&read("input_output.json").unwrap()).unwrap();
+        let inputs: Vec<String> = tests["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|input| match input.as_str() {
+                Some(text) => text.to_owned(),
+                None => input.to_string(),
+            })
+            .take(MOST_INPUTS)
+            .collect();
+        let call = tests["fn_name"].as_str().map(|function| {
+            format!("\nimport json\nprint(repr({function}(*json.loads(input()))))\n")
+        });
+        for file in ["solutions.json", "baseline_solutions.json"] {
+            let Some(text) = read(file) else { continue };
+            let programs: serde_json::Value = serde_json::from_str(&text).unwrap();
+            for (index, program) in programs.as_array().into_iter().flatten().enumerate() {
+                let source = program.as_str().or_else(|| program["code"].as_str());
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                found.extend(source.map(|source| Script {
+                    name: format!("APPS {name} {file} {index}"),
+                    source: source.to_owned() + call.as_deref().unwrap_or_default(),
+                    inputs: if inputs.is_empty() {
+                        vec![String::new()]
+                    } else {
+                        inputs.clone()
+                    },
+                }));
+            }
+        }
+    }
+    found
+}
+
+/// The functions of CRUXEval on their own inputs.
+fn of_cruxeval(file: &Path) -> Vec<Script> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines()
+        .map(|line| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let field = |name: &str| row[name].as_str().unwrap().to_owned();
+            Script {
+                name: format!("CRUXEval {}", field("id")),
+                source: format!("{}\nprint(repr(f({})))\n", field("code"), field("input")),
+                inputs: vec![String::new()],
+            }
+        })
+        .collect()
+}
+
+fn run(script: &Script, start: Start) -> Vec<Outcome> {
+    let job = Job {
+        language: Language::Python,
+        source: script.source.clone().into_bytes(),
+        start,
+    };
+    let inputs: Vec<&[u8]> = script.inputs.iter().map(String::as_bytes).collect();
+    judge()
+        .runner()
+        .run_batch(&job, &inputs, &limits(), &mut |_, _| true)
+        .unwrap_or_else(|error| panic!("{}: failed to {error}", script.name))
+}
+
+/// What must be equal. How far a program came before it was stopped is chance.
+fn seen(outcome: &Outcome) -> (Status, Vec<u8>, Vec<u8>) {
+    match outcome.status {
+        Status::TimeLimit | Status::MemoryLimit => (outcome.status, Vec::new(), Vec::new()),
+        status => (status, outcome.stdout.clone(), outcome.stderr.clone()),
+    }
+}
+
+fn show(outcome: &Outcome) -> String {
+    let end = |bytes: &[u8]| {
+        String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(600)..]).into_owned()
+    };
+    format!(
+        "{:?} {:?} {:?}",
+        outcome.status,
+        end(&outcome.stdout),
+        end(&outcome.stderr)
+    )
+}
+
+/// Of one set: how much was compared, and what differed.
+#[derive(Default)]
+struct Tally {
+    programs: usize,
+    runs: usize,
+    statuses: BTreeMap<String, usize>,
+    unsteady: Vec<String>,
+    different: Vec<String>,
+}
+
+fn compare(scripts: &[Script]) -> Tally {
+    let mut tally = Tally::default();
+    for script in scripts {
+        let (forked, fresh) = (run(script, Start::Fork), run(script, Start::Exec));
+        assert_eq!(forked.len(), fresh.len(), "{}", script.name);
+        tally.programs += 1;
+        tally.runs += forked.len();
+        for (index, (one, other)) in forked.iter().zip(&fresh).enumerate() {
+            *tally
+                .statuses
+                .entry(format!("{:?}", one.status))
+                .or_default() += 1;
+            if seen(one) == seen(other) {
+                continue;
+            }
+            // A program that differs from itself says nothing.
+            let again = run(script, Start::Exec);
+            let text = format!(
+                "{} test {index}: fork {}, exec {}",
+                script.name,
+                show(one),
+                show(other)
+            );
+            if seen(&again[index]) == seen(other) {
+                tally.different.push(text);
+            } else {
+                tally.unsteady.push(text);
+            }
+        }
+    }
+    tally
+}
+
+/// Every set of real Python programs there is, or `None` where the folder is absent.
+fn sets() -> Option<Vec<(&'static str, Vec<Script>)>> {
+    let problems = |file| Some(of_problems(&data(file)?));
+    Some(vec![
+        ("HumanEval", problems("humaneval/HumanEval.jsonl.gz")?),
+        ("HumanEvalPack", problems("humanevalpack/python.jsonl")?),
+        (
+            "HumanEval+",
+            problems("humanevalplus/HumanEvalPlus.jsonl.gz")?,
+        ),
+        ("MBPP+", problems("mbppplus/MbppPlus.jsonl.gz")?),
+        (
+            "CRUXEval",
+            of_cruxeval(&data("cruxeval/data/cruxeval.jsonl")?),
+        ),
+        ("APPS", of_apps(&data("apps/on-disk-layout")?)),
+    ])
+}
+
+fn assert_alike(name: &str, tally: &Tally) {
+    assert!(tally.different.is_empty(), "{name}: {:#?}", tally.different);
+    assert!(tally.runs > 0, "{name}: nothing was compared");
+}
+
+#[test]
+fn a_sample_of_real_programs_ends_alike_by_fork_and_by_exec() {
+    for (name, mut scripts) in sets().unwrap_or_default() {
+        let step = (scripts.len() / 40).max(1);
+        let mut index = 0;
+        scripts.retain(|_| {
+            index += 1;
+            (index - 1) % step == 0
+        });
+        for script in &mut scripts {
+            script.inputs.truncate(3);
+        }
+        assert_alike(name, &compare(&scripts));
+    }
+}
+
+#[test]
+#[ignore = "minutes: every program of every set, once by fork and once by exec"]
+fn all_real_programs_end_alike_by_fork_and_by_exec() {
+    println!("set,programs,runs,statuses,unsteady,different");
+    let mut tallies = Vec::new();
+    for (name, scripts) in sets().expect("the problem sets") {
+        let tally = compare(&scripts);
+        let statuses: Vec<String> = tally
+            .statuses
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        println!(
+            "{name},{},{},{},{},{}",
+            tally.programs,
+            tally.runs,
+            statuses.join("; "),
+            tally.unsteady.len(),
+            tally.different.len()
+        );
+        for text in tally.unsteady.iter().chain(&tally.different) {
+            eprintln!("{text}");
+        }
+        tallies.push((name, tally));
+    }
+    for (name, tally) in &tallies {
+        assert_alike(name, tally);
+    }
+}
