@@ -311,12 +311,11 @@ impl Workshop {
     /// A jail that shows these tools.
     pub(crate) fn take(&self, blueprint: &Blueprint, tools: &Tools) -> Result<Taken, SandboxError> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = match pools.get(tools) {
-            Some(pool) => pool.clone(),
-            None => {
-                let pool = Pool::new(blueprint.with_tools(tools)?, self.workers, Vec::new());
-                pools.entry(tools.clone()).or_insert(Arc::new(pool)).clone()
-            }
+        let pool = if let Some(pool) = pools.get(tools) {
+            pool.clone()
+        } else {
+            let pool = Pool::new(blueprint.with_tools(tools)?, self.workers, Vec::new());
+            pools.entry(tools.clone()).or_insert(Arc::new(pool)).clone()
         };
         drop(pools);
         pool.take()

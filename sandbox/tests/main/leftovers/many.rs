@@ -97,7 +97,7 @@ fn mounts() -> String {
 /// What lies where jails are built, and in a folder for temporary files that only this process has.
 fn files() -> BTreeSet<String> {
     let own = std::env::temp_dir();
-    let sites = ["/mnt", "/media", "/srv", "/home", "/opt", "/var/tmp"].map(Path::new);
+    let sites = ["/mnt", "/media", "/srv"].map(Path::new);
     let own = is_alone().then_some(own.as_path());
     sites
         .into_iter()
@@ -152,7 +152,7 @@ fn hostile(sandbox: &Sandbox, number: usize) {
         .run_batch(&source, &[b"", b""], &short, &mut |_, _| true)
         .unwrap();
     // A correct program is judged correctly whatever came before.
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         let outcome = sandbox
             .run(&job("print(input())"), b"1", &limits())
             .unwrap();
@@ -285,7 +285,7 @@ fn work_without_end() {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::SeqCst);
-                    if number % 2 == 0 {
+                    if number.is_multiple_of(2) {
                         honest(&sandbox, number);
                     } else {
                         hostile(&sandbox, number);
