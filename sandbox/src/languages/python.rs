@@ -23,11 +23,12 @@ pub(crate) const DEFINITION: Definition = Definition {
 };
 
 /// The modules of the process that keeps the interpreter warm; the first is imported while it starts.
-pub(crate) const ZYGOTE: [(&str, &str); 7] = [
+pub(crate) const ZYGOTE: [(&str, &str); 8] = [
     ("sitecustomize.py", include_str!("python/sitecustomize.py")),
     ("rlef_zygote.py", include_str!("python/rlef_zygote.py")),
     ("rlef_program.py", include_str!("python/rlef_program.py")),
     ("rlef_collect.py", include_str!("python/rlef_collect.py")),
+    ("rlef_pages.py", include_str!("python/rlef_pages.py")),
     ("rlef_leave.py", include_str!("python/rlef_leave.py")),
     ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
     ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),

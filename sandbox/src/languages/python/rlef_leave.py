@@ -70,7 +70,7 @@ class Exit:
     def __init__(self, main):
         self.main, self.quick, self.clear, self.trusted = main, False, True, False
         self.known_version = QUICK_VERSIONS[0] <= sys.version_info[:2] < QUICK_VERSIONS[1]
-        self.noting = note_exits()
+        self.noting, self.system = note_exits(), sys.__dict__
 
     def plan(self, names, flags):
         """Chooses the way out by what a program mentions."""
@@ -96,11 +96,12 @@ class Exit:
         main = self.main
         if not self.quick:
             return None
-        flush(sys.stdout, sys.stderr)
+        stdout, stderr = sys.stdout, sys.stderr
+        flush(stdout, stderr)
         # After the last line the interpreter deletes __file__; on SystemExit it does not.
         if "__file__" in main:
             code = self.noting.code if self.trusted else None
-        elif hasattr(sys, "last_type"):
+        elif "last_type" in self.system:
             code = None if issubclass(sys.last_type, KeyboardInterrupt) else 1
         else:
             code = 0
@@ -113,11 +114,14 @@ class Exit:
                     main[name] = None
             gc.collect()
         # The interpreter puts the original streams back before it flushes for the last time.
-        flush(sys.__stdout__, sys.__stderr__)
+        if self.clear or sys.__stdout__ is not stdout or sys.__stderr__ is not stderr:
+            flush(sys.__stdout__, sys.__stderr__)
         return code
 
 
-def flush(*streams):
-    for stream in streams:
-        if stream is not None and not stream.closed:
-            stream.flush()
+def flush(stdout, stderr):
+    """A stream that is closed cannot be flushed: then the full shutdown has the last word."""
+    if stdout is not None:
+        stdout.flush()
+    if stderr is not None:
+        stderr.flush()

@@ -18,13 +18,15 @@ import time
 import rlef_collect
 import rlef_leave
 import rlef_scratch
-from rlef_kernel import be_chosen_before_the_zygote, bounded, drop_capabilities, receive
+from rlef_kernel import Reaper, be_chosen_before_the_zygote, bounded, drop_capabilities, quick, receive
 
 PATH = "/program/main.py"
 MAIN = "main.py"
 DIRECTORY = 5
 START_FORK = 0
 SIGINT, SIGKILL = int(signal.SIGINT), int(signal.SIGKILL)
+RLIMIT_CPU, RLIMIT_NOFILE = resource.RLIMIT_CPU, resource.RLIMIT_NOFILE
+ENDED = struct.Struct("<ciQQQQ").pack
 # Imported before the first test if the program names them: once for all its tests. Of the usual modules,
 # `threading` is here because it has work to do at the end of every process.
 IMPORTED_ON_SIGHT = frozenset(
@@ -120,10 +122,14 @@ class Program:
     def __init__(self, request, recipe, source_descriptor, connection, zygote):
         start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes = request
         self.connection, self.zygote, self.recipe = connection, zygote, recipe
+        self.kept = self  # Never destroyed, which would cost every test.
         # These two would stop this process, which lives longer and holds more descriptors than a test.
         self.cpu_bounds = bounded(resource.RLIMIT_CPU, cpu_seconds, 1)
         self.file_bounds = bounded(resource.RLIMIT_NOFILE, open_files)
-        self.image = os.memfd_create("main")
+        image = os.memfd_create("main")
+        os.dup2(image, zygote.image, False)
+        os.close(image)
+        self.image, self.reaper = zygote.image, Reaper()
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         be_chosen_before_the_zygote()
@@ -172,69 +178,82 @@ class Program:
 
     @staticmethod
     def own_cpu():
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return int((usage.ru_utime + usage.ru_stime) * 1e6)
+        return time.process_time_ns() // 1000
 
     def serve(self):
-        """Runs tests until told to stop; returns only in the process of a test."""
+        """Runs tests until told to stop; returns only in the process of a test.
+
+        What follows the fork runs in every test and copies each page that it writes to, be it only to count a
+        reference: hence few names, no loops, and nothing that could be done before.
+        """
+        connection, reaper, image, failure = self.connection, self.reaper, self.image, None
+        fork, close, dup2, lseek, closerange, kill = os.fork, os.close, os.dup2, os.lseek, os.closerange, quick.kill
+        clock, setrlimit, set_handler, on_interrupt = time.monotonic_ns, resource.setrlimit, _signal.signal, _signal.default_int_handler
+        above, cpu_bounds, file_bounds = image + 1, self.cpu_bounds, self.file_bounds
+        plain = not (self.exec or self.memory_bounds or self.warnings)
         while True:
-            data, streams = receive(self.connection, 64)
+            data, streams = receive(connection, 64)
             if not data:
                 os._exit(0)
-            if len(streams) not in (3, 4):
+            if len(streams) == 3:
+                stdin, stdout, stderr = streams
+            elif len(streams) == 4:
+                stdin, stdout, stderr, artifact = streams
+            else:
                 raise OSError(errno.EPROTO, "a test needs three descriptors, a compiler four")
-            failure = os.pipe() if self.exec else None
-            began = time.monotonic_ns()
-            child = os.fork()
+            if self.exec:
+                failure = os.pipe()
+            lseek(image, 0, 0)
+            began = clock()
+            child = fork()
             if child == 0:
-                self.become_test(streams, failure)
+                dup2(stdin, 0)
+                dup2(stdout, 1)
+                dup2(stderr, 2)
+                # Not through `signal`, whose enumerations touch many pages.
+                set_handler(SIGINT, on_interrupt)
+                setrlimit(RLIMIT_CPU, cpu_bounds)
+                setrlimit(RLIMIT_NOFILE, file_bounds)
+                connection.detach()
+                if plain:
+                    closerange(3, image)
+                    closerange(above, 64)
+                else:
+                    self.become_test(failure)
+                gc.enable()
                 return
-            for descriptor in streams[:3]:
-                os.close(descriptor)
-            _, status, usage = os.wait4(child, 0)
-            wall_us = (time.monotonic_ns() - began) // 1000
-            cpu = usage.ru_utime + usage.ru_stime
-            memory = usage.ru_maxrss
-            try:
-                os.kill(-1, SIGKILL)
-                while True:
-                    _, _, usage = os.wait4(-1, 0)
-                    cpu += usage.ru_utime + usage.ru_stime
-                    memory = max(memory, usage.ru_maxrss)
-            except (ProcessLookupError, ChildProcessError):
-                pass  # kill(2) also finds the dead who are not reaped: if it finds nobody, there is none to wait for.
+            close(stdin)
+            close(stdout)
+            close(stderr)
+            status, cpu_us, memory = reaper.wait(child)
+            wall_us = (clock() - began) // 1000
+            # kill(2) also finds the dead who are not reaped: if it finds nobody, there is none to wait for.
+            while kill(-1, SIGKILL) == 0:
+                while (ended := reaper.wait(-1)) is not None:
+                    cpu_us += ended[1]
+                    memory = max(memory, ended[2])
             if failure:
-                os.close(failure[1])
+                close(failure[1])
                 text = os.read(failure[0], 200)
-                os.close(failure[0])
+                close(failure[0])
                 if text:
                     raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
             if len(streams) == 4:
-                rlef_collect.collect(streams[3])
-                os.close(streams[3])
-            self.connection.send(
-                struct.pack("<ciQQQQ", b"E", status, int(cpu * 1e6), memory * 1024, wall_us, self.own_cpu())
-            )
+                rlef_collect.collect(artifact)
+                close(artifact)
+            connection.send(ENDED(b"E", status, cpu_us, memory * 1024, wall_us, self.own_cpu()))
             if rlef_scratch.marks() != self.marks:
                 self.marks = rlef_scratch.wipe()
 
-    def become_test(self, streams, failure):
-        for number in range(3):
-            os.dup2(streams[number], number)
-        image = self.zygote.image
-        os.lseek(self.image, 0, os.SEEK_SET)
-        os.dup2(self.image, image, False)
-        # Not through `signal`, whose enumerations touch, hence copy, many pages.
-        _signal.signal(SIGINT, _signal.default_int_handler)
-        resource.setrlimit(resource.RLIMIT_CPU, self.cpu_bounds)
+    def become_test(self, failure):
+        """The rest of what a test's process does where it is executed, bounded by itself or warned."""
+        image = self.image
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, self.memory_bounds)
             if failure:
                 # A fresh interpreter gives each thread as much address space as the main stack may take.
                 _, most = resource.getrlimit(resource.RLIMIT_STACK)
                 resource.setrlimit(resource.RLIMIT_STACK, (min(8 << 20, most) if most >= 0 else 8 << 20, most))
-        resource.setrlimit(resource.RLIMIT_NOFILE, self.file_bounds)
-        self.connection.detach()
         keep = failure[1] if failure else image
         low, high = min(image, keep), max(image, keep)
         os.closerange(3, low)
@@ -254,4 +273,3 @@ class Program:
                 os._exit(127)
         if self.warnings:
             os.write(2, self.warnings)
-        gc.enable()

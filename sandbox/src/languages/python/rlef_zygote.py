@@ -14,6 +14,7 @@ import struct
 import sys
 
 import rlef_leave
+import rlef_pages
 import rlef_scratch
 from rlef_kernel import Filter, fix_thread_stacks, libc, receive, reset_signals, system
 from rlef_program import DIRECTORY, Program
@@ -26,6 +27,7 @@ REQUEST = struct.Struct("<cB7Q")
 class Zygote:
     def __init__(self, main, after_fork):
         self.after_fork = after_fork
+        self.kept = self  # Never destroyed, which would cost every test.
         self.filter = Filter(FILTER)
         self.magic = importlib.util.MAGIC_NUMBER
         self.exit = rlef_leave.Exit(main)
@@ -36,6 +38,7 @@ class Zygote:
         fix_thread_stacks()
         reset_signals()
         self.marks = rlef_scratch.wipe()
+        rlef_pages.move_code()
 
     @staticmethod
     def find_image():

@@ -41,7 +41,8 @@ def prepare():
         # Called by the interpreter after it opened its script and before it reads it.
         bootstrap.SourcelessFileLoader = genuine
         for module in [name for name in sys.modules if name == "sitecustomize" or name.startswith("rlef_")]:
-            del sys.modules[module]
+            gone = sys.modules.pop(module)
+            gone.kept = gone
         sys.path[:] = [entry for entry in sys.path if entry != "/zygote"]
         sys.path_importer_cache.pop("/zygote", None)
         os.environ.pop("PYTHONPATH", None)
@@ -57,7 +58,7 @@ def prepare():
         Zygote(main, after_fork).serve()
         return loader
 
-    bootstrap.SourcelessFileLoader = program_loader
+    bootstrap.SourcelessFileLoader = program_loader.kept = program_loader
 
 
 prepare()
