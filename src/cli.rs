@@ -6,6 +6,7 @@ pub mod eval;
 pub mod export;
 pub mod gate;
 pub mod judge;
+pub mod judging;
 pub mod progress;
 pub mod replay;
 pub mod sft;

@@ -2,6 +2,7 @@
 //! whole problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
 
 pub mod estimators;
+pub mod journal;
 pub mod record;
 mod repair;
 mod table;

@@ -5,6 +5,7 @@
 //! how to format the answer. Takes a `PublicVerdict` only, so private data can't get in. Knows nothing of
 //! models; lengths are bounded in characters.
 
+use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::{Failure, Grade, PublicVerdict, Verdict};
@@ -32,6 +33,8 @@ pub struct FeedbackOptions {
     pub field_characters: usize,
     /// Characters shown of the end of a trace.
     pub trace_characters: usize,
+    /// Language that the next answer should be in.
+    pub language: Language,
 }
 
 impl Default for FeedbackOptions {
@@ -42,13 +45,18 @@ impl Default for FeedbackOptions {
             cases: 8,
             field_characters: 400,
             trace_characters: 800,
+            language: Language::Python,
         }
     }
 }
 
 /// How the answer should be formatted; also the end of the first prompt.
-pub const FORMAT_INSTRUCTION: &str = "Put your code in triple backticks, like this:\n```python\nYOUR CODE HERE\n```\n\
-     Use the backticks for your code only.";
+pub fn format_instruction(language: Language) -> String {
+    let tag = language.name();
+    format!(
+        "Put your code in triple backticks, like this:\n```{tag}\nYOUR CODE HERE\n```\nUse the backticks for your code only."
+    )
+}
 
 impl From<FeedbackStyle> for FeedbackOptions {
     fn from(style: FeedbackStyle) -> Self {
@@ -60,21 +68,23 @@ impl From<FeedbackStyle> for FeedbackOptions {
 }
 
 /// What is said in place of feedback where a policy is to know only that it failed.
-pub fn silent(style: FeedbackStyle) -> String {
-    match style {
+pub fn silent(options: &FeedbackOptions) -> String {
+    match options.style {
         FeedbackStyle::Full => {
-            format!("Your code failed.\nGive it another try.\n{FORMAT_INSTRUCTION}\n")
+            let format = format_instruction(options.language);
+            format!("Your code failed.\nGive it another try.\n{format}\n")
         }
         FeedbackStyle::Compact => "failed\n".to_owned(),
     }
 }
 
 /// What is said where a policy is to repair its answer without any word of what the program did.
-pub fn read_again(style: FeedbackStyle) -> String {
-    match style {
+pub fn read_again(options: &FeedbackOptions) -> String {
+    match options.style {
         FeedbackStyle::Full => format!(
             "Read your code again without running it. If you find a mistake, correct it; if you find none, give the same \
-             code again.\n{FORMAT_INSTRUCTION}\n"
+             code again.\n{}\n",
+            format_instruction(options.language)
         ),
         FeedbackStyle::Compact => "again\n".to_owned(),
     }
@@ -92,7 +102,8 @@ pub fn render(verdict: &PublicVerdict, options: impl Into<FeedbackOptions>) -> S
 }
 
 fn full(verdict: &Verdict, options: &FeedbackOptions) -> String {
-    let again = format!("Give it another try.\n{FORMAT_INSTRUCTION}\n");
+    let format = format_instruction(options.language);
+    let again = format!("Give it another try.\n{format}\n");
     let failures = verdict.failures.iter().take(options.cases.max(1));
     match verdict.grade {
         Grade::Accepted => "Your code passed all the tests you were shown.\n".to_owned(),

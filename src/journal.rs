@@ -61,14 +61,20 @@ pub struct EpisodeRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file could not be opened, written or read.
-    #[error("failed to {action} {path}: {source}")]
+    #[error("failed to {action} {path}: {cause}")]
     File {
         /// What was being done.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
+        /// The system's reason; no `source`, for the message says it.
+        cause: std::io::Error,
+    },
+    /// Another process writes to it.
+    #[error("failed to write to {path}: another process does; let it end, or name another file")]
+    Locked {
+        /// The file.
+        path: PathBuf,
     },
     /// A line is no record.
     #[error("failed to read {path}, line {line}: {reason}")]
@@ -114,16 +120,18 @@ pub struct Lines {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Keeps other processes away as long as it is open.
+    lock: Option<File>,
 }
 
 impl Lines {
     /// Opens for appending after the first `bytes` bytes, dropping what a killed run wrote past them.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, JournalError> {
         let failed = |action| {
-            move |source| JournalError::File {
+            move |cause| JournalError::File {
                 action,
                 path: path.to_owned(),
-                source,
+                cause,
             }
         };
         let mut file = OpenOptions::new()
@@ -139,25 +147,75 @@ impl Lines {
             path: path.to_owned(),
             file,
             bytes,
+            lock: None,
         })
+    }
+
+    /// Opens for appending after the last whole line, for this process alone, and gives the lines that are there. What a
+    /// killed process or machine left of one more is cut off.
+    pub fn continued(path: &Path) -> Result<(Self, Vec<String>), JournalError> {
+        let failed = |action| {
+            move |cause| JournalError::File {
+                action,
+                path: path.to_owned(),
+                cause,
+            }
+        };
+        // Locked first: the end of a file that another process appends to is never cut off.
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(failed("open"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(JournalError::Locked {
+                    path: path.to_owned(),
+                });
+            }
+            Err(std::fs::TryLockError::Error(cause)) => return Err(failed("lock")(cause)),
+        }
+        let bytes = std::fs::read(path).map_err(failed("read"))?;
+        let end = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |place| place + 1);
+        let mut lines = Vec::new();
+        for (index, line) in bytes[..end]
+            .split_inclusive(|&byte| byte == b'\n')
+            .enumerate()
+        {
+            let text = std::str::from_utf8(line).map_err(|error| JournalError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                reason: error.to_string(),
+            })?;
+            if !text.trim().is_empty() {
+                lines.push(text.trim_end().to_owned());
+            }
+        }
+        let mut opened = Self::open(path, end as u64)?;
+        opened.lock = Some(lock);
+        Ok((opened, lines))
     }
 
     /// Appends records as whole lines with one write.
     pub fn append<T: Serialize>(&mut self, records: &[T]) -> Result<(), JournalError> {
-        let failed = |source| JournalError::File {
+        let failed = |cause| JournalError::File {
             action: "write",
             path: self.path.clone(),
-            source,
+            cause,
         };
         let mut text = Vec::new();
         for record in records {
             serde_json::to_writer(&mut text, record).map_err(|error| failed(error.into()))?;
             text.push(b'\n');
         }
-        if let Err(source) = self.file.write_all(&text) {
+        if let Err(cause) = self.file.write_all(&text) {
             // A full disk may have taken half a line: leave whole lines behind.
             self.file.set_len(self.bytes).map_err(failed)?;
-            return Err(failed(source));
+            return Err(failed(cause));
         }
         self.bytes += text.len() as u64;
         Ok(())
@@ -165,28 +223,33 @@ impl Lines {
 
     /// Forces what was appended to the disk and gives the file's length.
     pub fn sync(&mut self) -> Result<u64, JournalError> {
-        let failed = |source| JournalError::File {
+        let failed = |cause| JournalError::File {
             action: "sync",
             path: self.path.clone(),
-            source,
+            cause,
         };
         self.file.sync_data().map_err(failed)?;
         Ok(self.bytes)
     }
 }
 
-/// Reads all records of a file of JSON lines.
+/// Whether a line of an evaluation's journal is no episode.
+pub(crate) fn is_event(line: &str) -> bool {
+    line.starts_with("{\"event\":")
+}
+
+/// Reads all records of a file of JSON lines; in an evaluation's journal, its episodes.
 pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, JournalError> {
-    let failed = |source| JournalError::File {
+    let failed = |cause| JournalError::File {
         action: "read",
         path: path.to_owned(),
-        source,
+        cause,
     };
     let file = File::open(path).map_err(failed)?;
     let mut records = Vec::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(failed)?;
-        if line.trim().is_empty() {
+        if line.trim().is_empty() || is_event(&line) {
             continue;
         }
         let record = serde_json::from_str(&line).map_err(|error| JournalError::Line {

@@ -58,6 +58,9 @@ pub enum PolicyError {
     /// A server can't be used.
     #[error(transparent)]
     Remote(#[from] remote::RemoteError),
+    /// It was told to stop.
+    #[error("failed to go on: it was told to stop")]
+    Stopped,
     /// A prompt leaves no room for an answer.
     #[error(
         "failed to prompt for {problem_id}: {prompt} tokens and {answer} for the answer exceed the context of {context}; lower max_tokens or use a policy with a longer context"
@@ -82,6 +85,9 @@ pub struct LostAnswer(pub String);
 /// What a policy said, as ids and as text.
 pub type Answer = Result<(Completion, String), LostAnswer>;
 
+/// Is given the place of an ask, its answer and what a server charged for it; says whether to go on.
+pub type Heard<'a> = &'a mut (dyn FnMut(usize, &Answer, Option<&remote::Usage>) -> bool + Send);
+
 /// What can propose a program.
 pub trait Policy {
     /// The ids of one message to the policy, ending where the policy is to speak.
@@ -92,6 +98,25 @@ pub trait Policy {
         asks: &[Ask<'_>],
         sampling: &Sampling,
     ) -> Result<Vec<Answer>, PolicyError>;
+    /// The same, and hands over each answer as it comes. Where `heard` says so, nothing new is begun, and once what is under
+    /// way has been handed over the answer is [`PolicyError::Stopped`].
+    fn propose_each(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+        heard: Heard<'_>,
+    ) -> Result<Vec<Answer>, PolicyError> {
+        let answers = self.propose(asks, sampling)?;
+        let all = answers
+            .iter()
+            .enumerate()
+            .all(|(place, answer)| heard(place, answer, None));
+        if all {
+            Ok(answers)
+        } else {
+            Err(PolicyError::Stopped)
+        }
+    }
     /// Id that ends a message.
     fn end(&self) -> u32;
     /// Ids an episode may hold.
@@ -149,6 +174,25 @@ impl Policy for ModelPolicy<'_> {
             Ok(Ok((completion, text)))
         })
         .collect()
+    }
+
+    /// A batch at a time, so that little is lost where it is stopped.
+    fn propose_each(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+        heard: Heard<'_>,
+    ) -> Result<Vec<Answer>, PolicyError> {
+        let mut answers = Vec::with_capacity(asks.len());
+        for part in asks.chunks(self.batch.max(1)) {
+            for answer in self.propose(part, sampling)? {
+                if !heard(answers.len(), &answer, None) {
+                    return Err(PolicyError::Stopped);
+                }
+                answers.push(answer);
+            }
+        }
+        Ok(answers)
     }
 
     fn end(&self) -> u32 {

@@ -22,6 +22,7 @@ mod deepcoder;
 mod error;
 mod evalplus;
 mod file;
+mod floats;
 mod humaneval;
 mod introclass;
 mod livecodebench;
@@ -104,9 +105,43 @@ pub enum TestCase {
     Asserted {
         /// Name of the function the program must define.
         entry_point: String,
-        /// Python source of the tests; runs in its own sandbox, passes when it ends without an exception.
+        /// Source of the tests. In Python it runs in its own sandbox and passes when it ends without an exception; in C++
+        /// it has a `main`, is put behind the program, and passes when that returns.
         code: String,
+        /// Language of tests and program.
+        #[serde(default = "python", skip_serializing_if = "is_python")]
+        language: Language,
     },
+}
+
+fn python() -> Language {
+    Language::Python
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_python(language: &Language) -> bool {
+    *language == Language::Python
+}
+
+impl Problem {
+    /// The language that answers are expected in: that of its tests, else the one its labels name, else Python.
+    pub fn language(&self) -> Language {
+        let tests = self.public_tests.iter().chain(&self.private_tests);
+        let of_tests = tests.filter_map(|test| match test {
+            TestCase::Asserted { language, .. } => Some(*language),
+            TestCase::Call { .. } => Some(Language::Python),
+            TestCase::Stdin { .. } => None,
+        });
+        let label = || Language::from_tag(self.labels.get("language")?);
+        of_tests
+            .into_iter()
+            .next()
+            .or_else(label)
+            .unwrap_or(Language::Python)
+    }
 }
 
 /// Names, without folders, of the files that stand in for standard input and output.

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
@@ -91,21 +90,24 @@ pub trait Grader {
 impl Grader for HostJudge {
     /// Public tests all run, for feedback shows what failed; grading ends at the first failure.
     fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        let tasks: Vec<Task<'_>> = work
-            .iter()
-            .map(|work| Task {
-                program: Some(work.program),
-                problem: work.problem,
-                scope: work.scope,
-                stop: if work.scope == Scope::Public {
-                    StopAt::Never
-                } else {
-                    StopAt::FirstFailure
-                },
-            })
-            .collect();
-        self.judge_tasks(&tasks)
+        self.judge_tasks(&tasks_of(work))
     }
+}
+
+/// Work as the judge takes it.
+pub(crate) fn tasks_of<'a>(work: &[Work<'a>]) -> Vec<Task<'a>> {
+    work.iter()
+        .map(|work| Task {
+            program: Some(work.program),
+            problem: work.problem,
+            scope: work.scope,
+            stop: if work.scope == Scope::Public {
+                StopAt::Never
+            } else {
+                StopAt::FirstFailure
+            },
+        })
+        .collect()
 }
 
 /// One program to grade.
@@ -145,7 +147,7 @@ pub fn play(
     for problem in problems {
         let prompt = policy.message(
             Place::Opening,
-            &prompt::statement(config.style, &problem.statement),
+            &prompt::statement(config.style, problem.language(), &problem.statement),
         )?;
         for sample in 0..config.group {
             episodes.push(Episode::start(problem.id.clone(), sample, prompt.clone()));
@@ -196,10 +198,7 @@ pub fn play(
                         episodes[index].stop = None;
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
-                    episodes[index].stop = Some(StopReason::Aborted);
-                }
+                Err(error) => abort(&mut episodes[index], &error),
             }
         }
         answer_all(
@@ -246,6 +245,15 @@ fn heard(
         .unzip()
 }
 
+/// Ends an episode that is no data.
+fn abort(episode: &mut Episode, error: &JudgeError) {
+    // Whoever stopped it needs no list of what was under way.
+    if !matches!(error, JudgeError::Stopped) {
+        tracing::warn!(problem = episode.problem_id, %error, "episode aborted");
+    }
+    episode.stop = Some(StopReason::Aborted);
+}
+
 /// Judges each distinct program of each problem once: a group often says the same thing.
 fn judge_public(
     grader: &dyn Grader,
@@ -255,7 +263,8 @@ fn judge_public(
 ) -> Vec<Result<Verdict, JudgeError>> {
     let programs: Vec<Option<Program>> = said
         .iter()
-        .map(|(_, text)| Program::extract(text, Language::Python).ok())
+        .zip(problems)
+        .map(|((_, text), problem)| Program::extract(text, problem.language()).ok())
         .collect();
     let work: Vec<Option<Work<'_>>> = problems
         .iter()
@@ -309,14 +318,15 @@ fn grade_finals<'a>(
 ) {
     let programs: Vec<Option<Program>> = episodes
         .iter()
-        .map(|episode| {
+        .enumerate()
+        .map(|(index, episode)| {
             let last = episode
                 .turns
                 .last()
                 .filter(|_| episode.stop != Some(StopReason::Aborted))?;
             let passed = last.verdict.is_accepted();
             passed
-                .then(|| Program::extract(&last.text, Language::Python).ok())
+                .then(|| Program::extract(&last.text, problem_of(index).language()).ok())
                 .flatten()
         })
         .collect();
@@ -335,10 +345,7 @@ fn grade_finals<'a>(
     for (episode, verdict) in episodes.iter_mut().zip(grade_once(grader, &work)) {
         match verdict {
             Some(Ok(verdict)) => episode.outcome = Some(verdict),
-            Some(Err(error)) => {
-                tracing::warn!(problem = episode.problem_id, %error, "episode aborted");
-                episode.stop = Some(StopReason::Aborted);
-            }
+            Some(Err(error)) => abort(episode, &error),
             None if episode.stop == Some(StopReason::Aborted) => {}
             None => episode.outcome = episode.turns.last().map(|turn| turn.verdict.clone()),
         }
@@ -373,7 +380,8 @@ fn grade_earlier<'a>(
                 .enumerate()
                 .filter_map(move |(turn, said)| {
                     let passed = said.verdict.is_accepted();
-                    let program = Program::extract(&said.text, Language::Python).ok();
+                    let language = problem_of(index).language();
+                    let program = Program::extract(&said.text, language).ok();
                     Some((index, turn, program.filter(|_| passed)?))
                 })
         })
@@ -394,8 +402,7 @@ fn grade_earlier<'a>(
         match verdict {
             Some(Ok(verdict)) => episodes[*index].turns[*turn].full = Some(verdict),
             Some(Err(error)) => {
-                tracing::warn!(problem = episodes[*index].problem_id, %error, "episode aborted");
-                episodes[*index].stop = Some(StopReason::Aborted);
+                abort(&mut episodes[*index], &error);
                 episodes[*index].outcome = None;
             }
             None => {}
@@ -444,15 +451,20 @@ fn answer_all<'a>(
     if config.feedback == FeedbackSource::Independent {
         return Ok(());
     }
-    let options = match config.style {
+    let bounds = match config.style {
         // One failing case says what is wrong; a small policy's context is short.
         PromptStyle::Compact => FeedbackOptions {
             style: FeedbackStyle::Compact,
             cases: 1,
             field_characters: 60,
             trace_characters: 80,
+            ..FeedbackOptions::default()
         },
         PromptStyle::Full => FeedbackOptions::default(),
+    };
+    let options = |index: usize| FeedbackOptions {
+        language: problem_of(index).language(),
+        ..bounds
     };
     let real: Vec<String> = live
         .iter()
@@ -461,16 +473,19 @@ fn answer_all<'a>(
             last.map_or(String::new(), |turn| {
                 feedback::render(
                     &PublicVerdict::of(turn.verdict.clone(), problem_of(index)),
-                    options,
+                    options(index),
                 )
             })
         })
         .collect();
+    let fixed = |words: &dyn Fn(&FeedbackOptions) -> String| -> Vec<String> {
+        live.iter().map(|&index| words(&options(index))).collect()
+    };
     let shown: Vec<String> = match config.feedback {
         FeedbackSource::Real => real,
-        FeedbackSource::Silent => vec![feedback::silent(options.style); live.len()],
+        FeedbackSource::Silent => fixed(&feedback::silent),
         FeedbackSource::Random => strangers(&live, episodes, &real, seed),
-        FeedbackSource::SelfRepair => vec![feedback::read_again(options.style); live.len()],
+        FeedbackSource::SelfRepair => fixed(&feedback::read_again),
         // Returned above: nothing is said.
         FeedbackSource::Independent => Vec::new(),
     };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Problem, TestCase};
 
+mod appended;
 mod asserted;
 mod cache;
 mod call;
@@ -20,17 +21,20 @@ mod pool;
 mod public;
 mod run;
 mod runner;
+mod settle;
 mod source;
 mod stdin;
 mod value;
 
-pub use cache::VerdictCache;
+pub use cache::{CACHE_BYTES, CacheError, VerdictCache, VerdictKey};
+pub(crate) use cache::{Keys, shortened};
 pub use host::{HostJudge, host_judge, isolated_judge};
 pub(crate) use judge::chain;
 pub use judge::{Judge, JudgeError};
 pub use pool::Task;
 pub use public::PublicVerdict;
 pub use runner::Runner;
+pub use settle::JudgeCounts;
 
 /// What the tests say of a program, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

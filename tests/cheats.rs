@@ -237,7 +237,7 @@ fn ten_megabytes_of_output() {
 
 #[test]
 fn an_endless_reply_across_the_pipe() {
-    let program = "def f():\n    return 'x' * (20 << 20)\n";
+    let program = "def f():\n    return 'x' * (40 << 20)\n";
     let mut set = problem(vec![asserted("assert candidate() == 1")]);
     set.limits.memory_bytes = 512 << 20;
     let grade = verdict(program, &set).grade;
@@ -266,4 +266,45 @@ fn ignoring_every_signal_and_exception() {
     let sleeper =
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n";
     assert_caught(sleeper, stdin("", SECRET), &[Grade::TimeLimit]);
+}
+
+/// A grader that takes silence for an answer pays for a crash.
+#[test]
+fn raising_where_nothing_is_expected() {
+    for crash in [
+        "1 / 0",
+        "raise Exception",
+        "raise SystemExit(1)",
+        "assert False",
+    ] {
+        assert_caught(crash, stdin("go\n", ""), &[Grade::RuntimeError]);
+        let inside = format!("def f():\n    {crash}\n");
+        assert_caught(&inside, call(vec![], json!(null)), &[Grade::RuntimeError]);
+        assert_caught(&inside, call(vec![], json!("")), &[Grade::RuntimeError]);
+        assert_caught(&inside, asserted("candidate()"), &[Grade::RuntimeError]);
+    }
+    // Saying nothing is the right answer only for a program that ends well.
+    assert_eq!(grade("pass", stdin("go\n", "")), Grade::Accepted);
+    assert_caught("print(0)", stdin("go\n", ""), &[Grade::WrongAnswer]);
+}
+
+/// `all()` of nothing is true; here it's an error, whichever tests are asked for.
+#[test]
+fn a_problem_without_tests_accepts_nothing() {
+    use rlef::program::Program;
+    use rlef::verdict::{JudgeError, Scope, StopAt};
+    let program = Program::bare("print(1)", rlef_sandbox::Language::Python);
+    let empty = problem(Vec::new());
+    let hidden = problem(vec![stdin("", "1")]);
+    for (problem, scope) in [
+        (&empty, Scope::All),
+        (&empty, Scope::Private),
+        (&hidden, Scope::Public),
+    ] {
+        let error = super::host::judge().judge(&program, problem, scope, StopAt::Never);
+        assert!(
+            matches!(error, Err(JudgeError::NoTests { .. })),
+            "{error:?}"
+        );
+    }
 }

@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 pub(crate) fn rlef(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(folder)
+        .env("RLEF_CACHE", folder.join("cache"))
         .args(arguments)
         .output()
         .unwrap()
@@ -428,10 +429,15 @@ fn replayed(at: &Path, play: &dyn Fn(&str)) {
         "p0 step 0 sample 0, all tests: was accepted, is wrong answer; test 1 expected '11' and got '10'\n"
     );
     let journal = std::fs::read_to_string(at.join("journal.jsonl")).unwrap();
+    let episodes: Vec<&str> = (journal.lines())
+        .filter(|line| !line.starts_with("{\"event\":"))
+        .collect();
     write(
         at,
         "other.jsonl",
-        &journal.replacen("wrong_answer", "time_limit", 1),
+        &episodes
+            .join("\n")
+            .replacen("wrong_answer", "time_limit", 1),
     );
     assert_eq!(run(&["--against", "journal.jsonl"]).0, Some(0));
     let (code, said) = run(&["--against", "other.jsonl", "--json"]);

@@ -8,7 +8,6 @@ use rlef::problem::{self, Problem, contest};
 use rlef::program::Program;
 use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt, Task};
 use rlef::{feedback, verdict};
-use rlef_sandbox::Language;
 
 use super::host::judge;
 
@@ -41,7 +40,7 @@ fn grades(
 ) -> Vec<verdict::Verdict> {
     let programs: Vec<Program> = problems
         .iter()
-        .map(|problem| Program::bare(source_of(problem), Language::Python))
+        .map(|problem| Program::bare(source_of(problem), problem.language()))
         .collect();
     let tasks: Vec<Task<'_>> = problems
         .iter()
@@ -138,12 +137,14 @@ fn humaneval_pack_accepts_references_and_no_buggy_program() {
 
 #[test]
 fn humaneval_pack_of_another_language_is_refused() {
-    let Some(path) = data("humanevalpack/cpp.jsonl") else {
-        return;
-    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rust.jsonl");
+    let row = serde_json::json!({"task_id": "Rust/0", "prompt": "fn f() {", "entry_point": "f", "test": "x",
+        "declaration": "fn f() {"});
+    std::fs::write(&path, row.to_string()).unwrap();
     let message = problem::load(&path).unwrap_err().to_string();
     assert!(
-        message.contains("line 1") && message.contains("`CPP/0`"),
+        message.contains("line 1") && message.contains("`Rust/0`"),
         "{message}"
     );
 }
@@ -290,5 +291,97 @@ fn pass_at_k_of_published_samples_is_the_published_one() {
                 sum / 8.0
             );
         }
+    }
+}
+
+/// Every set there is, in every form of our own and back.
+#[test]
+fn every_set_survives_conversion() {
+    for (file, problems) in [
+        ("humaneval/HumanEval.jsonl.gz", 164),
+        ("humanevalplus/HumanEvalPlus-Mini.jsonl.gz", 164),
+        ("mbppplus/MbppPlus.jsonl.gz", 378),
+        ("humanevalpack/python.jsonl", 164),
+        ("humanevalpack/cpp.jsonl", 164),
+        ("codecontests/sample-20-commonoj-format.jsonl", 20),
+        ("codecontests/test-165-deepcoder-format.json", 165),
+        ("cruxeval/data/cruxeval.jsonl", 800),
+        ("apps/on-disk-layout", 5),
+        ("livecodebench/sample-3.jsonl", 3),
+        ("introclass/introclass.tar.gz", 6),
+    ] {
+        let Some(set) = load(file) else { return };
+        assert_eq!(set.len(), problems, "{file}");
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["set.jsonl.gz", "set.parquet"] {
+            let path = folder.path().join(name);
+            problem::save(&path, &set).unwrap();
+            let back = problem::load(&path).unwrap();
+            assert!(back == set, "{file} as {name}");
+        }
+    }
+}
+
+/// One reference in `step` of a set, by all tests.
+#[track_caller]
+fn references_are_accepted(file: &str, step: usize) {
+    let Some(set) = load(file) else { return };
+    let some: Vec<Problem> = (set.into_iter().step_by(step))
+        .filter(|problem| !problem.references.is_empty())
+        .collect();
+    assert!(some.len() > 2, "{file}");
+    assert_all_accepted(&some, &grades(&some, reference, StopAt::FirstFailure));
+}
+
+#[test]
+fn cruxeval_accepts_its_outputs() {
+    references_are_accepted("cruxeval/data/cruxeval.jsonl", 20);
+}
+
+#[test]
+fn humaneval_plus_accepts_its_references() {
+    references_are_accepted("humanevalplus/HumanEvalPlus-Mini.jsonl.gz", 8);
+}
+
+/// The two whose results are a million numbers long.
+#[test]
+fn humaneval_plus_takes_results_of_a_million_numbers() {
+    let Some(set) = load("humanevalplus/HumanEvalPlus.jsonl.gz") else {
+        return;
+    };
+    let long = ["HumanEval/100", "HumanEval/130"];
+    let some: Vec<Problem> = (set.into_iter())
+        .filter(|problem| long.contains(&problem.id.as_str()))
+        .collect();
+    assert_all_accepted(&some, &grades(&some, reference, StopAt::FirstFailure));
+}
+
+#[test]
+fn mbpp_plus_takes_a_match_for_found() {
+    let Some(set) = load("mbppplus/MbppPlus.jsonl.gz") else {
+        return;
+    };
+    let found = ["Mbpp/737", "Mbpp/787", "Mbpp/794", "Mbpp/793"];
+    let some: Vec<Problem> = (set.into_iter())
+        .filter(|problem| found.contains(&problem.id.as_str()))
+        .collect();
+    assert_eq!(some.len(), 4);
+    assert_all_accepted(&some, &grades(&some, reference, StopAt::FirstFailure));
+    let truth = |problem: &Problem| {
+        let source = &problem.references[0].source;
+        source
+            .replace("return re.search(", "return bool(re.search(")
+            .replace(", string)", ", string))")
+            .replace(",  text)", ",  text))")
+    };
+    assert_all_accepted(&some, &grades(&some, truth, StopAt::FirstFailure));
+    let never = |problem: &Problem| {
+        let source = &problem.references[0].source;
+        source
+            .replace("return re.search(", "return None and re.search(")
+            .replace("return len(", "return 7 + len(")
+    };
+    for (problem, verdict) in some.iter().zip(grades(&some, never, StopAt::FirstFailure)) {
+        assert_eq!(verdict.grade, Grade::WrongAnswer, "{}", problem.id);
     }
 }

@@ -45,6 +45,84 @@ fn a_checker_decides_where_many_answers_are_right() {
     assert_eq!(verdict("print(6)", &set).grade, Grade::WrongAnswer);
 }
 
+fn in_cpp(source: &str) -> Checker {
+    Checker {
+        language: Language::Cpp,
+        source: source.into(),
+        protocol: Protocol::Testlib,
+    }
+}
+
+/// The same in C++, by exit code: 0 accepts; 1, 2 and 7 reject; 3 and everything else says nothing of the program.
+const CPP_SUM: &str = "#include <cstdlib>\n#include <fstream>\nint main(int argc, char *argv[]) {\n    \
+    if (argc != 4) return 3;\n    std::ifstream input(argv[1]), output(argv[2]), answer(argv[3]);\n    \
+    long given, a, b, wanted, code;\n    input >> given;\n    if (!(output >> a >> b)) return 2;\n    \
+    if (output >> code) return int(code);\n    answer >> wanted;\n    \
+    return a + b == wanted && given == wanted ? 0 : 1;\n}\n";
+
+#[test]
+fn a_checker_in_cpp_decides_by_its_exit_code() {
+    let set = decided(
+        Comparison::Checker(in_cpp(CPP_SUM)),
+        vec![stdin("5", "5"), stdin("7", "7")],
+    );
+    let accepted = verdict("print(1, int(input()) - 1)", &set);
+    assert_eq!((accepted.grade, accepted.passed), (Grade::Accepted, 2));
+    let wrong = verdict("print(2, 3)", &set);
+    assert_eq!((wrong.grade, wrong.passed), (Grade::WrongAnswer, 1));
+    for rejected in ["print('x')", "print(1, 2, 2)", "print(1, 2, 7)", "pass"] {
+        assert_eq!(
+            verdict(rejected, &set).grade,
+            Grade::WrongAnswer,
+            "{rejected}"
+        );
+    }
+    assert_eq!(verdict("1/0", &set).grade, Grade::RuntimeError);
+    for broken in ["print(1, 2, 3)", "print(1, 2, 99)"] {
+        let program = Program::bare(broken, Language::Python);
+        let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
+        assert!(
+            matches!(error, Err(JudgeError::BrokenChecker { .. })),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_checker_in_cpp_that_does_not_compile_or_wants_another_header_is_an_error() {
+    let program = Program::bare("print(1, 4)", Language::Python);
+    let check = |source: &str, judge: &rlef::verdict::Judge<rlef_sandbox::Sandbox>| {
+        let set = decided(Comparison::Checker(in_cpp(source)), vec![stdin("5", "5")]);
+        judge.judge(&program, &set, Scope::All, StopAt::Never)
+    };
+    let error = check("int main() { return x; }", judge()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, JudgeError::BrokenChecker { .. }), "{text}");
+    assert!(text.contains("checker.cpp:1:"), "{text}");
+    // In the manner of testlib, in our own words: the header opens the files and ends with the code.
+    let header = "#pragma once\n#include <cstdlib>\n#include <fstream>\nstatic std::ifstream inf, ouf, ans;\n\
+        inline void registerTestlibCmd(int argc, char **argv) {\n    if (argc < 4) std::exit(3);\n    \
+        inf.open(argv[1]); ouf.open(argv[2]); ans.open(argv[3]);\n}\n";
+    let checker = "  # include \"testlib.h\"\nint main(int argc, char **argv) {\n    registerTestlibCmd(argc, argv);\n    \
+        long a, b, wanted;\n    ouf >> a >> b;\n    ans >> wanted;\n    std::exit(a + b == wanted ? 0 : 1);\n}\n";
+    let error = check(checker, judge()).unwrap_err().to_string();
+    assert!(
+        error.contains("testlib.h") && error.contains("RLEF_TESTLIB"),
+        "{error}"
+    );
+    let config = rlef_sandbox::SandboxConfig {
+        workers: 1,
+        helper: Some(std::path::PathBuf::from(env!("CARGO_BIN_EXE_rlef"))),
+        ..rlef_sandbox::SandboxConfig::default()
+    };
+    let given = rlef::verdict::Judge::new(rlef_sandbox::Sandbox::new(config).unwrap())
+        .with_testlib(header.to_owned());
+    assert_eq!(check(checker, &given).unwrap().grade, Grade::Accepted);
+    let broken = checker.replace("ouf >> a", "uof >> a");
+    let error = check(&broken, &given).unwrap_err().to_string();
+    assert!(error.contains("checker.cpp:5:"), "{error}");
+}
+
 #[test]
 fn a_checker_that_fails_is_an_error_and_no_verdict() {
     for (source, protocol) in [

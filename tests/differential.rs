@@ -50,7 +50,9 @@ fn scripts(problem: &Problem, label: &str, program: &str) -> Vec<Script> {
                 .entry(function)
                 .or_default()
                 .push(serde_json::to_string(arguments).unwrap()),
-            TestCase::Asserted { entry_point, code } => found.push(Script {
+            TestCase::Asserted {
+                entry_point, code, ..
+            } => found.push(Script {
                 name: name.clone(),
                 source: format!("{base}\ncandidate = {entry_point}\n{code}\nprint('passed')\n"),
                 inputs: vec![String::new()],

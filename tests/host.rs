@@ -77,6 +77,7 @@ pub(crate) fn asserted(code: &str) -> TestCase {
     TestCase::Asserted {
         entry_point: "f".into(),
         code: code.into(),
+        language: Language::Python,
     }
 }
 

@@ -4,7 +4,7 @@ use rlef::feedback::{self, FeedbackOptions, FeedbackStyle};
 use rlef::problem::TestCase;
 use rlef::program::Program;
 use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt, Verdict};
-use rlef_sandbox::{Language, Limits};
+use rlef_sandbox::Language;
 
 use super::host::{call, judge, problem, stdin};
 
@@ -58,40 +58,78 @@ fn a_call_of_a_python_function_is_refused_in_cpp() {
     assert!(verdict.failures[0].trace.contains("Python"), "{verdict:?}");
 }
 
-/// Every canonical solution with its own test as `main` ends well; every buggy one does not.
+/// Every canonical solution ends its tests, every buggy one does not; one in eight, for each is compiled.
 #[test]
 fn cpp_of_humanevalpack_is_judged_right() {
     let Some(path) = super::datasets::data("humanevalpack/cpp.jsonl") else {
         return;
     };
-    let text = std::fs::read_to_string(path).unwrap();
-    let limits = Limits {
-        cpu_ms: 2_000,
-        ..Limits::default()
-    };
+    let problems = rlef::problem::load(&path).unwrap_or_else(|error| panic!("failed to {error}"));
+    assert_eq!(problems.len(), 164);
     let (mut wrong, mut judged) = (Vec::new(), 0);
-    // One in eight, in order of the file: each is compiled.
-    for line in text.lines().step_by(8) {
-        let row: serde_json::Value = serde_json::from_str(line).unwrap();
-        let field = |name: &str| row[name].as_str().unwrap().to_owned();
+    for problem in problems.iter().step_by(8) {
         // Needs a library that is no part of C++.
-        if field("declaration").contains("openssl") || field("declaration").contains("boost") {
+        if problem.preamble.contains("openssl") || problem.preamble.contains("boost") {
             continue;
         }
         judged += 1;
-        for (name, right) in [("canonical_solution", true), ("buggy_solution", false)] {
-            let source = format!("{}{}\n{}", field("declaration"), field(name), field("test"));
-            let mut problem = problem(vec![stdin("", "")]);
-            problem.limits = limits.clone();
-            let program = Program::bare(source, Language::Cpp);
+        let mut problem = problem.clone();
+        problem.limits.cpu_ms = 2_000;
+        let (right, buggy) = (&problem.references[0], &problem.wrong[0]);
+        for (reference, right) in [(right, true), (buggy, false)] {
+            let program = Program::bare(reference.source.clone(), reference.language);
             let verdict = judge()
                 .judge(&program, &problem, Scope::All, StopAt::Never)
                 .unwrap_or_else(|error| panic!("failed to {error}"));
             if verdict.is_accepted() != right || verdict.grade == Grade::CompileError {
-                wrong.push((field("task_id"), name, verdict));
+                wrong.push((problem.id.clone(), right, verdict));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(judged >= 18, "{judged}");
+}
+
+fn cpp_test(code: &str) -> TestCase {
+    TestCase::Asserted {
+        entry_point: "f".into(),
+        code: code.into(),
+        language: Language::Cpp,
+    }
+}
+
+#[test]
+fn test_code_in_cpp_decides_by_its_end_and_tells_what_failed() {
+    let tests = "#undef NDEBUG\n#include <assert.h>\nint main(){\n    assert (f(2) == 4);\n    assert (f(5) == 10);\n}\n";
+    let right = verdict("int f(int x) { return 2 * x; }\n", vec![cpp_test(tests)]);
+    assert_eq!((right.grade, right.passed), (Grade::Accepted, 1));
+    let wrong = verdict("int f(int x) { return x * x; }\n", vec![cpp_test(tests)]);
+    assert_eq!(wrong.grade, Grade::WrongAnswer);
+    assert_eq!(wrong.failures[0].expected, "f(5) == 10");
+    // No exit code, and nothing that a program can know of its tests, ends them well.
+    for cheat in [
+        "#include <cstdlib>\nint f(int x) { std::exit(0); }\n",
+        "#include <unistd.h>\nint f(int x) { _exit(0); }\n",
+        "#include <cstdio>\n#include <cstdlib>\nint f(int x) { std::puts(\"ok\"); std::quick_exit(0); }\n",
+        "#include <cstdlib>\nstruct Early { Early() { std::exit(0); } } early;\nint f(int x) { return 1; }\n",
+    ] {
+        let cheated = verdict(cheat, vec![cpp_test(tests)]);
+        assert_eq!(cheated.grade, Grade::RuntimeError, "{cheat}");
+    }
+    let broken = verdict("int f(int x) { return y; }\n", vec![cpp_test(tests)]);
+    assert_eq!(broken.grade, Grade::CompileError);
+    let other = Program::bare("def f(x):\n    return 2 * x\n", Language::Python);
+    let refused = judge()
+        .judge(
+            &other,
+            &problem(vec![cpp_test(tests)]),
+            Scope::All,
+            StopAt::Never,
+        )
+        .unwrap();
+    assert_eq!(refused.grade, Grade::CompileError);
+    assert!(
+        refused.failures[0].trace.contains("write it in C++"),
+        "{refused:?}"
+    );
 }

@@ -16,4 +16,5 @@ mod languages;
 mod learning;
 mod pipe;
 mod remote;
+mod resume;
 mod runs;

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rlef::policy::remote::{RemoteConfig, RemoteError, RemotePolicy};
+use rlef::policy::remote::{Endpoint, RemoteConfig, RemoteError, RemotePolicy, Usage};
 use rlef::policy::sampler::{Sampling, StopCause};
 use rlef::policy::tokenizer::Place;
 use rlef::policy::{Answer, Ask, Policy, PolicyError};
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 const KEY: &str = "sk-SECRET-4711";
 
 /// Heads and bodies of the requests a server saw.
-type Requests = Arc<Mutex<Vec<(String, Value)>>>;
+pub(crate) type Requests = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// What the server does with one request.
 #[derive(Clone, Copy)]
-enum Deed {
+pub(crate) enum Deed {
     /// Answers with this status and body.
     Send(u16, &'static str),
     /// Announces a whole answer and hangs up in its middle.
@@ -32,7 +32,9 @@ enum Deed {
 
 /// Serves until the test ends, and returns its address and the requests it saw: whole heads, and bodies as JSON.
 /// `deed` is given the first user message, how often it was asked before, and the number of messages.
-fn serve(deed: impl Fn(&str, usize, usize) -> Deed + Send + Sync + 'static) -> (String, Requests) {
+pub(crate) fn serve(
+    deed: impl Fn(&str, usize, usize) -> Deed + Send + Sync + 'static,
+) -> (String, Requests) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -73,12 +75,12 @@ fn handle(
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let messages = body["messages"].as_array().unwrap().clone();
-    let first = messages
-        .iter()
-        .find(|message| message["role"] == "user")
-        .unwrap();
-    let first = first["content"].as_str().unwrap().to_owned();
+    // A prompt of the completions endpoint counts as one message.
+    let messages = body["messages"].as_array().cloned().unwrap_or_default();
+    let first = match messages.iter().find(|message| message["role"] == "user") {
+        Some(message) => message["content"].as_str().unwrap().to_owned(),
+        None => body["prompt"].as_str().unwrap().to_owned(),
+    };
     let before = {
         let mut asked = asked.lock().unwrap();
         let count = asked.entry(first.clone()).or_insert(0);
@@ -91,9 +93,14 @@ fn handle(
         Deed::HangUp => (200, "x".repeat(1000), 10),
         Deed::Say(text, length) => {
             let reason = if length { "length" } else { "stop" };
-            let text = json!({"choices": [{"message": {"role": "assistant", "content": text},
-                "finish_reason": reason}], "usage": {"prompt_tokens": 100, "completion_tokens": 7}})
-            .to_string();
+            let mut choice = json!({"finish_reason": reason});
+            if messages.is_empty() {
+                choice["text"] = text.into();
+            } else {
+                choice["message"] = json!({"role": "assistant", "content": text});
+            }
+            let usage = json!({"prompt_tokens": 100, "completion_tokens": 7});
+            let text = json!({"choices": [choice], "usage": usage}).to_string();
             (200, text.clone(), text.len())
         }
     };
@@ -113,6 +120,7 @@ fn handle(
 fn policy(url: &str) -> RemotePolicy {
     let config = RemoteConfig {
         url: url.to_owned(),
+        endpoint: Endpoint::Chat,
         model: "m".to_owned(),
         system: Some("Be brief.".to_owned()),
         concurrency: 4,
@@ -170,7 +178,7 @@ fn faults_are_survived_and_each_answer_counts_once() {
     assert_eq!(answers[2].as_ref().unwrap().0.stop, StopCause::Length);
     assert_eq!(answers[3].as_ref().unwrap().0.stop, StopCause::End);
     assert_eq!(seen.lock().unwrap().len(), 30);
-    let usage = policy.usage();
+    let usage = policy.usage(&Usage::default());
     assert_eq!((usage.answers, usage.retries, usage.uncounted), (5, 25, 0));
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (500, 35));
     assert!((usage.cost.unwrap() - (500.0 * 2.0 + 35.0 * 10.0) / 1e6).abs() < 1e-12);
@@ -229,6 +237,7 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
 fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(folder)
+        .env("RLEF_CACHE", folder.join("cache"))
         .env("THE_KEY", KEY)
         .args([
             "eval",
@@ -323,6 +332,58 @@ fn a_failing_answer_aborts_its_episode_alone_and_repair_is_told_what_failed() {
     );
 }
 
+/// A server that completes text is given what was said so far and an open fence, and its fence is closed.
+#[test]
+fn a_server_that_completes_text_is_given_an_open_fence() {
+    let folder = tempfile::tempdir().unwrap();
+    problems(folder.path());
+    let (url, seen) = serve(|first, _, _| {
+        if first.contains("lost") {
+            Deed::Say("python\nprint(2 * int(input", true)
+        } else if first.contains("expected") {
+            Deed::Say("python\nprint(2 * int(input()))", false)
+        } else {
+            Deed::Say("python\nprint(3)", false)
+        }
+    });
+    let more = [
+        "--endpoint",
+        "completions",
+        "--json",
+        "--system",
+        "Be brief.",
+    ];
+    let output = eval(folder.path(), &url, &more);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["solved_by_turn"][0]["mean"], 0.0, "{report}");
+    assert_eq!(report["solved_by_turn"][1]["mean"], 0.5, "{report}");
+    // The other one was cut in its fence, which gives no program.
+    assert_eq!(report["grades"]["no_program"], 1, "{report}");
+    let bodies = seen.lock().unwrap().clone();
+    assert!(
+        bodies[0].0.starts_with("POST /v1/completions "),
+        "{}",
+        bodies[0].0
+    );
+    assert_eq!(bodies[0].1["prompt"], "Be brief.\n\ndouble\n\n```");
+    assert_eq!(bodies[0].1["stop"], json!(["\n```"]));
+    let repair = bodies
+        .iter()
+        .find_map(|(_, body)| {
+            body["prompt"]
+                .as_str()
+                .filter(|text| text.contains("expected"))
+        })
+        .unwrap();
+    assert!(
+        repair.starts_with("Be brief.\n\ndouble\n\n```python\nprint(3)\n```\n\n")
+            && repair.ends_with("\n\n```"),
+        "{repair}"
+    );
+}
+
 #[test]
 fn a_wrong_key_or_no_server_is_said_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
@@ -343,6 +404,7 @@ fn a_wrong_key_or_no_server_is_said_with_a_remedy() {
         !said.contains(KEY) && !folder.path().join("out.json").exists(),
         "{said}"
     );
+    std::fs::remove_file(folder.path().join("journal.jsonl")).unwrap();
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -13,13 +13,15 @@ use super::exit;
 use crate::verdict::{HostJudge, chain, isolated_judge};
 
 mod problems;
+mod twins;
 
 /// Arguments of `rlef doctor`.
 #[derive(ClapArgs)]
 #[command(
     after_help = "Exit codes: 0 programs can be judged, 3 a required protection or Python is missing, 4 the \
     sandbox does not work for another reason; with --problems, 1 where a problem is not usable.\n\n\
-    Example:\n  rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json"
+    Examples:\n  rlef doctor\n  rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json\n  \
+    rlef doctor --problems train.jsonl --against HumanEval.jsonl.gz --against mbpp.jsonl --quarantine seen.json"
 )]
 pub struct Args {
     /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
@@ -35,6 +37,9 @@ pub struct Args {
     /// Write the problems that are not usable to this list; `rlef eval` and `rlef train` leave them out.
     #[arg(long, requires = "problems")]
     quarantine: Option<PathBuf>,
+    /// Also report problems that are in this set too, by statement or by tests; may be repeated.
+    #[arg(long, requires = "problems", value_name = "PROBLEMS")]
+    against: Vec<String>,
     /// Programs tried of each list of a problem at most.
     #[arg(long, default_value_t = 3, requires = "problems")]
     most: usize,
@@ -70,6 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             most: args.most.max(1),
             json: args.json,
             quarantine: args.quarantine.as_deref(),
+            against: &args.against,
         };
         return problems::run(name, &options);
     }

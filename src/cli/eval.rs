@@ -6,31 +6,34 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use rlef_sandbox::Isolation;
 
+use super::judging::{self, JudgingArgs, watch_interrupts};
 use super::progress::Progress;
 use super::{exit, source};
-use crate::eval::record::{Evaluation, SandboxStamp, Setting};
+use crate::eval::journal::{EvalJournal, JournalledJudge, JournalledPolicy, ResumeError, Settings};
+use crate::eval::record::{
+    Evaluation, PlayStamp, PolicyStamp, SandboxStamp, Setting, problems_hash,
+};
 use crate::eval::{self, Report};
-use crate::journal::{EpisodeRecord, Lines};
+use crate::policy::remote::RemoteError;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::sampler::Sampling;
-use crate::policy::{ModelPolicy, Policy};
+use crate::policy::{ModelPolicy, Policy, PolicyError};
 use crate::problem::{Problem, contest};
 use crate::prompt::PromptStyle;
 use crate::rollout::{self, FeedbackSource, Grader, Group, RolloutConfig, RolloutStats};
-use crate::verdict::isolated_judge;
+use crate::verdict::HostJudge;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32"
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --resume qwen.jsonl"
 )]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
     #[arg(long, default_value = "contest:test")]
     problems: String,
-    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat-completions server.
+    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server.
     #[arg(long, default_value = "starter")]
     policy: String,
     /// Completions per episode at most.
@@ -57,19 +60,18 @@ pub struct Args {
     /// Seed of all draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
-    /// lacks).
-    #[arg(long, default_value_t)]
-    isolation: Isolation,
-    /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0)]
-    workers: usize,
+    #[command(flatten)]
+    judging: JudgingArgs,
     /// Leave out the problems of this list, written by `rlef doctor --problems`.
     #[arg(long)]
     quarantine: Option<PathBuf>,
-    /// Also write every episode to this file.
+    /// Write every answer, verdict and episode to this file as they come. Where the file is there, the evaluation in it is
+    /// continued: nothing is asked or judged twice, and it must be the same evaluation.
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// Continue the evaluation of this journal; the same as --journal, but the file must be there.
+    #[arg(long, conflicts_with = "journal", value_name = "JOURNAL")]
+    resume: Option<PathBuf>,
     /// Also write the evaluation to this file, for `rlef gate`.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -131,51 +133,39 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Feedback::Independent => FeedbackSource::Independent,
         },
     };
-    let judge = isolated_judge(args.isolation, args.workers)?;
-    let (groups, report) = if let Some(file) = args.policy.strip_prefix("replay:") {
-        let mut policy = ReplayPolicy::load(Path::new(file))?;
-        if let Some(problem) = problems
-            .iter()
-            .find(|problem| policy.samples_of(&problem.id) < config.group)
-        {
-            anyhow::bail!(
-                "{file} holds {} completions of {}; --rollouts {} needs as many",
-                policy.samples_of(&problem.id),
-                problem.id,
-                config.group
-            );
-        }
-        evaluate(&mut policy, &judge, &problems, &config, args.seed)?
-    } else if let Some(url) = url {
-        let mut policy = args.server.policy(url)?;
-        let (groups, report) = evaluate(&mut policy, &judge, &problems, &config, args.seed)?;
-        let report = report.with_usage(&groups, policy.usage());
-        (groups, report)
-    } else {
-        let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
-        let mut policy = ModelPolicy {
-            decoder: &decoder,
-            tokenizer: &tokenizer,
-            batch: 256,
-        };
-        evaluate(&mut policy, &judge, &problems, &config, args.seed)?
+    let judge = args.judging.judge()?;
+    let stamp = match url {
+        Some(_) => source::stamp(&args.server.name(&args.policy)?)?,
+        None => source::stamp(&args.policy)?,
     };
-    if let Some(path) = &args.journal {
-        let records: Vec<EpisodeRecord> = groups
-            .iter()
-            .flat_map(|group| &group.episodes)
-            .map(|episode| EpisodeRecord::new(0, episode))
-            .collect();
-        Lines::open(path, 0)?.append(&records)?;
+    let journal = open_journal(args, &judge, &problems, &config, &stamp)?;
+    let play = Play {
+        judge: &judge,
+        journal: journal.as_ref(),
+        problems: &problems,
+        config: &config,
+        seed: args.seed,
+    };
+    let played = play_policy(args, &play);
+    if let Some(journal) = &journal {
+        journal.sync()?;
+        if let Some(code) = stopped(args, journal, &played) {
+            return Ok(code);
+        }
     }
+    let (groups, report) = played?;
+    if let Some(journal) = &journal {
+        let (answers, verdicts) = journal.reused();
+        if answers + verdicts > 0 {
+            eprintln!("{answers} answers and {verdicts} verdicts were in the journal");
+        }
+    }
+    args.judging.tell(&judge);
     let report = report.with_labels(&groups, &problems, args.seed);
     if let Some(path) = &args.out {
         let setting = Setting {
             problems: &args.problems,
-            policy: match url {
-                Some(_) => source::stamp(&args.server.name(&args.policy)?)?,
-                None => source::stamp(&args.policy)?,
-            },
+            policy: stamp,
             config: &config,
             sandbox: SandboxStamp::of(judge.protection()),
             seed: args.seed,
@@ -197,6 +187,154 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     )
 }
 
+/// Everything an evaluation is played with, but for the policy.
+struct Play<'a> {
+    judge: &'a HostJudge,
+    journal: Option<&'a EvalJournal>,
+    problems: &'a [Problem],
+    config: &'a RolloutConfig,
+    seed: u64,
+}
+
+impl Play<'_> {
+    /// Plays `policy`, into the journal where there is one.
+    fn with(&self, policy: &mut dyn Policy) -> anyhow::Result<(Vec<Group>, Report)> {
+        let (problems, config, seed) = (self.problems, self.config, self.seed);
+        let Some(journal) = self.journal else {
+            return evaluate(policy, self.judge, problems, config, seed);
+        };
+        let judge = JournalledJudge {
+            judge: self.judge,
+            journal,
+        };
+        let mut policy = JournalledPolicy { policy, journal };
+        evaluate_each(
+            &mut policy,
+            &judge,
+            problems,
+            config,
+            seed,
+            &mut |groups, stats| {
+                if journal.is_stopped() {
+                    return Err(PolicyError::Stopped.into());
+                }
+                // What was found there took no time here.
+                let (tokens, programs) = journal.take_found();
+                stats.tokens = stats.tokens.saturating_sub(tokens);
+                stats.programs = stats.programs.saturating_sub(programs);
+                Ok(journal.keep_episodes(groups)?)
+            },
+        )
+    }
+}
+
+/// Plays the policy that the arguments name.
+fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
+    if let Some(file) = args.policy.strip_prefix("replay:") {
+        let mut policy = ReplayPolicy::load(Path::new(file))?;
+        if let Some(problem) = play
+            .problems
+            .iter()
+            .find(|problem| policy.samples_of(&problem.id) < play.config.group)
+        {
+            anyhow::bail!(
+                "{file} holds {} completions of {}; --rollouts {} needs as many",
+                policy.samples_of(&problem.id),
+                problem.id,
+                play.config.group
+            );
+        }
+        let (groups, mut report) = play.with(&mut policy)?;
+        // What is read from a file says nothing of a speed.
+        report.tokens_per_second = 0.0;
+        return Ok((groups, report));
+    }
+    if let Some(url) = args.policy.strip_prefix("openai:") {
+        let mut policy = args.server.policy(url)?;
+        if play.journal.is_some_and(|journal| journal.holds().0 > 0) {
+            policy.has_served();
+        }
+        let (groups, report) = play.with(&mut policy)?;
+        let before = play.journal.map(EvalJournal::usage).unwrap_or_default();
+        let report = report.with_usage(&groups, policy.usage(&before));
+        return Ok((groups, report));
+    }
+    let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
+    let mut policy = ModelPolicy {
+        decoder: &decoder,
+        tokenizer: &tokenizer,
+        batch: 256,
+    };
+    play.with(&mut policy)
+}
+
+/// The journal the arguments name, if any, begun or continued.
+fn open_journal(
+    args: &Args,
+    judge: &HostJudge,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    policy: &PolicyStamp,
+) -> anyhow::Result<Option<EvalJournal>> {
+    if let Some(path) = args.resume.as_ref().filter(|path| !path.exists()) {
+        return Err(ResumeError::Missing { path: path.clone() }.into());
+    }
+    let Some(path) = args.resume.as_ref().or(args.journal.as_ref()) else {
+        if args.policy.starts_with("openai:") {
+            eprintln!(
+                "without --journal FILE an interruption loses every answer that was paid for"
+            );
+        }
+        return Ok(None);
+    };
+    let settings = Settings::new(
+        problems_hash(problems),
+        policy.clone(),
+        PlayStamp::of(config),
+        SandboxStamp::of(judge.protection()),
+        config.group,
+        args.seed,
+        !args.judging.no_reruns,
+    );
+    let interrupts = watch_interrupts(
+        "ending what is under way, then stopping; Ctrl-C again stops at once and loses it",
+    )?;
+    let journal = EvalJournal::open(path, &settings, interrupts)?;
+    let (answers, verdicts) = journal.holds();
+    if answers + verdicts > 0 {
+        eprintln!(
+            "continuing {}: it holds {answers} answers and {verdicts} verdicts",
+            path.display()
+        );
+    }
+    Ok(Some(journal))
+}
+
+/// What is said, and the exit code, where the evaluation was stopped or its server went away.
+fn stopped(
+    args: &Args,
+    journal: &EvalJournal,
+    played: &anyhow::Result<(Vec<Group>, Report)>,
+) -> Option<ExitCode> {
+    let error = played.as_ref().err()?.downcast_ref()?;
+    let code = match error {
+        PolicyError::Stopped => judging::interrupted(),
+        PolicyError::Remote(RemoteError::NoAnswer { .. }) => {
+            eprintln!("{error}");
+            ExitCode::from(exit::INFRASTRUCTURE)
+        }
+        _ => return None,
+    };
+    let (answers, verdicts) = journal.holds_now();
+    let path = args.resume.as_ref().or(args.journal.as_ref())?;
+    eprintln!(
+        "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
+        path.display(),
+        path.display()
+    );
+    Some(code)
+}
+
 /// A report with what the problems allow.
 pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
     match contest::parse_spec(name) {
@@ -213,13 +351,28 @@ pub fn evaluate(
     config: &RolloutConfig,
     seed: u64,
 ) -> anyhow::Result<(Vec<Group>, Report)> {
+    evaluate_each(policy, grader, problems, config, seed, &mut |_, _| Ok(()))
+}
+
+/// Is given the groups of a slice and what they took, which it may correct.
+type OnSlice<'a> = &'a mut dyn FnMut(&[Group], &mut RolloutStats) -> anyhow::Result<()>;
+
+fn evaluate_each(
+    policy: &mut dyn Policy,
+    grader: &dyn Grader,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    seed: u64,
+    on_slice: OnSlice<'_>,
+) -> anyhow::Result<(Vec<Group>, Report)> {
     const SLICE: usize = 64;
     let mut progress = Progress::new("evaluating", problems.len() as u64);
     let mut groups = Vec::with_capacity(problems.len());
     let mut total = RolloutStats::default();
     for slice in problems.chunks(SLICE) {
         let some: Vec<&Problem> = slice.iter().collect();
-        let (more, stats) = rollout::play(policy, grader, &some, config, seed)?;
+        let (more, mut stats) = rollout::play(policy, grader, &some, config, seed)?;
+        on_slice(&more, &mut stats)?;
         groups.extend(more);
         total.tokens += stats.tokens;
         total.programs += stats.programs;

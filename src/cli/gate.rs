@@ -12,6 +12,7 @@ use super::exit;
 use crate::eval::record::Evaluation;
 use crate::gate::{self, Difference, Options, Report, Verdict, junit, markdown, text};
 use crate::journal::write_atomically;
+use crate::problem::quarantine::{Quarantine, is_date, today};
 
 /// Arguments of `rlef gate`.
 #[derive(ClapArgs)]
@@ -49,7 +50,8 @@ pub struct Args {
     /// Share of a golden problem's rollouts that must be solved.
     #[arg(long, default_value_t = 1.0)]
     golden_rate: f64,
-    /// A problem to leave out, or @FILE: one id a line, optionally followed by the date (YYYY-MM-DD) it expires.
+    /// A problem to leave out, or @FILE: the list of `rlef doctor --problems FILE --quarantine LIST`, or one id a line,
+    /// optionally followed by the date (YYYY-MM-DD) it expires.
     #[arg(long, value_name = "ID")]
     quarantine: Vec<String>,
     /// Accept that the evaluations differ in this; may be repeated.
@@ -192,6 +194,16 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
         };
         let text =
             std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
+        if text.trim_start().starts_with('{') {
+            for entry in Quarantine::parse(Path::new(path), text.as_bytes())?.entries {
+                if entry.holds(today) {
+                    ids.insert(entry.problem_id);
+                } else {
+                    eprintln!("{path}: {} is no longer quarantined", entry.problem_id);
+                }
+            }
+            continue;
+        }
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
@@ -213,52 +225,9 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
     Ok(ids)
 }
 
-fn is_date(text: &str) -> bool {
-    text.len() == 10
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
-}
-
-/// Today's date in UTC.
-fn today() -> String {
-    let days = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() / 86_400);
-    date_of(days as i64)
-}
-
-/// Civil date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms").
-fn date_of(days: i64) -> String {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        let dates: Vec<String> = [0, 59, 11_016, 20_782].map(date_of).to_vec();
-        assert_eq!(
-            dates,
-            ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-25"]
-        );
-    }
 
     #[test]
     fn a_quarantine_expires() {
@@ -268,6 +237,21 @@ mod tests {
         let given = [format!("@{}", path.display()), "d".to_owned()];
         let found: Vec<String> = ids(&given, "2026-11-25").unwrap().into_iter().collect();
         assert_eq!(found, ["a", "b", "d"]);
+        let entry = |id: &str, expires: &str| {
+            format!(r#"{{"problem_id":"{id}","sha256":"","reason":"flaky","detail":""{expires}}}"#)
+        };
+        let list = [
+            entry("a", ""),
+            entry("b", r#","expires":"2026-11-25""#),
+            entry("c", r#","expires":"2026-11-24""#),
+        ];
+        let list = format!("{{\"entries\":[{}]}}", list.join(","));
+        std::fs::write(&path, &list).unwrap();
+        let found: Vec<String> = ids(&given, "2026-11-25").unwrap().into_iter().collect();
+        assert_eq!(found, ["a", "b", "d"]);
+        std::fs::write(&path, list.replace("2026-11-24", "soon")).unwrap();
+        let error = ids(&given, "2026-11-25").unwrap_err().to_string();
+        assert!(error.contains("c expires on \"soon\""), "{error}");
         std::fs::write(&path, "a tomorrow\n").unwrap();
         assert!(
             ids(&given, "2026-11-25")

@@ -10,14 +10,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
-use rlef_sandbox::{Isolation, Language};
+use rlef_sandbox::Language;
 use serde::Deserialize;
 
+use super::judging::JudgingArgs;
 use super::progress::Progress;
 use super::{exit, source};
 use crate::problem::Problem;
 use crate::program::{NoProgram, Program};
-use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task, isolated_judge};
+use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task};
 
 mod line;
 
@@ -48,13 +49,8 @@ pub struct Args {
     /// Programs as JSON lines.
     #[arg(long)]
     programs: PathBuf,
-    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
-    /// lacks).
-    #[arg(long, default_value_t)]
-    isolation: Isolation,
-    /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0)]
-    workers: usize,
+    #[command(flatten)]
+    judging: JudgingArgs,
     /// Print JSON lines instead of a table.
     #[arg(long)]
     json: bool,
@@ -73,7 +69,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let problems = source::problems(&args.problems)?;
     let submissions = read(&args.programs, &problems, args.language)?;
-    let judge = isolated_judge(args.isolation, args.workers)?;
+    let judge = args.judging.judge()?;
     let languages: BTreeSet<Language> = submissions
         .iter()
         .filter_map(|submission| submission.program.as_ref().ok())
@@ -97,6 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     )?;
     progress.finish();
     eprintln!("{counts}");
+    args.judging.tell(&judge);
     Ok(match counts {
         Counts { errors: 1.., .. } => ExitCode::from(exit::INFRASTRUCTURE),
         _ if args.expect_accepted && counts.rejected() > 0 => ExitCode::from(exit::NO),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
-use rlef_sandbox::{Isolation, Language};
+use rlef_sandbox::Isolation;
 
 use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
@@ -19,7 +19,7 @@ use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Exit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\nExamples:\n  \
+    after_help = "Everything is judged anew, whatever verdicts are kept.\n\nExit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\nExamples:\n  \
     rlef replay --journal runs/train-001/journal.jsonl --problems contest:train\n  \
     rlef replay --journal monday.jsonl --against tuesday.jsonl"
 )]
@@ -104,7 +104,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             record,
             turn,
             problem,
-            program: Program::extract(text, Language::Python).ok(),
+            program: Program::extract(text, problem.language()).ok(),
             was,
         };
         for (index, turn) in record.turns.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
-use crate::problem::quarantine::Quarantine;
+use crate::problem::quarantine::{Quarantine, today};
 use crate::problem::{self, Problem, Schema};
 
 /// Problems of a file, of `SCHEMA:FILE` in the named schema, or of `contest:train`, `contest:validation`,
@@ -41,7 +41,7 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
     let Some(list) = list else {
         return Ok(problems);
     };
-    let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems);
+    let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems, &today());
     eprintln!("{left_out} problems are left out by {}", list.display());
     for id in changed {
         eprintln!("{id} has changed since it was put on the list, and is used again");

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
 use super::eval::{describe, evaluate};
+use super::judging::watch_interrupts;
 use super::progress::Progress;
 use super::{exit, source};
 use crate::config::TrainConfig;
@@ -71,7 +71,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             crate::run::Progress::default(),
         )
     };
-    let interrupted = watch_interrupts()?;
+    let interrupted = watch_interrupts(
+        "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
+    )?;
     let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
     let problems = source::problems_without(&config.problems, list.map(Path::new))?;
     let (mut policy, tokenizer) = source::policy(&config.policy)?;
@@ -143,7 +145,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 done.rounds,
                 folder.display()
             );
-            return Ok(ExitCode::from(130));
+            return Ok(super::judging::interrupted());
         }
     }
     progress.finish();
@@ -205,27 +207,6 @@ fn folder(args: &Args) -> anyhow::Result<PathBuf> {
         return Ok(numbered(free - 1));
     }
     Ok(numbered(free))
-}
-
-/// Counts interrupts: the first lets the round end and saves it, the second ends the process at once.
-fn watch_interrupts() -> anyhow::Result<Arc<AtomicUsize>> {
-    let count = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&count);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .context("failed to watch for Ctrl-C")?;
-    std::thread::spawn(move || {
-        runtime.block_on(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if seen.fetch_add(1, Ordering::Relaxed) > 0 {
-                    std::process::exit(130);
-                }
-                eprintln!("\nending this round, then stopping; Ctrl-C again stops at once and loses the round");
-            }
-        });
-    });
-    Ok(count)
 }
 
 fn evaluation(

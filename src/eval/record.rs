@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use rlef_sandbox::Protection;
+use rlef_sandbox::{Language, Protection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -205,7 +205,11 @@ impl PlayStamp {
     /// The stamp of a way to play.
     pub fn of(config: &RolloutConfig) -> Self {
         let mut digest = Sha256::new();
-        digest.update(prompt::statement(config.style, "{statement}"));
+        digest.update(prompt::statement(
+            config.style,
+            Language::Python,
+            "{statement}",
+        ));
         Self {
             turns: config.turns,
             feedback: config.feedback,
@@ -277,19 +281,15 @@ impl Evaluation {
             })
             .collect();
         records.sort_by(|one, other| one.id.cmp(&other.id));
-        let mut all = Sha256::new();
-        for record in &records {
-            let rule = serde_json::to_vec(&rules[record.rules]).unwrap_or_default();
-            all.update(record.id.as_bytes());
-            all.update(record.hash.as_bytes());
-            all.update(rule);
-        }
+        let parts = records
+            .iter()
+            .map(|record| (record.id.as_str(), &record.hash, &rules[record.rules]));
         Self {
             schema: SCHEMA.to_owned(),
             provenance: Provenance {
                 rlef: env!("CARGO_PKG_VERSION").to_owned(),
                 problems: setting.problems.to_owned(),
-                problems_hash: short(all),
+                problems_hash: hash_of(parts),
                 policy: setting.policy.clone(),
                 play: PlayStamp::of(setting.config),
                 sandbox: setting.sandbox.clone(),
@@ -477,6 +477,27 @@ fn split(problem: &Problem) -> (String, Rules) {
     let mut digest = Sha256::new();
     digest.update(value.to_string());
     (short(digest), rules)
+}
+
+/// Hash over problems, their limits and rules, whatever their order.
+pub fn problems_hash(problems: &[Problem]) -> String {
+    let mut parts: Vec<(&str, (String, Rules))> = problems
+        .iter()
+        .map(|problem| (problem.id.as_str(), split(problem)))
+        .collect();
+    parts.sort_by(|one, other| one.0.cmp(other.0));
+    hash_of(parts.iter().map(|(id, (hash, rules))| (*id, hash, rules)))
+}
+
+/// Hash over ids, hashes and rules of problems, by id.
+fn hash_of<'a>(parts: impl Iterator<Item = (&'a str, &'a String, &'a Rules)>) -> String {
+    let mut all = Sha256::new();
+    for (id, hash, rules) in parts {
+        all.update(id.as_bytes());
+        all.update(hash.as_bytes());
+        all.update(serde_json::to_vec(rules).unwrap_or_default());
+    }
+    short(all)
 }
 
 /// 64 bits of a hash in hexadecimal: enough to see a change, short enough for a line.

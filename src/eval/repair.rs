@@ -101,7 +101,7 @@ fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
 
 /// The program of an answer; its whole text where it holds none.
 fn program(turn: &Turn) -> String {
-    match Program::extract(&turn.text, Language::Python) {
+    match Program::extract_any(&turn.text, Language::Python) {
         Ok(program) => program.source,
         Err(_) => turn.text.clone(),
     }

@@ -32,15 +32,30 @@ impl Display for Report {
         for (index, turn) in self.by_turn.iter().enumerate() {
             self.row(out, index, turn)?;
         }
-        writeln!(out)?;
         let turns = self.solved_by_turn.len();
+        if turns > 1 {
+            writeln!(
+                out,
+                "        fixed: pass the public tests, of answers after one that failed them; repeated: the same program again;\n        \
+                edited: lines changed; {}: of one answer",
+                unit.trim_start()
+            )?;
+        }
+        writeln!(out)?;
         let mut line = |name: String, value: String| writeln!(out, "  {name:<18}{value}");
         line(format!("1@{turns}"), self.final_solved().to_string())?;
         for (k, estimate) in self.pass_at.iter().filter(|(k, _)| **k > 1) {
             line(format!("pass@{k}"), estimate.to_string())?;
         }
         for item in &self.n_at {
-            line(format!("{}@{}", item.n, item.k), item.solved.to_string())?;
+            let of = format!(
+                "{} of {} answers submitted, every turn counted",
+                item.n, item.k
+            );
+            line(
+                format!("{}@{}", item.n, item.k),
+                format!("{}  {of}", item.solved),
+            )?;
         }
         if turns > 1 {
             let of = "of episodes whose first answer failed";
@@ -74,13 +89,12 @@ impl Display for Report {
             line("server".to_owned(), text)?;
         }
         if self.tokens_per_second + self.programs_per_second > 0.0 {
-            line(
-                "speed".to_owned(),
-                format!(
-                    "{:6.0} tokens/s, {:.0} programs/s",
-                    self.tokens_per_second, self.programs_per_second
-                ),
-            )?;
+            let tokens = match self.tokens_per_second {
+                none if none <= 0.0 => String::new(),
+                speed => format!("{speed:6.0} tokens/s, "),
+            };
+            let speed = format!("{tokens}{:.0} programs/s", self.programs_per_second);
+            line("speed".to_owned(), speed)?;
         }
         write!(
             out,

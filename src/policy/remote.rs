@@ -1,6 +1,9 @@
-//! A policy behind an OpenAI-compatible chat-completions server: episodes → messages → answers, some of them side by side.
+//! A policy behind an OpenAI-compatible server: episodes → messages → answers, some of them side by side.
 //! A server gives text and no token ids, so an episode's ids are the bytes of its text, with ids past the bytes where a
 //! message begins or ends. Nothing can be trained on them, for log-probabilities of bytes are not the policy's.
+//!
+//! Where the server only completes text, messages stand one after the other, a blank line between them, and the prompt ends
+//! in an open fence, so that a model that was never instructed goes on with code; its fence is closed where it stops.
 
 mod http;
 
@@ -13,19 +16,37 @@ use serde_json::{Value, json};
 
 use super::sampler::{Completion, Sampling, StopCause};
 use super::tokenizer::{Place, TokenizerError};
-use super::{Answer, Ask, Policy, PolicyError};
+use super::{Answer, Ask, Heard, Policy, PolicyError};
 use http::{Client, Outcome, Reply};
+
+/// Asks in a row without an answer after which the server counts as gone.
+const GONE: usize = 8;
 
 /// Ids that are no byte.
 const END: u32 = 256;
 const USER: u32 = 257;
 const ASSISTANT: u32 = 258;
 
+/// What of a server is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/chat/completions`: messages in, a message out.
+    #[default]
+    Chat,
+    /// `/completions`: text in, what follows it out.
+    Completions,
+}
+
+/// What opens and ends a program where the server only completes text.
+const FENCE: &str = "```";
+
 /// Which server, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
-    /// Address before `/chat/completions`.
+    /// Address before `/chat/completions` or `/completions`.
     pub url: String,
+    /// Which of the two.
+    pub endpoint: Endpoint,
     /// The model's name there.
     pub model: String,
     /// A message before the first.
@@ -97,6 +118,17 @@ pub struct Usage {
     pub cost: Option<f64>,
 }
 
+impl Usage {
+    /// Counts another's in.
+    pub fn add(&mut self, other: &Self) {
+        self.answers += other.answers;
+        self.retries += other.retries;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.uncounted += other.uncounted;
+    }
+}
+
 /// A model on a server.
 pub struct RemotePolicy {
     config: RemoteConfig,
@@ -117,15 +149,19 @@ impl RemotePolicy {
         })
     }
 
-    /// What was asked and charged so far.
-    pub fn usage(&self) -> Usage {
-        let tokens = [self.usage.prompt_tokens, self.usage.completion_tokens];
-        Usage {
-            cost: self.config.prices.map(|(read, written)| {
-                (tokens[0] as f64 * read + tokens[1] as f64 * written) / 1e6
-            }),
-            ..self.usage.clone()
-        }
+    /// What was asked and charged so far, by this process and before it.
+    pub fn usage(&self, before: &Usage) -> Usage {
+        let mut usage = self.usage.clone();
+        usage.add(before);
+        usage.cost = self.config.prices.map(|(read, written)| {
+            (usage.prompt_tokens as f64 * read + usage.completion_tokens as f64 * written) / 1e6
+        });
+        usage
+    }
+
+    /// Takes it that the server has answered before, so that one request without an answer says nothing of the others.
+    pub fn has_served(&mut self) {
+        self.served = true;
     }
 
     fn body(&self, ask: &Ask<'_>, sampling: &Sampling) -> String {
@@ -135,36 +171,46 @@ impl RemotePolicy {
             .into_iter()
             .collect();
         messages.extend(dialogue(ask.prefix));
-        json!({
+        let mut body = json!({
             "model": self.config.model,
-            "messages": messages,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
             // Some servers hold a seed in 32 bits, with a sign.
             "seed": ask.seed & 0x7fff_ffff,
-        })
-        .to_string()
+        });
+        match self.config.endpoint {
+            Endpoint::Chat => body["messages"] = messages.into(),
+            Endpoint::Completions => {
+                body["prompt"] = prompt(&messages).into();
+                body["stop"] = json!([format!("\n{FENCE}")]);
+            }
+        }
+        body.to_string()
     }
 
-    fn take(&mut self, outcome: Outcome, requests: u64) -> Result<Answer, RemoteError> {
-        self.usage.retries += requests - 1;
-        match outcome {
+    /// An outcome as an answer, and what it cost.
+    fn taken(outcome: Outcome, requests: u64) -> (Result<Answer, RemoteError>, Usage) {
+        let mut usage = Usage {
+            retries: requests - 1,
+            ..Usage::default()
+        };
+        let answer = match outcome {
             Outcome::Said(reply) => {
-                self.served = true;
-                self.usage.answers += 1;
+                usage.answers = 1;
                 match reply.usage {
                     Some((read, written)) => {
-                        self.usage.prompt_tokens += read;
-                        self.usage.completion_tokens += written;
+                        usage.prompt_tokens = read;
+                        usage.completion_tokens = written;
                     }
-                    None => self.usage.uncounted += 1,
+                    None => usage.uncounted = 1,
                 }
                 Ok(Ok(completion(reply)))
             }
-            Outcome::Lost(lost) => Ok(Err(lost)),
+            Outcome::Lost(lost) | Outcome::Unanswered(lost) => Ok(Err(lost)),
             Outcome::Fatal(error) => Err(error),
-        }
+        };
+        (answer, usage)
     }
 }
 
@@ -174,21 +220,39 @@ impl Policy for RemotePolicy {
         Ok([USER].into_iter().chain(bytes).chain([ASSISTANT]).collect())
     }
 
-    /// The first ask of all goes alone, so that a wrong key or name costs one request; what it meets ends the run.
     fn propose(
         &mut self,
         asks: &[Ask<'_>],
         sampling: &Sampling,
     ) -> Result<Vec<Answer>, PolicyError> {
-        let mut answers = Vec::with_capacity(asks.len());
+        self.propose_each(asks, sampling, &mut |_, _, _| true)
+    }
+
+    /// The first ask of all goes alone, so that a wrong key or name costs one request; what it meets ends the run.
+    fn propose_each(
+        &mut self,
+        asks: &[Ask<'_>],
+        sampling: &Sampling,
+        heard: Heard<'_>,
+    ) -> Result<Vec<Answer>, PolicyError> {
+        let mut first = Vec::new();
         if let Some(ask) = asks.first().filter(|_| !self.served) {
             let (outcome, requests) = self.client.ask(&self.body(ask, sampling), ask.seed, true);
-            answers.push(self.take(outcome, requests)?);
+            let (answer, usage) = Self::taken(outcome, requests);
+            self.usage.add(&usage);
+            let answer = answer?;
+            self.served |= answer.is_ok();
+            if !heard(0, &answer, Some(&usage)) {
+                return Err(PolicyError::Stopped);
+            }
+            first.push(answer);
         }
-        let rest = &asks[answers.len()..];
+        let done = first.len();
+        let rest = &asks[done..];
         let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
-        let places = Mutex::new(Vec::with_capacity(rest.len()));
+        let (stop, silent) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let gone = GONE.max(self.config.concurrency);
+        let hand_over = Mutex::new((heard, Vec::with_capacity(rest.len()), true));
         std::thread::scope(|scope| {
             for _ in 0..self.config.concurrency.clamp(1, rest.len().max(1)) {
                 scope.spawn(|| {
@@ -197,21 +261,50 @@ impl Policy for RemotePolicy {
                         let Some(ask) = rest.get(place) else { break };
                         let body = self.body(ask, sampling);
                         let (outcome, requests) = self.client.ask(&body, ask.seed, false);
-                        if matches!(outcome, Outcome::Fatal(_)) {
+                        let outcome = match outcome {
+                            Outcome::Unanswered(lost)
+                                if silent.fetch_add(1, Ordering::Relaxed) + 1 >= gone =>
+                            {
+                                Outcome::Fatal(self.client.gone(lost))
+                            }
+                            Outcome::Unanswered(lost) => Outcome::Unanswered(lost),
+                            other => {
+                                silent.store(0, Ordering::Relaxed);
+                                other
+                            }
+                        };
+                        let (answer, usage) = Self::taken(outcome, requests);
+                        let mut held = hand_over.lock().expect("no worker panics with the lock");
+                        let (heard, places, goes_on) = &mut *held;
+                        if let Ok(answer) = &answer {
+                            *goes_on &= heard(done + place, answer, Some(&usage));
+                        }
+                        if answer.is_err() || !*goes_on {
                             stop.store(true, Ordering::Relaxed);
                         }
-                        let mut places = places.lock().expect("no worker panics with the lock");
-                        places.push((place, outcome, requests));
+                        places.push((place, answer, usage));
                     }
                 });
             }
         });
-        let mut places = places.into_inner().expect("no worker panics with the lock");
+        let (_, mut places, goes_on) = hand_over
+            .into_inner()
+            .expect("no worker panics with the lock");
         places.sort_by_key(|(place, ..)| *place);
-        for (_, outcome, requests) in places {
-            answers.push(self.take(outcome, requests)?);
+        let mut answers = first;
+        let mut fatal = None;
+        for (_, answer, usage) in places {
+            self.usage.add(&usage);
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(error) => fatal = Some(error),
+            }
         }
-        Ok(answers)
+        match fatal {
+            Some(error) => Err(error.into()),
+            None if !goes_on => Err(PolicyError::Stopped),
+            None => Ok(answers),
+        }
     }
 
     fn end(&self) -> u32 {
@@ -240,6 +333,17 @@ fn completion(reply: Reply) -> (Completion, String) {
         },
     };
     (completion, reply.text)
+}
+
+/// The text that a server is to go on from: it ends in an open fence.
+fn prompt(messages: &[Value]) -> String {
+    let mut text = String::new();
+    for message in messages {
+        let content = message["content"].as_str().unwrap_or_default();
+        text.push_str(content.trim_end());
+        text.push_str("\n\n");
+    }
+    text + FENCE
 }
 
 /// The messages that the ids of an episode stand for.

@@ -24,12 +24,12 @@ struct Line {
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The file is missing or unreadable.
-    #[error("failed to read {path}: {source}")]
+    #[error("failed to read {path}: {cause}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
+        /// The system's reason; no `source`, for the message says it.
+        cause: std::io::Error,
     },
     /// A line has another form.
     #[error(
@@ -53,9 +53,9 @@ pub struct ReplayPolicy {
 impl ReplayPolicy {
     /// Reads JSON lines, one episode a line; several lines of one problem are its samples.
     pub fn load(path: &Path) -> Result<Self, ReplayError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ReplayError::Read {
+        let text = std::fs::read_to_string(path).map_err(|cause| ReplayError::Read {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
         for (index, raw) in text

@@ -41,6 +41,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         private_tests: vec![TestCase::Asserted {
             entry_point: entry_point.to_owned(),
             code: format!("{test}{RUN}"),
+            language: Language::Python,
         }],
         preamble: prompt.to_owned(),
         references,

@@ -52,6 +52,7 @@ fn problem(
         private_tests: vec![TestCase::Asserted {
             entry_point: "answer".to_owned(),
             code: format!("{setup}{test}"),
+            language: Language::Python,
         }],
         references: vec![Reference {
             language: Language::Python,

@@ -173,7 +173,7 @@ fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemEr
         let integer = text.get(integer).unwrap_or_default();
         return Err(fields.wrong_text(name, "integers of at most 64 bits", integer));
     }
-    serde_json::from_str(text)
+    super::floats::parse(text)
         .map_err(|error| fields.wrong_text(name, "a JSON value", &format!("{error} in {text:?}")))
 }
 

@@ -81,8 +81,9 @@ def __agree(got, expected, arguments):
         return abs(sum(factor * got ** power for power, factor in enumerate(arguments[0]))) <= TOLERANCE
     if ORACLE == "set":
         return set(got) == set(expected)
-    if ORACLE == "found" and not isinstance(got, bool):
-        return expected == (got is not None)
+    if ORACLE == "found":
+        # Whether there is a match: as a truth value, or as the match itself.
+        return (expected is not None) == (got if isinstance(got, bool) else got is not None)
     if got == expected:
         return True
     tolerance = TOLERANCE or (1e-6 if __floats(expected) else 0)

@@ -75,7 +75,11 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         fields.real("atol")?.unwrap_or(0.0)
     );
     let tests = |name: &str| -> Result<Vec<TestCase>, ProblemError> {
-        let inputs = fields.items(name)?;
+        // Where there are none, the published file has an empty object.
+        let inputs = match fields.get(name) {
+            Some(Value::Object(object)) if object.is_empty() => &[],
+            _ => fields.items(name)?,
+        };
         if let Some(other) = inputs.iter().find(|input| !input.is_array()) {
             return Err(fields.wrong(name, "a list of lists of arguments", other));
         }
@@ -84,6 +88,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             TestCase::Asserted {
                 entry_point: entry_point.to_owned(),
                 code: format!("{head}INPUTS = {inputs}\n{DRIVER}"),
+                language: Language::Python,
             }
         };
         Ok(inputs.chunks(CHUNK).map(test).collect())

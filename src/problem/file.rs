@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::row::oversized_integer;
 use super::tree::{self, Tree};
-use super::{Place, Problem, ProblemError, Row, Where, evalplus, parquet};
+use super::{Place, Problem, ProblemError, Row, Where, evalplus, floats, parquet};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
@@ -40,10 +40,14 @@ pub(super) fn for_each_row(
         at,
     };
     if text.trim_start().starts_with('[') {
-        let rows: Vec<Value> = serde_json::from_str(&text).map_err(|cause| ProblemError::Json {
+        let rows = floats::parse(&text).map_err(|cause| ProblemError::Json {
             place: place(Where::Line(cause.line())),
             cause,
         })?;
+        let Value::Array(rows) = rows else {
+            // A text that starts with a bracket is a list or no JSON.
+            return Ok(());
+        };
         exact(path, &text, 1)?;
         for (index, value) in rows.into_iter().enumerate() {
             take(Row {
@@ -56,7 +60,7 @@ pub(super) fn for_each_row(
     // A single object may be spread over lines; then its first line alone isn't JSON.
     let first_line = text.trim_start().lines().next().unwrap_or_default();
     if first_line.trim_end() == "{"
-        && let Ok(value) = serde_json::from_str(&text)
+        && let Ok(value) = floats::parse(&text)
     {
         exact(path, &text, 1)?;
         return take(Row {
@@ -75,7 +79,7 @@ pub(super) fn for_each_row(
         } else {
             line.into()
         };
-        match serde_json::from_str(&numbers) {
+        match floats::parse(&numbers) {
             Ok(value) => {
                 exact(path, &numbers, index + 1)?;
                 take(Row { place, value })?;

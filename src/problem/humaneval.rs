@@ -1,4 +1,4 @@
-//! HumanEval and HumanEvalPack (Python) rows → Problem with asserted tests.
+//! HumanEval and HumanEvalPack (Python, C++) rows → Problem with asserted tests.
 //!
 //! Which tests are public:
 //! - HumanEval has one hidden `test` and no machine-readable examples, so it is private and the public list is
@@ -8,8 +8,8 @@
 //!   `example_test` as public would end an episode at once for 20 of the 164 buggy Python programs: 14 pass
 //!   their examples and 6 problems have none.
 //!
-//! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble; the
-//! reference is the body that continues it.
+//! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble, in C++ without the
+//! docstring; the reference is the body that continues it.
 
 use std::collections::BTreeMap;
 
@@ -25,18 +25,31 @@ const LABELS: [&str; 3] = ["bug_type", "failure_symptoms", "buggy_solution"];
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let id = fields.text("task_id")?;
-    if let Some((language, _)) = id.split_once('/')
-        && ["CPP", "JavaScript", "Java", "Go", "Rust"].contains(&language)
-    {
-        return Err(fields.wrong_text(
-            "task_id",
-            "a Python task such as `Python/0`",
-            &format!("`{id}`"),
-        ));
-    }
+    let language = match id.split_once('/') {
+        Some(("CPP", _)) => Language::Cpp,
+        Some(("JavaScript" | "Java" | "Go" | "Rust", _)) => {
+            return Err(fields.wrong_text(
+                "task_id",
+                "a task in Python or C++ such as `Python/0`",
+                &format!("`{id}`"),
+            ));
+        }
+        _ => Language::Python,
+    };
     let prompt = fields.text("prompt")?;
+    let preamble = match language {
+        Language::Cpp => fields.text("declaration")?,
+        _ => prompt,
+    };
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
+        if language == Language::Cpp {
+            return TestCase::Asserted {
+                entry_point: entry_point.to_owned(),
+                code: code.to_owned(),
+                language,
+            };
+        }
         // HumanEval only defines check(); HumanEvalPack calls it too.
         let code = standalone(code);
         let last_line = code.lines().next_back().unwrap_or_default();
@@ -53,6 +66,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         TestCase::Asserted {
             entry_point: entry_point.to_owned(),
             code: format!("{setup}{code}{call}\n"),
+            language,
         }
     };
     let setup = [
@@ -66,7 +80,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let test = fields.text("test")?;
     let example = fields.text_or_empty("example_test")?;
     if test.trim().is_empty() {
-        return Err(fields.wrong_text("test", "Python test code", "an empty string"));
+        return Err(fields.wrong_text("test", "test code", "an empty string"));
     }
     let (public_tests, private_tests) = if fields.get("example_test").is_some() {
         let examples = if example.trim().is_empty() {
@@ -90,10 +104,13 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             labels.insert(name.to_owned(), fields.text(name)?.to_owned());
         }
     }
+    if language == Language::Cpp {
+        labels.insert("language".to_owned(), language.name().to_owned());
+    }
     let references = match fields.text_or_empty("canonical_solution")? {
         "" => Vec::new(),
         source => vec![Reference {
-            language: Language::Python,
+            language,
             source: source.to_owned(),
         }],
     };
@@ -104,12 +121,12 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         private_tests,
         limits: Limits::default(),
         comparison: Comparison::default(),
-        preamble: prompt.to_owned(),
+        preamble: preamble.to_owned(),
         references,
         wrong: match fields.text_or_empty("buggy_solution")? {
             "" => Vec::new(),
             source => vec![Reference {
-                language: Language::Python,
+                language,
                 source: source.to_owned(),
             }],
         },

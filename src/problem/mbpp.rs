@@ -32,6 +32,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             .chain([assert])
             .flat_map(|line| [line, "\n"])
             .collect(),
+        language: Language::Python,
     };
     let shown: Vec<&str> = asserts.clone();
     Ok(Problem {

@@ -20,7 +20,7 @@ pub(super) fn json_or_literal(text: &str) -> Result<Value, String> {
 pub(super) fn json(text: &str) -> Result<Value, String> {
     match super::row::oversized_integer(text) {
         Some(integer) => Err(format!("an integer past 64 bits at byte {}", integer.start)),
-        None => serde_json::from_str(text).map_err(|error| error.to_string()),
+        None => super::floats::parse(text).map_err(|error| error.to_string()),
     }
 }
 

@@ -28,6 +28,16 @@ pub enum QuarantineError {
         /// What the parser said.
         cause: serde_json::Error,
     },
+    /// A date has another form.
+    #[error("read the quarantine list {}: {problem_id} expires on {date:?}; expected a date YYYY-MM-DD", path.display())]
+    Date {
+        /// The list.
+        path: PathBuf,
+        /// The entry.
+        problem_id: String,
+        /// What stands there.
+        date: String,
+    },
 }
 
 /// The list.
@@ -50,6 +60,52 @@ pub struct Entry {
     pub reason: String,
     /// Why, in words.
     pub detail: String,
+    /// Last day, `YYYY-MM-DD`, on which it is left out; for ever where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+impl Entry {
+    /// Whether it still holds on the day `today`.
+    pub fn holds(&self, today: &str) -> bool {
+        // Dates of this form compare as texts; the last day still counts.
+        self.expires.as_deref().is_none_or(|date| date >= today)
+    }
+}
+
+/// Whether a text is a date of the form `YYYY-MM-DD`.
+pub fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// Today's date in UTC.
+pub fn today() -> String {
+    let days = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() / 86_400);
+    date_of(days as i64)
+}
+
+/// Civil date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms").
+fn date_of(days: i64) -> String {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// SHA-256 of a problem as rlef writes it, in hexadecimal digits.
@@ -72,21 +128,37 @@ impl Quarantine {
             path: path.to_owned(),
             cause,
         })?;
-        serde_json::from_slice(&bytes).map_err(|cause| QuarantineError::Json {
-            path: path.to_owned(),
-            cause,
-        })
+        Self::parse(path, &bytes)
     }
 
-    /// The problems that stay, how many were left out, and the ids of entries whose problem has changed since.
-    pub fn apply(&self, problems: Vec<Problem>) -> (Vec<Problem>, usize, Vec<String>) {
+    /// The list that these bytes of `path` are.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, QuarantineError> {
+        let list: Self = serde_json::from_slice(bytes).map_err(|cause| QuarantineError::Json {
+            path: path.to_owned(),
+            cause,
+        })?;
+        for entry in &list.entries {
+            if let Some(date) = entry.expires.as_ref().filter(|date| !is_date(date)) {
+                return Err(QuarantineError::Date {
+                    path: path.to_owned(),
+                    problem_id: entry.problem_id.clone(),
+                    date: date.clone(),
+                });
+            }
+        }
+        Ok(list)
+    }
+
+    /// The problems that stay on the day `today`, how many were left out, and the ids of entries whose problem has changed
+    /// since.
+    pub fn apply(&self, problems: Vec<Problem>, today: &str) -> (Vec<Problem>, usize, Vec<String>) {
         let before = problems.len();
         let mut changed = Vec::new();
         let stays = |problem: &Problem| {
             let entry = self
                 .entries
                 .iter()
-                .find(|entry| entry.problem_id == problem.id);
+                .find(|entry| entry.problem_id == problem.id && entry.holds(today));
             match entry {
                 Some(entry) if entry.sha256 == hash(problem) => false,
                 Some(_) => {
@@ -119,14 +191,33 @@ mod tests {
                 sha256: hash(&problem("a", "old")),
                 reason: "fails_its_solution".into(),
                 detail: String::new(),
+                expires: None,
             }],
         };
-        let (kept, left_out, changed) = list.apply(vec![problem("a", "old"), problem("b", "")]);
+        let apply = |problems| list.apply(problems, "2026-11-25");
+        let (kept, left_out, changed) = apply(vec![problem("a", "old"), problem("b", "")]);
         assert_eq!((kept.len(), left_out, changed.len()), (1, 1, 0));
-        let (kept, left_out, changed) = list.apply(vec![problem("a", "new")]);
+        let (kept, left_out, changed) = apply(vec![problem("a", "new")]);
         assert_eq!(
             (kept.len(), left_out, changed),
             (1, 0, vec!["a".to_owned()])
+        );
+        let mut list = list;
+        for (date, left_out) in [("2026-11-25", 1), ("2026-11-24", 0)] {
+            list.entries[0].expires = Some(date.into());
+            assert_eq!(
+                list.apply(vec![problem("a", "old")], "2026-11-25").1,
+                left_out
+            );
+        }
+    }
+
+    #[test]
+    fn days_are_dates() {
+        let dates: Vec<String> = [0, 59, 11_016, 20_782].map(date_of).to_vec();
+        assert_eq!(
+            dates,
+            ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-25"]
         );
     }
 }

@@ -23,8 +23,19 @@ fn load_text(content: &str) -> Result<Vec<Problem>, ProblemError> {
     load(&path)
 }
 
+/// The problem of a row in any schema, which is also written in each form of our own and read again unchanged.
 fn one(row: &serde_json::Value) -> Problem {
-    load_text(&row.to_string()).unwrap().remove(0)
+    let problem = load_text(&row.to_string()).unwrap().remove(0);
+    let directory = tempfile::tempdir().unwrap();
+    let mut set = vec![problem.clone()];
+    for name in ["a.jsonl", "b.parquet", "c.jsonl.gz", "d.parquet"] {
+        // Each is made of what was read from the one before.
+        let path = directory.path().join(name);
+        save(&path, &set).unwrap();
+        set = load(&path).unwrap();
+        assert_eq!(set, std::slice::from_ref(&problem), "{name}");
+    }
+    problem
 }
 
 /// The message, with the temporary directory left out.
@@ -104,6 +115,43 @@ fn a_file_that_cannot_be_written_leaves_the_old_one() {
 }
 
 #[test]
+fn numbers_of_tests_are_read_and_written_exactly() {
+    // Each of these is read one unit wrong by a careless reader; the last needs all its digits.
+    let numbers = "[31.245270191439438, 5e-324, 1.7976931348623157e308, 0.1, 9007199254740993.0, 123456789.12345679]";
+    let row = format!(
+        r#"{{"id": "a", "statement": "", "private_tests": [{{"kind": "call", "function": "f", "arguments": {numbers}, "expected": {numbers}}}]}}"#
+    );
+    let value = floats::parse(&row).unwrap();
+    let exact: Vec<f64> = numbers
+        .trim_matches(['[', ']'])
+        .split(", ")
+        .map(|text| text.parse().unwrap())
+        .collect();
+    let directory = tempfile::tempdir().unwrap();
+    let mut path = directory.path().join("first.jsonl");
+    std::fs::write(&path, &row).unwrap();
+    for name in ["a.jsonl", "b.parquet", "c.jsonl"] {
+        let set = load(&path).unwrap();
+        let TestCase::Call {
+            arguments,
+            expected,
+            ..
+        } = &set[0].private_tests[0]
+        else {
+            panic!("{set:?}");
+        };
+        let read: Vec<f64> = arguments
+            .iter()
+            .map(|value| value.as_f64().unwrap())
+            .collect();
+        assert_eq!(read, exact);
+        assert_eq!(expected, &value["private_tests"][0]["expected"]);
+        path = directory.path().join(name);
+        save(&path, &set).unwrap();
+    }
+}
+
+#[test]
 fn native_rows_have_defaults() {
     let test = json!({"kind": "stdin", "input": "", "expected": "1"});
     let problem = one(&json!({"id": "a", "statement": "Print 1.", "private_tests": [test]}));
@@ -124,7 +172,8 @@ fn humaneval_hides_its_test() {
         problem.private_tests,
         [TestCase::Asserted {
             entry_point: "f".into(),
-            code
+            code,
+            language: Language::Python,
         }]
     );
     assert_eq!(problem.preamble, "def f(x):\n");
@@ -281,7 +330,7 @@ fn refusals_name_file_row_field_and_remedy() {
         r#"{"question": "?", "answer": 42}"#.to_owned(),
         "[1]".to_owned(),
         "{}".to_owned(),
-        r#"{"task_id": "CPP/0", "prompt": "", "entry_point": "f", "test": ""}"#.to_owned(),
+        r#"{"task_id": "Rust/0", "prompt": "", "entry_point": "f", "test": ""}"#.to_owned(),
         r#"{"task_id": "HumanEval/0", "prompt": "", "entry_point": "f", "test": "pass", "plus_input": [[1]]}"#.to_owned(),
         r#"{"task_id": "HumanEval/0", "prompt": 3, "entry_point": "f", "test": ""}"#.to_owned(),
         r#"{"name": "a", "description": "", "public_tests": {"input": ["1"], "output": []}}"#.to_owned(),

@@ -1,72 +1,361 @@
-//! Verdicts by what they depend on: the program, the tests and how they are judged.
+//! Verdicts on disk by what they depend on, so that the same program on the same tests is run once.
+//!
+//! One file a verdict, in 256 folders by the first byte of its key; a file is written under another name and renamed, so
+//! that any number of processes may share the folder and none ever reads half a verdict. Each folder is bounded: the files
+//! used longest ago go first. Nothing here fails a run: what can't be read is judged anew. Errors are never kept, for
+//! there is no verdict to keep; a timeout is kept only where `settle` found that more time would not have helped.
 
 use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Judge, JudgeError, Runner, Scope, StopAt, Verdict};
+use super::{Failure, Scope, StopAt, Verdict};
+use crate::comparator::Comparison;
 use crate::problem::Problem;
 use crate::program::Program;
 
-type Key = [u8; 32];
+/// Form of a file and of what its key is made of; another one is judged anew.
+const SCHEMA: &str = "rlef-verdict/1";
 
-/// Verdicts already given. Policies repeat themselves, above all small ones; the same program on the same tests
-/// is run once. Times are those of that one run. Errors are never kept.
-#[derive(Debug)]
-pub struct VerdictCache {
-    verdicts: Mutex<HashMap<Key, Verdict>>,
-    capacity: usize,
+/// Bytes of all files, by default.
+pub const CACHE_BYTES: u64 = 512 << 20;
+
+/// Folders that the bound is shared among.
+const SHARDS: u64 = 256;
+
+/// Files written into a folder before its size is looked at again.
+const PATIENCE: u64 = 16;
+
+/// Failing tests whose texts are kept: as many as feedback shows.
+const KEPT_FAILURES: usize = 8;
+
+/// What a verdict depends on, as a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VerdictKey([u8; 32]);
+
+impl std::fmt::Display for VerdictKey {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
 }
 
-impl VerdictCache {
-    /// A cache of at most `capacity` verdicts; when full it starts over.
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            verdicts: Mutex::new(HashMap::new()),
-            capacity,
-        }
-    }
+/// Keys of programs on problems; a problem's tests, which may be large, are hashed once.
+///
+/// Problems are told apart by where they are in memory, so a value of this type must not outlive them.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    tests: Mutex<HashMap<(usize, Scope), [u8; 32]>>,
+}
 
-    /// The verdict from the cache, else from `judge`.
-    pub fn judge<R: Runner>(
+impl Keys {
+    /// The key of a program on some tests; `stamp` names what runs it.
+    pub(super) fn of(
         &self,
-        judge: &Judge<R>,
         program: &Program,
         problem: &Problem,
         scope: Scope,
         stop: StopAt,
-    ) -> Result<Verdict, JudgeError> {
-        let key = key(program, problem, scope, stop);
-        if let Some(verdict) = self.lock().get(&key) {
-            return Ok(verdict.clone());
-        }
-        // Not under the lock: two threads may judge the same program at once, and agree.
-        let verdict = judge.judge(program, problem, scope, stop)?;
-        let mut verdicts = self.lock();
-        if verdicts.len() >= self.capacity {
-            verdicts.clear();
-        }
-        if self.capacity > 0 {
-            verdicts.insert(key, verdict.clone());
-        }
-        Ok(verdict)
+        stamp: &str,
+    ) -> VerdictKey {
+        let place = (std::ptr::from_ref(problem).addr(), scope);
+        let known = self.lock().get(&place).copied();
+        let tests = known.unwrap_or_else(|| {
+            let hash = hash_of(&(
+                (scope.tests(problem), problem.public_tests.len()),
+                (&problem.limits, &problem.comparison),
+                (&problem.preamble, &problem.files),
+            ));
+            self.lock().insert(place, hash);
+            hash
+        });
+        VerdictKey(hash_of(&(SCHEMA, stamp, program, stop, tests)))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Verdict>> {
-        // A verdict is inserted whole or not at all, so a poisoned map is still sound.
-        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), [u8; 32]>> {
+        // Entries are inserted whole, so a poisoned map is still sound.
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(program: &Program, problem: &Problem, scope: Scope, stop: StopAt) -> Key {
-    let parts = (
-        (program, scope, stop),
-        (&problem.id, &problem.public_tests, &problem.private_tests),
-        (&problem.limits, &problem.comparison, &problem.preamble),
-    );
-    let mut digest = Sha256::new();
+fn hash_of(parts: &impl Serialize) -> [u8; 32] {
     // Plain structs of texts and numbers always serialise.
-    digest.update(serde_json::to_vec(&parts).unwrap_or_default());
-    digest.finalize().into()
+    Sha256::digest(serde_json::to_vec(parts).unwrap_or_default()).into()
+}
+
+/// The languages a verdict depends on: the program's, and that of the program that decides.
+pub(super) fn languages(program: &Program, problem: &Problem) -> Vec<rlef_sandbox::Language> {
+    match &problem.comparison {
+        Comparison::Checker(one) | Comparison::Interactor(one) => {
+            vec![program.language, one.language]
+        }
+        _ => vec![program.language],
+    }
+}
+
+/// A file's content.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    schema: std::borrow::Cow<'a, str>,
+    key: String,
+    verdict: Verdict,
+}
+
+/// Why there is no cache. Completes "failed to ...".
+#[derive(Debug, thiserror::Error)]
+#[error("keep verdicts in {}: {cause}; name another folder with RLEF_CACHE, or use --no-cache", folder.display())]
+pub struct CacheError {
+    /// The folder.
+    folder: PathBuf,
+    /// What the system said.
+    cause: std::io::Error,
+}
+
+/// Verdicts on disk.
+#[derive(Debug)]
+pub struct VerdictCache {
+    folder: PathBuf,
+    shard_bytes: u64,
+    /// Files written to each folder by this process.
+    written: Mutex<HashMap<u8, u64>>,
+}
+
+impl VerdictCache {
+    /// Where verdicts are kept unless told otherwise: `RLEF_CACHE`, else `rlef/verdicts` in the user's cache folder.
+    pub fn default_folder() -> Option<PathBuf> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(folder) = set("RLEF_CACHE") {
+            return Some(PathBuf::from(folder).join("verdicts"));
+        }
+        let base = set("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+        Some(base.join("rlef").join("verdicts"))
+    }
+
+    /// Opens a folder of at most about `bytes` bytes, and makes it, for this user alone, where it's absent: what failing
+    /// tests expect is in it.
+    pub fn open(folder: &Path, bytes: u64) -> Result<Self, CacheError> {
+        let mut builder = fs::DirBuilder::new();
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|cause| CacheError {
+                folder: folder.to_owned(),
+                cause,
+            })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            shard_bytes: bytes / SHARDS,
+            written: Mutex::default(),
+        })
+    }
+
+    /// The verdict of this key, if it is there and whole.
+    pub fn get(&self, key: &VerdictKey) -> Option<Verdict> {
+        let path = self.path(key);
+        let kept: Kept<'_> = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        if kept.schema != SCHEMA || kept.key != key.to_string() {
+            return None;
+        }
+        // So that what is used stays; a failure only makes it look older.
+        let _ = File::options()
+            .append(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        Some(kept.verdict)
+    }
+
+    /// Keeps a verdict; where that fails it will be found out again.
+    pub fn put(&self, key: &VerdictKey, verdict: &Verdict) {
+        let kept = Kept {
+            schema: SCHEMA.into(),
+            key: key.to_string(),
+            verdict: shortened(verdict),
+        };
+        let path = self.path(key);
+        let Some(shard) = path.parent() else { return };
+        let written = fs::create_dir_all(shard).and_then(|()| {
+            let mut file = tempfile::Builder::new().prefix(".new").tempfile_in(shard)?;
+            file.write_all(&serde_json::to_vec(&kept)?)?;
+            file.persist(&path).map_err(|error| error.error)
+        });
+        if let Err(error) = written {
+            tracing::debug!(%error, "a verdict is not kept");
+            return;
+        }
+        let mut counts = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key.0[0]).or_insert(0);
+        *count += 1;
+        let due = *count % PATIENCE == 1;
+        drop(counts);
+        if due {
+            self.tidy(shard);
+        }
+    }
+
+    /// Removes the files of a folder that were used longest ago until it is a fifth below its bound.
+    fn tidy(&self, shard: &Path) {
+        let Ok(entries) = fs::read_dir(shard) else {
+            return;
+        };
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let about = entry.metadata().ok()?;
+                Some((about.modified().ok()?, about.len(), entry.path()))
+            })
+            .collect();
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        if bytes <= self.shard_bytes {
+            return;
+        }
+        files.sort();
+        for (_, size, path) in files {
+            if bytes <= self.shard_bytes / 5 * 4 {
+                break;
+            }
+            // Another process may have removed it.
+            let _ = fs::remove_file(path);
+            bytes = bytes.saturating_sub(size);
+        }
+    }
+
+    fn path(&self, key: &VerdictKey) -> PathBuf {
+        let name = key.to_string();
+        self.folder.join(&name[..2]).join(name)
+    }
+}
+
+/// A verdict with the texts of its first failing tests alone: enough for feedback and for what is printed.
+pub(crate) fn shortened(verdict: &Verdict) -> Verdict {
+    let mut short = verdict.clone();
+    for failure in short.failures.iter_mut().skip(KEPT_FAILURES) {
+        *failure = Failure {
+            input: String::new(),
+            expected: String::new(),
+            got: String::new(),
+            trace: String::new(),
+            ..*failure
+        };
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feedback::FeedbackOptions;
+    use crate::verdict::Grade;
+
+    fn key(byte: u8) -> VerdictKey {
+        VerdictKey([byte; 32])
+    }
+
+    fn verdict(got: &str, failures: usize) -> Verdict {
+        let failure = Failure {
+            test: 0,
+            grade: Grade::WrongAnswer,
+            input: "1".into(),
+            expected: "2".into(),
+            got: got.into(),
+            trace: String::new(),
+        };
+        Verdict {
+            grade: Grade::WrongAnswer,
+            passed: 0,
+            total: failures,
+            failures: vec![failure; failures],
+            cpu_ms: 1.25,
+            wall_ms: 0.1,
+        }
+    }
+
+    #[test]
+    fn a_verdict_comes_back_and_a_broken_file_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+        assert_eq!(cache.get(&key(1)), None);
+        cache.put(&key(1), &verdict("x", 2));
+        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+        let other = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+        assert_eq!(other.get(&key(1)), Some(verdict("x", 2)));
+        let path = cache.path(&key(1));
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(cache.get(&key(1)), None);
+        fs::create_dir_all(cache.path(&key(2)).parent().unwrap()).unwrap();
+        fs::write(cache.path(&key(2)), &whole).unwrap();
+        assert_eq!(cache.get(&key(2)), None, "a file under another's name");
+    }
+
+    #[test]
+    fn feedback_finds_in_a_kept_verdict_all_it_shows() {
+        let short = shortened(&verdict("x", 20));
+        assert_eq!(short.failures.len(), 20);
+        let shown = FeedbackOptions::default().cases;
+        assert_eq!(short.failures[..shown], verdict("x", 20).failures[..shown]);
+        assert_eq!(short.failures[19].got, "");
+    }
+
+    #[test]
+    fn a_full_folder_forgets_what_was_used_longest_ago() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = verdict(&"x".repeat(1000), 1);
+        let bytes = serde_json::to_vec(&one).unwrap().len() as u64;
+        // About ten verdicts a folder; all keys begin with the same byte.
+        let cache = VerdictCache::open(folder.path(), 10 * bytes * SHARDS).unwrap();
+        let numbered = |number: u8| {
+            let mut bytes = [7; 32];
+            bytes[31] = number;
+            VerdictKey(bytes)
+        };
+        for number in 0..64 {
+            cache.put(&numbered(number), &one);
+            assert!(cache.get(&numbered(0)).is_some(), "used all the time");
+        }
+        let left = (0..64)
+            .filter(|&n| cache.path(&numbered(n)).exists())
+            .count();
+        assert!((1..=10 + PATIENCE as usize).contains(&left), "{left}");
+        assert!(!cache.path(&numbered(1)).exists());
+    }
+
+    #[test]
+    fn two_writers_and_two_readers_see_whole_verdicts_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = [
+            verdict(&"a".repeat(20_000), 1),
+            verdict(&"b".repeat(30_000), 1),
+        ];
+        std::thread::scope(|scope| {
+            for writer in 0..2 {
+                let (folder, long) = (folder.path(), &long);
+                scope.spawn(move || {
+                    let cache = VerdictCache::open(folder, CACHE_BYTES).unwrap();
+                    for _ in 0..200 {
+                        cache.put(&key(3), &long[writer]);
+                    }
+                });
+                scope.spawn(move || {
+                    let cache = VerdictCache::open(folder, CACHE_BYTES).unwrap();
+                    let mut seen = false;
+                    while !seen {
+                        seen = cache.get(&key(3)).is_some();
+                    }
+                    for _ in 0..200 {
+                        let found = cache.get(&key(3));
+                        assert!(found.is_some_and(|found| long.contains(&found)));
+                    }
+                });
+            }
+        });
+    }
 }

@@ -1,5 +1,7 @@
 """Asserted tests, the sandbox of the program: loads it and answers calls that come through the pipe."""
 
+COMPACT = True
+
 
 def serve(function, source, sink):
     while True:

@@ -12,7 +12,7 @@ use super::asserted::Fault;
 use super::run::{Run, trace_of};
 use super::stdin::{self, Case};
 use super::{Grade, JudgeError, Runner, StopAt, driver, tail};
-use crate::comparator::{Checker, Protocol};
+use crate::comparator::{Checker, Comparison, Protocol};
 use crate::problem::FileNames;
 use crate::program::Program;
 
@@ -29,7 +29,7 @@ pub(super) fn judge<R: Runner>(
     files: Option<&FileNames>,
 ) -> Result<(), JudgeError> {
     let job = stdin::job(program, files);
-    let checking = job_of(checker, None);
+    let checking = job_of(checker, None, run.testlib());
     let chunk = if run.stop() == StopAt::Never {
         cases.len()
     } else {
@@ -89,7 +89,7 @@ pub(super) fn interact<R: Runner>(
         ..Limits::default()
     };
     for case in cases {
-        let talking = job_of(interactor, Some(case));
+        let talking = job_of(interactor, Some(case), None);
         run.pair(&talking, &patient, &job, limits, &|said, outcome| {
             let accepted = accepts(Protocol::Testlib, said).map_err(Fault::Tester)?;
             // A program that broke a limit or crashed is not saved by what it said before.
@@ -137,11 +137,14 @@ fn accepts(protocol: Protocol, said: &Outcome) -> Result<bool, String> {
 }
 
 /// The checker's job; an interactor's holds the texts of its case.
-fn job_of(checker: &Checker, case: Option<&Case<'_>>) -> Job {
+fn job_of(checker: &Checker, case: Option<&Case<'_>>, testlib: Option<&str>) -> Job {
     let arguments: &[&str] = match checker.protocol {
         Protocol::Testlib => &["input.txt", "output.txt", "answer.txt"],
         Protocol::Printed => &["input.txt", "answer.txt", "output.txt"],
     };
+    if checker.language == Language::Cpp {
+        return driver::cpp_checker(&checker.source, arguments, testlib);
+    }
     let texts = case.map(|case| {
         [case.input, "", case.expected]
             .map(|text| STANDARD.encode(text))
@@ -150,9 +153,22 @@ fn job_of(checker: &Checker, case: Option<&Case<'_>>) -> Job {
     driver::checker(&checker.source, arguments, texts.as_deref())
 }
 
-/// Whether a checker in this language can be run.
-pub(super) fn runs(language: Language) -> bool {
-    language == Language::Python
+/// What of a checker or interactor can't be run here, if anything.
+pub(super) fn lacks(rule: &Comparison, testlib: Option<&str>) -> Option<&'static str> {
+    let includes = |source: &str| source.lines().any(driver::includes_testlib);
+    match rule {
+        Comparison::Interactor(one) if one.language != Language::Python => {
+            Some("an interactor in another language than Python")
+        }
+        Comparison::Checker(one) => match one.language {
+            Language::Cpp if testlib.is_none() && includes(&one.source) => Some(
+                "a checker that includes testlib.h, without RLEF_TESTLIB set to the path of that header,",
+            ),
+            Language::Python | Language::Cpp => None,
+            _ => Some("a checker in another language than Python or C++"),
+        },
+        _ => None,
+    }
 }
 
 /// Input, output and answer, announced by their lengths.

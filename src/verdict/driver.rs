@@ -1,4 +1,6 @@
-//! Python drivers + payload → the source of a job. The drivers are files of their own beside this one.
+//! Drivers + payload → the source of a job. The drivers are files of their own beside this one.
+
+use std::fmt::Write as _;
 
 use rlef_sandbox::{Job, Language, Start};
 use serde::Serialize;
@@ -9,6 +11,7 @@ const CALL: &str = include_str!("call.py");
 const CANDIDATE: &str = include_str!("candidate.py");
 const TESTER: &str = include_str!("tester.py");
 const CHECKER: &str = include_str!("checker.py");
+const CPP_CHECKER: &str = include_str!("checker.cpp");
 const FILES: &str = include_str!("files.py");
 
 #[derive(Serialize)]
@@ -51,6 +54,36 @@ pub(super) fn checker(source: &str, arguments: &[&str], texts: Option<&[String]>
             texts,
         },
     )
+}
+
+/// A job that runs a checker written in C++; `testlib` stands where the source includes that header.
+pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str>) -> Job {
+    let names: Vec<String> = arguments.iter().map(|name| format!("\"{name}\"")).collect();
+    let mut text = CPP_CHECKER.replace("ARGUMENTS", &names.join(", "));
+    for (index, line) in source.split_inclusive('\n').enumerate() {
+        match testlib.filter(|_| includes_testlib(line)) {
+            Some(header) => {
+                // What the compiler says of later lines still names the checker's own.
+                let after = index + 2;
+                let _ = write!(
+                    text,
+                    "#line 1 \"testlib.h\"\n{header}\n#line {after} \"checker.cpp\"\n"
+                );
+            }
+            None => text.push_str(line),
+        }
+    }
+    Job {
+        language: Language::Cpp,
+        source: text.into_bytes(),
+        start: Start::default(),
+    }
+}
+
+/// Whether a line of C++ includes `testlib.h`.
+pub(super) fn includes_testlib(line: &str) -> bool {
+    let line: String = line.split_whitespace().collect();
+    line.starts_with("#include\"testlib.h\"") || line.starts_with("#include<testlib.h>")
 }
 
 /// A job that runs a Python program whose input and output are files.

@@ -1,10 +1,13 @@
 //! The judge of this machine: the sandbox with as many workers as it has cores.
 
 use rlef_sandbox::{
-    Cancel, Isolation, Job, Limits, Outcome, Protection, Sandbox, SandboxConfig, SandboxError,
+    Cancel, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
+    SandboxConfig, SandboxError,
 };
 
-use super::{Judge, JudgeError, Runner, Task, Verdict};
+use super::{
+    Judge, JudgeCounts, JudgeError, Keys, Runner, Task, Verdict, VerdictCache, VerdictKey,
+};
 
 impl Runner for Sandbox {
     type Error = SandboxError;
@@ -50,7 +53,20 @@ impl Runner for Sandbox {
     ) -> Result<(Outcome, Outcome), SandboxError> {
         Self::run_pair_until(self, cancel, left, left_limits, right, right_limits)
     }
+
+    fn tools(&self, language: Language) -> String {
+        // The interpreter is in the stamp; asking every compiler takes a while.
+        if language == Language::Python {
+            return String::new();
+        }
+        let states = self.languages();
+        let state = states.into_iter().find(|state| state.language == language);
+        state.map_or_else(String::new, |state| state.tools)
+    }
 }
+
+/// Names the header that C++ checkers of contest problems include.
+const TESTLIB: &str = "RLEF_TESTLIB";
 
 /// The judge of this machine.
 #[derive(Debug)]
@@ -75,10 +91,20 @@ pub fn isolated_judge(isolation: Isolation, workers: usize) -> Result<HostJudge,
         workers,
         ..SandboxConfig::default()
     })?;
-    Ok(HostJudge {
-        judge: Judge::new(sandbox),
-        workers,
-    })
+    let mut judge = Judge::new(sandbox);
+    if let Some(path) = std::env::var_os(TESTLIB)
+        .filter(|path| !path.is_empty())
+        .map(std::path::PathBuf::from)
+    {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => judge = judge.with_testlib(text),
+            // A checker that needs it says so again.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "{TESTLIB} is no readable file");
+            }
+        }
+    }
+    Ok(HostJudge { judge, workers })
 }
 
 impl HostJudge {
@@ -97,6 +123,39 @@ impl HostJudge {
         self.judge.runner().protection()
     }
 
+    /// The same judge with a cache of verdicts.
+    #[must_use]
+    pub fn with_cache(self, cache: VerdictCache) -> Self {
+        let stamp = stamp(self.protection());
+        Self {
+            judge: self.judge.with_cache(cache, stamp),
+            workers: self.workers,
+        }
+    }
+
+    /// The same judge, which judges timeouts near the limit again.
+    #[must_use]
+    pub fn with_reruns(self) -> Self {
+        Self {
+            judge: self.judge.with_reruns(),
+            workers: self.workers,
+        }
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> JudgeCounts {
+        self.judge.counts()
+    }
+
+    /// What the verdict on each task depends on; `None` where there is no program.
+    pub fn keys(&self, tasks: &[Task<'_>]) -> Vec<Option<VerdictKey>> {
+        let keys = Keys::default();
+        tasks
+            .iter()
+            .map(|task| Some(self.judge.key(&keys, task.program?, task)))
+            .collect()
+    }
+
     /// Judges all tasks; results in their order.
     pub fn judge_tasks(&self, tasks: &[Task<'_>]) -> Vec<Result<Verdict, JudgeError>> {
         let mut results = Vec::with_capacity(tasks.len());
@@ -106,4 +165,21 @@ impl HostJudge {
         });
         results
     }
+}
+
+/// Everything of a sandbox that verdicts depend on.
+fn stamp(protection: &Protection) -> String {
+    let means = |name| {
+        protection
+            .state(name)
+            .map_or("", |state| state.means.as_str())
+    };
+    format!(
+        "rlef {} {} {}; {}; {}",
+        env!("CARGO_PKG_VERSION"),
+        protection.isolation,
+        protection.interpreter,
+        means(Safeguard::MemoryLimit),
+        means(Safeguard::CpuLimit)
+    )
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use rlef_sandbox::Language;
 
 use super::run::Run;
+use super::settle::Tally;
 use super::{
-    PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, checker, source, stdin,
+    PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, appended, asserted, call, checker,
+    source, stdin,
 };
 use crate::comparator::Comparison;
 use crate::problem::{Problem, TestCase};
@@ -76,6 +78,9 @@ pub enum JudgeError {
         /// How it ended.
         detail: String,
     },
+    /// The user stopped it.
+    #[error("judge a program: it was told to stop")]
+    Stopped,
     /// The problem asks for something that this judge can't do.
     #[error("judge a program on problem `{id}`: {what} is not supported; leave the problem out")]
     Unsupported {
@@ -117,14 +122,24 @@ const RETRIES: u32 = 2;
 pub struct Judge<R> {
     runner: R,
     retries: u32,
+    pub(super) cache: Option<Arc<VerdictCache>>,
+    pub(super) stamp: String,
+    pub(super) reruns: bool,
+    pub(super) tally: Arc<Tally>,
+    pub(super) testlib: Option<Arc<str>>,
 }
 
 impl<R: Runner> Judge<R> {
     /// A judge that runs programs with `runner` and retries a failing one twice.
-    pub const fn new(runner: R) -> Self {
+    pub fn new(runner: R) -> Self {
         Self {
             runner,
             retries: RETRIES,
+            cache: None,
+            stamp: String::new(),
+            reruns: false,
+            tally: Arc::default(),
+            testlib: None,
         }
     }
 
@@ -140,7 +155,19 @@ impl<R: Runner> Judge<R> {
         Judge {
             runner: runner(&self.runner),
             retries: self.retries,
+            cache: self.cache.clone(),
+            stamp: self.stamp.clone(),
+            reruns: self.reruns,
+            tally: Arc::clone(&self.tally),
+            testlib: self.testlib.clone(),
         }
+    }
+
+    /// The same judge with the text of `testlib.h`, which is put where a checker in C++ includes it.
+    #[must_use]
+    pub fn with_testlib(mut self, header: String) -> Self {
+        self.testlib = Some(header.into());
+        self
     }
 
     /// How often a failing sandbox is tried again.
@@ -169,11 +196,6 @@ impl<R: Runner> Judge<R> {
             });
         }
         let what = match (&problem.comparison, &problem.files) {
-            (Comparison::Checker(one) | Comparison::Interactor(one), _)
-                if !checker::runs(one.language) =>
-            {
-                Some("a checker in another language than Python")
-            }
             (Comparison::Interactor(_), Some(_)) => Some("an interactive problem with files"),
             (Comparison::Checker(_) | Comparison::Interactor(_), _)
                 if tests
@@ -182,7 +204,7 @@ impl<R: Runner> Judge<R> {
             {
                 Some("a checker of anything but standard output")
             }
-            _ => None,
+            (rule, _) => checker::lacks(rule, self.testlib.as_deref()),
         };
         if let Some(what) = what {
             return Err(JudgeError::Unsupported {
@@ -265,11 +287,16 @@ fn run_batch<R: Runner>(
     problem: &Problem,
     batch: &[&TestCase],
 ) -> Result<(), JudgeError> {
-    let calls_python = batch
-        .iter()
-        .any(|test| !matches!(test, TestCase::Stdin { .. }));
-    if calls_python && program.language != Language::Python {
-        run.refuse("the tests of this problem call a Python function; write it in Python");
+    let called = batch.iter().find_map(|test| match test {
+        TestCase::Stdin { .. } => None,
+        TestCase::Call { .. } => Some(Language::Python),
+        TestCase::Asserted { language, .. } => Some(*language),
+    });
+    if let Some(language) = called.filter(|&language| program.language != language) {
+        let title = language.title();
+        run.refuse(&format!(
+            "the tests of this problem call a {title} function; write it in {title}"
+        ));
         return Ok(());
     }
     if problem.files.is_some() && program.language != Language::Python {
@@ -326,7 +353,21 @@ fn run_batch<R: Runner>(
                 &problem.comparison,
             )
         }
-        Some(TestCase::Asserted { entry_point, code }) => {
+        Some(TestCase::Asserted {
+            entry_point,
+            code,
+            language: Language::Cpp,
+        }) => appended::judge(
+            run,
+            program,
+            &problem.preamble,
+            entry_point,
+            code,
+            &problem.limits,
+        ),
+        Some(TestCase::Asserted {
+            entry_point, code, ..
+        }) => {
             let case = asserted::Case {
                 preamble: &problem.preamble,
                 entry_point,

@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 
 use rlef_sandbox::Cancel;
 
+use super::cache::Keys;
 use super::runner::Until;
 use super::{Judge, JudgeError, Runner, Scope, StopAt, Verdict};
 use crate::problem::Problem;
@@ -60,18 +61,19 @@ impl<R: Runner> Judge<R> {
             runner,
             cancel: &gate.cancel,
         });
+        let keys = Keys::default();
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
             let _closing = Closing(&gate);
             for _ in 0..workers.clamp(1, tasks.len().max(1)) {
                 let sender = sender.clone();
-                let (next, gate, judge) = (&next, &gate, &judge);
+                let (next, gate, judge, keys) = (&next, &gate, &judge, &keys);
                 threads.spawn(move || {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(task) = tasks.get(index) else { return };
                         if !gate.lets_begin(index)
-                            || sender.send((index, judge.judge_task(*task))).is_err()
+                            || sender.send((index, judge.judge_task(keys, task))).is_err()
                         {
                             return;
                         }
@@ -92,13 +94,6 @@ impl<R: Runner> Judge<R> {
                 }
             }
         });
-    }
-
-    fn judge_task(&self, task: Task<'_>) -> Result<Verdict, JudgeError> {
-        match task.program {
-            Some(program) => self.judge(program, task.problem, task.scope, task.stop),
-            None => Ok(Verdict::no_program(task.scope.tests(task.problem).len())),
-        }
     }
 }
 

@@ -73,6 +73,11 @@ impl<'a, R: Runner> Run<'a, R> {
         Ok(())
     }
 
+    /// The text of `testlib.h`, where it was given.
+    pub(super) fn testlib(&self) -> Option<&'a str> {
+        self.judge.testlib.as_deref()
+    }
+
     /// When judging ends.
     pub(super) const fn stop(&self) -> StopAt {
         self.stop

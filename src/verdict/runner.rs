@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rlef_sandbox::{Cancel, Job, Limits, Outcome};
+use rlef_sandbox::{Cancel, Job, Language, Limits, Outcome};
 
 /// Runs programs under limits. The sandbox in earnest, a fake in tests.
 pub trait Runner: Send + Sync {
@@ -50,6 +50,11 @@ pub trait Runner: Send + Sync {
     ) -> Result<(Outcome, Outcome), Self::Error> {
         self.run_pair(left, left_limits, right, right_limits)
     }
+
+    /// What compiles and runs this language here, with its version; two that differ may give other verdicts.
+    fn tools(&self, _language: Language) -> String {
+        String::new()
+    }
 }
 
 /// A runner whose runs end when they are cancelled.
@@ -82,6 +87,10 @@ impl<R: Runner> Runner for Until<'_, R> {
     ) -> Result<(Outcome, Outcome), Self::Error> {
         self.runner
             .run_pair_until(self.cancel, left, left_limits, right, right_limits)
+    }
+
+    fn tools(&self, language: Language) -> String {
+        self.runner.tools(language)
     }
 }
 
@@ -128,5 +137,9 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
         right_limits: &Limits,
     ) -> Result<(Outcome, Outcome), Self::Error> {
         (**self).run_pair_until(cancel, left, left_limits, right, right_limits)
+    }
+
+    fn tools(&self, language: Language) -> String {
+        (**self).tools(language)
     }
 }

@@ -3,8 +3,9 @@ makes every call through the pipe, and reports on standard error. The program ne
 import ast
 import builtins
 
+COMPACT = True
 TEXT_CHARACTERS = 2000
-LARGEST_REPLY = 16 << 20
+LARGEST_REPLY = 32 << 20
 
 
 class CandidateGone(BaseException):

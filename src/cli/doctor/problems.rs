@@ -3,15 +3,15 @@
 //! References should be accepted and programs known to be wrong rejected; where they aren't, the problem and not the
 //! program is looked at.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::super::{exit, progress::Progress, source};
+use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
 use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
@@ -31,7 +31,7 @@ enum State {
     NoTests,
     /// The row can't be read.
     Unreadable,
-    /// The same statement as an earlier one.
+    /// The same statement or tests as an earlier one, or as one of another set.
     Duplicate,
     /// The tests accept a program known to be wrong.
     AcceptsWrong,
@@ -92,6 +92,8 @@ pub(super) struct Options<'a> {
     pub(super) most: usize,
     pub(super) json: bool,
     pub(super) quarantine: Option<&'a Path>,
+    /// Sets whose problems are not to be among these.
+    pub(super) against: &'a [String],
 }
 
 /// Tries every problem's programs, prints a line for each problem that isn't fine (all of them as JSON), and writes
@@ -112,18 +114,22 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
         })?;
     }
     let judge = host_judge(0)?;
-    let mut seen: HashMap<[u8; 32], String> = HashMap::new();
+    let mut seen = Seen::default();
+    for other in options.against {
+        for problem in source::problems(other)? {
+            // Twins within another set are that set's own affair.
+            let _ = seen.twin(&problem, &format!("{} in {other}", problem.id));
+        }
+    }
     let mut progress = Progress::new("problems", problems.len() as u64);
     let mut entries = Vec::new();
     let mut lost = 0;
     for (index, problem) in problems.iter().enumerate() {
-        let words: Vec<&str> = problem.statement.split_whitespace().collect();
-        let key: [u8; 32] = Sha256::digest(words.join(" ")).into();
-        let first = seen.entry(key).or_insert_with(|| problem.id.clone());
+        let twin = seen.twin(problem, &problem.id);
         let finding = examine(&judge, problem, options.most).map(|mut finding| {
-            if *first != problem.id && finding.state.is_usable() && !words.is_empty() {
+            if let Some(detail) = twin.filter(|_| finding.state.is_usable()) {
                 finding.state = State::Duplicate;
-                finding.detail = format!("the statement of {first}");
+                finding.detail = detail;
             }
             finding
         });
@@ -135,6 +141,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
                         sha256: hash(problem),
                         reason: finding.state.name().to_owned(),
                         detail: finding.detail.clone(),
+                        expires: None,
                     });
                 }
                 findings.push(finding);

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::policy::remote::{RemoteConfig, RemotePolicy};
+use crate::policy::remote::{Endpoint, RemoteConfig, RemotePolicy};
 
 /// Where a key is looked for if no variable is named.
 const KEY: &str = "OPENAI_API_KEY";
@@ -18,6 +18,9 @@ pub(super) struct ServerArgs {
     /// The model's name on the server.
     #[arg(long)]
     model: Option<String>,
+    /// What of the server is asked: chat, or completions, which goes on from a text that ends in an open fence.
+    #[arg(long, value_enum, default_value_t = EndpointArg::Chat)]
+    endpoint: EndpointArg,
     /// A system message before the problem.
     #[arg(long)]
     system: Option<String>,
@@ -41,6 +44,14 @@ pub(super) struct ServerArgs {
     price_out: Option<f64>,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum EndpointArg {
+    /// POST URL/chat/completions.
+    Chat,
+    /// POST URL/completions, for models that were never instructed.
+    Completions,
+}
+
 impl ServerArgs {
     /// The policy at `url`.
     pub(super) fn policy(&self, url: &str) -> anyhow::Result<RemotePolicy> {
@@ -52,6 +63,10 @@ impl ServerArgs {
         );
         let config = RemoteConfig {
             url: url.to_owned(),
+            endpoint: match self.endpoint {
+                EndpointArg::Chat => Endpoint::Chat,
+                EndpointArg::Completions => Endpoint::Completions,
+            },
             model,
             system: self.system.clone(),
             concurrency: self.concurrency.clamp(1, 1024),
@@ -69,8 +84,12 @@ impl ServerArgs {
             .system
             .as_ref()
             .map(|text| format!(" with system message {text:?}"));
+        let endpoint = match self.endpoint {
+            EndpointArg::Chat => "",
+            EndpointArg::Completions => " (completions)",
+        };
         Ok(format!(
-            "{policy} {}{}",
+            "{policy} {}{endpoint}{}",
             self.model()?,
             system.unwrap_or_default()
         ))

@@ -1,4 +1,4 @@
-//! One chat completion over HTTP: the request, its retries, and what the answer says. Knows nothing of episodes.
+//! One completion over HTTP: the request, its retries, and what the answer says. Knows nothing of episodes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{RemoteConfig, RemoteError};
+use super::{Endpoint, FENCE, RemoteConfig, RemoteError};
 use crate::policy::LostAnswer;
 
 /// Longest time one `Retry-After` is obeyed.
@@ -36,8 +36,10 @@ pub(super) struct Reply {
 pub(super) enum Outcome {
     /// With an answer.
     Said(Reply),
-    /// Without one; others may still be answered.
+    /// With a refusal of this very request.
     Lost(LostAnswer),
+    /// Without a word that helps; others may still be answered.
+    Unanswered(LostAnswer),
     /// So that no other request can be answered either.
     Fatal(RemoteError),
 }
@@ -54,6 +56,7 @@ enum Try {
 pub(super) struct Client {
     agent: ureq::Agent,
     url: String,
+    endpoint: Endpoint,
     key: Option<String>,
     tries: u32,
     backoff: Duration,
@@ -100,7 +103,15 @@ impl Client {
         }
         Ok(Self {
             agent: builder.build().new_agent(),
-            url: format!("{}/chat/completions", config.url.trim_end_matches('/')),
+            url: format!(
+                "{}/{}",
+                config.url.trim_end_matches('/'),
+                match config.endpoint {
+                    Endpoint::Chat => "chat/completions",
+                    Endpoint::Completions => "completions",
+                }
+            ),
+            endpoint: config.endpoint,
             key,
             tries: config.tries.max(1),
             backoff: config.backoff,
@@ -152,9 +163,18 @@ impl Client {
                 reason,
             })
         } else {
-            Outcome::Lost(LostAnswer(format!("{} tries failed: {reason}", self.tries)))
+            Outcome::Unanswered(LostAnswer(format!("{} tries failed: {reason}", self.tries)))
         };
         (outcome, u64::from(self.tries))
+    }
+
+    /// The error for a server that answers nothing any more.
+    pub(super) fn gone(&self, last: LostAnswer) -> RemoteError {
+        RemoteError::NoAnswer {
+            url: self.url.clone(),
+            tries: self.tries,
+            reason: last.0,
+        }
     }
 
     fn once(&self, body: &str) -> Try {
@@ -182,7 +202,7 @@ impl Client {
             .limit(ANSWER_LIMIT)
             .read_to_string();
         match (status, text) {
-            (200..=299, Ok(text)) => match read(&text) {
+            (200..=299, Ok(text)) => match read(&text, self.endpoint) {
                 Ok(reply) => Try::Said(reply),
                 Err(reason) => Try::Again(reason, None),
             },
@@ -233,21 +253,34 @@ impl Client {
     }
 }
 
-/// Reads a chat completion.
-fn read(text: &str) -> Result<Reply, String> {
+/// Reads a completion.
+fn read(text: &str, endpoint: Endpoint) -> Result<Reply, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("the answer is no JSON ({error})"))?;
     let choice = &value["choices"][0];
-    let said = match &choice["message"]["content"] {
-        Value::String(said) => said.clone(),
+    let cut = choice["finish_reason"] == "length";
+    let said = match (endpoint, &choice["message"]["content"]) {
+        (Endpoint::Completions, _) => {
+            let text = choice["text"]
+                .as_str()
+                .ok_or("the answer holds no choices[0].text")?;
+            let end = if cut {
+                String::new()
+            } else {
+                // It stopped before the fence, which is left out of the text.
+                format!("\n{FENCE}")
+            };
+            format!("{FENCE}{text}{end}")
+        }
+        (_, Value::String(said)) => said.clone(),
         // A model that spent its tokens on a thought, or has nothing to say: an answer without a program.
-        Value::Null if choice["message"].is_object() => String::new(),
+        (_, Value::Null) if choice["message"].is_object() => String::new(),
         _ => return Err("the answer holds no choices[0].message.content".to_owned()),
     };
     let count = |name: &str| value["usage"][name].as_u64();
     Ok(Reply {
         text: said,
-        cut: choice["finish_reason"] == "length",
+        cut,
         usage: count("prompt_tokens").zip(count("completion_tokens")),
     })
 }

@@ -124,7 +124,12 @@ fn evalplus_keeps_results_out_and_large_numbers_in() {
         "base_input": [[1], [99999999999999999999]], "plus_input": [[NaN]], "atol": 0, "contract": "", "assertion": "assert f((1,)) == 1"}"#
         .replace('\n', " ");
     let problem = load_text(&row).unwrap().remove(0);
-    let [TestCase::Asserted { entry_point, code }] = problem.public_tests.as_slice() else {
+    let [
+        TestCase::Asserted {
+            entry_point, code, ..
+        },
+    ] = problem.public_tests.as_slice()
+    else {
         panic!("{:?}", problem.public_tests)
     };
     assert_eq!(entry_point, "f");
@@ -136,6 +141,22 @@ fn evalplus_keeps_results_out_and_large_numbers_in() {
     assert_eq!(problem.preamble, "");
 }
 
+/// The published file has an empty object where MBPP+ 793 has no further inputs.
+#[test]
+fn evalplus_takes_an_empty_object_for_no_inputs() {
+    let row = |inputs: serde_json::Value| {
+        json!({"task_id": "Mbpp/793", "prompt": "Last.", "entry_point": "last", "canonical_solution": "def last(x): return x",
+            "base_input": [[1]], "plus_input": inputs, "atol": 0, "assertion": "assert last(1) == 1"})
+    };
+    let problem = one(&row(json!({})));
+    assert_eq!(
+        (problem.public_tests.len(), problem.private_tests.len()),
+        (1, 0)
+    );
+    let message = refusal(&row(json!({"a": 1})).to_string());
+    assert!(message.contains("`plus_input`"), "{message}");
+}
+
 #[test]
 fn mbpp_shows_its_assertions() {
     let problem = one(&json!({
@@ -145,6 +166,7 @@ fn mbpp_shows_its_assertions() {
     let test = |code: &str| TestCase::Asserted {
         entry_point: "f".into(),
         code: code.into(),
+        language: Language::Python,
     };
     assert_eq!(
         problem.public_tests,

@@ -10,6 +10,7 @@ fn asserted() -> Problem {
         vec![TestCase::Asserted {
             entry_point: "f".into(),
             code,
+            language: Language::Python,
         }],
         vec![],
     )
@@ -130,6 +131,7 @@ fn no_expected_output_is_in_any_job_of_the_program() {
         TestCase::Asserted {
             entry_point: "f".into(),
             code,
+            language: Language::Python,
         },
     ];
     let script = [

@@ -181,28 +181,117 @@ fn many_programs_come_back_in_order_and_stop_when_told() {
     assert_eq!(seen, expected);
 }
 
+fn ask(judge: &Judge<Fake>, program: &Program, problem: &Problem) -> Result<Verdict, JudgeError> {
+    let task = Task {
+        program: Some(program),
+        problem,
+        scope: Scope::Public,
+        stop: StopAt::FirstFailure,
+    };
+    let mut found = None;
+    judge.judge_all(&[task], 1, &mut |_, result| {
+        found = Some(result);
+        true
+    });
+    found.unwrap()
+}
+
 #[test]
 fn the_cache_runs_a_program_once_and_keeps_no_errors() {
-    let judge = Judge::new(Fake::new([
-        Err(Broken),
-        printed("1"),
-        printed("2"),
-        printed("x"),
-    ]))
-    .with_retries(0);
-    let cache = VerdictCache::new(8);
-    let ask = |program: &Program| {
-        cache.judge(
-            &judge,
-            program,
-            &three(),
-            Scope::Public,
-            StopAt::FirstFailure,
+    let folder = tempfile::tempdir().unwrap();
+    let new = |script: Vec<Result<Outcome, Broken>>, stamp: &str| {
+        Judge::new(Fake::new(script)).with_retries(0).with_cache(
+            VerdictCache::open(folder.path(), CACHE_BYTES).unwrap(),
+            stamp.to_owned(),
         )
     };
-    assert!(ask(&program()).is_err());
-    let first = ask(&program()).unwrap();
-    assert_eq!(ask(&program()).unwrap(), first);
-    let other = ask(&Program::bare("print(0)", Language::Python)).unwrap();
+    let judge = new(
+        vec![Err(Broken), printed("1"), printed("2"), printed("x")],
+        "one",
+    );
+    assert!(ask(&judge, &program(), &three()).is_err());
+    let first = ask(&judge, &program(), &three()).unwrap();
+    assert_eq!(ask(&judge, &program(), &three()).unwrap(), first);
+    let other = Program::bare("print(0)", Language::Python);
+    let other = ask(&judge, &other, &three()).unwrap();
     assert_eq!(other.grade, Grade::WrongAnswer);
+    let counts = judge.counts();
+    assert_eq!((counts.cached, counts.judged), (1, 2));
+    // Another process finds them too; its script is empty, so that a run would panic.
+    let judge = new(Vec::new(), "one");
+    assert_eq!(ask(&judge, &program(), &three()).unwrap(), first);
+}
+
+#[test]
+fn whatever_a_verdict_depends_on_is_in_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let grade = |stamp: &str, source: &str, problem: &Problem| {
+        let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+        let judge = Judge::new(Fake::new(["1", "2"].map(printed))).with_cache(cache, stamp.into());
+        ask(&judge, &Program::bare(source, Language::Python), problem).unwrap();
+        judge.counts().cached
+    };
+    let set = three();
+    assert_eq!(grade("one", "a", &set), 0);
+    assert_eq!(grade("one", "a", &set), 1);
+    assert_eq!(grade("two", "a", &set), 0);
+    assert_eq!(grade("one", "b", &set), 0);
+    for change in [
+        |set: &mut Problem| set.limits.cpu_ms += 1,
+        |set: &mut Problem| set.comparison = Comparison::Exact,
+        |set: &mut Problem| set.preamble = "import sys".into(),
+        |set: &mut Problem| set.public_tests[0] = stdin_test("9", "1"),
+        |set: &mut Problem| set.public_tests[1] = stdin_test("2", "2 "),
+    ] {
+        let mut other = three();
+        change(&mut other);
+        assert_eq!(grade("one", "a", &other), 0, "{other:?}");
+        assert_eq!(grade("one", "a", &other), 1, "{other:?}");
+    }
+    // What a problem is called, or says, or which private tests it has, does not matter to its public tests.
+    let mut same = three();
+    same.id = "other".into();
+    same.statement = "x".into();
+    same.private_tests.clear();
+    assert_eq!(grade("one", "a", &same), 1);
+}
+
+fn late(cpu_ms: u64) -> Result<Outcome, Broken> {
+    let mut outcome = ended(Status::TimeLimit, "", "")?;
+    outcome.usage.cpu_us = 1000 * cpu_ms;
+    Ok(outcome)
+}
+
+/// How a script of outcomes is judged with reruns, and whether the verdict is kept.
+fn rerun(script: Vec<Result<Outcome, Broken>>) -> (Grade, JudgeCounts, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = || VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+    let set = problem(vec![stdin_test("", "1")], vec![]);
+    let judge = Judge::new(Fake::new(script))
+        .with_reruns()
+        .with_cache(cache(), "one".into());
+    let verdict = ask(&judge, &program(), &set).unwrap();
+    assert!(judge.runner().script.lock().unwrap().is_empty());
+    let fresh = Judge::new(Fake::new([printed("1")])).with_cache(cache(), "one".into());
+    ask(&fresh, &program(), &set).unwrap();
+    (verdict.grade, judge.counts(), fresh.counts().cached == 1)
+}
+
+#[test]
+fn a_timeout_near_the_limit_is_judged_again_and_never_kept() {
+    let (grade, counts, kept) = rerun(vec![late(10_000), printed("1"), printed("1")]);
+    assert_eq!((grade, kept), (Grade::Accepted, false));
+    assert_eq!((counts.near_limit, counts.changed), (1, 1));
+    let (grade, counts, kept) = rerun(vec![late(10_000), printed("1"), late(10_000), late(10_000)]);
+    assert_eq!((grade, kept), (Grade::TimeLimit, false));
+    assert_eq!((counts.near_limit, counts.changed), (1, 0));
+}
+
+#[test]
+fn a_timeout_that_more_time_does_not_help_is_kept_unless_it_only_waited() {
+    let (grade, counts, kept) = rerun(vec![late(10_000), late(12_500)]);
+    assert_eq!((grade, kept), (Grade::TimeLimit, true));
+    assert_eq!((counts.near_limit, counts.changed), (0, 0));
+    let (grade, _, kept) = rerun(vec![late(100), late(100)]);
+    assert_eq!((grade, kept), (Grade::TimeLimit, false));
 }

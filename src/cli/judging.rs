@@ -1,0 +1,89 @@
+//! Options of verbs that judge programs → the judge.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Context;
+use clap::Args;
+use rlef_sandbox::Isolation;
+
+use crate::verdict::{CACHE_BYTES, HostJudge, VerdictCache, isolated_judge};
+
+/// Options of verbs that judge programs.
+#[derive(Args)]
+pub struct JudgingArgs {
+    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
+    /// lacks).
+    #[arg(long, default_value_t)]
+    pub(super) isolation: Isolation,
+    /// Programs judged side by side; 0 takes one a core.
+    #[arg(long, default_value_t = 0)]
+    pub(super) workers: usize,
+    /// Judge everything anew. Without it verdicts are kept in RLEF_CACHE, else in the user's cache folder, and found there
+    /// by program, tests, limits, comparison, and version and isolation of what runs them.
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Let every timeout stand. Without it a test that timed out is run once more with a quarter more time, and where the
+    /// program then ends, it is judged again up to twice.
+    #[arg(long)]
+    pub(super) no_reruns: bool,
+}
+
+impl JudgingArgs {
+    /// The judge they ask for. A cache that can't be opened is said and done without.
+    pub(super) fn judge(&self) -> anyhow::Result<HostJudge> {
+        let mut judge = isolated_judge(self.isolation, self.workers)?;
+        if !self.no_reruns {
+            judge = judge.with_reruns();
+        }
+        if self.no_cache {
+            return Ok(judge);
+        }
+        let Some(folder) = VerdictCache::default_folder() else {
+            eprintln!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
+            return Ok(judge);
+        };
+        Ok(match VerdictCache::open(&folder, CACHE_BYTES) {
+            Ok(cache) => judge.with_cache(cache),
+            Err(error) => {
+                eprintln!("failed to {error}");
+                judge
+            }
+        })
+    }
+
+    /// Says what the judge did besides running programs.
+    pub(super) fn tell(&self, judge: &HostJudge) {
+        let counts = judge.counts();
+        if !self.no_cache || counts.near_limit > 0 {
+            eprintln!("{counts}");
+        }
+    }
+}
+
+/// Exit code of a run that the user stopped.
+pub(super) fn interrupted() -> ExitCode {
+    ExitCode::from(130)
+}
+
+/// Counts interrupts and says `words` at the first; the second ends the process at once.
+pub(super) fn watch_interrupts(words: &'static str) -> anyhow::Result<Arc<AtomicUsize>> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .context("failed to watch for Ctrl-C")?;
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if seen.fetch_add(1, Ordering::Relaxed) > 0 {
+                    std::process::exit(130);
+                }
+                eprintln!("\n{words}");
+            }
+        });
+    });
+    Ok(count)
+}
