@@ -119,7 +119,7 @@ impl Default for TrainConfig {
             lora: None,
             problems: "contest:train".to_owned(),
             quarantine: String::new(),
-            rounds: 24,
+            rounds: 30,
             problems_per_round: 128,
             updates_per_round: 4,
             rollout: RolloutConfig {
