@@ -1,5 +1,7 @@
 //! Measuring a piece of work: wall and CPU seconds, several times, one CSV line a run. Judges nothing.
 
+pub mod group;
+
 use std::time::Instant;
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};

@@ -172,13 +172,16 @@ impl Workshop {
         usage: &mut Usage,
     ) -> Result<(Vec<u8>, bool), SandboxError> {
         let mut launch = compile.launch.clone();
-        if let Some(precompiled) = &compile.precompiled
-            && (precompiled.suits)(&job.source)
-            && let Some(file) = self.precompiled(site, toolchain, compile, precompiled)?
-        {
+        let suitable = |precompiled: &&Precompiled| (precompiled.suits)(&job.source);
+        for precompiled in compile.precompiled.iter().filter(suitable) {
+            // A compiler that cannot make this one may be able to make the next.
+            let Some(file) = self.precompiled(site, toolchain, compile, precompiled)? else {
+                continue;
+            };
             launch.command.extend(precompiled.arguments.iter().cloned());
             let alias = (file, PathBuf::from(precompiled.inside));
             launch.tools.get_or_insert_default().aliases.push(alias);
+            break;
         }
         let (outcome, artifact) =
             self.run_compiler(site, &launch, &job.source, unit, &self.limits)?;

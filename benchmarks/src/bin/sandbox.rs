@@ -1,7 +1,7 @@
 //! What does a test of a Python program cost here and in peers? CPU and wall, interleaved, on 1 and 2 workers.
 //!
-//! Every engine runs the same programs on the same inputs, and its outputs are compared. A peer that this host
-//! lacks is reported as a row without figures. CPU seconds include every process that an engine started.
+//! Every engine runs the same programs on the same inputs, and its outputs are compared. CPU seconds are those of a
+//! control group, hence of every process that an engine started. Sandboxes are started once, in rows of their own.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use std::{env, fs, thread};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use rlef_benchmarks::{head, measure, row};
+use rlef_benchmarks::group::Group;
+use rlef_benchmarks::{head, row};
 use rlef_sandbox::{Job, Language, Limits, Sandbox, SandboxConfig, Start};
 
 const TINY: &str = "print(sum(map(int, input().split())))\n";
@@ -19,6 +20,28 @@ const IMPORTS: &str = "import sys, math, collections, itertools, heapq, bisect, 
     print(sum(map(int, sys.stdin.readline().split())))\n";
 const NUMPY: &str = "import numpy\nprint(numpy.array(list(map(int, input().split()))).sum())\n";
 const PYTHON: [&str; 3] = ["-I", "-S", "main.py"];
+/// All that bubblewrap offers, short of a system call filter of one's own.
+const BUBBLEWRAP: [&str; 19] = [
+    "--unshare-all",
+    "--die-with-parent",
+    "--cap-drop",
+    "ALL",
+    "--ro-bind",
+    "/usr",
+    "/usr",
+    "--symlink",
+    "usr/lib",
+    "/lib",
+    "--symlink",
+    "usr/lib64",
+    "/lib64",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+    "--tmpfs",
+    "/tmp",
+];
 
 /// Cost of a test in the sandbox and in its peers.
 #[derive(Parser)]
@@ -41,6 +64,7 @@ struct Work<'a> {
     tests: usize,
     workers: usize,
     python: &'a Path,
+    sandbox: &'a Sandbox,
 }
 
 impl Work<'_> {
@@ -78,11 +102,6 @@ impl Work<'_> {
     }
 
     fn in_sandbox(&self, start: Start) -> anyhow::Result<()> {
-        let sandbox = Sandbox::new(SandboxConfig {
-            workers: self.workers,
-            python: Some(self.python.to_owned()),
-            ..SandboxConfig::default()
-        })?;
         let job = Job {
             language: Language::Python,
             source: self.source.into(),
@@ -92,7 +111,8 @@ impl Work<'_> {
         let inputs: Vec<&[u8]> = inputs.iter().map(String::as_bytes).collect();
         self.spread(|_| {
             let outcomes =
-                sandbox.run_batch(&job, &inputs, &Limits::default(), &mut |_, _| true)?;
+                self.sandbox
+                    .run_batch(&job, &inputs, &Limits::default(), &mut |_, _| true)?;
             for (test, outcome) in outcomes.iter().enumerate() {
                 ensure!(
                     outcome.stdout == Self::expected(test).as_bytes(),
@@ -108,13 +128,26 @@ impl Work<'_> {
         clippy::disallowed_methods,
         reason = "peers are started here to be measured, on programs of our own"
     )]
-    fn by_process(&self) -> anyhow::Result<()> {
+    fn by_process(&self, wrapped: bool) -> anyhow::Result<()> {
         let folder = env::temp_dir().join(format!("rlef-benchmark-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("main.py"), self.source)?;
         let result = self.spread(|_| {
             for test in 0..self.tests {
-                let mut child = Command::new(self.python)
+                let mut command = Command::new(if wrapped {
+                    Path::new("bwrap")
+                } else {
+                    self.python
+                });
+                if wrapped {
+                    command
+                        .args(BUBBLEWRAP)
+                        .arg("--ro-bind")
+                        .arg(&folder)
+                        .args(["/work", "--chdir", "/work"]);
+                    command.arg(self.python);
+                }
+                let mut child = command
                     .args(PYTHON)
                     .current_dir(&folder)
                     .stdin(Stdio::piped())
@@ -178,19 +211,18 @@ impl Work<'_> {
         match engine {
             "rlef fork" => self.in_sandbox(Start::Fork),
             "rlef exec" => self.in_sandbox(Start::Exec),
-            "bare python3 -I -S" => self.by_process(),
+            "bare python3 -I -S" => self.by_process(false),
+            "bubblewrap python3 -I -S" => self.by_process(true),
             _ => self.in_process(),
         }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "asks the interpreter what it has"
-)]
-fn has_numpy(python: &Path) -> bool {
-    Command::new(python)
-        .args(["-c", "import numpy"])
+#[expect(clippy::disallowed_methods, reason = "asks the host what it has")]
+fn has(program: &Path, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
@@ -199,55 +231,72 @@ fn has_numpy(python: &Path) -> bool {
 fn main() -> anyhow::Result<()> {
     rlef_sandbox::jail_entry();
     let args = Args::parse();
-    let present = [
+    let group = Group::enter()?;
+    let mut present = vec![
         "rlef fork",
         "rlef exec",
         "bare python3 -I -S",
         "in-process exec (no sandbox)",
     ];
-    for (peer, why) in [
-        (
-            "bubblewrap",
-            "the first process of its namespace is reaped by the kernel, so getrusage misses the program",
-        ),
-        ("nsjail", "no Debian 12 package"),
-        ("isolate", "no Debian 12 package"),
-    ] {
-        eprintln!("{peer}: not measured: {why}");
+    if has(Path::new("bwrap"), &["--version"]) {
+        present.push("bubblewrap python3 -I -S");
+    } else {
+        eprintln!("bubblewrap: not measured: not installed");
+    }
+    for peer in ["nsjail", "isolate"] {
+        eprintln!("{peer}: not measured: no Debian 12 package");
     }
     let few = args.programs;
     let mut cases = vec![
         ("tiny; 20 tests", TINY, few, 20),
-        ("tiny; 1 test", TINY, few * 10, 1),
+        ("tiny; 1 test", TINY, few * 5, 1),
         ("12 imports; 20 tests", IMPORTS, few, 20),
     ];
-    if has_numpy(&args.python) {
+    if has(&args.python, &["-c", "import numpy"]) {
         cases.push(("numpy; 20 tests", NUMPY, few, 20));
     } else {
         eprintln!("numpy: not measured, {} has none", args.python.display());
     }
     head();
     for run in 0..args.runs {
-        for &(case, source, programs, tests) in &cases {
-            for workers in [1, 2] {
-                for engine in present {
+        for workers in [1, 2] {
+            let start = || {
+                Ok(Sandbox::new(SandboxConfig {
+                    workers,
+                    python: Some(args.python.clone()),
+                    ..SandboxConfig::default()
+                })?)
+            };
+            let (sandbox, sample) = group.measure(start)?;
+            row(
+                "sandbox",
+                &format!("rlef start; {workers} workers"),
+                run,
+                1,
+                "starts",
+                sample,
+            );
+            for &(case, source, programs, tests) in &cases {
+                for &engine in &present {
+                    // A process a test shows its cost in fewer tests.
+                    let programs = if engine.contains("fork") {
+                        programs
+                    } else {
+                        programs.div_ceil(4)
+                    };
                     let work = Work {
                         source,
                         programs,
                         tests,
                         workers,
                         python: &args.python,
+                        sandbox: &sandbox,
                     };
-                    let (result, sample) = measure(|| work.by(engine));
-                    result.with_context(|| format!("{engine}; {case}"))?;
-                    row(
-                        "sandbox",
-                        &format!("{engine}; {case}; {workers} workers"),
-                        run,
-                        programs * tests,
-                        "tests",
-                        sample,
-                    );
+                    let ((), sample) = group
+                        .measure(|| work.by(engine))
+                        .with_context(|| format!("{engine}; {case}"))?;
+                    let case = format!("{engine}; {case}; {workers} workers");
+                    row("sandbox", &case, run, programs * tests, "tests", sample);
                 }
             }
         }

@@ -39,7 +39,7 @@ fn find() -> Result<Toolchain, String> {
         compile: Some(Compile {
             launch: Launch::compiler("main.c", command, driver.tools),
             output: Output::Artifact,
-            precompiled: None,
+            precompiled: Vec::new(),
         }),
         run: Launch::native(),
     })

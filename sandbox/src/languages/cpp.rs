@@ -5,6 +5,40 @@ use super::{Definition, always_main, gcc};
 
 const STANDARD: &str = "-std=gnu++17";
 
+const WHOLE: &str = "#include <bits/stdc++.h>\n";
+/// The same without three parts whose inline functions instantiate 600 templates in every program that includes
+/// the header, used or not: a third of the compiler's time.
+const LIGHT: &str = "#define _GLIBCXX_BITS_SPECFUN_H 1\n#define _GLIBCXX_FILESYSTEM 1\n\
+    #define _GLIBCXX_FUTURE 1\n#include <bits/stdc++.h>\n";
+/// What a program that refers to one of those parts cannot do without: their names (or a part that all of a kind
+/// have), and every means to make a name, or to see what is defined, without spelling it out.
+const NAMES: [&str; 24] = [
+    "filesystem",
+    "future",
+    "promise",
+    "packaged_task",
+    "async",
+    "launch",
+    "beta",
+    "ellint",
+    "bessel",
+    "neumann",
+    "expint",
+    "hermite",
+    "laguerre",
+    "legendre",
+    "riemann_zeta",
+    "hyperg",
+    "airy_",
+    "tr1",
+    "__cpp",
+    "_GLIBCXX",
+    "__detail",
+    "##",
+    "%:%:",
+    "\\u",
+];
+
 pub(crate) const DEFINITION: Definition = Definition {
     title: "C++",
     tags: &[
@@ -44,12 +78,17 @@ fn find() -> Result<Toolchain, String> {
         "/program/main.hpp",
     ]));
     // Clang wants its precompiled headers named on the command line, which changes what a program means.
-    let precompiled = (!driver.clang).then(|| Precompiled {
-        header: "#include <bits/stdc++.h>\n",
-        command: header,
+    let kinds: &[(_, fn(&[u8]) -> bool)] = if driver.clang {
+        &[]
+    } else {
+        &[(LIGHT, needs_little), (WHOLE, includes_everything)]
+    };
+    let precompiled = kinds.iter().map(|&(text, suits)| Precompiled {
+        header: text,
+        command: header.clone(),
         inside: "/precompiled/bits/stdc++.h.gch",
         arguments: words(["-I", "/precompiled"]),
-        suits: includes_everything,
+        suits,
     });
     Ok(Toolchain {
         version: driver.version,
@@ -57,7 +96,7 @@ fn find() -> Result<Toolchain, String> {
         compile: Some(Compile {
             launch: Launch::compiler("main.cpp", command, driver.tools),
             output: Output::Artifact,
-            precompiled,
+            precompiled: precompiled.collect(),
         }),
         run: Launch::native(),
     })
@@ -68,4 +107,47 @@ fn find() -> Result<Toolchain, String> {
 fn includes_everything(source: &[u8]) -> bool {
     let name = b"bits/stdc++.h";
     source.windows(name.len()).any(|part| part == name)
+}
+
+/// Whether it is compiled to the same program with the light header.
+fn needs_little(source: &[u8]) -> bool {
+    // A name may go on in the next line after a backslash, and `\\U` is another way to write letters.
+    let text = String::from_utf8_lossy(source)
+        .replace("\\\r\n", "")
+        .replace("\\\n", "")
+        .replace("\\U", "\\u");
+    includes_everything(source) && !NAMES.iter().any(|name| text.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_light_header_is_for_sources_that_cannot_tell() {
+        let with =
+            |text: &str| needs_little(format!("#include <bits/stdc++.h>\n{text}").as_bytes());
+        assert!(with(
+            "using namespace std;\nint main() { vector<int> v; cout << v.size() << \"\\n\"; }"
+        ));
+        assert!(with(
+            "#define REP(i, n) \\\n for (int i = 0; i < n; i++)\nint main() {}"
+        ));
+        for text in [
+            "auto f = std::async([] { return 1; });",
+            "int beta = 3;",
+            "namespace fs = std::filesystem;",
+            "std::fut\\\nure<int> f;",
+            "std::fut\\\r\nure<int> f;",
+            "std::f\\u0075ture<int> f;",
+            "std::f\\U00000075ture<int> f;",
+            "#define JOIN(a, b) a##b",
+            "#ifdef __cpp_lib_filesystem\nint x;\n#endif",
+            "#include <tr1/cmath>",
+            "double d = std::cyl_bessel_jf(1, 2);",
+        ] {
+            assert!(!with(text), "{text}");
+        }
+        assert!(!needs_little(b"#include <vector>\n"));
+    }
 }

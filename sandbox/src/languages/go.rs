@@ -58,7 +58,7 @@ fn find() -> Result<Toolchain, String> {
                 ..Launch::compiler("main.go", command, Tools::new([root]))
             },
             output: Output::Artifact,
-            precompiled: None,
+            precompiled: Vec::new(),
         }),
         run: Launch {
             own_threads: 16,

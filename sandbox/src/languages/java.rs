@@ -103,7 +103,7 @@ fn find() -> Result<Toolchain, String> {
         compile: Some(Compile {
             launch: launch("{name}.java", compile),
             output: Output::Artifact,
-            precompiled: None,
+            precompiled: Vec::new(),
         }),
         run: launch("program.jar", run),
     })

@@ -48,7 +48,7 @@ fn find() -> Result<Toolchain, String> {
         compile: Some(Compile {
             launch: launch(check),
             output: Output::Source,
-            precompiled: None,
+            precompiled: Vec::new(),
         }),
         run: launch(run),
     })

@@ -1,15 +1,17 @@
 //! CPython on this host: finds the real interpreter behind shims, and what of the host it needs to run.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use super::toolchain::{Launch, Toolchain};
+use super::toolchain::{Launch, Toolchain, fingerprint};
 use super::{Definition, always_main};
 use crate::error::SandboxError;
 
@@ -23,12 +25,13 @@ pub(crate) const DEFINITION: Definition = Definition {
 };
 
 /// The modules of the process that keeps the interpreter warm; the first is imported while it starts.
-pub(crate) const ZYGOTE: [(&str, &str); 8] = [
+pub(crate) const ZYGOTE: [(&str, &str); 9] = [
     ("sitecustomize.py", include_str!("python/sitecustomize.py")),
     ("rlef_zygote.py", include_str!("python/rlef_zygote.py")),
     ("rlef_program.py", include_str!("python/rlef_program.py")),
     ("rlef_collect.py", include_str!("python/rlef_collect.py")),
     ("rlef_pages.py", include_str!("python/rlef_pages.py")),
+    ("rlef_rehearse.py", include_str!("python/rlef_rehearse.py")),
     ("rlef_leave.py", include_str!("python/rlef_leave.py")),
     ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
     ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),
@@ -170,7 +173,25 @@ fn candidates() -> Vec<PathBuf> {
     found
 }
 
+/// What is known of each candidate that was asked: a version manager's shim takes a tenth of a second to answer.
+static PROBED: Mutex<BTreeMap<PathBuf, (String, Result<Interpreter, String>)>> =
+    Mutex::new(BTreeMap::new());
+
+/// What a candidate says of itself, asked once unless it is replaced.
 fn probe(candidate: &Path) -> Result<Interpreter, String> {
+    let now = fingerprint(candidate);
+    let known = || PROBED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((then, answer)) = known().get(candidate)
+        && *then == now
+    {
+        return answer.clone();
+    }
+    let answer = ask(candidate);
+    known().insert(candidate.to_owned(), (now, answer.clone()));
+    answer
+}
+
+fn ask(candidate: &Path) -> Result<Interpreter, String> {
     let output = Command::new(candidate)
         .args(["-I", "-c", PROBE])
         .stdin(Stdio::null())

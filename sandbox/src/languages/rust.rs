@@ -50,7 +50,7 @@ fn find() -> Result<Toolchain, String> {
                 ..Launch::compiler("main.rs", command, Tools::new(paths))
             },
             output: Output::Artifact,
-            precompiled: None,
+            precompiled: Vec::new(),
         }),
         run: Launch::native(),
     })

@@ -69,8 +69,8 @@ pub(crate) struct Compile {
     pub(crate) launch: Launch,
     /// What it leaves.
     pub(crate) output: Output,
-    /// A header compiled in advance.
-    pub(crate) precompiled: Option<Precompiled>,
+    /// Headers compiled in advance: of those that suit a source the first is used.
+    pub(crate) precompiled: Vec<Precompiled>,
 }
 
 /// A usable language.

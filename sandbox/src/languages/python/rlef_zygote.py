@@ -15,6 +15,7 @@ import sys
 
 import rlef_leave
 import rlef_pages
+import rlef_rehearse
 import rlef_scratch
 from rlef_kernel import Filter, fix_thread_stacks, libc, receive, reset_signals, system
 from rlef_program import DIRECTORY, Program
@@ -38,6 +39,7 @@ class Zygote:
         fix_thread_stacks()
         reset_signals()
         self.marks = rlef_scratch.wipe()
+        rlef_rehearse.rehearse(self.exit)
         rlef_pages.move_code()
 
     @staticmethod
