@@ -39,6 +39,9 @@ const NAMES: [&str; 24] = [
     "\\u",
 ];
 
+/// Whether a header serves a source.
+type Suits = fn(&[u8]) -> bool;
+
 pub(crate) const DEFINITION: Definition = Definition {
     title: "C++",
     tags: &[
@@ -78,7 +81,7 @@ fn find() -> Result<Toolchain, String> {
         "/program/main.hpp",
     ]));
     // Clang wants its precompiled headers named on the command line, which changes what a program means.
-    let kinds: &[(_, fn(&[u8]) -> bool)] = if driver.clang {
+    let kinds: &[(_, Suits)] = if driver.clang {
         &[]
     } else {
         &[(LIGHT, needs_little), (WHOLE, includes_everything)]

@@ -173,12 +173,14 @@ fn candidates() -> Vec<PathBuf> {
     found
 }
 
+/// A usable interpreter, or why it is none.
+type Answer = Result<Interpreter, String>;
+
 /// What is known of each candidate that was asked: a version manager's shim takes a tenth of a second to answer.
-static PROBED: Mutex<BTreeMap<PathBuf, (String, Result<Interpreter, String>)>> =
-    Mutex::new(BTreeMap::new());
+static PROBED: Mutex<BTreeMap<PathBuf, (String, Answer)>> = Mutex::new(BTreeMap::new());
 
 /// What a candidate says of itself, asked once unless it is replaced.
-fn probe(candidate: &Path) -> Result<Interpreter, String> {
+fn probe(candidate: &Path) -> Answer {
     let now = fingerprint(candidate);
     let known = || PROBED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((then, answer)) = known().get(candidate)
@@ -191,7 +193,7 @@ fn probe(candidate: &Path) -> Result<Interpreter, String> {
     answer
 }
 
-fn ask(candidate: &Path) -> Result<Interpreter, String> {
+fn ask(candidate: &Path) -> Answer {
     let output = Command::new(candidate)
         .args(["-I", "-c", PROBE])
         .stdin(Stdio::null())
