@@ -184,7 +184,7 @@ fn main() -> anyhow::Result<()> {
         )?;
         let runs = || by_hand("", folder.path(), &inputs, &outputs);
         measured(
-            "by hand; runs alone, no sandbox",
+            "by hand; runs alone without a sandbox",
             run,
             args.tests,
             "tests",
