@@ -106,7 +106,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         private_tests,
         limits: Limits {
             cpu_ms: CPU_MS,
-            wall_ms: 3 * CPU_MS,
+            // The program waits while the tester finds what is expected.
+            wall_ms: 6 * CPU_MS,
             ..Limits::default()
         },
         preamble: preamble.to_owned(),

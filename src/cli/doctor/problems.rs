@@ -113,6 +113,9 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
             Ok(())
         })?;
     }
+    for finding in &findings {
+        tell(finding, options.json)?;
+    }
     let judge = host_judge(0)?;
     let mut seen = Seen::default();
     for other in options.against {
@@ -144,6 +147,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
                         expires: None,
                     });
                 }
+                tell(&finding, options.json)?;
                 findings.push(finding);
             }
             Err(error) => {
@@ -154,7 +158,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
         progress.set(index as u64 + 1, "");
     }
     progress.finish();
-    print(&findings, options.json)?;
+    sum_up(&findings);
     if let Some(path) = options.quarantine {
         let text = serde_json::to_string_pretty(&Quarantine { entries })?;
         write_atomically(path, text.as_bytes())
@@ -168,7 +172,18 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     })
 }
 
-fn print(findings: &[Finding], json: bool) -> anyhow::Result<()> {
+/// Prints what was found of a problem as soon as it is, for a large set takes long.
+fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(finding)?);
+    } else if finding.state != State::Fine && finding.state != State::NoReference {
+        let (id, state) = (&finding.problem_id, finding.state.name());
+        println!("{id:<24} {state:<18} {}", finding.detail);
+    }
+    Ok(())
+}
+
+fn sum_up(findings: &[Finding]) {
     let mut states: BTreeMap<State, usize> = BTreeMap::new();
     let mut sums = [0; 4];
     for finding in findings {
@@ -181,12 +196,6 @@ fn print(findings: &[Finding], json: bool) -> anyhow::Result<()> {
         ]) {
             *sum += count;
         }
-        if json {
-            println!("{}", serde_json::to_string(finding)?);
-        } else if finding.state != State::Fine && finding.state != State::NoReference {
-            let (id, state) = (&finding.problem_id, finding.state.name());
-            println!("{id:<24} {state:<18} {}", finding.detail);
-        }
     }
     let [accepted, references, rejected, wrong] = sums;
     let states: Vec<String> = states
@@ -198,7 +207,6 @@ fn print(findings: &[Finding], json: bool) -> anyhow::Result<()> {
         findings.len(),
         states.join(", ")
     );
-    Ok(())
 }
 
 /// A row that gave no problem.
