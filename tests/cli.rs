@@ -37,6 +37,32 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
+#[test]
+fn every_verb_shows_examples_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = rlef(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let help = said(&["--help"]);
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() >= 10, "{help}");
+    for verb in verbs {
+        let help = said(&[verb, "--help"]);
+        let example = format!("  rlef {verb}");
+        let examples = help.split("Example").nth(1).unwrap_or_default();
+        assert!(examples.contains(&example), "{help}");
+    }
+}
+
 const PROBLEM: &str = r#"{"id":"double","statement":"Double it.","public_tests":[{"kind":"stdin","input":"2\n","expected":"4\n"}],"private_tests":[{"kind":"stdin","input":"5\n","expected":"10\n"}]}"#;
 
 #[test]

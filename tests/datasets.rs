@@ -338,6 +338,24 @@ fn cruxeval_accepts_its_outputs() {
     references_are_accepted("cruxeval/data/cruxeval.jsonl", 20);
 }
 
+/// One calls without arguments, one has a comma after the last; as outputs and as inputs.
+#[test]
+fn cruxeval_takes_every_way_to_write_arguments() {
+    let Some(path) = data("cruxeval/data/cruxeval.jsonl") else {
+        return;
+    };
+    for name in ["cruxeval", "cruxeval-input"] {
+        let set = problem::load_as(&path, problem::Schema::named(name)).unwrap();
+        let some: Vec<Problem> = (set.into_iter())
+            .filter(|problem| {
+                ["sample_0", "sample_135", "sample_452"].contains(&problem.id.as_str())
+            })
+            .collect();
+        assert_eq!(some.len(), 3);
+        assert_all_accepted(&some, &grades(&some, reference, StopAt::FirstFailure));
+    }
+}
+
 #[test]
 fn humaneval_plus_accepts_its_references() {
     references_are_accepted("humanevalplus/HumanEvalPlus-Mini.jsonl.gz", 8);

