@@ -13,7 +13,7 @@ fn uninterrupted(at: &Path) {
         "run.toml",
         &format!(
             "policy = {:?}\nrounds = 4\nproblems_per_round = 8\n[resources]\ncheckpoint_every = 1\n[evaluation]\nproblems = \"\"\n",
-            starter()
+            starter().to_string_lossy()
         ),
     );
     let whole = rlef(at, &["train", "--config", "run.toml", "--run", "whole"]);
