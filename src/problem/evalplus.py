@@ -33,6 +33,14 @@ def __only_tuples(value):
     return not isinstance(value, tuple) or all(__only_tuples(part) for part in value)
 
 
+def __made(kind, parts):
+    """The parts in a container of this kind; what has lists among its members was never a set."""
+    try:
+        return kind(parts)
+    except TypeError:
+        return parts
+
+
 def __like(value, examples, default):
     """A value read from JSON, in the types that the examples have in the same place."""
     if isinstance(value, list):
@@ -40,10 +48,10 @@ def __like(value, examples, default):
         inner = [part for box in boxes for part in box]
         parts = [__like(part, inner, default) for part in value]
         if boxes and all(isinstance(box, dict) for box in boxes):
-            return set(parts) if parts else {}
+            return __made(set, parts) if parts else {}
         for kind in (tuple, set, frozenset):
             if boxes and all(isinstance(box, kind) for box in boxes):
-                return kind(parts)
+                return __made(kind, parts)
         return parts if boxes else default(parts)
     if isinstance(value, dict):
         boxes = [example for example in examples if isinstance(example, dict)]
