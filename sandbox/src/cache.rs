@@ -214,14 +214,23 @@ fn lock(path: &Path, cancel: &Cancel) -> Option<File> {
     }
 }
 
+/// What an entry holds, if it is whole.
+pub(crate) fn content(entry: &[u8]) -> Option<&[u8]> {
+    let (header, content) = entry.split_at_checked(HEADER)?;
+    let whole = header[..8] == *MAGIC && Sha256::digest(content)[..] == header[8..];
+    whole.then_some(content)
+}
+
+/// The bytes of an entry that holds these.
+pub(crate) fn entry(content: &[u8]) -> Vec<u8> {
+    [MAGIC, &Sha256::digest(content)[..], content].concat()
+}
+
 /// The entry's bytes if it is there and whole; what is not whole is removed.
 fn read(path: &Path) -> Option<Vec<u8>> {
     let mut file = File::open(path).ok()?;
     let mut bytes = Vec::new();
-    let whole = file.read_to_end(&mut bytes).is_ok()
-        && bytes.len() >= HEADER
-        && bytes[..8] == *MAGIC
-        && Sha256::digest(&bytes[HEADER..])[..] == bytes[8..HEADER];
+    let whole = file.read_to_end(&mut bytes).is_ok() && content(&bytes).is_some();
     if !whole {
         let _ = fs::remove_file(path);
         return None;
@@ -234,9 +243,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
 
 fn write(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(directory)?;
-    file.write_all(MAGIC)?;
-    file.write_all(&Sha256::digest(bytes))?;
-    file.write_all(bytes)?;
+    file.write_all(&entry(bytes))?;
     file.persist(path)?;
     Ok(())
 }

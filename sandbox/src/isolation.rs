@@ -97,7 +97,7 @@ impl Sandbox {
 
     #[cfg(feature = "wasm")]
     fn with_wasm(config: &SandboxConfig) -> Result<Self, SandboxError> {
-        let wasm = Wasm::new(config.workers, config.progress)?;
+        let wasm = Wasm::new(config)?;
         let interpreter = wasm.prepare()?;
         let jails = match config.isolation {
             Isolation::Auto => match Jails::new(config) {

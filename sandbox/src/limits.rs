@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// Upper bounds for one run of one program on one input.
 ///
-/// CPU time decides a `TimeLimit`; wall time is a backstop against programs that sleep, and it starts
-/// when the program starts, never while it waits for a free worker.
+/// CPU time decides a `TimeLimit`; wall time is a backstop against programs that sleep. It starts when the program
+/// starts, never while it waits for a free worker, and what the program waits for a core is not counted, up to nine
+/// times the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {

@@ -11,6 +11,7 @@ use std::thread;
 
 use crate::admission::Admission;
 use crate::cancel::Cancel;
+use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::job::{Job, Language};
 use crate::limits::Limits;
@@ -108,11 +109,14 @@ impl std::fmt::Debug for Wasm {
 
 impl Wasm {
     /// Finds the cache; the interpreter is loaded, or made, when the first program needs it.
-    pub(crate) fn new(workers: usize, progress: fn(&str)) -> Result<Self, WasmError> {
+    pub(crate) fn new(config: &SandboxConfig) -> Result<Self, WasmError> {
         Ok(Self {
-            admission: Admission::new(workers.max(1)),
-            cache: Cache::open()?,
-            progress,
+            admission: Admission::new(config.workers.max(1)),
+            cache: match &config.cache_directory {
+                Some(directory) => Cache::at(directory.join("wasm"))?,
+                None => Cache::open()?,
+            },
+            progress: config.progress,
             python: OnceLock::new(),
             loading: Mutex::new(()),
             modules: Modules::default(),

@@ -33,6 +33,8 @@ use crate::process::worker::Worker;
 
 /// Bytes of the largest header compiled in advance, and memory for compiling it.
 const LARGEST_HEADER: u64 = 512 << 20;
+/// Bytes of the largest source: more would not fit where a jail keeps its program.
+const LARGEST_SOURCE: u64 = 128 << 20;
 /// First byte of an entry of the cache.
 const PROGRAM: u8 = b'P';
 const REFUSED: u8 = b'R';
@@ -42,7 +44,7 @@ const REFUSED: u8 = b'R';
 pub(crate) enum Built<'a> {
     /// It can be run.
     Ready(Image<'a>),
-    /// It does not compile.
+    /// It does not compile, or is too large to be tried.
     Refused(Outcome),
 }
 
@@ -120,6 +122,14 @@ impl Workshop {
         limits: &Limits,
         cancel: &Cancel,
     ) -> Result<Built<'a>, SandboxError> {
+        if job.source.len() as u64 > limits.memory_bytes.min(LARGEST_SOURCE) {
+            return Ok(Built::Refused(Outcome {
+                status: Status::MemoryLimit,
+                stdout: Vec::new(),
+                stderr: Vec::new(),
+                usage: Usage::default(),
+            }));
+        }
         if job.language == Language::Python {
             return Ok(Built::Ready(Image::python(job)));
         }

@@ -153,3 +153,20 @@ fn a_directory_that_others_may_write_to_is_not_used() {
     assert_eq!(made(&cache, "x", b"one"), (b"one".to_vec(), true));
     assert_eq!(made(&cache, "x", b"one"), (b"one".to_vec(), true));
 }
+
+proptest::proptest! {
+    #[test]
+    fn an_entry_is_read_as_it_was_written_and_nothing_else_is(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        bit in 0..8_u32,
+    ) {
+        let whole = entry(&bytes);
+        proptest::prop_assert_eq!(content(&whole), Some(&bytes[..]));
+        proptest::prop_assert_eq!(content(&bytes), None);
+        let mut spoilt = whole.clone();
+        spoilt[at.index(whole.len())] ^= 1 << bit;
+        proptest::prop_assert_eq!(content(&spoilt), None);
+        proptest::prop_assert_eq!(content(&whole[..at.index(whole.len())]), None);
+    }
+}

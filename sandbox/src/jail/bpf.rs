@@ -27,6 +27,8 @@ pub(crate) struct Rule {
 enum Test {
     AnyBit(u32),
     OneOf(Vec<u32>),
+    /// This argument and the next.
+    BothZero,
 }
 
 /// One instruction (`struct sock_filter`).
@@ -76,13 +78,34 @@ impl Rule {
         }
     }
 
+    /// `then` if the argument and the one after it are zero.
+    pub(crate) fn if_both_zero(argument: u8, then: Answer, otherwise: Answer) -> Self {
+        Self {
+            test: Some((argument, Test::BothZero)),
+            then,
+            otherwise,
+        }
+    }
+
     fn emit(&self, program: &mut Vec<Instruction>) {
         if let Some((argument, test)) = &self.test {
             // Both architectures are little-endian: the low half comes first.
-            program.push(instruction(LOAD, ARGUMENTS_AT + 8 * u32::from(*argument)));
+            let load = |argument: u8| instruction(LOAD, ARGUMENTS_AT + 8 * u32::from(argument));
+            program.push(load(*argument));
             let (code, values) = match test {
                 Test::AnyBit(bits) => (JUMP_IF_ANY_BIT, std::slice::from_ref(bits)),
                 Test::OneOf(values) => (JUMP_IF_EQUAL, values.as_slice()),
+                Test::BothZero => {
+                    // Over the second test, to the other answer.
+                    program.push(Instruction {
+                        code: JUMP_IF_EQUAL,
+                        if_true: 0,
+                        if_false: 2,
+                        value: 0,
+                    });
+                    program.push(load(argument + 1));
+                    (JUMP_IF_EQUAL, &[0][..])
+                }
             };
             for (index, &value) in values.iter().enumerate() {
                 // Over the remaining tests and the other answer.

@@ -49,7 +49,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64, libc::SYS_preadv, libc::SYS_pwritev,
     libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat,
     libc::SYS_statx, libc::SYS_statfs, libc::SYS_fstatfs, libc::SYS_ftruncate, libc::SYS_truncate,
-    libc::SYS_fallocate, libc::SYS_fadvise64, libc::SYS_fsync, libc::SYS_fdatasync,
+    libc::SYS_fallocate, libc::SYS_fsync, libc::SYS_fdatasync,
     libc::SYS_flock, libc::SYS_ioctl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_getdents64,
     libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat,
     libc::SYS_symlinkat, libc::SYS_linkat, libc::SYS_renameat, libc::SYS_renameat2, libc::SYS_readlinkat,
@@ -64,9 +64,9 @@ const ALLOWED: &[libc::c_long] = &[
     // processes, threads, signals
     libc::SYS_execve, libc::SYS_exit, libc::SYS_exit_group, libc::SYS_wait4, libc::SYS_waitid,
     libc::SYS_set_tid_address, libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_rseq,
-    libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity,
+    libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_sched_getaffinity,
     libc::SYS_sched_getparam, libc::SYS_sched_getscheduler, libc::SYS_sched_get_priority_max,
-    libc::SYS_sched_get_priority_min, libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_kill,
+    libc::SYS_sched_get_priority_min, libc::SYS_getpriority, libc::SYS_kill,
     libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal,
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
     libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait, libc::SYS_rt_sigqueueinfo, libc::SYS_sigaltstack,
@@ -185,6 +185,16 @@ fn rules() -> BTreeMap<u32, Rule> {
         libc::SYS_prlimit64,
         Rule::if_one_of(0, &[0], Answer::Allow, Answer::Errno(libc::EPERM)),
     );
+    // Nor may it choose its parent's core, which every later test would inherit.
+    add(
+        libc::SYS_sched_setaffinity,
+        Rule::if_one_of(0, &[0], Answer::Allow, Answer::Errno(libc::EPERM)),
+    );
+    // By group or user it would slow the parent down as well, which nothing could undo: only its own process.
+    add(
+        libc::SYS_setpriority,
+        Rule::if_both_zero(0, Answer::Allow, Answer::Errno(libc::EPERM)),
+    );
     let local = Rule::if_one_of(
         0,
         &[libc::AF_UNIX as u32],
@@ -271,6 +281,18 @@ mod tests {
         assert_eq!(option(2), Answer::Allow);
         assert_eq!(ask(libc::SYS_prlimit64, 0, 0), Answer::Allow);
         assert_eq!(ask(libc::SYS_prlimit64, 1, 0), Answer::Errno(libc::EPERM));
+        assert_eq!(ask(libc::SYS_sched_setaffinity, 0, 0), Answer::Allow);
+        assert_eq!(
+            ask(libc::SYS_sched_setaffinity, 1, 0),
+            Answer::Errno(libc::EPERM)
+        );
+        assert_eq!(ask(libc::SYS_setpriority, 0, 0), Answer::Allow);
+        for (which, who) in [(0, 1), (1, 0), (2, 0), (2, 1)] {
+            assert_eq!(
+                ask(libc::SYS_setpriority, which, who),
+                Answer::Errno(libc::EPERM)
+            );
+        }
         assert_eq!(ask(libc::SYS_prctl, 22, 2), unknown);
         assert_eq!(ask(libc::SYS_prctl, 15, 0), Answer::Allow);
         assert_eq!(bpf::answer(&program, 0x4000_0003, 20, [0; 6]), Answer::Kill);

@@ -92,6 +92,9 @@ struct Memory {
     peak: Option<Interface>,
     usage: Interface,
     events: Interface,
+    details: Interface,
+    /// Written to, it has the kernel take back what it can down to that many bytes; nothing is killed.
+    shrink: Interface,
     version: Version,
 }
 
@@ -142,6 +145,8 @@ impl JailCgroup {
                     peak: Some(Interface::open(at("memory.max_usage_in_bytes"), true)?),
                     usage: Interface::open(at("memory.usage_in_bytes"), false)?,
                     events: Interface::open(at("memory.oom_control"), false)?,
+                    details: Interface::open(at("memory.stat"), false)?,
+                    shrink: Interface::open(at("memory.limit_in_bytes"), true)?,
                     version: Version::One,
                 },
                 Version::Two => Memory {
@@ -150,6 +155,8 @@ impl JailCgroup {
                     peak: Interface::open(at("memory.peak"), true).ok(),
                     usage: Interface::open(at("memory.current"), false)?,
                     events: Interface::open(at("memory.events"), false)?,
+                    details: Interface::open(at("memory.stat"), false)?,
+                    shrink: Interface::open(at("memory.high"), true)?,
                     version: Version::Two,
                 },
             });
@@ -171,6 +178,18 @@ impl JailCgroup {
                 usage: Interface::open(directory.join(file), false)?,
                 version: delegation.version,
             });
+        }
+        if let Ok(delegation) = &host.shares {
+            let directory = self.make(delegation, name)?;
+            // The group stands for all in it: it yields to others as its supervisor does.
+            let nice = own_nice();
+            let (file, text) = match delegation.version {
+                Version::One => ("cpu.shares", shares(nice).to_string()),
+                Version::Two => ("cpu.weight.nice", nice.to_string()),
+            };
+            if nice != 0 {
+                Interface::open(directory.join(file), true)?.write(&text)?;
+            }
         }
         Ok(())
     }
@@ -248,6 +267,36 @@ impl JailCgroup {
             .transpose()
     }
 
+    /// Bytes of host files that the kernel keeps in memory on account of this jail: it takes them back when it must.
+    pub(crate) fn file_bytes(&self) -> Result<u64, CgroupError> {
+        let Some(memory) = &self.memory else {
+            return Ok(0);
+        };
+        let names = match memory.version {
+            Version::One => ["total_inactive_file", "total_active_file"],
+            Version::Two => ["inactive_file", "active_file"],
+        };
+        let [inactive, active] = names.map(|name| memory.details.number(Some(name)));
+        Ok(inactive? + active?)
+    }
+
+    /// Has the kernel take back what it keeps of files, down to so many bytes in use. What it cannot take stays.
+    pub(crate) fn shrink(&mut self, bytes: u64) -> Result<(), CgroupError> {
+        let Some(memory) = &self.memory else {
+            return Ok(());
+        };
+        // Refused where more is in use that cannot be taken back.
+        let _ = memory.shrink.write(&bytes.to_string());
+        match memory.version {
+            // The same file as the limit, which is written anew.
+            Version::One => {
+                self.memory_limit = bytes;
+                Ok(())
+            }
+            Version::Two => memory.shrink.write("max"),
+        }
+    }
+
     /// Forgets the peak of earlier runs.
     pub(crate) fn reset_peak(&mut self) -> Result<(), CgroupError> {
         let Some(memory) = &mut self.memory else {
@@ -295,6 +344,19 @@ impl JailCgroup {
     }
 }
 
+/// How nice this process is, from proc_pid_stat(5): field 19, counted after the command's ')'.
+fn own_nice() -> i32 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let nice = fields.split_whitespace().nth(16);
+    nice.and_then(|nice| nice.parse().ok()).unwrap_or(0)
+}
+
+/// The share of a process as nice as this, as the scheduler has it: a quarter more for each step.
+fn shares(nice: i32) -> u64 {
+    (1024.0 / 1.25_f64.powi(nice)).max(2.0) as u64
+}
+
 /// Removes a group whose processes are dead or dying.
 pub(crate) fn remove_directory(directory: &Path) {
     for _ in 0..100 {
@@ -315,4 +377,16 @@ fn write_file(path: &Path, text: &str) -> Result<(), CgroupError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_the_share_of_a_process_as_nice() {
+        // sched_prio_to_weight of the kernel: 88761, 1024, 110, 15.
+        assert_eq!([-20, 0, 10, 19].map(shares), [88817, 1024, 109, 14]);
+        assert!((-20..20).contains(&own_nice()));
+    }
 }

@@ -23,6 +23,8 @@ const QUIET: Duration = Duration::from_millis(2);
 const SHORTEST_CHECK: Duration = Duration::from_millis(2);
 /// How often memory is looked at where nothing else bounds it.
 const MEMORY_CHECK: Duration = Duration::from_millis(10);
+/// How many times its wall limit a program may take longer because it had to wait for a core.
+const MOST_WAITING: u32 = 9;
 pub(crate) const LONGEST_CHECK: Duration = Duration::from_secs(1);
 
 static CORES: LazyLock<u32> =
@@ -47,6 +49,8 @@ pub(crate) struct Run<'w> {
     next_cpu_check: Instant,
     /// Latest end for a reason that is not the program's own limit.
     grace: Option<Instant>,
+    /// By how much the wall limit was put off.
+    waited: Duration,
     cpu_base_us: u64,
     own_cpu_base_us: u64,
     memory_base_bytes: u64,
@@ -92,6 +96,7 @@ impl<'w> Run<'w> {
             started,
             next_cpu_check: started,
             grace: None,
+            waited: Duration::ZERO,
             cpu_base_us,
             own_cpu_base_us,
             memory_base_bytes,
@@ -141,8 +146,18 @@ impl<'w> Run<'w> {
     }
 
     fn wall_deadline(&self) -> Instant {
-        let own = self.started + Duration::from_millis(self.limits.wall_ms.min(1 << 40));
+        let own = self.started + self.wall_limit() + self.waited;
         self.grace.map_or(own, |grace| grace.min(own))
+    }
+
+    fn wall_limit(&self) -> Duration {
+        Duration::from_millis(self.limits.wall_ms.min(1 << 40))
+    }
+
+    /// Puts the wall limit off by what the program has waited for a core: that was the machine's doing, not its own.
+    fn put_off(&mut self) {
+        let most = self.wall_limit() * MOST_WAITING;
+        self.waited = self.worker.longest_wait().min(most);
     }
 
     /// What to wait for: the program's process, and its output once it is not a short run any more.
@@ -329,6 +344,9 @@ impl<'w> Run<'w> {
                 return self.stop(Stop::Memory);
             }
             self.plan_cpu_check(used_us);
+        }
+        if now >= self.wall_deadline() {
+            self.put_off();
         }
         if now >= self.wall_deadline() {
             let peer_left = self.grace.is_some_and(|grace| now >= grace);

@@ -1,6 +1,9 @@
-//! CPU time and memory of a whole process tree, from /proc: the fallback where no control group accounts for it.
+//! CPU time and memory of a whole process tree, from /proc: the fallback where no control group accounts for it. And
+//! how long its threads had to wait for a core, which no control group tells.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// CPU microseconds of a process and all its living descendants, including children they have reaped.
 ///
@@ -34,14 +37,43 @@ pub(crate) fn resident_bytes(pid: i32) -> u64 {
     pages * 4096
 }
 
+/// The longest that a living thread `depth` or more generations below a process has waited for a core in all its life.
+pub(crate) fn longest_wait(pid: i32, depth: u32) -> Duration {
+    let mut longest = 0;
+    let mut todo = vec![(pid, 0)];
+    while let Some((pid, generation)) = todo.pop() {
+        if generation >= depth {
+            longest = threads(pid)
+                .filter_map(|thread| fs::read_to_string(thread.join("schedstat")).ok())
+                .filter_map(|text| waited_ns(&text))
+                .fold(longest, u64::max);
+        }
+        todo.extend(
+            children(pid)
+                .into_iter()
+                .map(|child| (child, generation + 1)),
+        );
+    }
+    Duration::from_nanos(longest)
+}
+
+/// The second number of /proc/PID/schedstat: nanoseconds spent ready to run, but not running.
+fn waited_ns(schedstat: &str) -> Option<u64> {
+    schedstat.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn threads(pid: i32) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|thread| thread.path())
+}
+
 /// Children of any of a process's threads.
 fn children(pid: i32) -> Vec<i32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
-    };
-    threads
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+    threads(pid)
+        .filter_map(|thread| fs::read_to_string(thread.join("children")).ok())
         .flat_map(|text| {
             text.split_whitespace()
                 .filter_map(|pid| pid.parse().ok())
@@ -82,6 +114,17 @@ mod tests {
         let stat = "7 (a) b) R 1 7 7 0 -1 4194304 100 0 0 0 3 4 5 6 20 0 1 0 100 1 1";
         assert_eq!(ticks_of(stat), 3 + 4 + 5 + 6);
         assert_eq!(ticks_of("nonsense"), 0);
+    }
+
+    #[test]
+    fn the_second_number_is_what_a_thread_waited() {
+        assert_eq!(waited_ns("96778 3770524 2\n"), Some(3_770_524));
+        assert_eq!(waited_ns(""), None);
+        // Own threads are of generation 0, and there is nobody below.
+        let pid = std::process::id() as i32;
+        assert_eq!(longest_wait(pid, 99), Duration::ZERO);
+        let own = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        assert!(longest_wait(pid, 0) >= Duration::from_nanos(waited_ns(&own).unwrap()));
     }
 
     #[test]

@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OWN_PROCESSES: u64 = 2;
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 const MOST_PROCESSES: u64 = 1 << 22;
+/// Limits of memory are set in steps, so that small changes of what the jail itself uses cost no write.
+const MEMORY_STEP: u64 = 8 << 20;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ pub(crate) struct Worker {
     pub(crate) cgroup: JailCgroup,
     first_pid: i32,
     address_space_bytes: u64,
+    /// Memory in use when it was last found that none of it is to be taken back.
+    settled_bytes: u64,
+    /// Of it, host files that the warm interpreter reads.
+    file_bytes: u64,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
     pub(crate) broken: bool,
@@ -105,6 +111,8 @@ impl Worker {
             cgroup,
             first_pid: 0,
             address_space_bytes: 0,
+            settled_bytes: 0,
+            file_bytes: 0,
             program: None,
             broken: false,
             version: String::new(),
@@ -144,6 +152,8 @@ impl Worker {
             .and_then(|pages| pages.parse().ok())
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
+        self.file_bytes = self.cgroup.file_bytes()?;
+        self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
         Ok(())
     }
 
@@ -231,6 +241,16 @@ impl Worker {
         tree::resident_bytes(self.first_pid)
     }
 
+    /// How long the program had to wait for a core at most: the test that runs, or its compilation.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        let compiling = self
+            .program
+            .as_ref()
+            .is_some_and(|program| program.accepted.is_none());
+        // Below the zygote is the program's own first process, which lives as long as all its tests.
+        tree::longest_wait(self.first_pid, if compiling { 1 } else { 2 })
+    }
+
     /// CPU microseconds of everything in the jail, ever.
     pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
         Ok(self
@@ -252,29 +272,13 @@ impl Worker {
         } else {
             self.address_space_bytes
         };
-        let processes = limits.processes.saturating_add(OWN_PROCESSES);
-        let request = ProgramRequest {
-            exec: image.exec,
-            cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
-            address_space_bytes: if unbounded && !image.reserves_addresses {
-                limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
-            } else {
-                0
-            },
-            processes: if self.cgroup.limits_processes() {
-                0
-            } else {
-                processes.min(MOST_PROCESSES)
-            },
-            open_files: limits.open_files.min(1 << 20),
-            file_bytes: limits.file_bytes.min(1 << 62),
-            stack_bytes: limits.stack_bytes.min(1 << 62),
-            // Files lie in memory: they must leave room to tidy up after them.
-            scratch_bytes: limits
-                .file_bytes
-                .min(limits.memory_bytes / 2)
-                .clamp(4096, 1 << 62),
-        };
+        let bounds_memory = unbounded && !image.reserves_addresses;
+        let request = request(
+            limits,
+            image.exec,
+            bounds_memory.then_some(base_bytes),
+            !self.cgroup.limits_processes(),
+        );
         let memory_kills = self.cgroup.memory_kills()?;
         let source = stream::sealed("source", &image.bytes)?;
         let (socket, theirs) = wire::pair()?;
@@ -296,12 +300,7 @@ impl Worker {
 
     /// Bounds what the jail may use from now on, beyond what it uses already.
     pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
-        // Rounded, so that small changes of what the jail itself uses cost no write.
-        let used = self
-            .cgroup
-            .memory_bytes()?
-            .unwrap_or(0)
-            .next_multiple_of(8 << 20);
+        let used = self.own_memory()?.next_multiple_of(MEMORY_STEP);
         let processes = limits
             .processes
             .saturating_add(OWN_PROCESSES)
@@ -311,6 +310,23 @@ impl Worker {
             processes,
         )?;
         Ok(())
+    }
+
+    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files is taken back first: it
+    /// would give later ones that much more memory.
+    fn own_memory(&mut self) -> Result<u64, SandboxError> {
+        let used = self.cgroup.memory_bytes()?.unwrap_or(0);
+        if used <= self.settled_bytes.saturating_add(MEMORY_STEP) {
+            return Ok(used);
+        }
+        let kept = self.cgroup.file_bytes()?;
+        if kept > self.file_bytes.saturating_add(MEMORY_STEP) {
+            let own = used.saturating_sub(kept - self.file_bytes);
+            self.cgroup.shrink(own.next_multiple_of(MEMORY_STEP))?;
+            return Ok(self.cgroup.memory_bytes()?.unwrap_or(0));
+        }
+        self.settled_bytes = used;
+        Ok(used)
     }
 
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.
@@ -330,6 +346,39 @@ impl Worker {
     }
 }
 
+/// What the zygote is told of the limits: `address_space` is what the interpreter itself takes, where addresses have to
+/// stand in for memory; `processes` says whether nobody else bounds those.
+fn request(
+    limits: &Limits,
+    exec: bool,
+    address_space: Option<u64>,
+    processes: bool,
+) -> ProgramRequest {
+    ProgramRequest {
+        exec,
+        cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
+        address_space_bytes: address_space.map_or(0, |base_bytes| {
+            limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
+        }),
+        processes: if processes {
+            limits
+                .processes
+                .saturating_add(OWN_PROCESSES)
+                .min(MOST_PROCESSES)
+        } else {
+            0
+        },
+        open_files: limits.open_files.min(1 << 20),
+        file_bytes: limits.file_bytes.min(1 << 62),
+        stack_bytes: limits.stack_bytes.min(1 << 62),
+        // Files lie in memory: they must leave room to tidy up after them.
+        scratch_bytes: limits
+            .file_bytes
+            .min(limits.memory_bytes / 2)
+            .clamp(4096, 1 << 62),
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // The helper sees the socket close, kills the jail, and removes its control groups.
@@ -344,5 +393,47 @@ impl Drop for Worker {
         let _ = self.helper.kill();
         let _ = self.helper.wait();
         self.cgroup.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the limits, what the zygote is told overflows nothing, and never allows more than they do, but for
+        /// what the jail itself takes and the rounding up to whole seconds.
+        #[test]
+        fn a_request_never_loosens_a_limit(
+            numbers in any::<[u64; 8]>(),
+            shift in 0..64_u32,
+            exec in any::<bool>(),
+            base in any::<Option<u64>>(),
+            counts in any::<bool>(),
+        ) {
+            let [cpu_ms, wall_ms, memory_bytes, processes, open_files, output_bytes, file_bytes, stack_bytes] =
+                numbers.map(|number| number >> shift);
+            let limits = Limits {
+                cpu_ms, wall_ms, memory_bytes, processes, open_files, output_bytes, file_bytes, stack_bytes,
+            };
+            let request = request(&limits, exec, base, counts);
+            prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
+            prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);
+            let address_space = base.map(|base| u128::from(base) + u128::from(memory_bytes));
+            prop_assert!(u128::from(request.address_space_bytes) <= address_space.unwrap_or(0));
+            prop_assert_eq!(request.processes == 0, !counts);
+            prop_assert!(u128::from(request.processes) <= u128::from(processes) + u128::from(OWN_PROCESSES));
+            prop_assert!(request.open_files <= open_files);
+            prop_assert!(request.file_bytes <= file_bytes);
+            prop_assert!(request.stack_bytes <= stack_bytes);
+            prop_assert!(request.scratch_bytes <= file_bytes.max(4096));
+            prop_assert!(request.scratch_bytes <= (memory_bytes / 2).max(4096));
+            // Python reads them as signed where the kernel does.
+            let message = request.encode(None).unwrap();
+            prop_assert_eq!(message.len(), 2 + 7 * 8);
+            prop_assert!(message[2..].chunks(8).all(|number| i64::from_le_bytes(number.try_into().unwrap()) >= 0));
+        }
     }
 }

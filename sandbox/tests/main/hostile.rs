@@ -10,5 +10,7 @@ mod interpreter;
 mod kin;
 mod leaks;
 mod lies;
+mod neighbours;
+mod oddities;
 mod surface;
 mod together;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rlef_sandbox::Sandbox;
 
-use crate::support::{config, job, limits};
+use crate::support::{cache_directory, config, job, limits};
 use crate::usage::{alone, cgroups_of, descendants, eventually, is_alone};
 
 #[test]
@@ -26,6 +26,7 @@ fn sudden_death_of_the_supervisor_leaves_nothing() {
     let mut supervisor = Command::new(env!("CARGO_BIN_EXE_rlef-sandbox"))
         .arg("run")
         .arg(&program)
+        .env("XDG_CACHE_HOME", cache_directory().parent().unwrap())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

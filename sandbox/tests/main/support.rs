@@ -17,8 +17,14 @@ pub(crate) fn config(workers: usize) -> SandboxConfig {
         python: std::env::var_os("RLEF_SANDBOX_PYTHON").map(PathBuf::from),
         use_cgroups: std::env::var_os("RLEF_SANDBOX_CGROUPS").is_none_or(|value| value != "no"),
         helper: Some(helper()),
+        cache_directory: Some(cache_directory()),
         ..SandboxConfig::default()
     }
+}
+
+/// Where programs compiled by tests are kept: never where the user keeps theirs.
+pub(crate) fn cache_directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache/rlef")
 }
 
 /// The executable that becomes a jail.

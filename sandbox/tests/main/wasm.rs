@@ -19,6 +19,7 @@ fn sandbox() -> &'static Sandbox {
         let config = SandboxConfig {
             isolation: Isolation::Wasm,
             workers: 2,
+            cache_directory: Some(crate::support::cache_directory()),
             ..SandboxConfig::default()
         };
         Sandbox::new(config).unwrap_or_else(|error| panic!("failed to {error}"))

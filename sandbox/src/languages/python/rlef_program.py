@@ -77,10 +77,25 @@ def write_program(source, name, mode):
         os.close(descriptor)
 
 
+def is_text(source):
+    """Whether the interpreter would read it as UTF-8, comments included, of which `compile` looks only at the start."""
+    try:
+        source.isascii() or source.decode("utf-8")
+        return True
+    except UnicodeDecodeError:
+        import re
+
+        # Another encoding makes `compile` look at everything.
+        named = re.match(rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", source)
+        return bool(named) and not re.sub(b"[-_]", b"", named[1].lower()).startswith(b"utf8")
+
+
 def compile_program(source):
     """The code object and the warnings a reader would see, or nothing if it does not compile."""
     import warnings
 
+    if not is_text(source):
+        return None, b""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default", SyntaxWarning)

@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) memory: Result<Delegation, String>,
     pub(crate) processes: Result<Delegation, String>,
     pub(crate) cpu: Result<Delegation, String>,
+    /// Shares CPU time between jails, whatever number of processes runs in each.
+    pub(crate) shares: Result<Delegation, String>,
 }
 
 impl Host {
@@ -70,8 +72,9 @@ impl Host {
             memory: find("memory"),
             processes: find("pids"),
             cpu,
+            shares: find("cpu"),
         };
-        for delegation in [&host.memory, &host.processes, &host.cpu]
+        for delegation in [&host.memory, &host.processes, &host.cpu, &host.shares]
             .into_iter()
             .flatten()
         {
@@ -86,6 +89,7 @@ impl Host {
             memory: Err(reason.to_owned()),
             processes: Err(reason.to_owned()),
             cpu: Err(reason.to_owned()),
+            shares: Err(reason.to_owned()),
         }
     }
 }
@@ -177,7 +181,7 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
             fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
         for controller in available
             .split_whitespace()
-            .filter(|name| ["memory", "pids"].contains(name))
+            .filter(|name| ["memory", "pids", "cpu"].contains(name))
         {
             // Fails where processes sit in the group itself; then the next candidate is tried.
             let _ = fs::write(

@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Safeguard, SandboxError};
 
-use crate::support::{config, sandbox, text};
+use crate::support::{cache_directory, config, sandbox, text};
 
 #[test]
 fn every_protection_is_in_force_here() {
@@ -65,6 +65,7 @@ fn doctor_where(forbidden: &str, arguments: &str) -> (Option<i32>, String) {
             "--mount-proc",
         ])
         .args(["--keep-caps", "sh", "-c", &script])
+        .env("XDG_CACHE_HOME", cache_directory().parent().unwrap())
         .output()
         .unwrap();
     (
