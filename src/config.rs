@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advantage::Normalisation;
 use crate::policy::lora::LoraConfig;
-use crate::policy::sampler::Sampling;
+use crate::policy::sampler::{Sampling, is_zero};
 use crate::prompt::PromptStyle;
 use crate::reward::RewardConfig;
 use crate::rollout::{FeedbackSource, RolloutConfig};
@@ -100,6 +100,9 @@ pub struct EvaluationConfig {
     pub temperature: f64,
     /// Nucleus; the paper takes 0.95.
     pub top_p: f64,
+    /// Likeliest tokens kept; 0, as in the paper, keeps all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub top_k: usize,
 }
 
 impl Default for TrainConfig {
@@ -125,11 +128,7 @@ impl Default for TrainConfig {
             rollout: RolloutConfig {
                 group: 2,
                 turns: 3,
-                sampling: Sampling {
-                    temperature: 1.0,
-                    top_p: 1.0,
-                    max_tokens: 96,
-                },
+                sampling: Sampling::default(),
                 style: PromptStyle::Compact,
                 feedback: FeedbackSource::Real,
             },
@@ -175,6 +174,7 @@ impl Default for EvaluationConfig {
             rollouts: 4,
             temperature: 1.0,
             top_p: 1.0,
+            top_k: 0,
         }
     }
 }
@@ -292,6 +292,20 @@ impl TrainConfig {
                 expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
             });
         }
+        if self.rollout.sampling.top_k > 0 {
+            return Err(ConfigError::Value {
+                key: "rollout.sampling.top_k",
+                found: self.rollout.sampling.top_k.to_string(),
+                expected: "0 while training: the trainer's log-probabilities are of the whole softmax",
+            });
+        }
+        if self.rollout.sampling.stop.iter().any(String::is_empty) {
+            return Err(ConfigError::Value {
+                key: "rollout.sampling.stop",
+                found: "an empty text".to_owned(),
+                expected: "texts that an answer can hold",
+            });
+        }
         if !self.rollout.feedback.is_one_dialogue() {
             return Err(ConfigError::Value {
                 key: "rollout.feedback",
@@ -349,5 +363,11 @@ mod tests {
         let mut config = TrainConfig::default();
         config.rollout.sampling.top_p = 0.9;
         assert!(config.check().unwrap_err().to_string().contains("top_p"));
+        let mut config = TrainConfig::default();
+        config.rollout.sampling.top_k = 5;
+        assert!(config.check().unwrap_err().to_string().contains("top_k"));
+        let mut config = TrainConfig::default();
+        config.rollout.sampling.stop = vec!["\n\n".to_owned(), String::new()];
+        assert!(config.check().unwrap_err().to_string().contains("stop"));
     }
 }

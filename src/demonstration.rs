@@ -122,7 +122,7 @@ pub fn demonstrate(
     let problems: Vec<&Problem> = items.iter().map(|item| &item.problem).collect();
     let once = RolloutConfig {
         group: 1,
-        ..*rollout
+        ..rollout.clone()
     };
     let grader = Evaluated::new(items, grader);
     let (groups, _) = rollout::play(&mut policy, &grader, &problems, &once, seed)?;

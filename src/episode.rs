@@ -113,8 +113,8 @@ impl Episode {
         let truncated = self
             .turns
             .last()
-            .is_some_and(|turn| turn.completion.stop == StopCause::Length);
-        // A completion cut at the limit has no end token; the prompt closes it, the policy did not.
+            .is_some_and(|turn| turn.completion.stop != StopCause::End);
+        // A completion cut at the limit or at a stop text has no end token; the prompt closes it, the policy did not.
         let closing = usize::from(truncated);
         if self.tokens.len() + closing + tokens.len() + max_tokens > context {
             self.stop = Some(StopReason::ContextFull);

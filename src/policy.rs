@@ -15,11 +15,13 @@ pub mod replay;
 pub mod rope;
 pub mod sampler;
 pub mod shape;
+pub mod stop_text;
 pub mod tensor_file;
 pub mod tokenizer;
 
 use model::Decoder;
 use sampler::{Completion, Request, Sampling};
+use stop_text::StopTexts;
 use tokenizer::{Place, Tokenizer, TokenizerError};
 
 /// One completion asked of a policy.
@@ -161,17 +163,19 @@ impl Policy for ModelPolicy<'_> {
                 seed: ask.seed,
             })
             .collect();
-        sampler::sample(
+        let stops = StopTexts::new(&sampling.stop, self.tokenizer);
+        sampler::sample_until(
             self.decoder,
             &requests,
             sampling,
             &self.tokenizer.ends,
+            &|tokens| stops.are_reached_by(tokens),
             self.batch,
         )
         .into_iter()
         .map(|completion| {
             let text = self.tokenizer.decode(&completion.tokens)?;
-            Ok(Ok((completion, text)))
+            Ok(Ok((completion, stops.before(text))))
         })
         .collect()
     }

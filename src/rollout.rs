@@ -65,14 +65,14 @@ impl FeedbackSource {
 }
 
 /// How episodes are played.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RolloutConfig {
     /// Episodes per problem.
     pub group: usize,
     /// Completions per episode at most; the paper's is 3 (section 3.1).
     pub turns: usize,
-    /// Temperature, nucleus and length.
+    /// Temperature, cuts, length and stop texts.
     pub sampling: Sampling,
     /// Wording of prompts and feedback.
     pub style: PromptStyle,

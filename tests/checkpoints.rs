@@ -77,8 +77,8 @@ fn agrees(name: &str, decoder: &Decoder, golden: &Golden) {
         .collect();
     let greedy = Sampling {
         temperature: 0.0,
-        top_p: 1.0,
         max_tokens: 64,
+        ..Sampling::default()
     };
     let drawn = sample(decoder, &requests, &greedy, &[], 8);
     for (ours, theirs) in drawn.iter().zip(&golden.greedy) {

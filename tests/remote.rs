@@ -153,6 +153,7 @@ fn propose(policy: &mut RemotePolicy, statements: &[&str]) -> Result<Vec<Answer>
         temperature: 0.5,
         top_p: 0.9,
         max_tokens: 33,
+        ..Sampling::default()
     };
     policy.propose(&asks, &sampling)
 }

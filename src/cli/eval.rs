@@ -48,6 +48,12 @@ pub struct Args {
     /// Nucleus.
     #[arg(long, default_value_t = 1.0)]
     top_p: f64,
+    /// Keeps this many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// A text that ends an answer and is cut off it; may be given again.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    stop: Vec<String>,
     /// Tokens of one completion at most [default: 96, of a server 2048].
     #[arg(long)]
     max_tokens: Option<usize>,
@@ -119,6 +125,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         sampling: Sampling {
             temperature: args.temperature,
             top_p: args.top_p,
+            top_k: args.top_k,
+            stop: args.stop.clone(),
             max_tokens: args.max_tokens.unwrap_or(max_tokens).max(1),
         },
         style: match args.style.unwrap_or(style) {

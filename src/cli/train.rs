@@ -219,7 +219,8 @@ fn evaluation(
     let sampling = Sampling {
         temperature: config.evaluation.temperature,
         top_p: config.evaluation.top_p,
-        ..config.rollout.sampling
+        top_k: config.evaluation.top_k,
+        ..config.rollout.sampling.clone()
     };
     let rollout = RolloutConfig {
         group: config.evaluation.rollouts,

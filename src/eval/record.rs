@@ -215,7 +215,7 @@ impl PlayStamp {
             feedback: config.feedback,
             style: config.style,
             wording: short(digest),
-            sampling: config.sampling,
+            sampling: config.sampling.clone(),
         }
     }
 }

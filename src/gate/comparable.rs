@@ -70,11 +70,18 @@ pub fn differences(
     };
     differ(Difference::Prompt, "the prompt", wording(old), wording(new));
     let sampling = |play: &crate::eval::record::PlayStamp| {
-        let sampling = play.sampling;
-        format!(
+        let sampling = &play.sampling;
+        let mut text = format!(
             "temperature {}, top-p {}, at most {} tokens",
             sampling.temperature, sampling.top_p, sampling.max_tokens
-        )
+        );
+        if sampling.top_k > 0 {
+            text += &format!(", top-k {}", sampling.top_k);
+        }
+        if !sampling.stop.is_empty() {
+            text += &format!(", stopped by {:?}", sampling.stop);
+        }
+        text
     };
     differ(
         Difference::Sampling,

@@ -14,7 +14,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
         sampling: Sampling {
             temperature: 0.2,
             top_p: 0.95,
-            max_tokens: 96,
+            ..Sampling::default()
         },
         style: PromptStyle::Full,
         feedback: FeedbackSource::Real,

@@ -179,12 +179,20 @@ impl RemotePolicy {
             // Some servers hold a seed in 32 bits, with a sign.
             "seed": ask.seed & 0x7fff_ffff,
         });
+        let mut stop = sampling.stop.clone();
         match self.config.endpoint {
             Endpoint::Chat => body["messages"] = messages.into(),
             Endpoint::Completions => {
                 body["prompt"] = prompt(&messages).into();
-                body["stop"] = json!([format!("\n{FENCE}")]);
+                stop.insert(0, format!("\n{FENCE}"));
             }
+        }
+        // Only where they are asked for: not every server knows them, and one that doesn't says so.
+        if !stop.is_empty() {
+            body["stop"] = json!(stop);
+        }
+        if sampling.top_k > 0 {
+            body["top_k"] = sampling.top_k.into();
         }
         body.to_string()
     }

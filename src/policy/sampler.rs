@@ -11,16 +11,44 @@ use super::cache::{self, Heads, RowCache};
 use super::kernels::{self, RopeTable};
 use super::model::{self, Decoder};
 
-/// How tokens are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// How tokens are drawn. The cuts follow each other: temperature, then the `top_k` likeliest, then the nucleus of what
+/// is left, as in vLLM and transformers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sampling {
     /// Divides the logits; 0 takes the most likely token.
     pub temperature: f64,
     /// Keeps the smallest set of tokens whose probability reaches this; 1 keeps all.
     pub top_p: f64,
+    /// Keeps this many of the likeliest tokens, of equals the first by id; 0 keeps all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub top_k: usize,
     /// Tokens of one completion at most.
     pub max_tokens: usize,
+    /// Texts that end an answer. Its text ends before the first of them; its tokens are all that were drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+pub(crate) fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+impl Default for Sampling {
+    /// The model's own distribution, cut nowhere.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_p: 1.0,
+            top_k: 0,
+            max_tokens: 96,
+            stop: Vec::new(),
+        }
+    }
 }
 
 /// Why a completion ended.
@@ -29,6 +57,8 @@ pub struct Sampling {
 pub enum StopCause {
     /// The end token was drawn; it is the last token of the completion.
     End,
+    /// The text that the tokens stand for holds a stop text.
+    Text,
     /// The token limit was reached.
     Length,
 }
@@ -60,12 +90,25 @@ struct Row {
     completion: Completion,
 }
 
-/// Draws one completion per request, at most `batch` of them side by side, in the order of the requests.
+/// Draws one completion per request, at most `batch` of them side by side, in the order of the requests. Here a token
+/// is no text: `sampling.stop` is for [`sample_until`].
 pub fn sample(
     policy: &Decoder,
     requests: &[Request],
     sampling: &Sampling,
     ends: &[u32],
+    batch: usize,
+) -> Vec<Completion> {
+    sample_until(policy, requests, sampling, ends, &|_| false, batch)
+}
+
+/// As [`sample`]; a completion also ends where `stopped` says so of its tokens so far.
+pub fn sample_until(
+    policy: &Decoder,
+    requests: &[Request],
+    sampling: &Sampling,
+    ends: &[u32],
+    stopped: &dyn Fn(&[u32]) -> bool,
     batch: usize,
 ) -> Vec<Completion> {
     let plain = policy.plain();
@@ -74,7 +117,7 @@ pub fn sample(
     order.sort_by_key(|&index| requests[index].prefix.len());
     let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
     for chunk in order.chunks(batch.max(1)) {
-        for (index, completion) in sample_chunk(&plain, requests, chunk, sampling, ends) {
+        for (index, completion) in sample_chunk(&plain, requests, chunk, sampling, ends, stopped) {
             drawn[index] = Some(completion);
         }
     }
@@ -90,6 +133,7 @@ fn sample_chunk(
     chunk: &[usize],
     sampling: &Sampling,
     ends: &[u32],
+    stopped: &dyn Fn(&[u32]) -> bool,
 ) -> Vec<(usize, Completion)> {
     let heads = Heads::new(&policy.config);
     let mut caches: Vec<RowCache> = chunk
@@ -125,8 +169,10 @@ fn sample_chunk(
             row.completion.sampler_logprobs.push(logprob);
             if ends.contains(&token) {
                 row.completion.stop = StopCause::End;
+            } else if stopped(&row.completion.tokens) {
+                row.completion.stop = StopCause::Text;
             }
-            if ends.contains(&token) || drawn == sampling.max_tokens {
+            if row.completion.stop != StopCause::Length || drawn == sampling.max_tokens {
                 finished.push((row.request, row.completion));
             } else {
                 input.push(token);
@@ -201,7 +247,7 @@ fn logits(policy: &Decoder, hidden_bd: Tensor<2>) -> Vec<f32> {
         .expect("logits are f32 on every backend this crate builds")
 }
 
-/// Draws a token from `softmax(logits / temperature)` cut to its nucleus, and gives its log-probability there.
+/// Draws a token from `softmax(logits / temperature)` cut as `sampling` says, and gives its log-probability there.
 fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32) {
     let best = argmax(logits);
     if sampling.temperature <= 0.0 {
@@ -212,6 +258,9 @@ fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32)
         .iter()
         .map(|&logit| ((f64::from(logit - highest) / sampling.temperature) as f32).exp())
         .collect();
+    if sampling.top_k > 0 {
+        keep_likeliest(&mut weights, sampling.top_k);
+    }
     if sampling.top_p < 1.0 {
         keep_nucleus(&mut weights, sampling.top_p);
     }
@@ -229,6 +278,19 @@ fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32)
         chosen as u32,
         (f64::from(weights[chosen]) / total).ln() as f32,
     )
+}
+
+/// Sets to zero all weights but the `count` largest, of equals the first.
+fn keep_likeliest(weights: &mut [f32], count: usize) {
+    if count >= weights.len() {
+        return;
+    }
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    let by_weight = |&a: &usize, &b: &usize| weights[b].total_cmp(&weights[a]).then(a.cmp(&b));
+    let (_, _, rest) = order.select_nth_unstable_by(count - 1, by_weight);
+    for &mut index in rest {
+        weights[index] = 0.0;
+    }
 }
 
 /// Sets to zero all weights outside the smallest set that holds `top_p` of the total (Holtzman et al. 2020).
@@ -257,151 +319,4 @@ fn argmax(values: &[f32]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::batch::{Action, Batch};
-    use crate::learner::Passes;
-    use crate::sft::ShapeConfig;
-    use burn::tensor::Device;
-
-    fn small() -> Decoder {
-        let shape = ShapeConfig {
-            hidden: 32,
-            intermediate: 48,
-            layers: 2,
-            heads: 4,
-            key_value_heads: 2,
-            context: 64,
-        };
-        let mut decoder = Decoder::random(&shape.config(40), 11, &Device::flex());
-        // Random weights of usual size give a nearly flat distribution; sharper ones test more.
-        for tensor in &mut decoder.weights.tensors {
-            tensor.inplace(|weights| weights * 4.0);
-        }
-        decoder
-    }
-
-    fn requests() -> Vec<Request> {
-        let prefix = |length: u32| (0..length).map(|i| (i * 7 + length) % 40).collect();
-        (1..12)
-            .map(|length| Request {
-                prefix: prefix(length),
-                seed: u64::from(length),
-            })
-            .collect()
-    }
-
-    const SAMPLING: Sampling = Sampling {
-        temperature: 1.0,
-        top_p: 1.0,
-        max_tokens: 20,
-    };
-
-    #[test]
-    fn a_draw_does_not_depend_on_the_batch() {
-        let (policy, requests) = (small(), requests());
-        let together = sample(&policy, &requests, &SAMPLING, &[39], 64);
-        let pairs = sample(&policy, &requests, &SAMPLING, &[39], 2);
-        for (index, request) in requests.iter().enumerate() {
-            let alone = sample(&policy, std::slice::from_ref(request), &SAMPLING, &[39], 1);
-            assert_eq!(alone[0].tokens, together[index].tokens);
-            assert_eq!(pairs[index].tokens, together[index].tokens);
-        }
-    }
-
-    #[test]
-    fn sampler_and_trainer_agree_on_log_probabilities() {
-        let (policy, requests) = (small(), requests());
-        for temperature in [0.7, 1.0] {
-            let drawn = sample(
-                &policy,
-                &requests,
-                &Sampling {
-                    temperature,
-                    ..SAMPLING
-                },
-                &[39],
-                8,
-            );
-            let mut batch = Batch::default();
-            for (row, (request, completion)) in requests.iter().zip(&drawn).enumerate() {
-                batch
-                    .rows
-                    .push([request.prefix.clone(), completion.tokens.clone()].concat());
-                let said = completion
-                    .tokens
-                    .iter()
-                    .zip(&completion.sampler_logprobs)
-                    .enumerate();
-                batch
-                    .actions
-                    .extend(said.map(|(offset, (&target, &sampler_logprob))| Action {
-                        row,
-                        position: request.prefix.len() + offset - 1,
-                        target,
-                        turn: 0,
-                        sampler_logprob,
-                    }));
-            }
-            let passes = Passes {
-                batch: &batch,
-                tokens: 100,
-                pad: 0,
-                temperature,
-            };
-            let (trainer, _) = passes.log_probs(&policy, &[(0..batch.rows.len()).collect()]);
-            for (action, trainer) in batch.actions.iter().zip(trainer) {
-                assert!(
-                    (action.sampler_logprob - trainer).abs() < 1e-4,
-                    "{} against {trainer}",
-                    action.sampler_logprob
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_nucleus_is_cut_and_its_log_probability_is_of_what_is_left() {
-        let logits = [2.0_f32, 1.0, 0.0, -5.0];
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let sampling = Sampling {
-            temperature: 1.0,
-            top_p: 0.8,
-            max_tokens: 1,
-        };
-        let expected = [-0.313_261_7, -1.313_261_7];
-        for _ in 0..200 {
-            let (token, logprob) = draw(&logits, &sampling, &mut rng);
-            assert!(token < 2 && (logprob - expected[token as usize]).abs() < 1e-5);
-        }
-    }
-
-    #[test]
-    fn draws_follow_the_distribution() {
-        let logits = [0.0_f32, (3.0_f32).ln()];
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let hits = (0..4000)
-            .filter(|_| draw(&logits, &SAMPLING, &mut rng).0 == 1)
-            .count();
-        assert!(
-            (2850..3150).contains(&hits),
-            "{hits} of 4000 at probability 0.75"
-        );
-    }
-
-    #[test]
-    fn temperature_zero_takes_the_likeliest() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(
-            draw(
-                &[0.1, 0.3, 0.2],
-                &Sampling {
-                    temperature: 0.0,
-                    ..SAMPLING
-                },
-                &mut rng
-            ),
-            (1, 0.0)
-        );
-    }
-}
+mod tests;

@@ -64,9 +64,8 @@ fn main() {
     let args = Args::parse();
     let mut decoder = Decoder::random(&shape(), 1, &Device::flex());
     let sampling = Sampling {
-        temperature: 1.0,
-        top_p: 1.0,
         max_tokens: NEW,
+        ..Sampling::default()
     };
     // Every row predicts every token after its first: the work of a language-model step.
     let rows: Vec<Vec<u32>> = (0..ROWS).map(|row| tokens(WIDTH, row)).collect();
