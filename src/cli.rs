@@ -62,6 +62,7 @@ pub mod exit {
 
     use crate::policy::PolicyError;
     use crate::policy::remote::RemoteError;
+    use crate::train::TrainError;
 
     /// Ran, and the answer is no.
     pub const NO: u8 = 1;
@@ -75,6 +76,9 @@ pub mod exit {
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(PolicyError::Remote(RemoteError::NoAnswer { .. })) = error.downcast_ref() {
+            return INFRASTRUCTURE;
+        }
+        if let Some(TrainError::SamplerGap { .. }) = error.downcast_ref() {
             return INFRASTRUCTURE;
         }
         let disk = error.chain().filter_map(|cause| cause.downcast_ref());

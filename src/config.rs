@@ -53,10 +53,24 @@ pub struct TrainConfig {
     pub evaluation: EvaluationConfig,
 }
 
-/// Bounds of RLEF's losses.
+/// How episodes become a gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// RLEF: a value network's baseline per turn, PPO's clip, the reference in the reward.
+    #[default]
+    Rlef,
+    /// GRPO (arXiv 2402.03300): an episode against the others of its problem, the reference in the loss with the weight
+    /// `reward.kl_beta`. The value network stays untouched; `rollout.group` is 2 at least.
+    Grpo,
+}
+
+/// The losses and their bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
+    /// `rlef` or `grpo`.
+    pub algorithm: Algorithm,
     /// ε of the policy's clip (section 2.2: 0.2).
     pub clip: f64,
     /// α of the value's clip (section 2.2: 0.2).
@@ -66,6 +80,10 @@ pub struct ObjectiveConfig {
     /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
     /// from an instructed model's features.
     pub value_warmup_rounds: usize,
+    /// Largest difference between the sampler's and the trainer's log-probability of a token that is still learnt from;
+    /// past it the run stops. The two compute the same policy: more than rounding between them is a mistake, and half of
+    /// the clip's width would be spent on it at 0.1. `inf` for no bound.
+    pub max_sampler_gap: f64,
 }
 
 /// What a run may use.
@@ -86,6 +104,8 @@ pub struct ResourceConfig {
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub checkpoints_kept: usize,
+    /// Memory the run may need at its peak by our estimate, in MiB; 0 takes what the machine has.
+    pub memory_mib: u64,
 }
 
 /// Evaluation before and after training.
@@ -145,10 +165,12 @@ impl Default for TrainConfig {
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         Self {
+            algorithm: Algorithm::Rlef,
             clip: 0.2,
             value_clip: 0.2,
             normalisation: Normalisation::Batch,
             value_warmup_rounds: 0,
+            max_sampler_gap: 0.1,
         }
     }
 }
@@ -163,6 +185,7 @@ impl Default for ResourceConfig {
             max_infra_rate: 0.05,
             checkpoint_every: 5,
             checkpoints_kept: 2,
+            memory_mib: 0,
         }
     }
 }
@@ -266,6 +289,7 @@ impl TrainConfig {
             ("rollout.sampling.top_p", self.rollout.sampling.top_p),
             ("objective.clip", self.objective.clip),
             ("objective.value_clip", self.objective.value_clip),
+            ("objective.max_sampler_gap", self.objective.max_sampler_gap),
             (
                 "policy_optimizer.learning_rate",
                 self.policy_optimizer.learning_rate,
@@ -311,6 +335,13 @@ impl TrainConfig {
                 key: "rollout.feedback",
                 found: self.rollout.feedback.name().to_owned(),
                 expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
+            });
+        }
+        if self.objective.algorithm == Algorithm::Grpo && self.rollout.group < 2 {
+            return Err(ConfigError::Value {
+                key: "rollout.group",
+                found: self.rollout.group.to_string(),
+                expected: "at least 2 with objective.algorithm = \"grpo\": one episode alone has nothing to be compared with",
             });
         }
         let episodes = self.problems_per_round * self.rollout.group;
@@ -363,6 +394,20 @@ mod tests {
         let mut config = TrainConfig::default();
         config.rollout.sampling.top_p = 0.9;
         assert!(config.check().unwrap_err().to_string().contains("top_p"));
+        let mut config = TrainConfig::default();
+        config.objective.algorithm = Algorithm::Grpo;
+        config.check().unwrap();
+        config.rollout.group = 1;
+        assert!(config.check().unwrap_err().to_string().contains("grpo"));
+        let mut config = TrainConfig::default();
+        config.objective.max_sampler_gap = f64::NAN;
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("max_sampler_gap")
+        );
         let mut config = TrainConfig::default();
         config.rollout.sampling.top_k = 5;
         assert!(config.check().unwrap_err().to_string().contains("top_k"));

@@ -14,6 +14,7 @@
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
+//! - [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
 
@@ -31,6 +32,7 @@ pub mod feedback;
 pub mod gate;
 pub mod journal;
 pub mod learner;
+pub mod memory;
 pub mod objective;
 pub mod policy;
 pub mod problem;

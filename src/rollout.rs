@@ -437,6 +437,15 @@ pub(crate) fn grade_once(
         .collect()
 }
 
+/// One failing case says what is wrong; a small policy's context is short.
+pub(crate) const COMPACT_FEEDBACK: FeedbackOptions = FeedbackOptions {
+    style: FeedbackStyle::Compact,
+    cases: 1,
+    field_characters: 60,
+    trace_characters: 80,
+    language: Language::Python,
+};
+
 /// Opens the next turn of every episode that goes on.
 fn answer_all<'a>(
     policy: &mut dyn Policy,
@@ -452,14 +461,7 @@ fn answer_all<'a>(
         return Ok(());
     }
     let bounds = match config.style {
-        // One failing case says what is wrong; a small policy's context is short.
-        PromptStyle::Compact => FeedbackOptions {
-            style: FeedbackStyle::Compact,
-            cases: 1,
-            field_characters: 60,
-            trace_characters: 80,
-            ..FeedbackOptions::default()
-        },
+        PromptStyle::Compact => COMPACT_FEEDBACK,
         PromptStyle::Full => FeedbackOptions::default(),
     };
     let options = |index: usize| FeedbackOptions {

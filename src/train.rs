@@ -1,24 +1,27 @@
 //! RLEF training, on one screen: play, score, collate, update, record, and again. Files and resuming are `run`'s,
 //! passes are `learner`'s, losses are `objective`'s.
 
+mod metrics;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::advantage;
 use crate::batch::Batch;
-use crate::config::TrainConfig;
-use crate::episode::{Episode, StopReason};
+use crate::config::{Algorithm, TrainConfig};
+use crate::episode::Episode;
 use crate::learner::{Micro, Passes};
-use crate::objective::rlef;
+use crate::objective::{grpo, rlef};
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{ModelPolicy, PolicyError};
 use crate::problem::Problem;
 use crate::reward;
-use crate::rollout::{self, Grader, Group, RolloutStats};
+use crate::rollout::{self, Grader, Group};
 use crate::update::Optimizer;
+pub use metrics::{RoundMetrics, RoundTimings};
+use metrics::{describe, explained_variance, sampler_gap};
 
 /// Everything that learns.
 pub struct Learner {
@@ -36,70 +39,28 @@ pub struct Learner {
     pub tokenizer: Tokenizer,
 }
 
-/// What one round did, as it is written to `metrics.jsonl`; equal runs have equal lines.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RoundMetrics {
-    /// Round, counted from zero.
-    pub round: usize,
-    /// Policy updates so far.
-    pub step: usize,
-    /// Mean return of the episodes, without the KL term.
-    pub reward: f64,
-    /// Share of episodes whose last answer passes all tests.
-    pub solve_rate: f64,
-    /// Share of episodes solved with their first answer.
-    pub solve_rate_turn_1: f64,
-    /// Mean number of turns.
-    pub turns: f64,
-    /// Share of turns without a program.
-    pub no_program_rate: f64,
-    /// Mean per-token log-ratio of the turns to the reference.
-    pub reference_kl: f64,
-    /// Mean entropy of the policy at the sampled tokens, in nats.
-    pub entropy: f64,
-    /// Policy loss, averaged over the round's updates.
-    pub policy_loss: f64,
-    /// Value loss, averaged over the round's updates.
-    pub value_loss: f64,
-    /// Share of the returns' variance the values explain.
-    pub explained_variance: f64,
-    /// Estimated KL between the policy before and after, averaged over the round's updates.
-    pub approx_kl: f64,
-    /// Share of tokens whose ratio left the clip range.
-    pub clip_fraction: f64,
-    /// Largest distance of a ratio from 1 in the round's first update: 0, or something is wrong.
-    pub first_ratio_gap: f64,
-    /// Norm of the policy's gradient, averaged over the round's updates.
-    pub gradient_norm: f64,
-    /// Learning rate of the last update.
-    pub learning_rate: f64,
-    /// Largest difference between sampler's and trainer's log-probability of a token.
-    pub sampler_gap_max: f64,
-    /// Mean difference between them.
-    pub sampler_gap_mean: f64,
-    /// Tokens sampled.
-    pub tokens: usize,
-    /// Episodes the sandbox lost.
-    pub aborted: usize,
-}
-
-/// Where a round's seconds went; never part of the metrics.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct RoundTimings {
-    /// Round, counted from zero.
-    pub round: usize,
-    /// Sampling.
-    pub sampling_seconds: f64,
-    /// Judging.
-    pub judging_seconds: f64,
-    /// Log-probabilities and values before the updates.
-    pub scoring_seconds: f64,
-    /// Updates.
-    pub updating_seconds: f64,
-    /// Tokens sampled per second of sampling.
-    pub tokens_per_second: f64,
-    /// Programs judged per second of judging, repetitions included.
-    pub programs_per_second: f64,
+/// Why a round could not be played or learnt from.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The policy could not speak.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Sampler and trainer don't compute the same policy.
+    #[error(
+        "failed to learn from round {round}: sampler and trainer differ by {largest:.3e} in the log-probability of a token, by {mean:.3e} on average of {tokens}; objective.max_sampler_gap is {bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bound only for a sampler that is known to be less exact"
+    )]
+    SamplerGap {
+        /// Round, counted from zero.
+        round: usize,
+        /// Largest difference of a token; not a number where one of the two isn't.
+        largest: f64,
+        /// Mean difference.
+        mean: f64,
+        /// Tokens compared.
+        tokens: usize,
+        /// What was allowed.
+        bound: f64,
+    },
 }
 
 /// Plays one round and learns from it.
@@ -109,7 +70,7 @@ pub fn round(
     problems: &[Problem],
     config: &TrainConfig,
     round: usize,
-) -> Result<(Vec<Group>, RoundMetrics, RoundTimings), PolicyError> {
+) -> Result<(Vec<Group>, RoundMetrics, RoundTimings), TrainError> {
     let drawn = draw(problems, config, round);
     let seed = config
         .seed
@@ -133,7 +94,7 @@ pub fn round(
     let (scoring_seconds, updating_seconds) = if episodes.is_empty() {
         (0.0, 0.0)
     } else {
-        learn(learner, &episodes, config, round, &mut metrics)
+        learn(learner, &episodes, config, round, &mut metrics)?
     };
     metrics.step = learner.policy_optimizer.steps();
     let per_second = |count: usize, seconds: f64| {
@@ -177,7 +138,7 @@ fn learn(
     config: &TrainConfig,
     round: usize,
     metrics: &mut RoundMetrics,
-) -> (f64, f64) {
+) -> Result<(f64, f64), TrainError> {
     let clock = std::time::Instant::now();
     let batch = Batch::collate(episodes.iter().copied());
     let passes = Passes {
@@ -188,16 +149,39 @@ fn learn(
     };
     let shares = shares(batch.rows.len(), config, round);
     let (old, entropy) = passes.log_probs(&learner.policy, &shares);
-    let (reference, _) = passes.log_probs(&learner.reference, &shares);
-    let values = passes.values(&learner.value, &shares);
     let behaviour: Vec<f32> = batch
         .actions
         .iter()
         .map(|action| action.sampler_logprob)
         .collect();
+    let [largest, mean, sampler_kl] = sampler_gap(&old, &behaviour);
+    metrics.sampler_gap_max = largest;
+    metrics.sampler_gap_mean = mean;
+    metrics.sampler_kl = sampler_kl;
+    let bound = config.objective.max_sampler_gap;
+    if largest > bound || largest.is_nan() {
+        return Err(TrainError::SamplerGap {
+            round,
+            largest,
+            mean,
+            tokens: old.len(),
+            bound,
+        });
+    }
+    let (reference, _) = passes.log_probs(&learner.reference, &shares);
+    let with_values = config.objective.algorithm == Algorithm::Rlef;
+    let values = if with_values {
+        passes.values(&learner.value, &shares)
+    } else {
+        vec![0.0; batch.turns.len()]
+    };
     let (returns, kl) = returns_of(episodes, &batch, &old, &reference, config);
     let known: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
-    let by_turn = advantage::advantages(&returns, &known, config.objective.normalisation);
+    let by_turn = if with_values {
+        advantage::advantages(&returns, &known, config.objective.normalisation)
+    } else {
+        against_group(episodes, &returns)
+    };
     let advantages: Vec<f32> = batch
         .actions
         .iter()
@@ -206,14 +190,9 @@ fn learn(
     let returns_32: Vec<f32> = returns.iter().map(|&value| value as f32).collect();
     metrics.entropy = entropy;
     metrics.reference_kl = kl;
-    metrics.explained_variance = explained_variance(&returns, &known);
-    let gaps: Vec<f64> = old
-        .iter()
-        .zip(&behaviour)
-        .map(|(&o, &b)| f64::from((o - b).abs()))
-        .collect();
-    metrics.sampler_gap_max = gaps.iter().copied().fold(0.0, f64::max);
-    metrics.sampler_gap_mean = gaps.iter().sum::<f64>() / gaps.len().max(1) as f64;
+    if with_values {
+        metrics.explained_variance = explained_variance(&returns, &known);
+    }
     let scoring_seconds = clock.elapsed().as_secs_f64();
 
     let clock = std::time::Instant::now();
@@ -221,18 +200,21 @@ fn learn(
     for (update, rows) in shares.iter().enumerate() {
         let of_share = |row: usize| rows.contains(&row);
         let turns = batch.turns.iter().filter(|turn| of_share(turn.row)).count();
-        let (gradients, loss) = passes.gradients(&learner.value, rows, |micro: &Micro, network| {
-            let new = micro.values(network);
-            let (old, target) = (
-                micro.of_turns(&values, &device),
-                micro.of_turns(&returns_32, &device),
-            );
-            rlef::value_loss(new, old, target, config.objective.value_clip, turns)
-        });
-        learner.value_optimizer.step(&mut learner.value, &gradients);
-        metrics.value_loss += loss / shares.len() as f64;
-        if round < config.objective.value_warmup_rounds {
-            continue;
+        if with_values {
+            let (gradients, loss) =
+                passes.gradients(&learner.value, rows, |micro: &Micro, network| {
+                    let new = micro.values(network);
+                    let (old, target) = (
+                        micro.of_turns(&values, &device),
+                        micro.of_turns(&returns_32, &device),
+                    );
+                    rlef::value_loss(new, old, target, config.objective.value_clip, turns)
+                });
+            learner.value_optimizer.step(&mut learner.value, &gradients);
+            metrics.value_loss += loss / shares.len() as f64;
+            if round < config.objective.value_warmup_rounds {
+                continue;
+            }
         }
         let tokens = batch
             .actions
@@ -243,14 +225,15 @@ fn learn(
         let (gradients, loss) = passes.gradients(&learner.policy, rows, |micro: &Micro, policy| {
             let (new, _) = micro.log_probs(policy, passes.temperature);
             let pick = |all: &[f32]| micro.of_actions(all, &device);
-            let (loss, seen) = rlef::policy_loss(
-                new,
-                pick(&old),
-                pick(&behaviour),
-                pick(&advantages),
-                config.objective.clip,
-                tokens,
-            );
+            let clip = config.objective.clip;
+            let (old, advantages) = (pick(&old), pick(&advantages));
+            let (loss, seen) = if with_values {
+                rlef::policy_loss(new, old, pick(&behaviour), advantages, clip, tokens)
+            } else {
+                let (reference, beta) = (pick(&reference), config.reward.kl_beta);
+                let weights = pick(&equal_episodes(&batch, rows.len()));
+                grpo::policy_loss(new, old, reference, advantages, weights, clip, beta)
+            };
             terms.kl += seen.kl;
             terms.clipped += seen.clipped;
             terms.ratio_gap = terms.ratio_gap.max(seen.ratio_gap);
@@ -268,7 +251,7 @@ fn learn(
             metrics.first_ratio_gap = terms.ratio_gap;
         }
     }
-    (scoring_seconds, clock.elapsed().as_secs_f64())
+    Ok((scoring_seconds, clock.elapsed().as_secs_f64()))
 }
 
 /// Rows of each update: a seeded shuffle cut into equal shares, each row used once.
@@ -291,6 +274,11 @@ fn returns_of(
     reference: &[f32],
     config: &TrainConfig,
 ) -> (Vec<f64>, f64) {
+    // GRPO holds the reference in its loss.
+    let beta = match config.objective.algorithm {
+        Algorithm::Rlef => config.reward.kl_beta,
+        Algorithm::Grpo => 0.0,
+    };
     let mut returns = Vec::with_capacity(batch.turns.len());
     let mut kl = 0.0;
     let mut spans = batch.turns.iter();
@@ -305,7 +293,7 @@ fn returns_of(
                     &reference[span.start..span.end],
                 );
                 kl += reward::mean_log_ratio(p, r);
-                reward::shaped(reward, p, r, config.reward.kl_beta)
+                reward::shaped(reward, p, r, beta)
             })
             .collect();
         returns.extend(advantage::returns(&shaped));
@@ -313,58 +301,36 @@ fn returns_of(
     (returns, kl / batch.turns.len().max(1) as f64)
 }
 
-fn explained_variance(returns: &[f64], values: &[f64]) -> f64 {
-    let variance = |items: &[f64]| {
-        let mean = items.iter().sum::<f64>() / items.len().max(1) as f64;
-        items.iter().map(|item| (item - mean).powi(2)).sum::<f64>() / items.len().max(1) as f64
-    };
-    let errors: Vec<f64> = returns.iter().zip(values).map(|(r, v)| r - v).collect();
-    let total = variance(returns);
-    if total > 0.0 {
-        1.0 - variance(&errors) / total
-    } else {
-        0.0
+/// GRPO's advantage of every turn: its episode's whole return against those of the same problem. `returns` are by turn;
+/// episodes of one problem follow each other.
+fn against_group(episodes: &[&Episode], returns: &[f64]) -> Vec<f64> {
+    let mut advantages = Vec::with_capacity(returns.len());
+    let mut rest = returns;
+    for group in episodes.chunk_by(|one, other| one.problem_id == other.problem_id) {
+        let mut totals = Vec::with_capacity(group.len());
+        for episode in group {
+            let (own, after) = rest.split_at(episode.turns.len());
+            // A return is a sum to the end, so the first one is the episode's.
+            totals.push(own.first().copied().unwrap_or(0.0));
+            rest = after;
+        }
+        for (episode, advantage) in group.iter().zip(grpo::group_advantages(&totals)) {
+            advantages.extend(std::iter::repeat_n(advantage, episode.turns.len()));
+        }
     }
+    advantages
 }
 
-fn describe(groups: &[Group], stats: &RolloutStats, config: &TrainConfig) -> RoundMetrics {
-    let all: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
-    let played: Vec<(&Episode, Vec<f64>)> = all
-        .iter()
-        .filter_map(|&episode| {
-            reward::score(episode, &config.reward).map(|rewards| (episode, rewards))
-        })
-        .collect();
-    let mean = |value: &dyn Fn(&Episode) -> f64| {
-        played
-            .iter()
-            .map(|(episode, _)| value(episode))
-            .sum::<f64>()
-            / played.len().max(1) as f64
-    };
-    let turns: usize = played.iter().map(|(episode, _)| episode.turns.len()).sum();
-    let silent = played
-        .iter()
-        .flat_map(|(episode, _)| &episode.turns)
-        .filter(|turn| turn.verdict.grade == crate::verdict::Grade::NoProgram)
-        .count();
-    RoundMetrics {
-        reward: played
-            .iter()
-            .map(|(_, rewards)| rewards.iter().sum::<f64>())
-            .sum::<f64>()
-            / played.len().max(1) as f64,
-        solve_rate: mean(&|episode| f64::from(u8::from(episode.is_solved()))),
-        solve_rate_turn_1: mean(&|episode| {
-            f64::from(u8::from(episode.is_solved() && episode.turns.len() == 1))
-        }),
-        turns: mean(&|episode| episode.turns.len() as f64),
-        no_program_rate: silent as f64 / turns.max(1) as f64,
-        tokens: stats.tokens,
-        aborted: all
-            .iter()
-            .filter(|episode| episode.stop == Some(StopReason::Aborted))
-            .count(),
-        ..RoundMetrics::default()
+/// Of every action, `1 / (episodes of the update · actions of its own)`.
+fn equal_episodes(batch: &Batch, episodes: usize) -> Vec<f32> {
+    let mut counts = vec![0_usize; batch.rows.len()];
+    for action in &batch.actions {
+        counts[action.row] += 1;
     }
+    let weight = |row: usize| (1.0 / (episodes * counts[row]) as f64) as f32;
+    batch
+        .actions
+        .iter()
+        .map(|action| weight(action.row))
+        .collect()
 }

@@ -10,23 +10,23 @@ use rlef::policy::{adapter_file, config_json, tensor_file};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Golden {
+pub(crate) struct Golden {
     rows: Vec<Vec<u32>>,
     logits: Vec<Vec<f32>>,
     greedy: Vec<Vec<u32>>,
 }
 
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/models")
         .join(name)
 }
 
-fn golden(name: &str) -> Golden {
+pub(crate) fn golden(name: &str) -> Golden {
     serde_json::from_slice(&std::fs::read(folder(name).join("golden.json")).unwrap()).unwrap()
 }
 
-fn load(name: &str) -> Decoder {
+pub(crate) fn load(name: &str) -> Decoder {
     let text = std::fs::read(folder(name).join("config.json")).unwrap();
     let (_, config, _) = config_json::parse(&text).unwrap();
     let expected = config.parameters(Head::Language);
@@ -61,7 +61,7 @@ fn logits(decoder: &Decoder, rows: &[Vec<u32>]) -> Vec<Vec<f32>> {
         .collect()
 }
 
-fn agrees(name: &str, decoder: &Decoder, golden: &Golden) {
+pub(crate) fn agrees(name: &str, decoder: &Decoder, golden: &Golden) {
     for (ours, theirs) in logits(decoder, &golden.rows).iter().zip(&golden.logits) {
         for (a, b) in ours.iter().zip(theirs) {
             assert!((a - b).abs() < 1e-4, "{name}: {a} is not PyTorch's {b}");

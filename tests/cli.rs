@@ -16,7 +16,7 @@ pub(crate) fn rlef(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn refused(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
+pub(crate) fn refused(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     let output = rlef(folder, arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");

@@ -31,7 +31,7 @@ struct Golden {
 }
 
 #[derive(Deserialize)]
-struct GoldenAction {
+pub(crate) struct GoldenAction {
     row: usize,
     position: usize,
     target: u32,
@@ -39,12 +39,12 @@ struct GoldenAction {
 }
 
 #[derive(Deserialize)]
-struct GoldenTurn {
+pub(crate) struct GoldenTurn {
     row: usize,
     prompt_last: usize,
 }
 
-fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
@@ -55,10 +55,23 @@ fn golden() -> Golden {
 }
 
 fn batch(golden: &Golden) -> Batch {
-    let actions: Vec<Action> = golden
-        .actions
+    batch_of(
+        &golden.rows,
+        &golden.actions,
+        &golden.turns,
+        &golden.behaviour,
+    )
+}
+
+pub(crate) fn batch_of(
+    rows: &[Vec<u32>],
+    actions: &[GoldenAction],
+    turns: &[GoldenTurn],
+    behaviour: &[f32],
+) -> Batch {
+    let actions: Vec<Action> = actions
         .iter()
-        .zip(&golden.behaviour)
+        .zip(behaviour)
         .map(|(a, &sampler_logprob)| Action {
             row: a.row,
             position: a.position,
@@ -67,7 +80,7 @@ fn batch(golden: &Golden) -> Batch {
             sampler_logprob,
         })
         .collect();
-    let turns = golden.turns.iter().enumerate().map(|(index, turn)| {
+    let turns = turns.iter().enumerate().map(|(index, turn)| {
         let start = actions
             .iter()
             .position(|action| action.turn == index)
@@ -81,7 +94,7 @@ fn batch(golden: &Golden) -> Batch {
         }
     });
     Batch {
-        rows: golden.rows.clone(),
+        rows: rows.to_vec(),
         turns: turns.collect(),
         actions,
     }
@@ -113,7 +126,7 @@ fn network(prefix: &str, head: Head, config: &ModelConfig) -> (Decoder, Vec<Tens
     )
 }
 
-fn close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+pub(crate) fn close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let scale = theirs
         .iter()
@@ -126,7 +139,7 @@ fn close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     }
 }
 
-fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+pub(crate) fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.to_data().try_to_vec::<f32>().unwrap()
 }
 

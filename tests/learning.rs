@@ -9,7 +9,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rlef::config::TrainConfig;
+use rlef::config::{Algorithm, TrainConfig};
 use rlef::episode::Episode;
 use rlef::journal::EpisodeRecord;
 use rlef::policy::ModelPolicy;
@@ -20,7 +20,7 @@ use rlef::problem::{Problem, TestCase};
 use rlef::rollout::{self, Grader, RolloutConfig, Work};
 use rlef::run::Run;
 use rlef::sft::{self, SftConfig, ShapeConfig, StageConfig};
-use rlef::train::{self, Learner};
+use rlef::train::{self, Learner, TrainError};
 use rlef::update::Optimizer;
 use rlef::verdict::{Failure, Grade, JudgeError, Verdict};
 
@@ -259,6 +259,51 @@ fn a_policy_learns_what_is_rewarded() {
         after > before + 0.2,
         "solves {before} before and {after} after"
     );
+}
+
+/// The same without a value network: an episode against the others of its problem.
+#[test]
+fn a_policy_learns_what_is_rewarded_by_grpo() {
+    let mut config = config();
+    config.rollout.group = 16;
+    config.objective.algorithm = Algorithm::Grpo;
+    let mut learner = learner(&config);
+    let two = |problem: &Problem| problem.id.ends_with('2');
+    let problems: Vec<Problem> = problems().into_iter().filter(two).collect();
+    let head = |learner: &Learner| learner.value.weights.tensors[3].to_data();
+    let (before, untouched) = (solve_rate(&learner, &problems), head(&learner));
+    for round in 0..config.rounds {
+        let (_, metrics, _) =
+            train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
+        assert_eq!((metrics.first_ratio_gap, metrics.value_loss), (0.0, 0.0));
+    }
+    let after = solve_rate(&learner, &problems);
+    assert_eq!(head(&learner), untouched);
+    assert!(
+        after > before + 0.2,
+        "solves {before} before and {after} after"
+    );
+}
+
+#[test]
+fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
+    let mut config = config();
+    let mut learner = learner(&config);
+    // What rounding leaves between the two is above this.
+    config.objective.max_sampler_gap = 1e-12;
+    let weights = |learner: &Learner| {
+        [&learner.policy, &learner.value].map(|network| network.weights.tensors[3].to_data())
+    };
+    let before = weights(&learner);
+    let result = train::round(&mut learner, &ToyGrader, &problems(), &config, 0);
+    let Err(TrainError::SamplerGap { largest, bound, .. }) = result else {
+        panic!("the round went on");
+    };
+    assert!(largest > bound && largest < 1e-4, "{largest}");
+    assert_eq!(weights(&learner), before);
+    config.objective.max_sampler_gap = f64::INFINITY;
+    train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+    assert_ne!(weights(&learner), before);
 }
 
 /// Plays rounds of a run as the command does, and stops without a word after `until`.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adapters;
 mod cheats;
 mod checkpoints;
 mod cli;
@@ -14,7 +15,9 @@ mod invariants;
 mod judging;
 mod languages;
 mod learning;
+mod objectives;
 mod pipe;
 mod remote;
 mod resume;
 mod runs;
+mod training;

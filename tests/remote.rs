@@ -158,6 +158,31 @@ fn propose(policy: &mut RemotePolicy, statements: &[&str]) -> Result<Vec<Answer>
     policy.propose(&asks, &sampling)
 }
 
+/// Cuts and stop texts are asked of a server only where they are set: not every server knows them.
+#[test]
+fn cuts_and_stop_texts_are_the_server_s_to_honour() {
+    let (url, seen) = serve(|_, _, _| Deed::Say("a", false));
+    let sampling = Sampling {
+        top_k: 7,
+        stop: vec!["\n\n".to_owned(), "END".to_owned()],
+        ..Sampling::default()
+    };
+    let prefix = policy(&url).message(Place::Opening, "one").unwrap();
+    let ask = Ask {
+        problem_id: "p",
+        sample: 0,
+        turn: 0,
+        prefix: &prefix,
+        seed: 1,
+    };
+    policy(&url).propose(&[ask], &sampling).unwrap();
+    let (_, body) = seen.lock().unwrap()[0].clone();
+    assert_eq!(
+        (&body["top_k"], &body["stop"]),
+        (&json!(7), &json!(["\n\n", "END"]))
+    );
+}
+
 #[test]
 fn faults_are_survived_and_each_answer_counts_once() {
     let (url, seen) = serve(|first, before, _| match before {

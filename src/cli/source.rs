@@ -8,7 +8,8 @@ use burn::tensor::Device;
 use clap::Args;
 
 use crate::eval::record::PolicyStamp;
-use crate::policy::model::Decoder;
+use crate::policy::lora::LoraConfig;
+use crate::policy::model::{Decoder, ModelConfig};
 use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
@@ -75,17 +76,41 @@ pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
             path.display()
         );
     }
-    let directory = if path == Path::new("starter") && !path.exists() {
-        PathBuf::from(STARTER)
-    } else {
-        path.to_owned()
-    };
-    let settings = directory.join("adapter_config.json");
-    if settings.exists() && !directory.join("config.json").exists() {
-        return adapted(&directory, &settings);
+    let directory = directory(path);
+    if let Some(base) = base_of(&directory)? {
+        let (mut decoder, tokenizer) = policy(&base)?;
+        let adapter = adapter_file::load(&directory, &decoder, &device())
+            .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
+        decoder.adapter = Some(adapter);
+        return Ok((decoder, tokenizer));
     }
     checkpoint::load(&directory, &device())
         .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// Shape, tokenizer and adapter of what [`policy`] would load: whether it fits is asked before that. Nothing where the
+/// name is no directory, which `policy` refuses in its own words.
+pub fn shape(path: &Path) -> anyhow::Result<Option<(ModelConfig, Tokenizer, Option<LoraConfig>)>> {
+    let directory = directory(path);
+    if !directory.exists() {
+        return Ok(None);
+    }
+    if let Some(base) = base_of(&directory)? {
+        let lora = adapter_file::settings(&directory)?;
+        let found = shape(&base)?;
+        return Ok(found.map(|(shape, tokenizer, _)| (shape, tokenizer, Some(lora))));
+    }
+    checkpoint::describe(&directory)
+        .map(|(shape, tokenizer)| Some((shape, tokenizer, None)))
+        .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+fn directory(path: &Path) -> PathBuf {
+    if path == Path::new("starter") && !path.exists() {
+        PathBuf::from(STARTER)
+    } else {
+        path.to_owned()
+    }
 }
 
 /// What is recorded of a policy: its name, and a hash of the files it is made of.
@@ -99,9 +124,14 @@ pub fn stamp(name: &str) -> anyhow::Result<PolicyStamp> {
     PolicyStamp::of(name, files).with_context(|| format!("failed to read {}", path.display()))
 }
 
-fn adapted(directory: &Path, settings: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
+/// The checkpoint that an adapter's folder names; none where the folder is itself a checkpoint.
+fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let settings = directory.join("adapter_config.json");
+    if !settings.exists() || directory.join("config.json").exists() {
+        return Ok(None);
+    }
     let context = || format!("failed to read {}", settings.display());
-    let text = std::fs::read(settings).with_context(context)?;
+    let text = std::fs::read(&settings).with_context(context)?;
     let fields: serde_json::Value = serde_json::from_slice(&text).with_context(context)?;
     let base = fields["base_model_name_or_path"].as_str().with_context(|| {
         format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
@@ -111,11 +141,7 @@ fn adapted(directory: &Path, settings: &Path) -> anyhow::Result<(Decoder, Tokeni
         "failed to load the adapter {}: its base {base:?} is not a folder with a checkpoint; put the folder's path into base_model_name_or_path",
         directory.display()
     );
-    let (mut decoder, tokenizer) = policy(Path::new(base))?;
-    let adapter = adapter_file::load(directory, &decoder, &device())
-        .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
-    decoder.adapter = Some(adapter);
-    Ok((decoder, tokenizer))
+    Ok(Some(PathBuf::from(base)))
 }
 
 /// Writes the built-in problems as JSON lines.

@@ -15,11 +15,14 @@ use super::{exit, source};
 use crate::config::TrainConfig;
 use crate::eval::Report;
 use crate::journal::write_atomically;
+use crate::memory::{self, Estimate, Size};
 use crate::policy::ModelPolicy;
 use crate::policy::lora::Adapter;
 use crate::policy::model::Decoder;
 use crate::policy::sampler::Sampling;
+use crate::policy::tokenizer::Place;
 use crate::problem::Problem;
+use crate::prompt;
 use crate::rollout::{Grader, RolloutConfig};
 use crate::run::Run;
 use crate::train::{self, Learner, RoundMetrics, RoundTimings};
@@ -61,21 +64,28 @@ pub struct Args {
 /// Evaluates, trains, evaluates again, and prints the comparison.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = folder(args)?;
-    let (mut run, config, mut done) = if args.resume {
-        Run::resume(&folder)?
+    let opened = if args.resume {
+        Some(Run::resume(&folder)?)
     } else {
-        let config = configuration(args)?;
-        (
+        None
+    };
+    let config = match &opened {
+        Some((_, config, _)) => config.clone(),
+        None => configuration(args)?,
+    };
+    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
+    let problems = source::problems_without(&config.problems, list.map(Path::new))?;
+    let estimate = estimate(&config, &problems)?;
+    let (mut run, mut done) = match opened {
+        Some((run, _, done)) => (run, done),
+        None => (
             Run::create(&folder, &config)?,
-            config,
             crate::run::Progress::default(),
-        )
+        ),
     };
     let interrupted = watch_interrupts(
         "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
     )?;
-    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
-    let problems = source::problems_without(&config.problems, list.map(Path::new))?;
     let (mut policy, tokenizer) = source::policy(&config.policy)?;
     if let Some(lora) = &config.lora {
         policy = policy.merged();
@@ -149,6 +159,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     progress.finish();
+    if let (Some(estimate), Some(measured)) = (&estimate, memory::peak_so_far()) {
+        eprintln!(
+            "memory at its peak: {} estimated, {} measured",
+            Size(estimate.peak()),
+            Size(measured)
+        );
+    }
     if let Some(problems) = &held_out {
         let after = evaluation(&learner.policy, &learner, &judge, problems, &config)?;
         save_report(&folder.join("after.json"), &after)?;
@@ -188,6 +205,35 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
     config.check()?;
     Ok(config)
+}
+
+/// Says what memory the run will need, and refuses where the machine has less.
+fn estimate(config: &TrainConfig, problems: &[Problem]) -> anyhow::Result<Option<Estimate>> {
+    let Some((shape, tokenizer, adapter)) = source::shape(&config.policy)? else {
+        return Ok(None);
+    };
+    let longest = problems
+        .iter()
+        .max_by_key(|problem| problem.statement.len());
+    let statement = longest.map_or("", |problem| &problem.statement);
+    let text = prompt::statement(config.rollout.style, statement);
+    let longest = tokenizer.message(Place::Opening, &text)?.len();
+    let lora = config.lora.as_ref().or(adapter.as_ref());
+    let estimate = Estimate::new(&shape, config, lora, longest)?;
+    let available = match config.resources.memory_mib {
+        0 => memory::available(),
+        mib => Some(mib << 20),
+    };
+    eprintln!("memory: {estimate}");
+    if let Some(available) = available.filter(|&available| estimate.peak() > available) {
+        anyhow::bail!(
+            "failed to start: the run would need {} at its peak, and there are {}; {}, or say with resources.memory_mib that there is more",
+            Size(estimate.peak()),
+            Size(available),
+            estimate.advice(config, lora.is_some())
+        );
+    }
+    Ok(Some(estimate))
 }
 
 /// The folder the arguments name, else the next free or the newest one under `runs`.

@@ -71,17 +71,17 @@ pub fn differences(
     differ(Difference::Prompt, "the prompt", wording(old), wording(new));
     let sampling = |play: &crate::eval::record::PlayStamp| {
         let sampling = &play.sampling;
-        let mut text = format!(
+        let mut parts = vec![format!(
             "temperature {}, top-p {}, at most {} tokens",
             sampling.temperature, sampling.top_p, sampling.max_tokens
-        );
+        )];
         if sampling.top_k > 0 {
-            text += &format!(", top-k {}", sampling.top_k);
+            parts.push(format!("top-k {}", sampling.top_k));
         }
         if !sampling.stop.is_empty() {
-            text += &format!(", stopped by {:?}", sampling.stop);
+            parts.push(format!("stopped by {:?}", sampling.stop));
         }
-        text
+        parts.join(", ")
     };
     differ(
         Difference::Sampling,

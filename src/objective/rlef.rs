@@ -50,7 +50,7 @@ pub fn value_loss(
     free.max_pair(bound).sum() * (0.5 / turns as f64)
 }
 
-fn terms(log_ratio: &Tensor<1>, clip: f64) -> PolicyTerms {
+pub(super) fn terms(log_ratio: &Tensor<1>, clip: f64) -> PolicyTerms {
     let mut terms = PolicyTerms::default();
     let values = log_ratio
         .to_data()

@@ -74,21 +74,25 @@ pub fn save(directory: &Path, decoder: &Decoder, base: &str) -> Result<(), Check
     save_tensors(&directory.join(TENSORS), named, Precision::F32)
 }
 
-/// Reads an adapter for `base`.
-pub fn load(directory: &Path, base: &Decoder, device: &Device) -> Result<Adapter, CheckpointError> {
+/// Reads what an adapter changes, and no weight.
+pub fn settings(directory: &Path) -> Result<LoraConfig, CheckpointError> {
     let path = directory.join(CONFIG);
     let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
         source,
     })?;
-    let bad = |reason: String| CheckpointError::Config {
-        path: path.clone(),
-        reason,
-    };
-    let config = parse(&bytes).map_err(bad)?;
+    parse(&bytes).map_err(|reason| CheckpointError::Config { path, reason })
+}
+
+/// Reads an adapter for `base`.
+pub fn load(directory: &Path, base: &Decoder, device: &Device) -> Result<Adapter, CheckpointError> {
+    let config = settings(directory)?;
     let expected = config
         .parameters(&base.config)
-        .map_err(|error| bad(error.to_string()))?;
+        .map_err(|error| CheckpointError::Config {
+            path: directory.join(CONFIG),
+            reason: error.to_string(),
+        })?;
     let prefixed: Vec<_> = expected
         .iter()
         .map(|(name, shape)| (format!("{PREFIX}{name}"), *shape))

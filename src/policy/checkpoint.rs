@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::config_json::{self, TokenIds};
-use super::model::{Decoder, Head, Weights};
+use super::model::{Decoder, Head, ModelConfig, Weights};
 use super::tensor_file::load_model;
 pub use super::tensor_file::{load_tensors, save_tensors};
 use super::tokenizer::{Tokenizer, TokenizerError};
@@ -127,8 +127,8 @@ pub fn save(
     save_tensors(&directory.join("model.safetensors"), named, precision)
 }
 
-/// Reads a language model and its tokenizer from `directory`.
-pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
+/// Reads the shape and the tokenizer of a language model from `directory`, and no weight.
+pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
     let path = directory.join("config.json");
     let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
@@ -147,6 +147,12 @@ pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), C
             config.vocab_size
         )));
     }
+    Ok((config, tokenizer))
+}
+
+/// Reads a language model and its tokenizer from `directory`.
+pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
+    let (config, tokenizer) = describe(directory)?;
     let expected = config.parameters(Head::Language);
     let mut ignored = vec!["rotary_emb.inv_freq"];
     if config.tie_word_embeddings {

@@ -79,7 +79,14 @@ mod tests {
         let text = "héllo print(7)\u{1F600}\n and more numbers. Then print(8) STOP print(9) STOP";
         let tokens = tokenizer.encode(text).unwrap();
         let cases = [
-            "STOP", "\u{1F600}\n", "é", "7)", "umbers", " STOP ", "h", "(8) STOP print(9)",
+            "STOP",
+            "\u{1F600}\n",
+            "é",
+            "7)",
+            "umbers",
+            " STOP ",
+            "h",
+            "(8) STOP print(9)",
         ];
         for stop in cases {
             let texts = vec!["never there".to_owned(), String::new(), stop.to_owned()];
@@ -88,7 +95,10 @@ mod tests {
             let decode = |count: usize| tokenizer.decode(&tokens[..count]).unwrap();
             assert!(decode(count).contains(stop), "{stop:?}");
             assert!(!decode(count - 1).contains(stop), "{stop:?} was seen late");
-            assert_eq!(stops.before(decode(count)), text[..text.find(stop).unwrap()]);
+            assert_eq!(
+                stops.before(decode(count)),
+                text[..text.find(stop).unwrap()]
+            );
         }
     }
 
@@ -97,7 +107,10 @@ mod tests {
         let tokenizer = tokenizer();
         let texts = vec!["ab".to_owned()];
         let stops = StopTexts::new(&texts, &tokenizer);
-        let (a, b) = (tokenizer.encode("a").unwrap(), tokenizer.encode("b").unwrap());
+        let (a, b) = (
+            tokenizer.encode("a").unwrap(),
+            tokenizer.encode("b").unwrap(),
+        );
         let hidden = [a, vec![tokenizer.pad; 40], b].concat();
         assert_eq!(stopped_after(&stops, &hidden), Some(hidden.len()));
     }
@@ -107,7 +120,10 @@ mod tests {
         let tokenizer = tokenizer();
         for texts in [Vec::new(), vec![String::new()]] {
             let stops = StopTexts::new(&texts, &tokenizer);
-            assert_eq!(stopped_after(&stops, &tokenizer.encode("abc").unwrap()), None);
+            assert_eq!(
+                stopped_after(&stops, &tokenizer.encode("abc").unwrap()),
+                None
+            );
             assert_eq!(stops.before("abc".to_owned()), "abc");
         }
     }

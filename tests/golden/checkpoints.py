@@ -3,6 +3,8 @@
 Make the files of `models/` (run beside this script, committed):
     python3 -m venv venv && venv/bin/pip install torch transformers peft
     venv/bin/python tests/golden/checkpoints.py make
+See what PEFT makes of the adapters that rlef wrote into `models/` (tests/adapters.rs says how):
+    venv/bin/python tests/golden/checkpoints.py adapters
 Check a model that rlef wrote (`rlef export`) against the one it was read from:
     venv/bin/python tests/golden/checkpoints.py check tests/golden/models/qwen3 WRITTEN_DIRECTORY
 """
@@ -89,6 +91,19 @@ def lora():
     (folder / "golden.json").write_text(json.dumps(outputs(model)))
 
 
+def adapters():
+    """What the models say with the adapters that rlef wrote."""
+    from peft import PeftModel
+
+    for name, base in (("qwen2-lora-rlef", "qwen2"), ("llama-rslora-rlef", "llama")):
+        model = AutoModelForCausalLM.from_pretrained(HERE / base, dtype=torch.float32, attn_implementation="eager").eval()
+        plain = outputs(model)["logits"]
+        found = outputs(PeftModel.from_pretrained(model, HERE / name).eval())
+        moved = max(abs(a - b) for x, y in zip(found["logits"], plain) for a, b in zip(x, y))
+        print(f"{name}: the adapter moves a logit by up to {moved:.3f}")
+        (HERE / name / "golden.json").write_text(json.dumps(found))
+
+
 def check(original, written, adapter=None):
     load = lambda folder: AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     ours, theirs = load(written), load(original)
@@ -105,4 +120,4 @@ def check(original, written, adapter=None):
 
 
 if __name__ == "__main__":
-    make() if sys.argv[1] == "make" else check(*sys.argv[2:])
+    {"make": make, "adapters": adapters, "check": check}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,179 @@
+//! PPO and GRPO on small Qwen2 and Llama models and on a LoRA adapter against PyTorch: losses and gradients of all that
+//! is trained. The numbers were made by `golden/objectives.py`.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rlef::batch::{Batch, TurnSpan};
+use rlef::learner::{Micro, Passes};
+use rlef::objective::{grpo, rlef as ppo};
+use rlef::policy::adapter_file;
+use rlef::policy::checkpoint::load_tensors;
+use rlef::policy::model::Decoder;
+use serde::Deserialize;
+
+use crate::checkpoints::{folder, load};
+use crate::golden::{GoldenAction, GoldenTurn, batch_of, close, numbers, path};
+
+#[derive(Deserialize)]
+struct Golden {
+    clip: f64,
+    value_clip: f64,
+    kl_beta: f64,
+    group: usize,
+    rewards: Vec<f64>,
+    relative: Vec<f32>,
+    models: HashMap<String, Model>,
+    value: Values,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    rows: Vec<Vec<u32>>,
+    actions: Vec<GoldenAction>,
+    turns: Vec<GoldenTurn>,
+    old: Vec<f32>,
+    behaviour: Vec<f32>,
+    reference: Vec<f32>,
+    advantages: Vec<f32>,
+    new: Vec<f32>,
+    ppo: f64,
+    grpo: f64,
+}
+
+#[derive(Deserialize)]
+struct Values {
+    old: Vec<f32>,
+    returns: Vec<f32>,
+    values: Vec<f32>,
+    loss: f64,
+    head: Vec<f32>,
+}
+
+fn golden() -> Golden {
+    serde_json::from_slice(&std::fs::read(path("objectives.json")).unwrap()).unwrap()
+}
+
+fn batch(model: &Model) -> Batch {
+    batch_of(&model.rows, &model.actions, &model.turns, &model.behaviour)
+}
+
+/// Passes of all rows at once, and of one row each: padding and micro-batches must not matter.
+fn passes(batch: &Batch) -> [Passes<'_>; 2] {
+    [10_000, 1].map(|tokens| Passes {
+        batch,
+        tokens,
+        pad: 0,
+        temperature: 1.0,
+    })
+}
+
+/// Compares the gradient of every trained tensor with PyTorch's.
+fn compare(prefix: &str, decoder: &Decoder, ours: &[Tensor<2>]) {
+    let trained = decoder.trained();
+    let named: Vec<_> = trained
+        .names
+        .iter()
+        .zip(&trained.tensors)
+        .map(|(name, tensor)| (format!("{prefix}.{name}"), tensor.dims()))
+        .collect();
+    let theirs = load_all(&named);
+    assert_eq!(ours.len(), named.len());
+    for ((ours, theirs), (name, _)) in ours.iter().zip(&theirs).zip(&named) {
+        close(name, &numbers(ours), &numbers(theirs), 1e-5);
+    }
+}
+
+/// The named tensors among all of the file, which must all be expected by somebody.
+fn load_all(named: &[(String, [usize; 2])]) -> Vec<Tensor<2>> {
+    load_tensors(&path("objectives.safetensors"), named, &Device::flex()).unwrap()
+}
+
+#[test]
+fn ppo_and_grpo_losses_and_gradients_are_pytorchs() {
+    let golden = golden();
+    let device = Device::flex();
+    let relative: Vec<f32> = golden
+        .rewards
+        .chunks(golden.group)
+        .flat_map(grpo::group_advantages)
+        .map(|advantage| advantage as f32)
+        .collect();
+    close("group advantages", &relative, &golden.relative, 1e-5);
+    for (name, model) in &golden.models {
+        let batch = batch(model);
+        let mut policy = load(name.trim_end_matches("-lora"));
+        if name.ends_with("-lora") {
+            policy.adapter = Some(adapter_file::load(&folder(name), &policy, &device).unwrap());
+        }
+        let rows: Vec<usize> = (0..batch.rows.len()).collect();
+        let of_row = |row: usize| batch.actions.iter().filter(|a| a.row == row).count();
+        let by_action = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
+            batch.actions.iter().map(|a| value(a.row)).collect()
+        };
+        let weights = by_action(&|row| 1.0 / (rows.len() * of_row(row)) as f32);
+        let advantages = by_action(&|row| relative[row]);
+        for passes in passes(&batch) {
+            let (new, _) = passes.log_probs(&policy, std::slice::from_ref(&rows));
+            close("log-probabilities", &new, &model.new, 1e-5);
+            let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
+                let pick = |all: &[f32]| micro.of_actions(all, &device);
+                ppo::policy_loss(
+                    micro.log_probs(policy, 1.0).0,
+                    pick(&model.old),
+                    pick(&model.behaviour),
+                    pick(&model.advantages),
+                    golden.clip,
+                    batch.actions.len(),
+                )
+                .0
+            });
+            close(name, &[loss as f32], &[model.ppo as f32], 1e-5);
+            compare(&format!("{name}.ppo"), &policy, gradients.tensors());
+
+            let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
+                let pick = |all: &[f32]| micro.of_actions(all, &device);
+                grpo::policy_loss(
+                    micro.log_probs(policy, 1.0).0,
+                    pick(&model.old),
+                    pick(&model.reference),
+                    pick(&advantages),
+                    pick(&weights),
+                    golden.clip,
+                    golden.kl_beta,
+                )
+                .0
+            });
+            close(name, &[loss as f32], &[model.grpo as f32], 1e-5);
+            compare(&format!("{name}.grpo"), &policy, gradients.tensors());
+        }
+    }
+}
+
+#[test]
+fn the_value_loss_and_its_gradients_on_qwen2_are_pytorchs() {
+    let golden = golden();
+    let device = Device::flex();
+    let batch = batch(&golden.models["qwen2"]);
+    let expected = &golden.value;
+    let mut network = load("qwen2").value_network();
+    let last = network.weights.tensors.last_mut().unwrap();
+    let width = expected.head.len();
+    *last = Tensor::from_data(TensorData::new(expected.head.clone(), [1, width]), &device);
+    let rows: Vec<usize> = (0..batch.rows.len()).collect();
+    for passes in passes(&batch) {
+        let values = passes.values(&network, std::slice::from_ref(&rows));
+        close("values", &values, &expected.values, 1e-5);
+        let (gradients, loss) = passes.gradients(&network, &rows, |micro: &Micro, network| {
+            ppo::value_loss(
+                micro.values(network),
+                micro.of_turns(&expected.old, &device),
+                micro.of_turns(&expected.returns, &device),
+                golden.value_clip,
+                batch.turns.len(),
+            )
+        });
+        close("value loss", &[loss as f32], &[expected.loss as f32], 1e-5);
+        compare("value", &network, gradients.tensors());
+    }
+}
