@@ -215,8 +215,10 @@ fn estimate(config: &TrainConfig, problems: &[Problem]) -> anyhow::Result<Option
     let longest = problems
         .iter()
         .max_by_key(|problem| problem.statement.len());
-    let statement = longest.map_or("", |problem| &problem.statement);
-    let text = prompt::statement(config.rollout.style, statement);
+    let text = longest.map_or(String::new(), |problem| {
+        let (style, language) = (config.rollout.style, problem.language());
+        prompt::statement(style, language, &problem.statement)
+    });
     let longest = tokenizer.message(Place::Opening, &text)?.len();
     let lora = config.lora.as_ref().or(adapter.as_ref());
     let estimate = Estimate::new(&shape, config, lora, longest)?;
