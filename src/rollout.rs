@@ -443,7 +443,7 @@ pub(crate) const COMPACT_FEEDBACK: FeedbackOptions = FeedbackOptions {
     cases: 1,
     field_characters: 60,
     trace_characters: 80,
-    language: Language::Python,
+    language: rlef_sandbox::Language::Python,
 };
 
 /// Opens the next turn of every episode that goes on.
