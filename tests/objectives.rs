@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rlef::batch::{Batch, TurnSpan};
+use rlef::batch::Batch;
 use rlef::learner::{Micro, Passes};
 use rlef::objective::{grpo, rlef as ppo};
 use rlef::policy::adapter_file;

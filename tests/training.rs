@@ -9,8 +9,8 @@ use crate::cli::{refused, rlef, starter, write};
 /// A `run.toml` of one small round with more settings.
 fn config(at: &Path, more: &str) {
     let text = format!(
-        "policy = {:?}\nrounds = 1\nproblems_per_round = 8\n[evaluation]\nproblems = \"\"\n{more}",
-        starter()
+        "policy = \"{}\"\nrounds = 1\nproblems_per_round = 8\n[evaluation]\nproblems = \"\"\n{more}",
+        starter().display()
     );
     write(at, "run.toml", &text);
 }
