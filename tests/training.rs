@@ -44,7 +44,8 @@ fn a_run_that_cannot_fit_is_refused_with_advice_before_anything_is_written() {
     write(&huge, "config.json", &shape.to_string());
     config(at, "");
     let arguments = [&TRAIN[..], &["--policy", "huge"]].concat();
-    refused(at, &arguments, 2, &["failed to start", "GiB", "[lora]"]);
+    let parts = ["failed to start", "GiB", "lower resources.tokens_per_pass"];
+    refused(at, &arguments, 2, &parts);
     assert!(
         !at.join("run").exists(),
         "a refused run left a folder behind"
@@ -88,9 +89,10 @@ fn a_sampler_that_is_not_the_trainer_s_ends_the_run_with_4() {
     refused(at, &TRAIN, 4, &parts);
 }
 
-/// The episodes of one evaluation.
+/// The episodes of one evaluation, with a journal of its own.
 fn episodes(at: &Path, more: &[&str]) -> Vec<EpisodeRecord> {
     let policy = starter().display().to_string();
+    let journal = format!("journal{}.jsonl", more.concat());
     let shared = [
         "eval",
         "--policy",
@@ -102,12 +104,12 @@ fn episodes(at: &Path, more: &[&str]) -> Vec<EpisodeRecord> {
         "--turns",
         "2",
         "--journal",
-        "journal.jsonl",
+        &journal,
     ];
     let output = rlef(at, &[&shared[..], more].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    rlef::journal::read(&at.join("journal.jsonl")).unwrap()
+    rlef::journal::read(&at.join(&journal)).unwrap()
 }
 
 fn texts(episodes: &[EpisodeRecord], turn: usize) -> Vec<&str> {
