@@ -102,6 +102,9 @@ fn doctor(config: SandboxConfig) -> Result<ExitCode, SandboxError> {
             println!("     to improve: {remedy}");
         }
     }
+    for gap in &protection.gaps {
+        println!("gap  {gap}");
+    }
     for state in sandbox.languages() {
         let mark = if state.usable { "ok  " } else { "no  " };
         println!("{mark} {:<20} {}", state.language.title(), state.tools);

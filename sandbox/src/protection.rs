@@ -115,6 +115,9 @@ pub struct Protection {
     pub interpreter: String,
     /// One entry a safeguard.
     pub safeguards: Vec<SafeguardState>,
+    /// What programs meet that they would not meet under `python3` on this host; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
 }
 
 impl Protection {
@@ -174,5 +177,6 @@ pub(crate) fn of_wasm(
         isolation: isolation.name().to_owned(),
         interpreter,
         safeguards,
+        gaps: crate::wasm::GAPS.map(str::to_owned).to_vec(),
     }
 }

@@ -22,6 +22,7 @@ mod cpython;
 mod engine;
 mod files;
 mod fuel;
+mod gaps;
 mod host;
 mod modules;
 mod pipe;
@@ -29,6 +30,7 @@ mod precompiled;
 mod run;
 
 use cpython::Python;
+pub(crate) use gaps::GAPS;
 use modules::Modules;
 use precompiled::Cache;
 use run::{Program, Streams};

@@ -162,6 +162,9 @@ fn table(report: &Report<'_>) -> String {
             }
         }
     }
+    for gap in report.protection.iter().flat_map(|found| &found.gaps) {
+        let _ = writeln!(text, "gap {gap}");
+    }
     for state in &report.languages {
         let mark = if state.usable { "yes" } else { "NO " };
         let _ = writeln!(
@@ -209,6 +212,7 @@ mod tests {
                     Some("delegate a control group"),
                 ),
             ],
+            gaps: vec!["it has no threads".into()],
         };
         let devices = || {
             vec![

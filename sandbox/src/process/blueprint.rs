@@ -160,6 +160,7 @@ impl Blueprint {
             isolation: "process".to_owned(),
             interpreter: format!("{} ({})", self.plan.python.display(), worker.version),
             safeguards,
+            gaps: Vec::new(),
         }
     }
 }

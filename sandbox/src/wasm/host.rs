@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 use super::files::Files;
-use super::pipe::{Reader, Writer};
+use super::pipe::{Reader, Silence, Writer};
 
 /// Virtual time at the start of a run: 2025-01-01T00:00:00Z, in nanoseconds since 1970.
 pub(super) const EPOCH_NS: u64 = 1_735_689_600_000_000_000;
@@ -28,9 +28,12 @@ pub(super) enum Stop {
     /// It printed more than it may.
     #[error("the program printed too much")]
     OutputLimit,
-    /// It slept past its wall limit.
+    /// It slept past its wall limit, or waits for one that waits for it.
     #[error("the program slept too long")]
     Slept,
+    /// It burns fuel so slowly that it took many times its CPU limit.
+    #[error("the program took too long")]
+    Slow,
     /// It needs something that WebAssembly lacks.
     #[error("{0}")]
     Unsupported(String),
@@ -239,9 +242,13 @@ impl Host {
         self.open.remove(&number).is_some()
     }
 
-    /// Makes a descriptor mean this.
-    pub(super) fn set(&mut self, number: u32, open: Open) {
+    /// Makes a descriptor mean this; false where that would be one too many.
+    pub(super) fn set(&mut self, number: u32, open: Open) -> bool {
+        if self.open.len() >= MOST_DESCRIPTORS && !self.open.contains_key(&number) {
+            return false;
+        }
         self.open.insert(number, open);
+        true
     }
 
     /// Opens something under the lowest free number.
@@ -259,8 +266,8 @@ impl Host {
         &self.files
     }
 
-    /// Reads from standard input into `buffer`; 0 at its end.
-    pub(super) fn read_input(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
+    /// Reads from standard input into `buffer`; 0 at its end. `elapsed` is the virtual time so far, in nanoseconds.
+    pub(super) fn read_input(&mut self, buffer: &mut [u8], elapsed: u64) -> Result<usize, Stop> {
         match &mut self.input {
             Input::Bytes { bytes, at } => {
                 let rest = bytes.get(*at..).unwrap_or_default();
@@ -269,12 +276,18 @@ impl Host {
                 *at += length;
                 Ok(length)
             }
-            Input::Pipe(reader) => reader.read(buffer).ok_or(Stop::Interrupted),
+            Input::Pipe(reader) => {
+                let left = self.wall_ns.saturating_sub(elapsed);
+                reader.read(buffer, left).map_err(|silence| match silence {
+                    Silence::Deadlock => Stop::Slept,
+                    Silence::Overdue => Stop::Interrupted,
+                })
+            }
         }
     }
 
-    /// Takes what the guest prints; false where nobody listens any more.
-    pub(super) fn print(&mut self, bytes: &[u8]) -> Result<bool, Stop> {
+    /// Takes what the guest prints.
+    pub(super) fn print(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         self.printed += bytes.len() as u64;
         match &mut self.output {
             Output::Bytes(kept) => {
@@ -283,13 +296,14 @@ impl Host {
                 if bytes.len() > room {
                     return Err(Stop::OutputLimit);
                 }
-                Ok(true)
+                Ok(())
             }
             Output::Pipe(writer) => {
                 if self.printed > self.output_bytes {
                     return Err(Stop::OutputLimit);
                 }
-                Ok(writer.write(bytes))
+                writer.write(bytes);
+                Ok(())
             }
         }
     }

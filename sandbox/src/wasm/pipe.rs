@@ -1,80 +1,129 @@
-//! A pipe between the two guests of a pair: whole writes in, at most one write out of each read.
+//! The two pipes between the guests of a pair: whole writes in, at most one write out of each read.
 //!
-//! A read never joins two writes, so what a guest sees does not depend on which of the two was faster.
+//! Nothing a guest sees here depends on which of the two was faster: a read never joins two writes, a write succeeds
+//! whether or not the other has ended, and where both wait for one another the one with less time left is ended.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What one guest is doing.
 #[derive(Debug, Default)]
-struct State {
-    writes: VecDeque<VecDeque<u8>>,
-    writer_gone: bool,
-    reader_gone: bool,
+struct Side {
+    /// What was written to it and not yet read.
+    unread: VecDeque<VecDeque<u8>>,
+    /// Nanoseconds of its virtual time that are left, while it waits for something to read.
+    waits: Option<u64>,
+    /// Both waited, and it was the one to be ended.
+    given_up: bool,
+    reads_no_more: bool,
+    writes_no_more: bool,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    sides: Mutex<[Side; 2]>,
     changed: Condvar,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, [Side; 2]> {
         // Every change is one push, pop or flag, so the state is sound even after a panic elsewhere.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sides.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The end that is read.
+/// Why there is nothing to read and never will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The other side waits as well.
+    Deadlock,
+    /// The other side did not come in time.
+    Overdue,
+}
+
+/// Where one guest reads.
 #[derive(Debug)]
 pub(super) struct Reader {
     shared: Arc<Shared>,
+    side: usize,
     deadline: Instant,
 }
 
-/// The end that is written.
+/// Where one guest writes.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    side: usize,
 }
 
-/// A new pipe whose reader waits no longer than `patience` from now in all.
-pub(super) fn pipe(patience: Duration) -> (Reader, Writer) {
+/// The ends of the left and of the right guest. Neither waits longer than `patience` from now in all.
+pub(super) fn pipes(patience: Duration) -> [(Reader, Writer); 2] {
     let shared = Arc::new(Shared::default());
-    let reader = Reader {
-        shared: Arc::clone(&shared),
-        deadline: Instant::now() + patience,
-    };
-    (reader, Writer { shared })
+    let deadline = Instant::now() + patience;
+    [0, 1].map(|side| {
+        let reader = Reader {
+            shared: Arc::clone(&shared),
+            side,
+            deadline,
+        };
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            side,
+        };
+        (reader, writer)
+    })
 }
 
 impl Reader {
-    /// Reads at most one write; 0 at the end, nothing where the other side did not come in time.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> Option<usize> {
+    /// Reads at most one write; 0 at the end. `left` is the nanoseconds of virtual time this guest may still wait.
+    pub(super) fn read(&self, buffer: &mut [u8], left: u64) -> Result<usize, Silence> {
         if buffer.is_empty() {
-            return Some(0);
+            return Ok(0);
         }
-        let mut state = self.shared.lock();
+        let (own, other) = (self.side, 1 - self.side);
+        let mut sides = self.shared.lock();
         loop {
-            if let Some(write) = state.writes.front_mut() {
+            if let Some(write) = sides[own].unread.front_mut() {
                 let length = write.len().min(buffer.len());
                 for (slot, byte) in buffer.iter_mut().zip(write.drain(..length)) {
                     *slot = byte;
                 }
                 if write.is_empty() {
-                    state.writes.pop_front();
+                    sides[own].unread.pop_front();
                 }
-                return Some(length);
+                sides[own].waits = None;
+                return Ok(length);
             }
-            if state.writer_gone {
-                return Some(0);
+            if sides[other].writes_no_more {
+                sides[own].waits = None;
+                return Ok(0);
             }
-            let left = self.deadline.checked_duration_since(Instant::now())?;
-            state = self
+            if sides[own].given_up {
+                return Err(Silence::Deadlock);
+            }
+            sides[own].waits = Some(left);
+            if let (Some(rest), true) = (sides[other].waits, sides[other].unread.is_empty()) {
+                if !sides[other].given_up {
+                    // The left one where they have the same left.
+                    let loser = if (left, own) < (rest, other) {
+                        own
+                    } else {
+                        other
+                    };
+                    sides[loser].given_up = true;
+                    self.shared.changed.notify_all();
+                    continue;
+                }
+            }
+            let wait = self
+                .deadline
+                .checked_duration_since(Instant::now())
+                .ok_or(Silence::Overdue)?;
+            sides = self
                 .shared
                 .changed
-                .wait_timeout(state, left)
+                .wait_timeout(sides, wait)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
@@ -83,29 +132,28 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.shared.lock().reader_gone = true;
+        let mut sides = self.shared.lock();
+        sides[self.side].reads_no_more = true;
+        sides[self.side].unread.clear();
     }
 }
 
 impl Writer {
-    /// Passes the bytes on; false where nobody reads any more.
-    pub(super) fn write(&self, bytes: &[u8]) -> bool {
-        let mut state = self.shared.lock();
-        if state.reader_gone {
-            return false;
+    /// Passes the bytes on, or drops them where nobody reads any more.
+    pub(super) fn write(&self, bytes: &[u8]) {
+        let mut sides = self.shared.lock();
+        let other = &mut sides[1 - self.side];
+        if !bytes.is_empty() && !other.reads_no_more {
+            other.unread.push_back(bytes.iter().copied().collect());
+            self.shared.changed.notify_all();
         }
-        if !bytes.is_empty() {
-            state.writes.push_back(bytes.iter().copied().collect());
-            self.shared.changed.notify_one();
-        }
-        true
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.shared.lock().writer_gone = true;
-        self.shared.changed.notify_one();
+        self.shared.lock()[self.side].writes_no_more = true;
+        self.shared.changed.notify_all();
     }
 }
 
@@ -115,21 +163,47 @@ mod tests {
 
     #[test]
     fn a_read_gives_at_most_one_write_and_the_end_is_seen() {
-        let (reader, writer) = pipe(Duration::from_secs(10));
-        assert!(writer.write(b"abc") && writer.write(b"") && writer.write(b"d"));
+        let [(_, writer), (reader, _)] = pipes(Duration::from_secs(10));
+        writer.write(b"abc");
+        writer.write(b"");
+        writer.write(b"d");
         let mut buffer = [0; 8];
-        assert_eq!(reader.read(&mut buffer[..2]), Some(2));
-        assert_eq!(reader.read(&mut buffer), Some(1));
-        assert_eq!((reader.read(&mut buffer), buffer[0]), (Some(1), b'd'));
+        assert_eq!(reader.read(&mut buffer[..2], 9), Ok(2));
+        assert_eq!(reader.read(&mut buffer, 9), Ok(1));
+        assert_eq!((reader.read(&mut buffer, 9), buffer[0]), (Ok(1), b'd'));
         drop(writer);
-        assert_eq!(reader.read(&mut buffer), Some(0));
+        assert_eq!(reader.read(&mut buffer, 9), Ok(0));
     }
 
     #[test]
-    fn nobody_waits_for_ever_and_nobody_writes_to_the_dead() {
-        let (reader, writer) = pipe(Duration::ZERO);
-        assert_eq!(reader.read(&mut [0; 8]), None);
+    fn nobody_waits_for_ever_and_what_is_written_to_the_dead_is_dropped() {
+        let [(reader, _writer), (other, writer)] = pipes(Duration::ZERO);
+        assert_eq!(reader.read(&mut [0; 8], 9), Err(Silence::Overdue));
         drop(reader);
-        assert!(!writer.write(b"x"));
+        writer.write(b"x");
+        assert!(other.shared.lock()[0].unread.is_empty());
+    }
+
+    #[test]
+    fn of_two_that_wait_the_one_with_less_time_is_ended() {
+        for (left, right) in [(5, 9), (9, 5), (5, 5)] {
+            let [(first, first_out), (second, second_out)] = pipes(Duration::from_secs(60));
+            let (ended, stayed) = std::thread::scope(|scope| {
+                let side = |reader: Reader, writer: Writer, time| {
+                    let outcome = reader.read(&mut [0; 8], time);
+                    drop(writer);
+                    outcome
+                };
+                let second = scope.spawn(move || side(second, second_out, right));
+                let first = side(first, first_out, left);
+                let second = second.join().unwrap();
+                if left <= right {
+                    (first, second)
+                } else {
+                    (second, first)
+                }
+            });
+            assert_eq!((ended, stayed), (Err(Silence::Deadlock), Ok(0)));
+        }
     }
 }

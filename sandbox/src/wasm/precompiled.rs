@@ -1,11 +1,12 @@
 //! Compiled modules on disk: written by this program into a directory that only its user can write, then mapped.
 //!
-//! A compiled module is machine code, so loading one is as good as running it. Hence the one rule here: nothing is
-//! loaded from a directory or file that anybody else could have written.
+//! A compiled module is machine code, so loading one is as good as running it. Hence the rules here: nothing is loaded
+//! from a directory or file that anybody else could have written or could exchange, the file that is looked at is the
+//! very one that is mapped, and a file that is there is never written again.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use wasmtime::{Engine, Module};
@@ -49,6 +50,9 @@ impl Cache {
             &directory,
             &fs::symlink_metadata(&directory).map_err(failed)?,
         )?;
+        for above in directory.ancestors().skip(1) {
+            fixed(above, &fs::symlink_metadata(above).map_err(failed)?)?;
+        }
         Ok(Self { directory })
     }
 
@@ -60,14 +64,25 @@ impl Cache {
     /// The compiled module of this key, if it is there, is ours, and fits this engine.
     pub(super) fn load(&self, engine: &Engine, key: &str) -> Result<Option<Module>, WasmError> {
         let path = self.path(key);
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata,
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(&path);
+        let file = match opened {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                return Err(WasmError::Untrusted { path });
+            }
+            Err(source) => return Err(WasmError::Cache { path, source }),
+        };
+        let metadata = match file.metadata() {
+            Ok(metadata) => metadata,
             Err(source) => return Err(WasmError::Cache { path, source }),
         };
         own(&path, &metadata)?;
         // A file of another version or another processor is refused here, and then made anew.
-        Ok(map(engine, &path).ok())
+        Ok(map(engine, file).ok())
     }
 
     /// Keeps a compiled module under this key; readers see all of it or nothing.
@@ -107,14 +122,34 @@ fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), WasmError> {
     Ok(())
 }
 
+/// Refuses a directory above the cache where another user could put another one in the cache's place.
+fn fixed(path: &Path, metadata: &fs::Metadata) -> Result<(), WasmError> {
+    const STICKY: u32 = 0o1000;
+    let user = nix::unistd::Uid::effective().as_raw();
+    let others_write = metadata.mode() & 0o022 != 0 && metadata.mode() & STICKY == 0;
+    if others_write || (metadata.uid() != user && metadata.uid() != 0) {
+        return Err(WasmError::Untrusted {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Maps the file that `own` has looked at. The alternatives are slower by far: compiling takes 15 s of CPU time, and
+/// wasmtime's own cache, which has a safe interface, unpacks all of a module at every start.
 #[expect(
     unsafe_code,
     reason = "wasmtime has no safe interface to map a compiled module"
 )]
-fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Module> {
-    // SAFETY: the file must be what `Engine::precompile_module` wrote, and must not change while it is mapped. Only
-    // this user can write it or its directory, and only `store` does, by renaming a whole new file into place.
-    unsafe { Module::deserialize_file(engine, path) }
+fn map(engine: &Engine, file: File) -> wasmtime::Result<Module> {
+    // SAFETY: the file must hold what `Engine::precompile_module` wrote, and must not change while it is mapped.
+    // - It is this user's, nobody else can write it (`own`, on this descriptor), and neither it nor a directory above
+    //   it can be exchanged by anybody else (`own`, `fixed`).
+    // - Of this user's programs only `store` makes files of this name, from `precompile_module`, under another name
+    //   first, so a name never means half a file and a file that has its name is not written any more.
+    // - What another version, configuration or processor wrote is refused by the header that wasmtime checks.
+    // Whoever can act as this user could as well exchange this program.
+    unsafe { Module::deserialize_open_file(engine, file) }
 }
 
 #[cfg(test)]
@@ -123,27 +158,99 @@ mod tests {
 
     use super::*;
 
+    fn cache(directory: &tempfile::TempDir) -> Cache {
+        Cache::at(directory.path().join("own")).unwrap()
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn compiled() -> Vec<u8> {
+        let module = wat::parse_str("(module (func (export \"_start\")))").unwrap();
+        super::super::engine::engine()
+            .unwrap()
+            .precompile_module(&module)
+            .unwrap()
+    }
+
     #[test]
-    fn what_others_can_write_is_refused() {
+    fn a_directory_that_others_can_write_or_exchange_is_refused() {
+        for (outer, inner) in [
+            (0o755, 0o777),
+            (0o755, 0o770),
+            (0o777, 0o700),
+            (0o775, 0o700),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let inside = directory.path().join("own");
+            fs::create_dir(&inside).unwrap();
+            set_mode(&inside, inner);
+            set_mode(directory.path(), outer);
+            let error = Cache::at(inside).unwrap_err();
+            assert!(matches!(error, WasmError::Untrusted { .. }), "{error}");
+        }
         let directory = tempfile::tempdir().unwrap();
-        let shared = directory.path().join("shared");
-        fs::create_dir(&shared).unwrap();
-        fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
-        let error = Cache::at(shared).unwrap_err();
+        // As `/tmp` is: others can write, but not rename what is not theirs.
+        set_mode(directory.path(), 0o1777);
+        assert!(Cache::at(directory.path().join("own")).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_or_that_lies_elsewhere_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = cache(&directory);
+        let engine = super::super::engine::engine().unwrap();
+        cache.store("good", &compiled()).unwrap();
+        assert!(cache.load(engine, "good").unwrap().is_some());
+        set_mode(&cache.path("good"), 0o660);
+        let error = cache.load(engine, "good").unwrap_err();
+        assert!(matches!(error, WasmError::Untrusted { .. }), "{error}");
+        set_mode(&cache.path("good"), 0o600);
+        std::os::unix::fs::symlink(cache.path("good"), cache.path("link")).unwrap();
+        let error = cache.load(engine, "link").unwrap_err();
         assert!(matches!(error, WasmError::Untrusted { .. }), "{error}");
     }
 
     #[test]
-    fn what_is_no_compiled_module_is_not_loaded() {
+    fn what_this_engine_did_not_compile_is_not_loaded() {
         let directory = tempfile::tempdir().unwrap();
-        let cache = Cache::at(directory.path().join("own")).unwrap();
+        let cache = cache(&directory);
         let engine = super::super::engine::engine().unwrap();
         assert!(cache.load(engine, "none").unwrap().is_none());
-        cache.store("junk", b"\x7fELF junk").unwrap();
-        assert!(cache.load(engine, "junk").unwrap().is_none());
-        let target = directory.path().join("elsewhere");
-        fs::write(&target, b"").unwrap();
-        std::os::unix::fs::symlink(&target, cache.path("link")).unwrap();
-        assert!(cache.load(engine, "link").is_err());
+        let other = Engine::new(wasmtime::Config::new().consume_fuel(false)).unwrap();
+        let module = wat::parse_str("(module (func (export \"_start\")))").unwrap();
+        let foreign = other.precompile_module(&module).unwrap();
+        let good = compiled();
+        for bytes in [
+            &b"\x7fELF junk"[..],
+            b"",
+            &module,
+            &foreign,
+            &good[..good.len() / 2],
+        ] {
+            cache.store("other", bytes).unwrap();
+            assert!(cache.load(engine, "other").unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_module_stays_as_it_was_when_its_name_is_given_to_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = cache(&directory);
+        let engine = super::super::engine::engine().unwrap();
+        cache.store("name", &compiled()).unwrap();
+        let before = fs::metadata(cache.path("name")).unwrap().ino();
+        let module = cache.load(engine, "name").unwrap().unwrap();
+        cache.store("name", b"junk").unwrap();
+        assert_ne!(fs::metadata(cache.path("name")).unwrap().ino(), before);
+        let mut store = wasmtime::Store::new(engine, ());
+        store.set_fuel(1000).unwrap();
+        store.set_epoch_deadline(1000);
+        let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+        let start = instance
+            .get_typed_func::<(), ()>(&mut store, "_start")
+            .unwrap();
+        start.call(&mut store, ()).unwrap();
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use wasmtime::{InstancePre, Store, Trap, UnknownImportError, Val};
+use nix::sys::resource::{UsageWho, getrusage};
+use wasmtime::{InstancePre, Store, Trap, UnknownImportError, UpdateDeadline, Val};
 
 use super::cpython::{self, Python};
 use super::engine::{self, Ticking};
@@ -15,6 +16,8 @@ use crate::outcome::{Outcome, Status, Usage};
 
 /// What `rlef_runtime.run` returns for a source that does not compile.
 const DOES_NOT_COMPILE: i32 = -1;
+/// Ticks of the clock between two looks at how long a run has taken.
+const TICKS_BETWEEN_LOOKS: u64 = 10;
 /// Most bytes of linear memory there can be.
 const MOST_MEMORY: u64 = 1 << 32;
 
@@ -38,16 +41,11 @@ impl Streams {
 
     /// The streams of two programs that talk to each other.
     pub(super) fn crossed(patience: Duration) -> (Self, Self) {
-        let (left_input, right_output) = pipe::pipe(patience);
-        let (right_input, left_output) = pipe::pipe(patience);
-        let side = |input, output| Self {
-            input: Input::Pipe(input),
-            output: Output::Pipe(output),
-        };
-        (
-            side(left_input, left_output),
-            side(right_input, right_output),
-        )
+        let [left, right] = pipe::pipes(patience).map(|(reader, writer)| Self {
+            input: Input::Pipe(reader),
+            output: Output::Pipe(writer),
+        });
+        (left, right)
     }
 }
 
@@ -108,13 +106,29 @@ impl<'a> Program<'a> {
         );
         store.limiter(|host| &mut host.growth);
         store.set_fuel(budget).map_err(WasmError::Engine)?;
-        let ticks = backstop(limits).as_nanos() / engine::TICK.as_nanos() + 2;
-        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX / 2));
+        let (cpu_before, longest_cpu, longest) = (cpu_time(), slowest(limits), backstop(limits));
+        store.set_epoch_deadline(TICKS_BETWEEN_LOOKS);
+        store.epoch_deadline_callback(move |_| {
+            if cpu_time().saturating_sub(cpu_before) > longest_cpu {
+                Err(Stop::Slow.into())
+            } else if began.elapsed() > longest {
+                Err(Stop::Interrupted.into())
+            } else {
+                Ok(UpdateDeadline::Continue(TICKS_BETWEEN_LOOKS))
+            }
+        });
         let ticking = Ticking::start(engine);
         let ended = self.enter(&mut store);
         drop(ticking);
         let left = store.get_fuel().map_err(WasmError::Engine)?;
-        let burnt = budget.saturating_sub(left);
+        let too_slow =
+            matches!(&ended, Err(error) if matches!(error.downcast_ref(), Some(Stop::Slow)));
+        // How far a slow one came depends on the machine; that it used its limit up does not.
+        let burnt = if too_slow {
+            budget
+        } else {
+            budget.saturating_sub(left)
+        };
         let host = store.into_data();
         let status = self.status(ended, &host, limits)?;
         let reason = match &status {
@@ -192,7 +206,7 @@ impl<'a> Program<'a> {
             Err(error) => match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
                 (Some(Stop::Exit(code)), _) => Status::Exited(*code & 0xff),
                 (Some(Stop::OutputLimit), _) => Status::OutputLimit,
-                (Some(Stop::Slept), _) => Status::TimeLimit,
+                (Some(Stop::Slept | Stop::Slow), _) => Status::TimeLimit,
                 (Some(Stop::Unsupported(reason)), _) => {
                     return Ok((Status::Unsupported, Some(reason.clone())));
                 }
@@ -253,12 +267,33 @@ fn last_line(text: &[u8]) -> &[u8] {
     &text[start..]
 }
 
-/// Wall time after which a run is given up: far above what its fuel can take on a machine that is not overloaded.
+/// CPU time after which a run counts as one that never ends, however little fuel it burnt.
+fn slowest(limits: &Limits) -> Duration {
+    Duration::from_millis(
+        limits
+            .cpu_ms
+            .saturating_mul(fuel::SLOWEST_FACTOR)
+            .min(1 << 40),
+    )
+}
+
+/// Wall time after which a run is given up: only a machine that gives it next to no CPU time lets it come to that.
 pub(super) fn backstop(limits: &Limits) -> Duration {
     let longest = limits
         .cpu_ms
         .saturating_mul(fuel::BACKSTOP_FACTOR)
         .max(limits.wall_ms)
-        .max(10_000);
+        .max(60_000);
     Duration::from_millis(longest.min(1 << 40))
+}
+
+/// CPU time of this thread so far.
+fn cpu_time() -> Duration {
+    getrusage(UsageWho::RUSAGE_THREAD).map_or(Duration::ZERO, |usage| {
+        let (user, system) = (usage.user_time(), usage.system_time());
+        let seconds = user.tv_sec() + system.tv_sec();
+        let microseconds = user.tv_usec() + system.tv_usec();
+        Duration::from_secs(seconds.unsigned_abs())
+            + Duration::from_micros(microseconds.unsigned_abs())
+    })
 }

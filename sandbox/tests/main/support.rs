@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rlef_sandbox::{
-    Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status,
+    Isolation, Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status,
 };
 
 /// The configuration of every sandbox here: the test harness has its own `main`, so another binary is the helper.
 ///
 /// `RLEF_SANDBOX_PYTHON` names another interpreter to test with, `RLEF_SANDBOX_CGROUPS=no` does without them,
-/// `RLEF_SANDBOX_START=exec` starts every program afresh, `RLEF_SANDBOX_HELPER` names a copy of the helper.
+/// `RLEF_SANDBOX_START=exec` starts every program afresh, `RLEF_SANDBOX_HELPER` names a copy of the helper,
+/// `RLEF_SANDBOX_ISOLATION` another isolation.
 pub(crate) fn config(workers: usize) -> SandboxConfig {
     SandboxConfig {
+        isolation: std::env::var("RLEF_SANDBOX_ISOLATION")
+            .map_or_else(|_| Isolation::default(), |name| name.parse().unwrap()),
         workers,
         python: std::env::var_os("RLEF_SANDBOX_PYTHON").map(PathBuf::from),
         use_cgroups: std::env::var_os("RLEF_SANDBOX_CGROUPS").is_none_or(|value| value != "no"),

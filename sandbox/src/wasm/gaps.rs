@@ -1,0 +1,17 @@
+//! What a Python program meets under WebAssembly that it would not meet under `python3`. `doctor` and the README tell it.
+
+/// A sentence each. Where a program is said to be unsupported, that is its status, never a verdict on it.
+pub(crate) const GAPS: [&str; 9] = [
+    "The interpreter is CPython 3.14, whatever python3 the host has: its messages, new syntax and removed modules.",
+    "Packages that are not in the standard library (numpy ...) are unsupported.",
+    "Processes, sockets, signals, threads that wait for one another, asyncio, ctypes, bz2, lzma, sqlite3 and ssl are \
+     unsupported; a thread that is started runs to its end at once.",
+    "Files that are written are unsupported, wherever they lie; the standard library and the program can be read.",
+    "Integers of C have 32 bits: no list, string or bytearray has more than 2 ** 31 - 1 elements, and hash() is another.",
+    "Clocks start at 2025-01-01 and pass with the work done and the time slept; randomness without a seed is the same in \
+     every run.",
+    "A CPU limit counts instructions: a program that mostly waits for memory may take several times its limit, up to \
+     ten times, before it is ended.",
+    "Recursion through C ends at 64 MB of stack by RecursionError or as if by signal 11.",
+    "The other program of a pair never seems to be gone: what is written to one that has ended is dropped.",
+];
