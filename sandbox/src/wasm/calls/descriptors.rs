@@ -9,6 +9,8 @@ use super::{
 use crate::wasm::files::{Found, normal};
 use crate::wasm::host::{Host, Input, Open};
 
+/// Fuel of a name in a directory that is listed.
+const FUEL_PER_NAME: u64 = 1_000;
 /// Most buffers of one read or write.
 const MOST_BUFFERS: u32 = 1024;
 
@@ -211,6 +213,7 @@ fn fd_readdir(
         return no(errno::NOTDIR);
     };
     let names = host.files().list(directory);
+    let listed = names.len() as u64;
     let mut entries = Vec::new();
     for (index, name) in names.iter().enumerate().skip(cookie as usize) {
         if entries.len() >= length as usize {
@@ -229,7 +232,7 @@ fn fd_readdir(
     entries.truncate(length as usize);
     part(memory, buffer, entries.len() as u32)?.copy_from_slice(&entries);
     put(memory, out, (entries.len() as u32).to_le_bytes())?;
-    charge(caller, entries.len() as u64)
+    charge(caller, listed * FUEL_PER_NAME + entries.len() as u64)
 }
 
 /// Adds these calls.

@@ -8,6 +8,8 @@ use super::{
 use crate::wasm::files::{Found, normal};
 use crate::wasm::host::{Host, Open, Stop};
 
+/// Fuel of finding a path, beyond that of any call: a text is made of it and looked up.
+const FUEL_PER_PATH: u64 = 20_000;
 /// Names below `/dev/fd` that are more than files; what our own interpreter uses to rebind descriptors.
 const REBIND: &str = "dev/rlef/rebind/";
 /// The path by which our own interpreter says that a program needs something that is not here.
@@ -27,7 +29,7 @@ fn path_filestat_get(
     length: u32,
     out: u32,
 ) -> Answer<()> {
-    charge(caller, u64::from(length))?;
+    charge(caller, FUEL_PER_PATH + u64::from(length))?;
     let (memory, host) = memory(caller)?;
     let wanted = path(memory, at, length)?;
     let Some(Open::Directory(directory)) = host.descriptor(number) else {
@@ -100,7 +102,7 @@ fn path_open(
     const CREATE: u32 = 1;
     const DIRECTORY: u32 = 2;
     const TRUNCATE: u32 = 8;
-    charge(caller, u64::from(length))?;
+    charge(caller, FUEL_PER_PATH + u64::from(length))?;
     let (memory, host) = memory(caller)?;
     let wanted = path(memory, at, length)?;
     let Some(Open::Directory(directory)) = host.descriptor(number) else {
