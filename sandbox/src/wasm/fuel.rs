@@ -2,7 +2,7 @@
 //!
 //! Fuel counts instructions, not time: programs that wait for memory burn slowly, tight loops fast. The rates here are
 //! those of fast-burning programs, so that a program that is within its limit as a process is within it here; the
-//! price is that a slow-burning one may run up to several times longer than its limit. `benchmarks/src/bin/wasm`
+//! price is that a slow-burning one may run up to several times longer than its limit. `sandbox/examples/wasm`
 //! measures them; its results are in `benchmarks/results`.
 
 /// Fuel that Python programs burn in a millisecond of what they take as a process.

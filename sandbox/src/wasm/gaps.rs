@@ -15,3 +15,18 @@ pub(crate) const GAPS: [&str; 9] = [
     "Recursion through C ends at 64 MB of stack by RecursionError or as if by signal 11.",
     "The other program of a pair never seems to be gone: what is written to one that has ended is dropped.",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_tells_every_gap() {
+        let readme = include_str!("../../README.md");
+        let words: Vec<&str> = readme.split_whitespace().collect();
+        let readme = words.join(" ");
+        for gap in GAPS {
+            assert!(readme.contains(gap), "{gap}");
+        }
+    }
+}

@@ -103,18 +103,13 @@ impl Reader {
                 return Err(Silence::Deadlock);
             }
             sides[own].waits = Some(left);
-            if let (Some(rest), true) = (sides[other].waits, sides[other].unread.is_empty()) {
-                if !sides[other].given_up {
-                    // The left one where they have the same left.
-                    let loser = if (left, own) < (rest, other) {
-                        own
-                    } else {
-                        other
-                    };
-                    sides[loser].given_up = true;
-                    self.shared.changed.notify_all();
-                    continue;
-                }
+            let both_wait = sides[other].unread.is_empty() && !sides[other].given_up;
+            if let (Some(rest), true) = (sides[other].waits, both_wait) {
+                // The left one where they have the same left.
+                let loser = if (left, own) < (rest, other) { own } else { other };
+                sides[loser].given_up = true;
+                self.shared.changed.notify_all();
+                continue;
             }
             let wait = self
                 .deadline

@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, get, memory, no, part, put,
+    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put,
     put_filestat, u32_at,
 };
 use crate::wasm::files::{Found, normal};

@@ -2,38 +2,27 @@
 
 use std::process::ExitCode;
 
-use rlef_benchmarks::measure;
 use rlef_sandbox::{Isolation, Language, Limits, Sandbox, Status};
 
 use super::programs::CALIBRATING;
-use super::{job, sandbox};
-
-/// How often.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Runs of each program by each isolation; the middle one counts.
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-}
+use super::{Failure, job, measure, sandbox};
 
 /// CPU milliseconds and fuel of one run.
-fn once(sandbox: &Sandbox, language: Language, source: &str) -> anyhow::Result<(f64, u64)> {
+fn once(sandbox: &Sandbox, language: Language, source: &str) -> Result<(f64, u64), Failure> {
     let limits = Limits {
         cpu_ms: 60_000,
         wall_ms: 600_000,
         ..Limits::default()
     };
-    let (outcome, sample) = measure(|| sandbox.run(&job(language, source), b"", &limits));
+    let (outcome, _, cpu) = measure(|| sandbox.run(&job(language, source), b"", &limits));
     let outcome = outcome?;
-    anyhow::ensure!(
-        outcome.status == Status::Exited(0),
-        "{:?}: {}",
-        outcome.status,
-        String::from_utf8_lossy(&outcome.stderr)
-    );
+    if outcome.status != Status::Exited(0) {
+        let said = String::from_utf8_lossy(&outcome.stderr);
+        return Err(format!("measure: {:?}: {said}", outcome.status).into());
+    }
     Ok(match outcome.usage.fuel {
         // What fuel stands for is the question, so the clock of this process answers.
-        Some(fuel) => (1000.0 * sample.cpu, fuel),
+        Some(fuel) => (1000.0 * cpu.as_secs_f64(), fuel),
         None => (outcome.usage.cpu_us as f64 / 1000.0, 0),
     })
 }
@@ -44,7 +33,7 @@ fn middle(mut values: Vec<f64>) -> f64 {
 }
 
 /// Measures, prints a row a program. Modules have no process to compare with.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(runs: usize) -> Result<ExitCode, Failure> {
     let (process, wasm) = (
         sandbox(Isolation::Process, 1)?,
         sandbox(Isolation::Wasm, 1)?,
@@ -56,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let (mut native, mut inside, mut burnt) = (Vec::new(), Vec::new(), 0);
         // The first run compiles and reads what the others find.
         once(&wasm, language, source)?;
-        for _ in 0..args.runs.max(1) {
+        for _ in 0..runs {
             if language == Language::Python {
                 native.push(once(&process, language, source)?.0);
             }

@@ -9,15 +9,7 @@ use std::thread;
 use rlef_sandbox::{Isolation, Limits, Outcome, Sandbox};
 
 use super::programs::REPEATED;
-use super::{job, sandbox};
-
-/// How often.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Runs in all, half of them on the busy machine.
-    #[arg(long, default_value_t = 1000)]
-    runs: usize,
-}
+use super::{Failure, job, sandbox};
 
 /// Everything of an outcome but the wall time.
 type Seen = (String, u64, u64, u64, Vec<u8>, Vec<u8>);
@@ -77,11 +69,11 @@ fn play(sandbox: &Sandbox, runs: usize, callers: usize) -> (Vec<BTreeMap<Seen, u
 }
 
 /// Plays, prints a row a program and machine. Exit code 1 where a program had two outcomes, 4 where the sandbox failed.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(total: usize) -> Result<ExitCode, Failure> {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (idle, failed_idle) = play(&sandbox(Isolation::Wasm, 1)?, args.runs / 2, 1);
+    let (idle, failed_idle) = play(&sandbox(Isolation::Wasm, 1)?, total / 2, 1);
     let over = AtomicBool::new(false);
-    let (busy, failed_busy) = thread::scope(|scope| -> anyhow::Result<_> {
+    let (busy, failed_busy) = thread::scope(|scope| -> Result<_, Failure> {
         for _ in 0..2 * cores {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
@@ -90,7 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             });
         }
         let played = sandbox(Isolation::Wasm, 2 * cores)
-            .map(|sandbox| play(&sandbox, args.runs - args.runs / 2, 2 * cores));
+            .map(|sandbox| play(&sandbox, total - total / 2, 2 * cores));
         over.store(true, Ordering::Relaxed);
         Ok(played?)
     })?;
