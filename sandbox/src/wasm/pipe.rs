@@ -106,7 +106,11 @@ impl Reader {
             let both_wait = sides[other].unread.is_empty() && !sides[other].given_up;
             if let (Some(rest), true) = (sides[other].waits, both_wait) {
                 // The left one where they have the same left.
-                let loser = if (left, own) < (rest, other) { own } else { other };
+                let loser = if (left, own) < (rest, other) {
+                    own
+                } else {
+                    other
+                };
                 sides[loser].given_up = true;
                 self.shared.changed.notify_all();
                 continue;
