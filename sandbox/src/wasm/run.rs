@@ -244,14 +244,13 @@ impl<'a> Program<'a> {
             status,
             Status::Exited(0) | Status::TimeLimit | Status::OutputLimit | Status::CompileError
         );
-        let blames_memory = match self.source {
-            Some(_) => last_line(&host.error).starts_with(b"MemoryError"),
-            None => true,
+        // As under process isolation the interpreter's last words count: it may refuse a size before it asks for memory.
+        let for_want_of_memory = match self.source {
+            Some(_) if last_line(&host.error).starts_with(b"MemoryError") => true,
+            Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
+            None => host.growth.refused,
         };
-        if host.growth.refused
-            && failed
-            && (blames_memory || matches!(status, Status::Signalled(_)))
-        {
+        if failed && for_want_of_memory {
             return Ok((Status::MemoryLimit, None));
         }
         Ok((status, None))
