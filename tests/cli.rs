@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 )]
 pub(crate) fn rlef(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
+        .env("XDG_CACHE_HOME", super::host::cache_home())
         .current_dir(folder)
         .env("RLEF_CACHE", folder.join("cache"))
         .args(arguments)

@@ -1,6 +1,7 @@
 //! Programs of public sets end alike whether they are forked from the warm interpreter or started as a fresh
 //! `python3`: the same status, the same bytes on both streams. A sample is part of every test run; all of them are
-//! `cargo test --release --test main differential -- --ignored --nocapture`, which prints one line a set.
+//! `cargo test --release --test main differential -- --ignored --nocapture`, which prints one line a set;
+//! `RLEF_SETS=MBPP+,APPS` names some of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -296,7 +297,14 @@ fn a_sample_of_real_programs_ends_alike_by_fork_and_by_exec() {
 fn all_real_programs_end_alike_by_fork_and_by_exec() {
     println!("set,programs,runs,statuses,unsteady,different");
     let mut tallies = Vec::new();
-    for (name, scripts) in sets().expect("the problem sets") {
+    let named = std::env::var("RLEF_SETS").ok();
+    let wanted = |name: &str| {
+        named
+            .as_ref()
+            .is_none_or(|named| named.split(',').any(|one| one == name))
+    };
+    let sets = sets().expect("the problem sets");
+    for (name, scripts) in sets.into_iter().filter(|(name, _)| wanted(name)) {
         let tally = compare(&scripts);
         let statuses: Vec<String> = tally
             .statuses

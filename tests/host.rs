@@ -18,6 +18,7 @@ pub(crate) fn judge() -> &'static Judge<Sandbox> {
         let config = SandboxConfig {
             workers: 2,
             helper,
+            cache_directory: Some(cache_home().join("rlef")),
             ..SandboxConfig::default()
         };
         match Sandbox::new(config) {
@@ -25,6 +26,11 @@ pub(crate) fn judge() -> &'static Judge<Sandbox> {
             Err(error) => panic!("failed to {error}"),
         }
     })
+}
+
+/// What `XDG_CACHE_HOME` is for these tests: never where the user keeps compiled programs.
+pub(crate) fn cache_home() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// Limits that keep a hostile program short.

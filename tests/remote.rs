@@ -262,6 +262,7 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
 )]
 fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
+        .env("XDG_CACHE_HOME", super::host::cache_home())
         .current_dir(folder)
         .env("RLEF_CACHE", folder.join("cache"))
         .env("THE_KEY", KEY)

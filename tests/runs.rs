@@ -43,6 +43,7 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
     let at = folder.path();
     uninterrupted(at);
     let mut child = Command::new(env!("CARGO_BIN_EXE_rlef"))
+        .env("XDG_CACHE_HOME", super::host::cache_home())
         .current_dir(at)
         .args(["train", "--config", "run.toml", "--run", "killed"])
         .stderr(Stdio::null())

@@ -14,6 +14,8 @@ mod cancel;
 mod config;
 mod diagnostics;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod image;
 mod isolation;
 #[expect(
