@@ -267,20 +267,21 @@ impl JailCgroup {
             .transpose()
     }
 
-    /// Bytes of host files that the kernel keeps in memory on account of this jail: it takes them back when it must.
-    pub(crate) fn file_bytes(&self) -> Result<u64, CgroupError> {
+    /// Bytes in use that are no process's own memory: host files and their names, which the kernel keeps on account of
+    /// this jail and takes back when it must. Version 1 tells nothing of the names apart, so all that is left counts.
+    pub(crate) fn kept_bytes(&self) -> Result<u64, CgroupError> {
         let Some(memory) = &self.memory else {
             return Ok(0);
         };
-        let names = match memory.version {
-            Version::One => ["total_inactive_file", "total_active_file"],
-            Version::Two => ["inactive_file", "active_file"],
+        let own = match memory.version {
+            Version::One => "total_rss",
+            Version::Two => "anon",
         };
-        let [inactive, active] = names.map(|name| memory.details.number(Some(name)));
-        Ok(inactive? + active?)
+        let used = memory.usage.number(None)?;
+        Ok(used.saturating_sub(memory.details.number(Some(own))?))
     }
 
-    /// Has the kernel take back what it keeps of files, down to so many bytes in use. What it cannot take stays.
+    /// Has the kernel take back what it keeps, down to so many bytes in use. What it cannot take stays.
     pub(crate) fn shrink(&mut self, bytes: u64) -> Result<(), CgroupError> {
         let Some(memory) = &self.memory else {
             return Ok(());

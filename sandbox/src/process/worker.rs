@@ -62,8 +62,8 @@ pub(crate) struct Worker {
     address_space_bytes: u64,
     /// Memory in use when it was last found that none of it is to be taken back.
     settled_bytes: u64,
-    /// Of it, host files that the warm interpreter reads.
-    file_bytes: u64,
+    /// Of it, what is no process's own: host files that the warm interpreter reads, the kernel's names of them.
+    kept_bytes: u64,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
     pub(crate) broken: bool,
@@ -112,7 +112,7 @@ impl Worker {
             first_pid: 0,
             address_space_bytes: 0,
             settled_bytes: 0,
-            file_bytes: 0,
+            kept_bytes: 0,
             program: None,
             broken: false,
             version: String::new(),
@@ -152,7 +152,7 @@ impl Worker {
             .and_then(|pages| pages.parse().ok())
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
-        self.file_bytes = self.cgroup.file_bytes()?;
+        self.kept_bytes = self.cgroup.kept_bytes()?;
         self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
         Ok(())
     }
@@ -312,16 +312,17 @@ impl Worker {
         Ok(())
     }
 
-    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files is taken back first: it
-    /// would give later ones that much more memory.
+    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files and their names is taken
+    /// back first: it would give later ones that much more memory.
     fn own_memory(&mut self) -> Result<u64, SandboxError> {
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
         if used <= self.settled_bytes.saturating_add(MEMORY_STEP) {
+            self.settled_bytes = self.settled_bytes.min(used);
             return Ok(used);
         }
-        let kept = self.cgroup.file_bytes()?;
-        if kept > self.file_bytes.saturating_add(MEMORY_STEP) {
-            let own = used.saturating_sub(kept - self.file_bytes);
+        let kept = self.cgroup.kept_bytes()?;
+        if kept > self.kept_bytes.saturating_add(MEMORY_STEP) {
+            let own = used.saturating_sub(kept - self.kept_bytes);
             self.cgroup.shrink(own.next_multiple_of(MEMORY_STEP))?;
             return Ok(self.cgroup.memory_bytes()?.unwrap_or(0));
         }
