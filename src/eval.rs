@@ -5,6 +5,7 @@ pub mod estimators;
 pub mod journal;
 pub mod record;
 mod repair;
+pub mod stamp;
 mod table;
 
 use std::collections::BTreeMap;

@@ -189,6 +189,54 @@ fn a_checkpoint_of_another_shape_names_the_tensor() {
 }
 
 #[test]
+fn a_problem_that_cannot_be_judged_is_no_failure_of_the_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let interactive = PROBLEM.replace("double", "talk").replace(
+        r#""statement""#,
+        r#""comparison":{"rule":"interactor","language":"rust","source":"fn main() {}"},"statement""#,
+    );
+    write(at, "problems.jsonl", &format!("{PROBLEM}\n{interactive}"));
+    let programs = [
+        r#"{"problem_id":"double","program":"print(2 * int(input()))"}"#,
+        r#"{"problem_id":"talk","program":"print(4)"}"#,
+    ];
+    write(at, "programs.jsonl", &programs.join("\n"));
+    let judge = |programs| {
+        let set = ["judge", "--problems", "problems.jsonl", "--programs"];
+        [set.as_slice(), &[programs]].concat()
+    };
+    refused(
+        at,
+        &judge("programs.jsonl"),
+        2,
+        &["1 of 2 accepted, 1 not judged: their problem is at fault"],
+    );
+    // Only problems that programs are for have to be such.
+    write(at, "one.jsonl", programs[0]);
+    let output = rlef(at, &judge("one.jsonl"));
+    assert_eq!(output.status.code(), Some(0));
+    let line = r#"{"problem_id":"ID","completions":["x"]}"#;
+    let lines = ["double", "talk"].map(|id| line.replace("ID", id));
+    write(at, "replayed.jsonl", &lines.join("\n"));
+    let policy = "replay:replayed.jsonl";
+    let eval = ["eval", "--problems", "problems.jsonl", "--policy", policy];
+    let one = ["--rollouts", "1", "--out", "out.json"];
+    refused(
+        at,
+        &[eval.as_slice(), &one].concat(),
+        2,
+        &[
+            "`talk`",
+            "an interactor",
+            "1 of the 2 problems",
+            "--quarantine",
+        ],
+    );
+    assert!(!at.join("out.json").exists());
+}
+
+#[test]
 fn judge_prints_one_line_a_program_in_order() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "problems.jsonl", PROBLEM);

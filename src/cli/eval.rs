@@ -11,9 +11,8 @@ use super::judging::{self, JudgingArgs, watch_interrupts};
 use super::progress::Progress;
 use super::{exit, source};
 use crate::eval::journal::{EvalJournal, JournalledJudge, JournalledPolicy, ResumeError, Settings};
-use crate::eval::record::{
-    Evaluation, PlayStamp, PolicyStamp, SandboxStamp, Setting, problems_hash,
-};
+use crate::eval::record::{Evaluation, Setting, problems_hash};
+use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::eval::{self, Report};
 use crate::policy::remote::RemoteError;
 use crate::policy::replay::ReplayPolicy;
@@ -142,6 +141,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         },
     };
     let judge = args.judging.judge()?;
+    judging::require_supported(&judge, &problems, &args.problems)?;
     let stamp = match url {
         Some(_) => source::stamp(&args.server.name(&args.policy)?)?,
         None => source::stamp(&args.policy)?,

@@ -29,7 +29,8 @@ mod line;
     the bare source, or `completion`, an answer whose last fenced block is the program, in the language of its tag; \
     `language` names the language of one that has no tag; a completion without any fence \
     is taken as it is where the problem has a preamble for it to continue (HumanEval).\n\n\
-    Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input, 3 a protection is \
+    Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that can't \
+    be judged, 3 a protection is \
     missing, 4 the sandbox failed on at least one program.\n\n\
     Examples:\n  rlef judge --problems HumanEval.jsonl.gz --programs samples.jsonl --json\n  \
     rlef judge --problems contest:test --programs answers.jsonl --workers 2 --expect-accepted"
@@ -96,6 +97,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     args.judging.tell(&judge);
     Ok(match counts {
         Counts { errors: 1.., .. } => ExitCode::from(exit::INFRASTRUCTURE),
+        Counts { faults: 1.., .. } => ExitCode::from(exit::USAGE),
         _ if args.expect_accepted && counts.rejected() > 0 => ExitCode::from(exit::NO),
         _ => ExitCode::SUCCESS,
     })
@@ -186,11 +188,14 @@ fn read<'a>(
     Ok(submissions)
 }
 
-/// How many programs got which grade, and how many the sandbox failed on.
+/// How many programs got which grade, and how many got none.
 #[derive(Default)]
 struct Counts {
     grades: BTreeMap<Grade, usize>,
+    /// The sandbox failed.
     errors: usize,
+    /// The problem can't be judged.
+    faults: usize,
 }
 
 impl Counts {
@@ -205,7 +210,7 @@ impl Counts {
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let total = self.grades.values().sum::<usize>() + self.errors;
+        let total = self.grades.values().sum::<usize>() + self.errors + self.faults;
         let accepted = self.grades.get(&Grade::Accepted).copied().unwrap_or(0);
         write!(formatter, "{accepted} of {total} accepted")?;
         for (grade, count) in self
@@ -214,6 +219,13 @@ impl std::fmt::Display for Counts {
             .filter(|(grade, _)| **grade != Grade::Accepted)
         {
             write!(formatter, ", {count} {}", grade.name())?;
+        }
+        if self.faults > 0 {
+            write!(
+                formatter,
+                ", {} not judged: their problem is at fault",
+                self.faults
+            )?;
         }
         if self.errors > 0 {
             write!(
@@ -262,6 +274,7 @@ fn judge_all<R: Runner>(
     judge.judge_all(&tasks, workers, &mut |index, result| {
         match &result {
             Ok(verdict) => *counts.grades.entry(verdict.grade).or_default() += 1,
+            Err(error) if error.is_of_problem() => counts.faults += 1,
             Err(_) => counts.errors += 1,
         }
         let submission = &submissions[index];

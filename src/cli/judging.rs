@@ -8,7 +8,8 @@ use anyhow::Context;
 use clap::Args;
 use rlef_sandbox::Isolation;
 
-use crate::verdict::{CACHE_BYTES, HostJudge, VerdictCache, isolated_judge};
+use crate::problem::Problem;
+use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, isolated_judge};
 
 /// Options of verbs that judge programs.
 #[derive(Args)]
@@ -61,6 +62,26 @@ impl JudgingArgs {
             eprintln!("{counts}");
         }
     }
+}
+
+/// Refuses a set with problems that `judge` can't judge, before anything is asked or trained.
+pub(super) fn require_supported(
+    judge: &HostJudge,
+    problems: &[Problem],
+    name: &str,
+) -> anyhow::Result<()> {
+    let mut reasons = problems
+        .iter()
+        .filter_map(|problem| judge.judge().supports(problem, Scope::All).err());
+    let Some(first) = reasons.next() else {
+        return Ok(());
+    };
+    anyhow::bail!(
+        "failed to {first}; the same holds for {} of the {} problems of {name}: `rlef doctor --problems {name} --quarantine \
+        skip.json` lists them, and --quarantine skip.json leaves them out",
+        reasons.count() + 1,
+        problems.len()
+    )
 }
 
 /// Exit code of a run that the user stopped.

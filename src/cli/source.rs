@@ -7,7 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
 
-use crate::eval::record::PolicyStamp;
+use crate::eval::stamp::PolicyStamp;
 use crate::policy::lora::LoraConfig;
 use crate::policy::model::{Decoder, ModelConfig};
 use crate::policy::tokenizer::Tokenizer;

@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
 use super::eval::{describe, evaluate};
-use super::judging::watch_interrupts;
+use super::judging::{require_supported, watch_interrupts};
 use super::progress::Progress;
 use super::{exit, source};
 use crate::config::TrainConfig;
@@ -92,6 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy.adapter = Some(Adapter::new(lora, &policy)?);
     }
     let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
+    require_supported(&judge, &problems, &config.problems)?;
     write_protection(&folder, &judge)?;
     let value = policy.value_network();
     let mut learner = Learner {
@@ -119,6 +120,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(source::problems(&config.evaluation.problems)?)
     };
     if let Some(problems) = &held_out {
+        require_supported(&judge, problems, &config.evaluation.problems)?;
         let path = folder.join("before.json");
         if !path.exists() {
             let report = evaluation(&learner.reference, &learner, &judge, problems, &config)?;

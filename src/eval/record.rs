@@ -6,19 +6,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use rlef_sandbox::{Language, Protection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Report;
 use super::estimators::Counts;
+use super::stamp::{PlayStamp, PolicyStamp, SandboxStamp, short};
 use crate::episode::StopReason;
 use crate::journal::write_atomically;
-use crate::policy::sampler::Sampling;
 use crate::problem::Problem;
-use crate::prompt::{self, PromptStyle};
-use crate::rollout::{FeedbackSource, Group, RolloutConfig};
+use crate::rollout::{Group, RolloutConfig};
 use crate::verdict::Grade;
 
 /// Form of the file; another number is refused.
@@ -64,45 +62,6 @@ pub struct Provenance {
     pub rollouts: usize,
     /// Seed of all draws.
     pub seed: u64,
-}
-
-/// What proposed the programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyStamp {
-    /// As it was named.
-    pub name: String,
-    /// Hash of its files, where it is made of files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
-}
-
-/// How episodes were played: all of it shifts scores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlayStamp {
-    /// Turn limit.
-    pub turns: usize,
-    /// Whose feedback was shown.
-    pub feedback: FeedbackSource,
-    /// Wording of prompts.
-    pub style: PromptStyle,
-    /// Hash of the first prompt's wording.
-    pub wording: String,
-    /// Temperature, nucleus, length.
-    pub sampling: Sampling,
-}
-
-/// What ran the programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SandboxStamp {
-    /// Version of rlef-sandbox.
-    pub version: String,
-    /// Kind of isolation.
-    pub isolation: String,
-    /// The interpreter and its version.
-    pub interpreter: String,
 }
 
 /// Limits and comparison in force for some problems.
@@ -171,64 +130,6 @@ pub enum RecordError {
         /// What is wrong, with line or problem.
         reason: String,
     },
-}
-
-impl PolicyStamp {
-    /// The stamp of a policy named on the command line; `files` is where it lies, a file or a folder of files.
-    pub fn of(name: &str, files: Option<&Path>) -> std::io::Result<Self> {
-        let mut paths = Vec::new();
-        match files {
-            Some(path) if path.is_dir() => {
-                for entry in std::fs::read_dir(path)? {
-                    paths.push(entry?.path());
-                }
-                paths.retain(|path| path.is_file());
-                paths.sort();
-            }
-            Some(path) => paths.push(path.to_owned()),
-            None => {}
-        }
-        let mut digest = Sha256::new();
-        for path in &paths {
-            digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
-            std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-        }
-        let hash = (!paths.is_empty()).then(|| short(digest));
-        Ok(Self {
-            name: name.to_owned(),
-            hash,
-        })
-    }
-}
-
-impl PlayStamp {
-    /// The stamp of a way to play.
-    pub fn of(config: &RolloutConfig) -> Self {
-        let mut digest = Sha256::new();
-        digest.update(prompt::statement(
-            config.style,
-            Language::Python,
-            "{statement}",
-        ));
-        Self {
-            turns: config.turns,
-            feedback: config.feedback,
-            style: config.style,
-            wording: short(digest),
-            sampling: config.sampling.clone(),
-        }
-    }
-}
-
-impl SandboxStamp {
-    /// The stamp of a running sandbox.
-    pub fn of(protection: &Protection) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            isolation: protection.isolation.clone(),
-            interpreter: protection.interpreter.clone(),
-        }
-    }
 }
 
 /// What an evaluation was made with, besides problems and episodes.
@@ -498,14 +399,4 @@ fn hash_of<'a>(parts: impl Iterator<Item = (&'a str, &'a String, &'a Rules)>) ->
         all.update(serde_json::to_vec(rules).unwrap_or_default());
     }
     short(all)
-}
-
-/// 64 bits of a hash in hexadecimal: enough to see a change, short enough for a line.
-fn short(digest: Sha256) -> String {
-    let bytes = digest.finalize();
-    let value = bytes
-        .iter()
-        .take(8)
-        .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
-    format!("{value:016x}")
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::eval::record::{Evaluation, ProblemRecord, SandboxStamp};
+use crate::eval::record::{Evaluation, ProblemRecord};
+use crate::eval::stamp::SandboxStamp;
 
 /// Something that must be equal before a difference in scores says anything of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -57,7 +58,7 @@ pub fn differences(
             ));
         }
     };
-    let name = |play: &crate::eval::record::PlayStamp| play.feedback.name().to_owned();
+    let name = |play: &crate::eval::stamp::PlayStamp| play.feedback.name().to_owned();
     differ(Difference::Feedback, "feedback", name(old), name(new));
     differ(
         Difference::Turns,
@@ -65,11 +66,11 @@ pub fn differences(
         old.turns.to_string(),
         new.turns.to_string(),
     );
-    let wording = |play: &crate::eval::record::PlayStamp| {
+    let wording = |play: &crate::eval::stamp::PlayStamp| {
         format!("{:?} {}", play.style, play.wording).to_lowercase()
     };
     differ(Difference::Prompt, "the prompt", wording(old), wording(new));
-    let sampling = |play: &crate::eval::record::PlayStamp| {
+    let sampling = |play: &crate::eval::stamp::PlayStamp| {
         let sampling = &play.sampling;
         let mut parts = vec![format!(
             "temperature {}, top-p {}, at most {} tokens",

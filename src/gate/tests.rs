@@ -1,7 +1,8 @@
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::eval::record::{PlayStamp, PolicyStamp, Rules, SandboxStamp};
+use crate::eval::record::Rules;
+use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::policy::sampler::Sampling;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};

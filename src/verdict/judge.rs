@@ -103,6 +103,22 @@ pub enum JudgeError {
     },
 }
 
+impl JudgeError {
+    /// Whether the problem is at fault, so that trying again elsewhere changes nothing.
+    pub const fn is_of_problem(&self) -> bool {
+        match self {
+            Self::NoTests { .. }
+            | Self::BrokenChecker { .. }
+            | Self::Unsupported { .. }
+            | Self::BrokenTest { .. } => true,
+            Self::Sandbox { .. }
+            | Self::Incomplete { .. }
+            | Self::Tester { .. }
+            | Self::Stopped => false,
+        }
+    }
+}
+
 /// An error and what caused it, on one line.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -180,14 +196,8 @@ impl<R: Runner> Judge<R> {
         &self.runner
     }
 
-    /// The verdict on `program` by the tests of `problem` in `scope`.
-    pub fn judge(
-        &self,
-        program: &Program,
-        problem: &Problem,
-        scope: Scope,
-        stop: StopAt,
-    ) -> Result<Verdict, JudgeError> {
+    /// Whether this judge can give verdicts by the tests of `problem` in `scope`. Runs nothing.
+    pub fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
         let tests = scope.tests(problem);
         if tests.is_empty() {
             return Err(JudgeError::NoTests {
@@ -206,12 +216,24 @@ impl<R: Runner> Judge<R> {
             }
             (rule, _) => checker::lacks(rule, self.testlib.as_deref()),
         };
-        if let Some(what) = what {
-            return Err(JudgeError::Unsupported {
+        what.map_or(Ok(()), |what| {
+            Err(JudgeError::Unsupported {
                 id: problem.id.clone(),
                 what,
-            });
-        }
+            })
+        })
+    }
+
+    /// The verdict on `program` by the tests of `problem` in `scope`.
+    pub fn judge(
+        &self,
+        program: &Program,
+        problem: &Problem,
+        scope: Scope,
+        stop: StopAt,
+    ) -> Result<Verdict, JudgeError> {
+        self.supports(problem, scope)?;
+        let tests = scope.tests(problem);
         // Indices count public tests first whatever the scope, so that a failure always names the same test.
         let first = if scope == Scope::Private {
             problem.public_tests.len()

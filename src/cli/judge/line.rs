@@ -9,7 +9,7 @@ use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
 #[derive(Serialize)]
 struct Judged<'a> {
     problem_id: &'a str,
-    /// Null where the sandbox failed: that is no verdict.
+    /// Null where the sandbox failed or the problem is at fault: that is no verdict.
     verdict: Option<Grade>,
     passed: usize,
     total: usize,
