@@ -58,7 +58,8 @@ fn a_call_of_a_python_function_is_refused_in_cpp() {
     assert!(verdict.failures[0].trace.contains("Python"), "{verdict:?}");
 }
 
-/// Every canonical solution ends its tests, every buggy one does not; one in eight, for each is compiled.
+/// Every canonical solution ends its tests, every buggy one does not; one in eight, for each is compiled, and one whose
+/// declaration is wrong. Two take a library that is no part of C++: without it none of theirs compiles.
 #[test]
 fn cpp_of_humanevalpack_is_judged_right() {
     let Some(path) = super::datasets::data("humanevalpack/cpp.jsonl") else {
@@ -67,12 +68,13 @@ fn cpp_of_humanevalpack_is_judged_right() {
     let problems = rlef::problem::load(&path).unwrap_or_else(|error| panic!("failed to {error}"));
     assert_eq!(problems.len(), 164);
     let (mut wrong, mut judged) = (Vec::new(), 0);
-    for problem in problems.iter().step_by(8) {
-        // Needs a library that is no part of C++.
-        if problem.preamble.contains("openssl") || problem.preamble.contains("boost") {
-            continue;
-        }
+    let some = problems.iter().step_by(8);
+    for problem in some.chain([22, 38, 162].map(|index| &problems[index])) {
         judged += 1;
+        let there = [("<openssl/", "openssl/md5.h"), ("<boost/", "boost/any.hpp")]
+            .iter()
+            .filter(|(include, _)| problem.preamble.contains(include))
+            .all(|(_, header)| std::path::Path::new("/usr/include").join(header).exists());
         let mut problem = problem.clone();
         problem.limits.cpu_ms = 2_000;
         let (right, buggy) = (&problem.references[0], &problem.wrong[0]);
@@ -81,13 +83,14 @@ fn cpp_of_humanevalpack_is_judged_right() {
             let verdict = judge()
                 .judge(&program, &problem, Scope::All, StopAt::Never)
                 .unwrap_or_else(|error| panic!("failed to {error}"));
-            if verdict.is_accepted() != right || verdict.grade == Grade::CompileError {
+            let compiles = verdict.grade != Grade::CompileError;
+            if compiles != there || there && verdict.is_accepted() != right {
                 wrong.push((problem.id.clone(), right, verdict));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(judged >= 18, "{judged}");
+    assert_eq!(judged, 24);
 }
 
 fn cpp_test(code: &str) -> TestCase {

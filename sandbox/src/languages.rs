@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Language;
 
-pub(crate) use self::toolchain::{Compile, Launch, Output, Precompiled, Toolchain, Tools};
+pub(crate) use self::toolchain::{Compile, Launch, Library, Output, Precompiled, Toolchain, Tools};
 
 /// A language as its own file describes it.
 #[derive(Debug)]

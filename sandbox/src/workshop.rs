@@ -20,7 +20,7 @@ use crate::error::SandboxError;
 use crate::image::Image;
 use crate::job::{Job, Language};
 use crate::languages::{
-    Compile, LanguageState, Launch, Output, Precompiled, Toolchain, Tools, definition,
+    Compile, LanguageState, Launch, Library, Output, Precompiled, Toolchain, Tools, definition,
 };
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
@@ -182,6 +182,10 @@ impl Workshop {
         usage: &mut Usage,
     ) -> Result<(Vec<u8>, bool), SandboxError> {
         let mut launch = compile.launch.clone();
+        let served = |library: &&Library| library.serves(&job.source);
+        for library in compile.libraries.iter().filter(served) {
+            launch.command.push(library.argument.to_owned());
+        }
         let suitable = |precompiled: &&Precompiled| (precompiled.suits)(&job.source);
         for precompiled in compile.precompiled.iter().filter(suitable) {
             // A compiler that cannot make this one may be able to make the next.

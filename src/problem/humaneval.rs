@@ -38,8 +38,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     };
     let prompt = fields.text("prompt")?;
     let preamble = match language {
-        Language::Cpp => fields.text("declaration")?,
-        _ => prompt,
+        Language::Cpp => declared(fields.text("declaration")?, prompt),
+        _ => prompt.to_owned(),
     };
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
@@ -121,7 +121,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         private_tests,
         limits: Limits::default(),
         comparison: Comparison::default(),
-        preamble: preamble.to_owned(),
+        preamble,
         references,
         wrong: match fields.text_or_empty("buggy_solution")? {
             "" => Vec::new(),
@@ -133,6 +133,21 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         files: None,
         labels,
     })
+}
+
+/// What a C++ body continues: the declaration, which leaves one brace open. The one of `CPP/38` goes on into the body, which
+/// would then be there twice; the prompt is the same without it, but lacks includes.
+fn declared(declaration: &str, prompt: &str) -> String {
+    let open = |text: &str| text.matches('{').count() as i64 - text.matches('}').count() as i64;
+    if open(declaration) <= 1 || open(prompt) != 1 {
+        return declaration.to_owned();
+    }
+    let includes = declaration
+        .lines()
+        .filter(|line| line.trim_start().starts_with("#include"));
+    let mut text: String = includes.map(|line| format!("{line}\n")).collect();
+    text.push_str(prompt);
+    text
 }
 
 /// Test code without blank space around it, from its first unindented line on: the examples of HumanEvalPack's

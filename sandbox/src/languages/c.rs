@@ -40,6 +40,7 @@ fn find() -> Result<Toolchain, String> {
             launch: Launch::compiler("main.c", command, driver.tools),
             output: Output::Artifact,
             precompiled: Vec::new(),
+            libraries: driver.libraries,
         }),
         run: Launch::native(),
     })

@@ -100,6 +100,7 @@ fn find() -> Result<Toolchain, String> {
             launch: Launch::compiler("main.cpp", command, driver.tools),
             output: Output::Artifact,
             precompiled: precompiled.collect(),
+            libraries: driver.libraries,
         }),
         run: Launch::native(),
     })

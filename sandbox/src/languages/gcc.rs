@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::toolchain::{Tools, ask, fingerprint, on_path};
+use super::toolchain::{Library, Tools, ask, fingerprint, on_path};
 
 /// Programs that a driver starts; each is where the driver says, or on the search path.
 const PARTS: [&str; 6] = ["cc1", "cc1plus", "collect2", "lto-wrapper", "as", "ld"];
 /// Linkers by the CPU time they take for a small static program (50, 60 and 70 ms; the default one takes 100).
 const LINKERS: [&str; 3] = ["lld", "gold", "mold"];
+
+/// What sources of problem sets include beyond the standard library, with the library's name and argument.
+const LIBRARIES: [(&str, &str, &str); 1] = [("<openssl/", "crypto", "-lcrypto")];
 
 /// A compiler driver.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Driver {
     pub(crate) clang: bool,
     /// Arguments that choose the linker and how the program is linked.
     pub(crate) link: Vec<String>,
+    /// Libraries that are there for those who include them.
+    pub(crate) libraries: Vec<Library>,
     /// Everything it needs.
     pub(crate) tools: Tools,
     /// What its results depend on.
@@ -75,8 +80,17 @@ pub(crate) fn find(names: &[&str], static_libraries: &[&str]) -> Result<Driver, 
     }
     // A program without shared libraries starts in half the time.
     let has = |library: &&str| said(format!("-print-file-name={library}")).is_some();
-    if static_libraries.iter().all(has) {
+    let fixed = static_libraries.iter().all(has);
+    if fixed {
         link.push("-static".to_owned());
+    }
+    let mut libraries = Vec::new();
+    for (mark, name, argument) in LIBRARIES {
+        let file = format!("lib{name}.{}", if fixed { "a" } else { "so" });
+        if let Some(path) = said(format!("-print-file-name={file}")) {
+            identity.push_str(&fingerprint(&path));
+            libraries.push(Library { mark, argument });
+        }
     }
     paths.extend(library_directories(&executable));
     Ok(Driver {
@@ -85,6 +99,7 @@ pub(crate) fn find(names: &[&str], static_libraries: &[&str]) -> Result<Driver, 
         version,
         clang,
         link,
+        libraries,
         tools: Tools::new(paths),
     })
 }

@@ -59,6 +59,7 @@ fn find() -> Result<Toolchain, String> {
             },
             output: Output::Artifact,
             precompiled: Vec::new(),
+            libraries: Vec::new(),
         }),
         run: Launch {
             own_threads: 16,

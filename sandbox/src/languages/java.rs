@@ -104,6 +104,7 @@ fn find() -> Result<Toolchain, String> {
             launch: launch("{name}.java", compile),
             output: Output::Artifact,
             precompiled: Vec::new(),
+            libraries: Vec::new(),
         }),
         run: launch("program.jar", run),
     })

@@ -49,6 +49,7 @@ fn find() -> Result<Toolchain, String> {
             launch: launch(check),
             output: Output::Source,
             precompiled: Vec::new(),
+            libraries: Vec::new(),
         }),
         run: launch(run),
     })

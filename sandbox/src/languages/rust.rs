@@ -51,6 +51,7 @@ fn find() -> Result<Toolchain, String> {
             },
             output: Output::Artifact,
             precompiled: Vec::new(),
+            libraries: Vec::new(),
         }),
         run: Launch::native(),
     })

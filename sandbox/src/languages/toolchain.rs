@@ -71,6 +71,27 @@ pub(crate) struct Compile {
     pub(crate) output: Output,
     /// Headers compiled in advance: of those that suit a source the first is used.
     pub(crate) precompiled: Vec<Precompiled>,
+    /// Libraries that only some sources are linked with.
+    pub(crate) libraries: Vec<Library>,
+}
+
+/// A library that a source is linked with where it names one of its headers, and not otherwise: to search a large one
+/// costs every program time.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    /// What a source contains that needs it.
+    pub(crate) mark: &'static str,
+    /// Argument that links it.
+    pub(crate) argument: &'static str,
+}
+
+impl Library {
+    /// Whether a source is linked with it.
+    pub(crate) fn serves(&self, source: &[u8]) -> bool {
+        source
+            .windows(self.mark.len())
+            .any(|part| part == self.mark.as_bytes())
+    }
 }
 
 /// A usable language.
