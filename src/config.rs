@@ -94,7 +94,8 @@ pub struct ResourceConfig {
     pub tokens_per_pass: usize,
     /// Episodes sampled side by side.
     pub sampling_batch: usize,
-    /// What stands between programs and the host: `process`, `wasm` or `auto`.
+    /// What stands between programs and the host: `process`, `wasm`, or `auto`, which takes processes where the host can
+    /// jail them and has a python3, else WebAssembly.
     pub isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     pub workers: usize,

@@ -160,6 +160,7 @@ pub(crate) mod tests {
             failures: Vec::new(),
             cpu_ms: 0.0,
             wall_ms: 0.0,
+            fuel: None,
         }
     }
 

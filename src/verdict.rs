@@ -123,6 +123,9 @@ pub struct Verdict {
     pub cpu_ms: f64,
     /// Wall milliseconds over all tests that ran.
     pub wall_ms: f64,
+    /// Fuel burnt over all tests that ran in WebAssembly; absent where processes ran them. The same in every run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
 }
 
 impl Verdict {
@@ -135,6 +138,7 @@ impl Verdict {
             failures: Vec::new(),
             cpu_ms: 0.0,
             wall_ms: 0.0,
+            fuel: None,
         }
     }
 

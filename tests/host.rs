@@ -8,7 +8,7 @@ use rlef::comparator::Comparison;
 use rlef::problem::{Problem, TestCase};
 use rlef::program::Program;
 use rlef::verdict::{Grade, Judge, Scope, StopAt, Verdict};
-use rlef_sandbox::{Language, Limits, Sandbox, SandboxConfig};
+use rlef_sandbox::{Isolation, Language, Limits, Sandbox, SandboxConfig};
 
 /// The judge over the sandbox of this host. A host that can't provide one fails the test and says why.
 pub(crate) fn judge() -> &'static Judge<Sandbox> {
@@ -16,8 +16,28 @@ pub(crate) fn judge() -> &'static Judge<Sandbox> {
     JUDGE.get_or_init(|| {
         let helper = Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef")));
         let config = SandboxConfig {
+            isolation: Isolation::Process,
             workers: 2,
             helper,
+            cache_directory: Some(cache_home().join("rlef")),
+            ..SandboxConfig::default()
+        };
+        match Sandbox::new(config) {
+            Ok(sandbox) => Judge::new(sandbox),
+            Err(error) => panic!("failed to {error}"),
+        }
+    })
+}
+
+/// The judge over WebAssembly; making its interpreter takes half a minute where these tests have not done so before.
+#[cfg(feature = "wasm")]
+pub(crate) fn wasm_judge() -> &'static Judge<Sandbox> {
+    static JUDGE: OnceLock<Judge<Sandbox>> = OnceLock::new();
+    JUDGE.get_or_init(|| {
+        let config = SandboxConfig {
+            isolation: Isolation::Wasm,
+            workers: 2,
+            helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef"))),
             cache_directory: Some(cache_home().join("rlef")),
             ..SandboxConfig::default()
         };

@@ -66,6 +66,7 @@ fn judge(work: &Work<'_>) -> Verdict {
         failures: if accepted { Vec::new() } else { vec![failure] },
         cpu_ms: 0.0,
         wall_ms: 0.0,
+        fuel: None,
     }
 }
 

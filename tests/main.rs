@@ -21,3 +21,5 @@ mod remote;
 mod resume;
 mod runs;
 mod training;
+#[cfg(feature = "wasm")]
+mod wasm;

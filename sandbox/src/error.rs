@@ -100,7 +100,8 @@ pub enum SandboxError {
     NoWasm,
     /// Under WebAssembly alone there is nothing to run this with.
     #[error(
-        "run a program of this language under WebAssembly isolation; choose the isolation process or auto"
+        "run a program of this language in WebAssembly, and there are no processes here; choose the isolation process, \
+         which says what they lack"
     )]
     NoProcess,
     /// A module was given to process isolation.

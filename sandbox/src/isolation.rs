@@ -1,9 +1,12 @@
 //! `Job` + input + `Limits` → `Outcome` by the isolation that the configuration names.
 //!
 //! Two isolations do the same work by different means: jailed processes (`sandbox`) and WebAssembly (`wasm`). `Auto`
-//! takes WebAssembly, and a process for what WebAssembly lacks. Knows nothing of how either works.
+//! takes processes where this host can jail them and has an interpreter, WebAssembly elsewhere; it decides once, at the
+//! start, so that all results of one sandbox come by the same means. Knows nothing of how either works.
 
 use std::path::PathBuf;
+#[cfg(feature = "wasm")]
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,23 +17,27 @@ use crate::job::{Job, Language};
 use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::Outcome;
-#[cfg(feature = "wasm")]
-use crate::outcome::Status;
 use crate::protection::Protection;
 use crate::sandbox::Jails;
 #[cfg(feature = "wasm")]
-use crate::wasm::Wasm;
+use crate::{
+    languages::wasm::compiler,
+    outcome::{Status, Usage},
+    sandbox::refused,
+    wasm::Wasm,
+    workshop::Module,
+};
 
 /// What stands between a program and the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// A jailed process: namespaces, control groups, system call filter.
-    #[default]
     Process,
     /// WebAssembly: needs nothing of the host, and outcomes repeat to the bit.
     Wasm,
-    /// WebAssembly, and a jailed process for a program that needs what WebAssembly lacks.
+    /// Jailed processes where the host has what they need, else WebAssembly. Modules always run in WebAssembly.
+    #[default]
     Auto,
 }
 
@@ -68,53 +75,100 @@ pub struct Sandbox {
     jails: Option<Jails>,
     #[cfg(feature = "wasm")]
     wasm: Option<Wasm>,
+    /// Where C and C++ programs are compiled to modules, once one is.
+    #[cfg(feature = "wasm")]
+    compilers: Compilers,
     protection: Protection,
 }
 
+/// Jails for compilers, made when the first is needed.
+#[cfg(feature = "wasm")]
+#[derive(Debug, Default)]
+struct Compilers {
+    config: SandboxConfig,
+    made: Mutex<Option<Arc<Jails>>>,
+}
+
+#[cfg(feature = "wasm")]
+impl Compilers {
+    fn get(&self) -> Result<Arc<Jails>, SandboxError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(jails) = &*made {
+            return Ok(Arc::clone(jails));
+        }
+        let jails = Arc::new(Jails::new(&self.config)?);
+        *made = Some(Arc::clone(&jails));
+        Ok(jails)
+    }
+}
+
 impl Sandbox {
-    /// Makes ready what the configured isolation needs, and refuses if a required protection is missing. With `Auto`
-    /// a host that cannot protect processes is no error: what needs one is then `Unsupported`.
+    /// Makes ready what the configured isolation needs, and refuses if a required protection is missing. `Auto` then
+    /// takes WebAssembly and says so by the configuration's `progress`.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         match config.isolation {
-            Isolation::Process => {
-                let jails = Jails::new(&config)?;
-                let protection = jails.protection().clone();
-                Ok(Self {
-                    jails: Some(jails),
+            Isolation::Process => Jails::new(&config).map(Self::of_processes),
+            Isolation::Wasm => Self::of_wasm(&config, None),
+            Isolation::Auto => match Jails::new(&config) {
+                Ok(jails) => {
                     #[cfg(feature = "wasm")]
-                    wasm: None,
-                    protection,
-                })
-            }
-            Isolation::Wasm | Isolation::Auto => Self::with_wasm(&config),
+                    return Ok(Self {
+                        // Only modules need it, and they say what is wrong with it.
+                        wasm: Wasm::new(&config).ok(),
+                        ..Self::of_processes(jails)
+                    });
+                    #[cfg(not(feature = "wasm"))]
+                    Ok(Self::of_processes(jails))
+                }
+                Err(
+                    error
+                    @ (SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }),
+                ) if cfg!(feature = "wasm") => Self::of_wasm(&config, Some(&error)),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn of_processes(jails: Jails) -> Self {
+        Self {
+            protection: jails.protection().clone(),
+            jails: Some(jails),
+            #[cfg(feature = "wasm")]
+            wasm: None,
+            #[cfg(feature = "wasm")]
+            compilers: Compilers::default(),
         }
     }
 
     #[cfg(not(feature = "wasm"))]
-    fn with_wasm(_config: &SandboxConfig) -> Result<Self, SandboxError> {
+    fn of_wasm(
+        _config: &SandboxConfig,
+        _instead: Option<&SandboxError>,
+    ) -> Result<Self, SandboxError> {
         Err(SandboxError::NoWasm)
     }
 
+    /// WebAssembly, `instead` of the processes that this is what is wrong with.
     #[cfg(feature = "wasm")]
-    fn with_wasm(config: &SandboxConfig) -> Result<Self, SandboxError> {
+    fn of_wasm(
+        config: &SandboxConfig,
+        instead: Option<&SandboxError>,
+    ) -> Result<Self, SandboxError> {
+        if let Some(error) = instead {
+            (config.progress)(&format!(
+                "programs run in WebAssembly, for processes would fail to {error}"
+            ));
+        }
         let wasm = Wasm::new(config)?;
         let interpreter = wasm.prepare()?;
-        let jails = match config.isolation {
-            Isolation::Auto => match Jails::new(config) {
-                Ok(jails) => Ok(Some(jails)),
-                Err(
-                    error
-                    @ (SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }),
-                ) => Err(error.to_string()),
-                Err(error) => return Err(error),
-            },
-            _ => Ok(None),
-        };
-        let protection = crate::protection::of_wasm(config.isolation, interpreter, &jails);
         Ok(Self {
-            jails: jails.ok().flatten(),
+            jails: None,
+            protection: crate::protection::of_wasm(interpreter),
             wasm: Some(wasm),
-            protection,
+            compilers: Compilers {
+                config: config.clone(),
+                made: Mutex::default(),
+            },
         })
     }
 
@@ -136,6 +190,25 @@ impl Sandbox {
                 usable: true,
                 tools: self.protection.interpreter.clone(),
             });
+            #[cfg(feature = "wasm")]
+            for language in [Language::C, Language::Cpp, Language::Wasm] {
+                let found = match language {
+                    Language::Wasm => Ok("modules, binary or as text".to_owned()),
+                    _ => compiler(language)
+                        .map(|toolchain| toolchain.version)
+                        .and_then(|version| match self.compilers.get() {
+                            Ok(_) => Ok(format!("{version}; compiled in a jail")),
+                            Err(error) => Err(format!(
+                                "a compiler needs a jail: would fail to {error}"
+                            )),
+                        }),
+                };
+                states.push(LanguageState {
+                    language,
+                    usable: found.is_ok(),
+                    tools: found.unwrap_or_else(|reason| reason),
+                });
+            }
         }
         states
     }
@@ -144,7 +217,15 @@ impl Sandbox {
     pub fn require(&self, language: Language) -> Result<(), SandboxError> {
         match (&self.jails, language) {
             #[cfg(feature = "wasm")]
-            (_, Language::Python | Language::Wasm) if self.wasm.is_some() => Ok(()),
+            (_, Language::Wasm) | (None, Language::Python) if self.wasm.is_some() => Ok(()),
+            #[cfg(feature = "wasm")]
+            (None, Language::C | Language::Cpp) => compiler(language)
+                .map(drop)
+                .map_err(|reason| SandboxError::MissingLanguage {
+                    language,
+                    reason: format!("to WebAssembly, {reason}"),
+                })
+                .and_then(|()| self.compilers.get().map(drop)),
             (_, Language::Wasm) => Err(SandboxError::ModuleInProcess),
             (Some(jails), language) => jails.require(language),
             (None, _) => Err(SandboxError::NoProcess),
@@ -194,48 +275,70 @@ impl Sandbox {
         keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
     ) -> Result<Vec<Outcome>, SandboxError> {
         check(limits)?;
-        let mut outcomes = Vec::new();
         if inputs.is_empty() {
-            return Ok(outcomes);
+            return Ok(Vec::new());
         }
         #[cfg(feature = "wasm")]
-        if let (Some(wasm), Language::Python | Language::Wasm) = (&self.wasm, job.language) {
-            let mut goes_on = true;
-            let hand_over = self.jails.is_some() && job.language != Language::Wasm;
-            outcomes = wasm.run_batch(cancel, job, inputs, limits, &mut |index, outcome| {
-                // What a process will answer is not shown.
-                goes_on = outcome.status != Status::Unsupported || !hand_over;
-                if goes_on {
-                    goes_on = keep_going(index, outcome);
-                    goes_on
-                } else {
-                    goes_on = true;
-                    false
-                }
-            })?;
-            let handed_over = hand_over
-                && outcomes
-                    .last()
-                    .is_some_and(|last| last.status == Status::Unsupported);
-            if !handed_over {
-                return Ok(outcomes);
-            }
-            outcomes.pop();
-        }
-        let Some(jails) = &self.jails else {
-            return Err(SandboxError::NoProcess);
+        let compiled = match self.compiled(cancel, job, limits)? {
+            Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
+            Ok(compiled) => compiled,
         };
-        if job.language == Language::Wasm {
-            return Err(SandboxError::ModuleInProcess);
+        #[cfg(feature = "wasm")]
+        let job = compiled.as_ref().unwrap_or(job);
+        match &self.jails {
+            #[cfg(feature = "wasm")]
+            _ if self.runs_in_wasm(job) => self
+                .wasm()?
+                .run_batch(cancel, job, inputs, limits, keep_going),
+            _ if job.language == Language::Wasm => Err(SandboxError::ModuleInProcess),
+            Some(jails) => jails.run_batch(cancel, job, inputs, limits, keep_going),
+            None => Err(SandboxError::NoProcess),
         }
-        let done = outcomes.len();
-        let rest = &inputs[done..];
-        outcomes.extend(
-            jails.run_batch(cancel, job, rest, limits, &mut |index, outcome| {
-                keep_going(done + index, outcome)
-            })?,
-        );
-        Ok(outcomes)
+    }
+
+    /// Whether a program is one for WebAssembly here.
+    #[cfg(feature = "wasm")]
+    fn runs_in_wasm(&self, job: &Job) -> bool {
+        match job.language {
+            Language::Wasm => self.wasm.is_some(),
+            Language::Python => self.jails.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The module that a C or C++ program becomes where there are no processes; none for other jobs; or the outcome of
+    /// one that becomes none.
+    #[cfg(feature = "wasm")]
+    fn compiled(
+        &self,
+        cancel: &Cancel,
+        job: &Job,
+        limits: &Limits,
+    ) -> Result<Result<Option<Job>, Outcome>, SandboxError> {
+        let (Some(wasm), None, Language::C | Language::Cpp) =
+            (&self.wasm, &self.jails, job.language)
+        else {
+            return Ok(Ok(None));
+        };
+        let module = match self.compilers.get()?.module(cancel, job, limits)? {
+            Module::Ready(source) => Job {
+                language: Language::Wasm,
+                source,
+                start: job.start,
+            },
+            Module::Refused(outcome) => return Ok(Err(outcome)),
+            Module::Unsupported(reason) => return Ok(Err(unsupported(&reason))),
+        };
+        // What is too large for the engine may be small enough for a process.
+        Ok(match wasm.refusal(&module)? {
+            None => Ok(Some(module)),
+            Some(reason) => Err(unsupported(&reason)),
+        })
+    }
+
+    #[cfg(feature = "wasm")]
+    fn wasm(&self) -> Result<&Wasm, SandboxError> {
+        self.wasm.as_ref().ok_or(SandboxError::NoWasm)
     }
 
     /// Runs two programs in isolation from each other, the standard output of each being the standard input of the
@@ -263,27 +366,47 @@ impl Sandbox {
         check(left_limits)?;
         check(right_limits)?;
         #[cfg(feature = "wasm")]
-        if let (Some(wasm), Language::Python | Language::Wasm, Language::Python | Language::Wasm) =
-            (&self.wasm, left.language, right.language)
-        {
-            let pair = wasm.run_pair(cancel, left, left_limits, right, right_limits)?;
-            let lacking = [&pair.0, &pair.1]
-                .iter()
-                .any(|outcome| outcome.status == Status::Unsupported);
-            if !lacking || self.jails.is_none() {
-                return Ok(pair);
-            }
-        }
-        if [left, right]
-            .iter()
-            .any(|job| job.language == Language::Wasm)
-        {
-            return Err(SandboxError::ModuleInProcess);
-        }
+        let modules = (
+            self.compiled(cancel, left, left_limits)?,
+            self.compiled(cancel, right, right_limits)?,
+        );
+        #[cfg(feature = "wasm")]
+        let (left, right) = match &modules {
+            (Ok(first), Ok(second)) => (
+                first.as_ref().unwrap_or(left),
+                second.as_ref().unwrap_or(right),
+            ),
+            (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome.clone())),
+        };
         match &self.jails {
+            #[cfg(feature = "wasm")]
+            _ if self.runs_in_wasm(left) && self.runs_in_wasm(right) => {
+                self.wasm()?
+                    .run_pair(cancel, left, left_limits, right, right_limits)
+            }
+            _ if [left, right]
+                .iter()
+                .any(|job| job.language == Language::Wasm) =>
+            {
+                Err(SandboxError::ModuleInProcess)
+            }
             Some(jails) => jails.run_pair(cancel, left, left_limits, right, right_limits),
             None => Err(SandboxError::NoProcess),
         }
+    }
+}
+
+/// The outcome of a program that says nothing of it.
+#[cfg(feature = "wasm")]
+fn unsupported(reason: &str) -> Outcome {
+    Outcome {
+        status: Status::Unsupported,
+        stdout: Vec::new(),
+        stderr: format!("{reason}\n").into_bytes(),
+        usage: Usage {
+            fuel: Some(0),
+            ..Usage::default()
+        },
     }
 }
 

@@ -11,7 +11,7 @@ mod javascript;
 pub(crate) mod python;
 mod rust;
 mod toolchain;
-mod wasm;
+pub(crate) mod wasm;
 
 use serde::{Deserialize, Serialize};
 

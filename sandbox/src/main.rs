@@ -15,7 +15,7 @@ use rlef_sandbox::{
 const USAGE: &str = "\
 usage: rlef-sandbox [--isolation KIND] [--may-lack NAME]... doctor
        rlef-sandbox [--isolation KIND] [--may-lack NAME]... run [--exec] FILE < INPUT
-KIND: process (default), wasm or auto
+KIND: process, wasm, or auto (default: processes where this host can jail them, else wasm)
 FILE: its extension names the language (py, cpp, c, rs, java, js, go, wasm, wat); others are taken for Python
 NAME: system_call_filter, proc_filesystem or network_namespace
 ";

@@ -109,7 +109,7 @@ pub struct SafeguardState {
 /// What is really in force, as found by starting a jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protection {
-    /// Kind of isolation: "process", "wasm" or "auto".
+    /// Kind of isolation that is used: "process" or "wasm".
     pub isolation: String,
     /// The interpreter that runs the programs, with its version.
     pub interpreter: String,
@@ -127,13 +127,9 @@ impl Protection {
     }
 }
 
-/// What WebAssembly isolation protects by, beside jails that may be ready too, or the reason why they are not.
+/// What WebAssembly isolation protects by.
 #[cfg(feature = "wasm")]
-pub(crate) fn of_wasm(
-    isolation: crate::isolation::Isolation,
-    interpreter: &str,
-    jails: &Result<Option<crate::sandbox::Jails>, String>,
-) -> Protection {
+pub(crate) fn of_wasm(interpreter: &str) -> Protection {
     let by_construction = "WebAssembly: the guest has no call that reaches it";
     let means = |name| match name {
         Safeguard::MemoryLimit => "WebAssembly: growth of linear memory is refused",
@@ -142,19 +138,6 @@ pub(crate) fn of_wasm(
         Safeguard::PrivateRoot => "WebAssembly: read-only files in memory",
         _ => by_construction,
     };
-    let mut interpreter = interpreter.to_owned();
-    match jails {
-        Ok(Some(jails)) => {
-            interpreter = format!(
-                "{interpreter}; for what it lacks {}",
-                jails.protection().interpreter
-            );
-        }
-        Ok(None) => {}
-        Err(reason) => {
-            interpreter = format!("{interpreter}; no process for what it lacks: cannot {reason}");
-        }
-    }
     let mut safeguards = Vec::new();
     for name in [
         Safeguard::PrivateRoot,
@@ -174,8 +157,8 @@ pub(crate) fn of_wasm(
         });
     }
     Protection {
-        isolation: isolation.name().to_owned(),
-        interpreter,
+        isolation: crate::isolation::Isolation::Wasm.name().to_owned(),
+        interpreter: interpreter.to_owned(),
         safeguards,
         gaps: crate::wasm::GAPS.map(str::to_owned).to_vec(),
     }

@@ -175,6 +175,18 @@ impl Jails {
         Ok(outcomes)
     }
 
+    /// Compiles a C or C++ program to a WebAssembly module.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn module(
+        &self,
+        cancel: &Cancel,
+        job: &Job,
+        limits: &Limits,
+    ) -> Result<crate::workshop::Module, SandboxError> {
+        let _permit = self.admission.enter(cancel)?;
+        self.workshop.module(&self.blueprint, job, limits, cancel)
+    }
+
     /// Runs two programs in two jails, the standard output of each being the standard input of the other. Their
     /// `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input and
     /// is given the grace period of the configuration.
@@ -276,7 +288,7 @@ impl Jails {
 }
 
 /// The outcome of a source that does not compile, for every input; compiling is charged to the first.
-fn refused(
+pub(crate) fn refused(
     outcome: Outcome,
     inputs: usize,
     keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,

@@ -25,6 +25,7 @@ mod fuel;
 mod gaps;
 mod host;
 mod modules;
+pub(crate) mod narrow;
 mod pipe;
 mod precompiled;
 mod run;
@@ -141,6 +142,11 @@ impl Wasm {
         }
         let python = Python::load(&self.cache, self.progress)?;
         Ok(self.python.get_or_init(|| python))
+    }
+
+    /// Why the engine would not run this module, if it would not.
+    pub(crate) fn refusal(&self, module: &Job) -> Result<Option<String>, WasmError> {
+        Ok(self.modules.get(&self.cache, &module.source)?.err())
     }
 
     fn program<'a>(&'a self, job: &'a Job) -> Result<Result<Program<'a>, Outcome>, WasmError> {

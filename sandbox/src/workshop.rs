@@ -48,6 +48,18 @@ pub(crate) enum Built<'a> {
     Refused(Outcome),
 }
 
+/// What became of a source that is to be a WebAssembly module.
+#[cfg(feature = "wasm")]
+#[derive(Debug)]
+pub(crate) enum Module {
+    /// A WASI command.
+    Ready(Vec<u8>),
+    /// The source does not compile.
+    Refused(Outcome),
+    /// It could be a program all the same; why it is none for WebAssembly.
+    Unsupported(String),
+}
+
 /// What a compiler's jail is made of, and until when it may work.
 #[derive(Clone, Copy, Debug)]
 struct Site<'a> {
@@ -64,6 +76,9 @@ pub(crate) struct Workshop {
     cache: Cache,
     limits: Limits,
     found: Mutex<HashMap<Language, Found>>,
+    /// Compilers to WebAssembly, of C and of C++.
+    #[cfg(feature = "wasm")]
+    to_wasm: [OnceLock<Result<Toolchain, String>>; 2],
     pools: Mutex<HashMap<Tools, Arc<Pool>>>,
     workers: usize,
 }
@@ -74,6 +89,8 @@ impl Workshop {
             cache: Cache::open(config.cache_directory.clone(), config.cache_bytes),
             limits: config.compile_limits.clone(),
             found: Mutex::default(),
+            #[cfg(feature = "wasm")]
+            to_wasm: [OnceLock::new(), OnceLock::new()],
             pools: Mutex::default(),
             workers,
         }
@@ -122,13 +139,8 @@ impl Workshop {
         limits: &Limits,
         cancel: &Cancel,
     ) -> Result<Built<'a>, SandboxError> {
-        if job.source.len() as u64 > limits.memory_bytes.min(LARGEST_SOURCE) {
-            return Ok(Built::Refused(Outcome {
-                status: Status::MemoryLimit,
-                stdout: Vec::new(),
-                stderr: Vec::new(),
-                usage: Usage::default(),
-            }));
+        if let Some(outcome) = too_large(job, limits) {
+            return Ok(Built::Refused(outcome));
         }
         if job.language == Language::Python {
             return Ok(Built::Ready(Image::python(job)));
@@ -140,17 +152,8 @@ impl Workshop {
         let program = match &toolchain.compile {
             None => Cow::Borrowed(job.source.as_slice()),
             Some(compile) => {
-                let key = Key::of(&[
-                    job.language.name().as_bytes(),
-                    toolchain.identity.as_bytes(),
-                    format!("{:?}", compile.launch).as_bytes(),
-                    format!("{:?}", self.limits).as_bytes(),
-                    &job.source,
-                ]);
                 let site = Site { blueprint, cancel };
-                let entry = self.cache.get_or_make(&key, cancel, || {
-                    self.compile(site, &toolchain, compile, job, &unit, &mut usage)
-                })?;
+                let entry = self.entry(site, &toolchain, compile, job, &unit, &mut usage)?;
                 match (entry.split_first(), compile.output) {
                     (Some((&PROGRAM, _)), Output::Source) => Cow::Borrowed(job.source.as_slice()),
                     (Some((&PROGRAM, program)), Output::Artifact) => Cow::Owned(program.to_vec()),
@@ -169,6 +172,87 @@ impl Workshop {
         let wanted_memory = definition.wanted_memory;
         let image = Image::launched(&toolchain.run, program, &unit, limits, wanted_memory);
         Ok(Built::Ready(image))
+    }
+
+    /// What the compiler makes of a source, from the cache where it is known.
+    fn entry(
+        &self,
+        site: Site<'_>,
+        toolchain: &Toolchain,
+        compile: &Compile,
+        job: &Job,
+        unit: &str,
+        usage: &mut Usage,
+    ) -> Result<Vec<u8>, SandboxError> {
+        let key = Key::of(&[
+            job.language.name().as_bytes(),
+            toolchain.identity.as_bytes(),
+            format!("{:?}", compile.launch).as_bytes(),
+            format!("{:?}", self.limits).as_bytes(),
+            &job.source,
+        ]);
+        self.cache.get_or_make(&key, site.cancel, || {
+            self.compile(site, toolchain, compile, job, unit, usage)
+        })
+    }
+
+    /// Compiles a C or C++ program to a WebAssembly module. A source that this compiler refuses is refused only if the
+    /// host's own compiler refuses it, too: the libraries differ.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn module(
+        &self,
+        blueprint: &Blueprint,
+        job: &Job,
+        limits: &Limits,
+        cancel: &Cancel,
+    ) -> Result<Module, SandboxError> {
+        use crate::languages::wasm;
+        use crate::wasm::narrow;
+        if let Some(outcome) = too_large(job, limits) {
+            return Ok(Module::Refused(outcome));
+        }
+        if let Some(reason) = narrow::hazard(job.language, &job.source) {
+            return Ok(Module::Unsupported(reason));
+        }
+        let cell = &self.to_wasm[usize::from(job.language == Language::Cpp)];
+        let toolchain = match cell.get_or_init(|| wasm::compiler(job.language)) {
+            Ok(toolchain) => toolchain,
+            Err(reason) => {
+                return Err(SandboxError::MissingLanguage {
+                    language: job.language,
+                    reason: format!("to WebAssembly, {reason}"),
+                });
+            }
+        };
+        let Some(compile) = &toolchain.compile else {
+            return Ok(Module::Unsupported("there is no compiler".to_owned()));
+        };
+        let adapted = Job {
+            source: narrow::adapted(job.language, &job.source),
+            ..job.clone()
+        };
+        let site = Site { blueprint, cancel };
+        let mut usage = Usage::default();
+        let entry = self.entry(site, toolchain, compile, &adapted, "main", &mut usage)?;
+        let words = match entry.split_first() {
+            Some((&PROGRAM, module)) => return Ok(Module::Ready(module.to_vec())),
+            refused => refused.map_or(&[][..], |(_, words)| words),
+        };
+        if self.toolchain(job.language).is_ok() {
+            return Ok(match self.build(blueprint, job, limits, cancel)? {
+                Built::Refused(outcome) => Module::Refused(outcome),
+                Built::Ready(_) => Module::Unsupported(format!(
+                    "it compiles for this host, but not for WebAssembly: {}",
+                    String::from_utf8_lossy(words).trim_end()
+                )),
+            });
+        }
+        Ok(Module::Refused(Outcome {
+            status: Status::CompileError,
+            stdout: Vec::new(),
+            stderr: words.to_vec(),
+            usage,
+        }))
     }
 
     /// An entry for the cache, and whether it is to be kept.
@@ -337,6 +421,17 @@ impl Workshop {
         drop(pools);
         pool.take()
     }
+}
+
+/// The outcome of a source for which there is no room.
+fn too_large(job: &Job, limits: &Limits) -> Option<Outcome> {
+    let most = limits.memory_bytes.min(LARGEST_SOURCE);
+    (job.source.len() as u64 > most).then(|| Outcome {
+        status: Status::MemoryLimit,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        usage: Usage::default(),
+    })
 }
 
 /// One run of a program that the worker holds, or is given now. A compiler leaves what it makes in `artifact`.

@@ -24,8 +24,8 @@ mod twins;
     rlef doctor --problems train.jsonl --against HumanEval.jsonl.gz --against mbpp.jsonl --quarantine seen.json"
 )]
 pub struct Args {
-    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
-    /// lacks).
+    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
+    /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
     /// Print JSON instead of a table.
@@ -72,6 +72,7 @@ struct Device {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.problems {
         let options = problems::Options {
+            isolation: args.isolation,
             most: args.most.max(1),
             json: args.json,
             quarantine: args.quarantine.as_deref(),

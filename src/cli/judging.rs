@@ -14,8 +14,8 @@ use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, isolated_judge
 /// Options of verbs that judge programs.
 #[derive(Args)]
 pub struct JudgingArgs {
-    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
-    /// lacks).
+    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
+    /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     pub(super) isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.

@@ -33,8 +33,8 @@ pub struct Args {
     /// The problems it was played on.
     #[arg(long, default_value = "contest:train")]
     problems: String,
-    /// What stands between programs and this machine: process, wasm, or auto (WebAssembly, and a process for what it
-    /// lacks).
+    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
+    /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
+use rlef_sandbox::Isolation;
 
 use super::progress::Progress;
 use super::source;
@@ -15,7 +16,7 @@ use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
 use crate::sft::{self, SftConfig, StageConfig};
-use crate::verdict::host_judge;
+use crate::verdict::isolated_judge;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
@@ -38,6 +39,10 @@ pub struct Args {
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
+    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
+    /// can jail them and has a python3, else WebAssembly).
+    #[arg(long, default_value_t)]
+    isolation: Isolation,
 }
 
 /// Demonstrates, learns, saves.
@@ -56,7 +61,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             number + 1
         );
     }
-    let judge = host_judge(args.workers)?;
+    let judge = isolated_judge(args.isolation, args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
         source::policy(path)?
     } else {

@@ -56,7 +56,8 @@ pub struct Args {
     /// Overrides the problems to train on.
     #[arg(long)]
     problems: Option<String>,
-    /// Overrides the isolation: process, wasm or auto.
+    /// Overrides the isolation: process, wasm, or auto (processes where this machine can jail them and has a python3, else
+    /// WebAssembly).
     #[arg(long)]
     isolation: Option<Isolation>,
 }

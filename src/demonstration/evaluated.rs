@@ -74,6 +74,7 @@ fn verdict(failures: Vec<Failure>, total: usize) -> Verdict {
         failures,
         cpu_ms: 0.0,
         wall_ms: 0.0,
+        fuel: None,
     }
 }
 

@@ -59,6 +59,7 @@ fn public(failures: Vec<Failure>) -> PublicVerdict {
         failures,
         cpu_ms: 0.0,
         wall_ms: 0.0,
+        fuel: None,
     };
     PublicVerdict::of(verdict, &problem(5, 4))
 }

@@ -275,6 +275,7 @@ mod tests {
             failures: vec![failure; failures],
             cpu_ms: 1.25,
             wall_ms: 0.1,
+            fuel: None,
         }
     }
 

@@ -39,6 +39,7 @@ impl PublicVerdict {
             failures,
             cpu_ms: verdict.cpu_ms,
             wall_ms: verdict.wall_ms,
+            fuel: verdict.fuel,
         })
     }
 

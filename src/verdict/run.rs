@@ -19,6 +19,7 @@ pub(super) struct Run<'a, R> {
     failures: Vec<Failure>,
     cpu_us: u64,
     wall_us: u64,
+    fuel: Option<u64>,
     done: bool,
 }
 
@@ -39,6 +40,7 @@ impl<'a, R: Runner> Run<'a, R> {
             failures: Vec::new(),
             cpu_us: 0,
             wall_us: 0,
+            fuel: None,
             done: false,
         }
     }
@@ -171,6 +173,9 @@ impl<'a, R: Runner> Run<'a, R> {
     pub(super) fn record(&mut self, failure: Option<Failure>, outcome: &Outcome) {
         self.cpu_us += outcome.usage.cpu_us;
         self.wall_us += outcome.usage.wall_us;
+        if let Some(fuel) = outcome.usage.fuel {
+            self.fuel = Some(self.fuel.unwrap_or(0).saturating_add(fuel));
+        }
         match failure {
             None => self.passed += 1,
             Some(failure) => {
@@ -217,6 +222,7 @@ impl<'a, R: Runner> Run<'a, R> {
             failures: self.failures,
             cpu_ms: self.cpu_us as f64 / 1000.0,
             wall_ms: self.wall_us as f64 / 1000.0,
+            fuel: self.fuel,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! WebAssembly isolation beside process isolation: the same outcomes? at what cost? and do they repeat to the bit?
 //!
 //! `compare` runs the programs of public data sets under both, `repeat` runs the same programs many times on an idle
-//! and on a busy machine, `calibrate` says how much fuel a millisecond of CPU time is. Each prints CSV.
+//! and on a busy machine, `calibrate` says how much fuel a millisecond of CPU time is, `bench` what a test
+//! costs. Each prints CSV.
 //! An example and not a benchmark of the workspace, so that it builds with nothing but this crate.
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rlef_sandbox::{Isolation, Job, Language, Sandbox, SandboxConfig, SandboxError, Start};
 
+mod bench;
 mod calibrate;
 mod compare;
 mod programs;
@@ -19,6 +21,7 @@ mod repeat;
 const USAGE: &str = "\
 usage: wasm compare [RUNS]     outcomes and CPU time of data sets' programs (RLEF_DATA, default ../shared/data)
        wasm repeat [RUNS]      RUNS runs in all (default 1000), half of them beside busy cores
+       wasm bench [RUNS]       what a test costs, RUNS times in turns (default 5)
        wasm calibrate [RUNS]   RUNS runs of each program (default 5), the middle one counts
 Exit codes: 0 all the same, 1 something differs, 2 usage, 4 the sandbox failed.
 ";
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     ) {
         (Some("compare"), Some(runs), 1..=2) => compare::run(runs),
         (Some("repeat"), Some(_), 1..=2) => repeat::run(number(1000).unwrap_or(1000)),
+        (Some("bench"), Some(_), 1..=2) => bench::run(number(5).unwrap_or(5)),
         (Some("calibrate"), Some(_), 1..=2) => calibrate::run(number(5).unwrap_or(5)),
         _ => {
             eprint!("{USAGE}");

@@ -11,11 +11,11 @@ use rlef_sandbox::{
 ///
 /// `RLEF_SANDBOX_PYTHON` names another interpreter to test with, `RLEF_SANDBOX_CGROUPS=no` does without them,
 /// `RLEF_SANDBOX_START=exec` starts every program afresh, `RLEF_SANDBOX_HELPER` names a copy of the helper,
-/// `RLEF_SANDBOX_ISOLATION` another isolation.
+/// `RLEF_SANDBOX_ISOLATION` another isolation than processes.
 pub(crate) fn config(workers: usize) -> SandboxConfig {
     SandboxConfig {
         isolation: std::env::var("RLEF_SANDBOX_ISOLATION")
-            .map_or_else(|_| Isolation::default(), |name| name.parse().unwrap()),
+            .map_or(Isolation::Process, |name| name.parse().unwrap()),
         workers,
         python: std::env::var_os("RLEF_SANDBOX_PYTHON").map(PathBuf::from),
         use_cgroups: std::env::var_os("RLEF_SANDBOX_CGROUPS").is_none_or(|value| value != "no"),

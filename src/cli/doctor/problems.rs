@@ -17,7 +17,7 @@ use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
 use crate::problem::{self, Problem, ProblemError, Reference};
 use crate::program::Program;
-use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, host_judge};
+use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
 
 /// The state of a problem, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -89,6 +89,7 @@ struct Finding {
 
 /// Programs tried of each list of a problem at most.
 pub(super) struct Options<'a> {
+    pub(super) isolation: rlef_sandbox::Isolation,
     pub(super) most: usize,
     pub(super) json: bool,
     pub(super) quarantine: Option<&'a Path>,
@@ -116,7 +117,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     for finding in &findings {
         tell(finding, options.json)?;
     }
-    let judge = host_judge(0)?;
+    let judge = isolated_judge(options.isolation, 0)?;
     let mut seen = Seen::default();
     for other in options.against {
         for problem in source::problems(other)? {

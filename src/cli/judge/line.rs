@@ -1,5 +1,6 @@
 //! One verdict → one line, for machines or for people. What a private test asked is left out unless wanted.
 
+use rlef_sandbox::Isolation;
 use serde::Serialize;
 
 use super::Submission;
@@ -15,6 +16,10 @@ struct Judged<'a> {
     total: usize,
     cpu_ms: f64,
     wall_ms: f64,
+    /// What ran the tests: "process", or "wasm" and the fuel it burnt. Null where none was run.
+    isolation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fuel: Option<u64>,
     first_failure: Option<FirstFailure<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -51,6 +56,8 @@ pub(super) fn json(
         total: Scope::All.tests(problem).len(),
         cpu_ms: 0.0,
         wall_ms: 0.0,
+        isolation: None,
+        fuel: None,
         first_failure: None,
         error: None,
     };
@@ -59,6 +66,8 @@ pub(super) fn json(
             line.verdict = Some(verdict.grade);
             (line.passed, line.cpu_ms, line.wall_ms) =
                 (verdict.passed, verdict.cpu_ms, verdict.wall_ms);
+            line.isolation = used(verdict);
+            line.fuel = verdict.fuel;
             line.first_failure = verdict
                 .failures
                 .first()
@@ -68,6 +77,15 @@ pub(super) fn json(
     }
     // Texts and finite numbers always serialise.
     serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// What ran the tests of a verdict.
+fn used(verdict: &Verdict) -> Option<&'static str> {
+    let isolation = match verdict.fuel {
+        Some(_) => Isolation::Wasm,
+        None => Isolation::Process,
+    };
+    (verdict.grade != Grade::NoProgram).then(|| isolation.name())
 }
 
 fn first_failure<'a>(
@@ -100,12 +118,14 @@ pub(super) fn row(
         (Err(error), _) => format!("{id:width$}  not judged: failed to {error}"),
         (Ok(_), Err(reason)) => format!("{id:width$}  {}: {reason}", Grade::NoProgram.name()),
         (Ok(verdict), Ok(_)) => format!(
-            "{id:width$}  {:<13} {:>4}/{:<4} {:>9.1} ms cpu {:>9.1} ms wall",
+            "{id:width$}  {:<13} {:>4}/{:<4} {:>9.1} ms cpu {:>9.1} ms wall{}",
             verdict.grade.name(),
             verdict.passed,
             verdict.total,
             verdict.cpu_ms,
-            verdict.wall_ms
+            verdict.wall_ms,
+            // Processes are what is meant where nothing is said.
+            if verdict.fuel.is_some() { "  wasm" } else { "" }
         ),
     }
 }

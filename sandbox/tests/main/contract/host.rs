@@ -53,7 +53,7 @@ fn what_every_jail_is_made_of_cannot_be_given_up() {
 /// In a user namespace of its own whose `sysctl` allows no more of what the jail needs.
 fn doctor_where(forbidden: &str, arguments: &str) -> (Option<i32>, String) {
     let helper = env!("CARGO_BIN_EXE_rlef-sandbox");
-    let script = format!("{forbidden}; exec {helper} {arguments} doctor");
+    let script = format!("{forbidden}; exec {helper} --isolation process {arguments} doctor");
     let output = std::process::Command::new("unshare")
         .args([
             "--user",
