@@ -15,7 +15,7 @@ const C: &str = "#include <stdio.h>\nint main(void) {\n    int n, m, x, s = 0;\n
 /// Tests of a program.
 const TESTS: usize = 20;
 /// Programs of one measurement: of Python, and of C, whose runs are so short.
-const PROGRAMS: [usize; 2] = [10, 500];
+const PROGRAMS: [usize; 2] = [5, 500];
 
 fn inputs() -> Vec<Vec<u8>> {
     (1..=TESTS)
@@ -60,15 +60,25 @@ fn judged(
     Ok((cpu, wall))
 }
 
+/// The interpreter that processes run, behind whatever stands for it on the search path.
+fn interpreter() -> Result<String, Failure> {
+    let name = sandbox(Isolation::Process, 1)?
+        .protection()
+        .interpreter
+        .clone();
+    let path = name.rsplit_once(" (").map(|(path, _)| path.to_owned());
+    path.ok_or_else(|| format!("find the interpreter in {name}").into())
+}
+
 /// The same tests by `python3 -I -S`, which protects nothing.
-fn bare(programs: usize) -> Result<(Duration, Duration), Failure> {
+fn bare(python: &str, programs: usize) -> Result<(Duration, Duration), Failure> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("main.py");
     std::fs::write(&path, PYTHON)?;
     let (result, wall, cpu) = measure(|| -> Result<(), Failure> {
         for _ in 0..programs {
             for (input, expected) in inputs().iter().zip(expected()) {
-                let mut child = Command::new("python3")
+                let mut child = Command::new(python)
                     .args(["-I", "-S"])
                     .arg(&path)
                     .stdin(Stdio::piped())
@@ -91,6 +101,7 @@ fn bare(programs: usize) -> Result<(Duration, Duration), Failure> {
 
 /// Measures in turns, prints a row a measurement.
 pub(crate) fn run(runs: usize) -> Result<ExitCode, Failure> {
+    let python3 = interpreter()?;
     println!("run,what,tests,cpu_s,wall_s,cpu_ms_per_test,tests_per_cpu_s");
     for run in 0..runs {
         let [python, c] = PROGRAMS;
@@ -105,7 +116,7 @@ pub(crate) fn run(runs: usize) -> Result<ExitCode, Failure> {
                 python,
                 judged(Isolation::Process, Language::Python, python)?,
             ),
-            ("python3 -I -S", python, bare(python)?),
+            ("python3 -I -S", python, bare(&python3, python)?),
         ];
         if sandbox(Isolation::Wasm, 1)?.require(Language::C).is_ok() {
             rows.push((

@@ -26,7 +26,7 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The exported constant that holds the address of `rlef_runtime.run`.
@@ -270,6 +270,7 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
         fuel_per_ms: u64::MAX,
         wall_ms: u64::MAX,
         memory_limit: STARTING_MEMORY,
+        open_files: 256,
         files: Files::of(standard_library),
     });
     host.environment = [

@@ -6,8 +6,10 @@ pub(crate) const GAPS: [&str; 9] = [
     "Packages that are not in the standard library (numpy ...) are unsupported.",
     "Processes, sockets, signals, threads that wait for one another, asyncio, ctypes, bz2, lzma, sqlite3 and ssl are \
      unsupported; a thread that is started runs to its end at once.",
-    "Files that are written are unsupported, wherever they lie; the standard library and the program can be read.",
-    "Integers of C have 32 bits: no list, string or bytearray has more than 2 ** 31 - 1 elements, and hash() is another.",
+    "Files that are written, and files of a Linux host (/proc, /etc ...), are unsupported; the standard library and the \
+     program can be read.",
+    "Integers of C have 32 bits: hash() is another, and a program that fails for want of longer ones is unsupported, as is \
+     one that asks os, select, signal, socket or time for what is not there.",
     "Clocks start at 2025-01-01 and pass with the work done and the time slept; randomness without a seed is the same in \
      every run.",
     "A CPU limit counts instructions: a program that mostly waits for memory may take several times its limit, up to \

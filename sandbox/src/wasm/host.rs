@@ -14,8 +14,6 @@ use super::pipe::{Reader, Silence, Writer};
 
 /// Virtual time at the start of a run: 2025-01-01T00:00:00Z, in nanoseconds since 1970.
 pub(super) const EPOCH_NS: u64 = 1_735_689_600_000_000_000;
-/// Descriptors a guest may have open.
-const MOST_DESCRIPTORS: usize = 256;
 /// Most elements of a table that grows.
 const MOST_TABLE_ELEMENTS: usize = 1 << 20;
 
@@ -151,6 +149,7 @@ pub(super) struct Host {
     pub(super) environment: Vec<String>,
     files: Files,
     open: BTreeMap<u32, Open>,
+    most_open: usize,
     random: u64,
 }
 
@@ -163,6 +162,7 @@ pub(super) struct Setup {
     pub(super) fuel_per_ms: u64,
     pub(super) wall_ms: u64,
     pub(super) memory_limit: u64,
+    pub(super) open_files: u64,
     pub(super) files: Files,
 }
 
@@ -194,6 +194,10 @@ impl Host {
             environment: Vec::new(),
             files: setup.files,
             open: open.into(),
+            // The root is open, too, for which a process needs no descriptor.
+            most_open: usize::try_from(setup.open_files)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
             random: 0x9e37_79b9_7f4a_7c15,
         }
     }
@@ -244,7 +248,7 @@ impl Host {
 
     /// Makes a descriptor mean this; false where that would be one too many.
     pub(super) fn set(&mut self, number: u32, open: Open) -> bool {
-        if self.open.len() >= MOST_DESCRIPTORS && !self.open.contains_key(&number) {
+        if self.open.len() >= self.most_open && !self.open.contains_key(&number) {
             return false;
         }
         self.open.insert(number, open);
@@ -253,7 +257,7 @@ impl Host {
 
     /// Opens something under the lowest free number.
     pub(super) fn add(&mut self, open: Open) -> Option<u32> {
-        if self.open.len() >= MOST_DESCRIPTORS {
+        if self.open.len() >= self.most_open {
             return None;
         }
         let number = (0..).find(|number| !self.open.contains_key(number))?;

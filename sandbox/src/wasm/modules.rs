@@ -23,8 +23,6 @@ const KEPT: usize = 64;
 /// A module ready to be instantiated.
 pub(super) struct Compiled {
     pub(super) instances: InstancePre<Host>,
-    /// Bytes of linear memory an instance begins with.
-    pub(super) initial_memory: u64,
 }
 
 /// The modules seen lately.
@@ -131,17 +129,10 @@ fn ready(module: &Module) -> Result<Arc<Compiled>, String> {
                 .to_owned(),
         );
     }
-    let initial_memory = module
-        .get_export("memory")
-        .and_then(|export| export.memory().map(|memory| memory.minimum() * 65536))
-        .unwrap_or(0);
     let mut linker = Linker::new(module.engine());
     calls::add_to(&mut linker).map_err(|error| format!("{error:#}"))?;
     let instances = linker
         .instantiate_pre(module)
         .map_err(|error| format!("{error:#}; only {} can be imported", calls::WASI))?;
-    Ok(Arc::new(Compiled {
-        instances,
-        initial_memory,
-    }))
+    Ok(Arc::new(Compiled { instances }))
 }

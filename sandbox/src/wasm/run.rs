@@ -18,6 +18,8 @@ use crate::outcome::{Outcome, Status, Usage};
 const DOES_NOT_COMPILE: i32 = -1;
 /// Ticks of the clock between two looks at how long a run has taken.
 const TICKS_BETWEEN_LOOKS: u64 = 10;
+/// Bytes of a module's memory that are not counted: a stack as large as that of our own compiler, mostly untouched.
+const MODULE_STACK: u64 = 64 << 20;
 /// Most bytes of linear memory there can be.
 const MOST_MEMORY: u64 = 1 << 32;
 
@@ -75,7 +77,7 @@ impl<'a> Program<'a> {
     pub(super) fn module(module: &Compiled) -> Self {
         Self {
             instances: module.instances.clone(),
-            initial_memory: module.initial_memory,
+            initial_memory: 0,
             fuel_per_ms: fuel::MODULE_PER_MS,
             files: Files::default(),
             source: None,
@@ -90,6 +92,7 @@ impl<'a> Program<'a> {
         let limit = self
             .initial_memory
             .saturating_add(limits.memory_bytes)
+            .saturating_add(if self.source.is_some() { 0 } else { MODULE_STACK })
             .min(MOST_MEMORY);
         let mut store = Store::new(
             engine,
@@ -101,6 +104,7 @@ impl<'a> Program<'a> {
                 fuel_per_ms: self.fuel_per_ms,
                 wall_ms: limits.wall_ms,
                 memory_limit: limit,
+                open_files: limits.open_files,
                 files: self.files.clone(),
             }),
         );
@@ -146,7 +150,9 @@ impl<'a> Program<'a> {
             stderr,
             usage: Usage {
                 cpu_us: fuel::microseconds(burnt, self.fuel_per_ms),
-                wall_us: began.elapsed().as_micros() as u64,
+                // Sleeping takes no time, but it was to.
+                wall_us: (began.elapsed().as_micros() as u64)
+                    .saturating_add(host.slept_ns.min(host.wall_ns) / 1000),
                 memory_bytes: host.growth.peak.saturating_sub(self.initial_memory),
                 fuel: Some(burnt),
             },
@@ -242,7 +248,7 @@ impl<'a> Program<'a> {
         };
         let failed = !matches!(
             status,
-            Status::Exited(0) | Status::TimeLimit | Status::OutputLimit | Status::CompileError
+            Status::Exited(0) | Status::TimeLimit | Status::OutputLimit
         );
         // As under process isolation the interpreter's last words count: it may refuse a size before it asks for memory.
         let for_want_of_memory = match self.source {
@@ -250,11 +256,25 @@ impl<'a> Program<'a> {
             Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
             None => host.growth.refused,
         };
+        if failed && self.source.is_some() && says_32_bits(last_line(&host.error)) {
+            let reason = "WebAssembly isolation has no numbers of C beyond 32 bits".to_owned();
+            return Ok((Status::Unsupported, Some(reason)));
+        }
         if failed && for_want_of_memory {
             return Ok((Status::MemoryLimit, None));
         }
         Ok((status, None))
     }
+}
+
+/// Whether these are the last words of an interpreter whose C has 32 bits, for what 64 bits might have held.
+fn says_32_bits(line: &[u8]) -> bool {
+    [
+        &b"OverflowError: cannot fit 'int' into an index-sized integer"[..],
+        b"OverflowError: Python int too large to convert to C ",
+    ]
+    .iter()
+    .any(|words| line.starts_with(words))
 }
 
 fn last_line(text: &[u8]) -> &[u8] {

@@ -8,9 +8,11 @@ use rlef_sandbox::{
 
 use crate::support::{limits, text};
 
-mod hostile;
+mod attacks;
 mod idioms;
+mod compiled;
 mod modules;
+mod suites;
 
 /// The sandbox that these tests share; making the interpreter takes half a minute where it is not cached.
 fn sandbox() -> &'static Sandbox {

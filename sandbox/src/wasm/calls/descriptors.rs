@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put,
+    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, pay, put,
     put_filestat, u32_at,
 };
 use crate::wasm::files::{Found, normal};
@@ -11,6 +11,8 @@ use crate::wasm::host::{Host, Input, Open};
 
 /// Fuel of a name in a directory that is listed.
 const FUEL_PER_NAME: u64 = 1_000;
+/// Fuel of a buffer of a read or write, whatever it holds.
+const FUEL_PER_BUFFER: u64 = 20;
 /// Most buffers of one read or write.
 const MOST_BUFFERS: u32 = 1024;
 
@@ -28,6 +30,8 @@ fn vectors(memory: &mut [u8], at: u32, count: u32) -> Answer<Vec<(u32, u32)>> {
 }
 
 fn fd_read(caller: &mut Call<'_>, number: u32, at: u32, count: u32, out: u32) -> Answer<()> {
+    // First, so that a call that is refused is not free.
+    charge(caller, FUEL_PER_BUFFER * u64::from(count.min(MOST_BUFFERS)))?;
     let left = caller.get_fuel().map_err(Failure::End)?;
     let (memory, host) = memory(caller)?;
     let elapsed = host.elapsed_ns(left);
@@ -62,10 +66,11 @@ fn fd_read(caller: &mut Call<'_>, number: u32, at: u32, count: u32, out: u32) ->
         *at += total as u64;
     }
     put(memory, out, (total as u32).to_le_bytes())?;
-    charge(caller, total as u64)
+    pay(caller, total as u64)
 }
 
 fn fd_write(caller: &mut Call<'_>, number: u32, at: u32, count: u32, out: u32) -> Answer<()> {
+    charge(caller, FUEL_PER_BUFFER * u64::from(count.min(MOST_BUFFERS)))?;
     let (memory, host) = memory(caller)?;
     let Some(open) = host.descriptor(number).cloned() else {
         return no(errno::BADF);
@@ -82,7 +87,7 @@ fn fd_write(caller: &mut Call<'_>, number: u32, at: u32, count: u32, out: u32) -
         total = total.wrapping_add(length);
     }
     put(memory, out, total.to_le_bytes())?;
-    charge(caller, u64::from(total))
+    pay(caller, u64::from(total))
 }
 
 /// The file type and size of what a descriptor is.
@@ -208,6 +213,7 @@ fn fd_readdir(
     cookie: u64,
     out: u32,
 ) -> Answer<()> {
+    charge(caller, 0)?;
     let (memory, host) = memory(caller)?;
     let Some(Open::Directory(directory)) = host.descriptor(number) else {
         return no(errno::NOTDIR);
@@ -232,7 +238,7 @@ fn fd_readdir(
     entries.truncate(length as usize);
     part(memory, buffer, entries.len() as u32)?.copy_from_slice(&entries);
     put(memory, out, (entries.len() as u32).to_le_bytes())?;
-    charge(caller, listed * FUEL_PER_NAME + entries.len() as u64)
+    pay(caller, listed * FUEL_PER_NAME + entries.len() as u64)
 }
 
 /// Adds these calls.

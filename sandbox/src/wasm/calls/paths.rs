@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, WASI, charge, conclude, errno, filetype, memory, no, part, put, put_filestat,
+    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put, put_filestat,
 };
 use crate::wasm::files::{Found, normal};
 use crate::wasm::host::{Host, Open, Stop};
@@ -14,6 +14,17 @@ const FUEL_PER_PATH: u64 = 20_000;
 const REBIND: &str = "dev/rlef/rebind/";
 /// The path by which our own interpreter says that a program needs something that is not here.
 const UNSUPPORTED: &str = "dev/rlef/unsupported/";
+
+/// Where a Linux host has files that a program might read, and nothing is here.
+const ELSEWHERE: [&str; 9] = [
+    "proc/", "sys/", "etc/", "dev/", "tmp/", "box/", "home/", "root/", "usr/",
+];
+
+/// The end of a run that would write.
+pub(super) fn not_writable() -> Failure {
+    let reason = "WebAssembly isolation has no files that can be written".to_owned();
+    Stop::Unsupported(reason).into()
+}
 
 fn path(memory: &mut [u8], at: u32, length: u32) -> Answer<String> {
     if length > 4096 {
@@ -96,9 +107,10 @@ fn path_open(
     number: u32,
     at: u32,
     length: u32,
-    flags: u32,
+    (flags, rights): (u32, u64),
     out: u32,
 ) -> Answer<()> {
+    const WRITE: u64 = 1 << 6;
     const CREATE: u32 = 1;
     const DIRECTORY: u32 = 2;
     const TRUNCATE: u32 = 8;
@@ -113,13 +125,20 @@ fn path_open(
         Some(open) => open,
         None => match host.files().find(&wanted) {
             Some(Found::File(_)) if flags & DIRECTORY != 0 => return no(errno::NOTDIR),
-            Some(Found::File(bytes)) if flags & TRUNCATE == 0 => Open::File { bytes, at: 0 },
+            Some(Found::File(bytes)) if flags & TRUNCATE == 0 && rights & WRITE == 0 => {
+                Open::File { bytes, at: 0 }
+            }
             Some(Found::Directory) => Open::Directory(wanted),
-            None if flags & (CREATE | TRUNCATE) == 0 => return no(errno::NOENT),
-            _ => {
-                let reason = "WebAssembly isolation has no files that can be written".to_owned();
+            // While the interpreter is started it looks for much that need not be there.
+            None if flags & (CREATE | TRUNCATE) == 0
+                && host.environment.is_empty()
+                && ELSEWHERE.iter().any(|place| format!("{wanted}/").starts_with(place)) =>
+            {
+                let reason = format!("WebAssembly isolation has no file '/{wanted}'");
                 return Err(Stop::Unsupported(reason).into());
             }
+            None if flags & (CREATE | TRUNCATE) == 0 => return no(errno::NOENT),
+            _ => return Err(not_writable()),
         },
     };
     match host.add(open) {
@@ -146,10 +165,17 @@ pub(super) fn add_to(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
          at: u32,
          length: u32,
          flags: u32,
-         _rights: u64,
+         rights: u64,
          _inherited: u64,
          _status: u32,
-         out: u32| { conclude(path_open(&mut caller, number, at, length, flags, out)) },
+         out: u32| { conclude(path_open(
+                &mut caller,
+                number,
+                at,
+                length,
+                (flags, rights),
+                out
+            )) },
     )?;
     Ok(())
 }

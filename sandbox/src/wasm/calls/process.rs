@@ -25,10 +25,10 @@ fn clock_time_get(caller: &mut Call<'_>, clock: u32, out: u32) -> Answer<()> {
 
 /// Every descriptor is always ready; where only clocks are asked for, the earliest passes at once.
 fn poll_oneoff(caller: &mut Call<'_>, input: u32, output: u32, count: u32, out: u32) -> Answer<()> {
+    charge(caller, u64::from(count) * 80)?;
     if count == 0 || count > MOST_EVENTS {
         return no(errno::INVAL);
     }
-    charge(caller, u64::from(count) * 80)?;
     let left = caller.get_fuel().map_err(Failure::End)?;
     let (memory, host) = memory(caller)?;
     let (mut clocks, mut ready) = (Vec::new(), Vec::new());

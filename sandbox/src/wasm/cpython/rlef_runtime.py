@@ -127,10 +127,29 @@ def duplicate_to(descriptor, target, inheritable=True):
     return target
 
 
+def set_limit(kind, bounds):
+    # CPU, FSIZE and NOFILE have hard limits in a process; the others can be set there, and mean nothing here.
+    if kind in (0, 1, 7) and -1 in tuple(bounds):
+        raise ValueError("not allowed to raise maximum limit")
+
+
+def missing_attributes(module):
+    """A name that the module lacks might be there on a host: what the program asks for so is unsupported."""
+
+    def missing(name):
+        if not name.startswith("__") and asked_for_by_the_program():
+            unsupported("'%s.%s'" % (module.__name__, name))
+        raise AttributeError("module %r has no attribute %r" % (module.__name__, name))
+
+    module.__getattr__ = missing
+
+
 def replace_system_calls():
+    import select
     import signal
     import socket
     import subprocess
+    import time
 
     os.dup, os.dup2 = duplicate, duplicate_to
     os.cpu_count = os.process_cpu_count = lambda: 1
@@ -141,13 +160,15 @@ def replace_system_calls():
     socket.socketpair = lacking("sockets")
     for name in ("alarm", "setitimer", "pause", "raise_signal"):
         setattr(signal, name, lacking("signals"))
+    for module in (os, select, signal, socket, time):
+        missing_attributes(module)
     limits = types.ModuleType("resource")
     limits.RLIM_INFINITY = -1
     for number, name in enumerate("CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS".split()):
         setattr(limits, "RLIMIT_" + name, number)
     limits.RUSAGE_SELF, limits.RUSAGE_CHILDREN, limits.error = 0, -1, OSError
     limits.getrlimit = lambda kind: (-1, -1)
-    limits.setrlimit = lambda kind, bounds: None
+    limits.setrlimit = set_limit
     limits.getpagesize = lambda: 4096
     limits.getrusage = lacking("resource.getrusage")
     sys.modules["resource"] = limits
@@ -175,7 +196,8 @@ def exit_code(request):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
+        # As C's `long` of 64 bits holds it, or not.
+        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 255
     try:
         print(code, file=sys.stderr)
     except BaseException:
@@ -227,7 +249,7 @@ def run(source):
         code = compile(source, PATH, "exec", dont_inherit=True)
     except BaseException as error:
         try:
-            sys.excepthook(type(error), error, None)
+            sys.excepthook(type(error), error.with_traceback(None), None)
             sys.stderr.flush()
         except BaseException:
             pass

@@ -339,6 +339,11 @@ fn what_is_not_here_is_unsupported() {
         "import os\nos.system('ls')",
         "import socket\nsocket.socket()",
         "open('out.txt', 'w')",
+        "import os\nos.mkdir('d')",
+        "import os\nos.nice(1)",
+        "from os import sched_getaffinity",
+        "print(open('/proc/self/status').read())",
+        "x = [0] * 10 ** 10",
         "import queue\nqueue.Queue().get()",
         "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().submit(print)",
     ] {

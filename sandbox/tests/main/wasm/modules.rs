@@ -67,6 +67,67 @@ fn traps_and_limits_have_their_status() {
     assert_eq!(run(deep, "").status, Status::Signalled(11));
 }
 
+/// What a module of its own can do that Python cannot: each ends as the program's own failure.
+#[test]
+fn attacks_on_the_engine_end_as_outcomes() {
+    let grows = "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable";
+    assert_eq!(run(command(grows), "").status, Status::MemoryLimit);
+    let declared = "(module (memory (export \"memory\") 65536) (func (export \"_start\")))";
+    assert_eq!(run(declared, "").status, Status::MemoryLimit);
+    let table = "(module (memory (export \"memory\") 1) (table $t 0 funcref) (func (export \"_start\") (loop (br_if 0 (i32.ne (table.grow $t (ref.null func) (i32.const 100000)) (i32.const -1)))) unreachable))";
+    assert_eq!(run(table, "").status, Status::MemoryLimit);
+    let mutual = "(module (memory (export \"memory\") 1) (func $f (param i64 i64 i64 i64) (call $g (local.get 0) (local.get 1))) (func $g (param i64 i64) (call $f (local.get 0) (local.get 1) (local.get 0) (local.get 1))) (func (export \"_start\") (call $f (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4))))";
+    assert_eq!(run(mutual, "").status, Status::Signalled(11));
+    let imported_memory = "(module (import \"env\" \"memory\" (memory 1)) (func (export \"_start\")))";
+    assert_eq!(run(imported_memory, "").status, Status::CompileError);
+    // The start function runs before `_start`, under the same limits.
+    let start = "(module (memory (export \"memory\") 1) (func $f (loop (br 0))) (start $f) (func (export \"_start\")))";
+    assert_eq!(run(start, "").status, Status::TimeLimit);
+    let huge_function = format!(
+        "(module (func (export \"_start\") {}))",
+        "(drop (i32.const 1000000))".repeat(300_000)
+    );
+    let outcome = run(huge_function, "");
+    assert_eq!(outcome.status, Status::CompileError, "{outcome:?}");
+    let huge_module = [b"\0asm\x01\0\0\0".as_slice(), &vec![0; 33 << 20]].concat();
+    let outcome = run(huge_module, "");
+    assert_eq!(outcome.status, Status::CompileError);
+    assert!(text(&outcome.stderr).contains("at most"), "{outcome:?}");
+    let output = r#"(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 2)
+      (func (export "_start") (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 65536))
+        (loop (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) (br 0))))"#;
+    let outcome = run(output, "");
+    assert_eq!(outcome.status, Status::OutputLimit);
+    assert!(outcome.stdout.len() <= limits().output_bytes as usize);
+    assert_eq!(run(ECHO, "still here").stdout, b"still here");
+}
+
+/// Calls that move nothing burn fuel for themselves, whichever they are and whatever they are asked.
+#[test]
+fn no_host_call_is_free() {
+    for (name, parameters, arguments) in [
+        ("fd_write", "i32 i32 i32 i32", "(i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0)"),
+        ("fd_read", "i32 i32 i32 i32", "(i32.const 0) (i32.const -1) (i32.const -1) (i32.const -1)"),
+        ("clock_time_get", "i32 i64 i32", "(i32.const 0) (i64.const 0) (i32.const -1)"),
+        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)"),
+        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)"),
+        ("random_get", "i32 i32", "(i32.const -1) (i32.const -1)"),
+        ("fd_close", "i32", "(i32.const 77)"),
+        ("fd_fdstat_get", "i32 i32", "(i32.const 1) (i32.const -1)"),
+        ("environ_sizes_get", "i32 i32", "(i32.const -1) (i32.const -1)"),
+        ("fd_sync", "i32", "(i32.const 1)"),
+    ] {
+        let source = format!(
+            "(module (import \"wasi_snapshot_preview1\" \"{name}\" (func $call (param {parameters}) (result i32)))\n\
+             (memory (export \"memory\") 1) (func (export \"_start\") (loop (drop (call $call {arguments})) (br 0))))"
+        );
+        let outcome = run(source, "");
+        assert_eq!(outcome.status, Status::TimeLimit, "{name}: {outcome:?}");
+    }
+}
+
 #[test]
 fn a_flood_of_host_calls_ends() {
     let flood = r#"(module
