@@ -334,9 +334,9 @@ mod wasm {
         let process = |script: &Script| run(script, Start::Fork);
         let wasm = |script: &Script| run_in(wasm_judge().runner(), script, Start::Fork);
         let mut tally = compare_ways(scripts, ("wasm", &wasm), ("process", &process), seen);
-        tally.different.retain(|text| {
-            !GAPS.iter().any(|(program, _)| text.starts_with(program))
-        });
+        tally
+            .different
+            .retain(|text| !GAPS.iter().any(|(program, _)| text.starts_with(program)));
         tally
     }
 

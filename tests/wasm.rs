@@ -163,7 +163,10 @@ fn a_killed_run_in_webassembly_on_a_busy_machine_continues_to_the_same_journal()
             }
             killed.kill().unwrap();
             killed.wait().unwrap();
-            assert!(!at.join("killed/checkpoints/000003").exists(), "it was too quick");
+            assert!(
+                !at.join("killed/checkpoints/000003").exists(),
+                "it was too quick"
+            );
             ended(train(at, &["--resume", "--run", "killed"]));
         });
         over.store(true, Ordering::Relaxed);

@@ -198,9 +198,9 @@ impl Sandbox {
                         .map(|toolchain| toolchain.version)
                         .and_then(|version| match self.compilers.get() {
                             Ok(_) => Ok(format!("{version}; compiled in a jail")),
-                            Err(error) => Err(format!(
-                                "a compiler needs a jail: would fail to {error}"
-                            )),
+                            Err(error) => {
+                                Err(format!("a compiler needs a jail: would fail to {error}"))
+                            }
                         }),
                 };
                 states.push(LanguageState {

@@ -111,6 +111,7 @@ mod to_module {
                 launch: Launch::compiler(file, command, tools),
                 output: Output::Artifact,
                 precompiled: Vec::new(),
+                libraries: Vec::new(),
             }),
             run: Launch::native(),
         })

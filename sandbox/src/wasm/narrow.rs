@@ -147,14 +147,8 @@ pub(crate) fn hazard(language: Language, source: &[u8]) -> Option<String> {
         let previous = index.checked_sub(1).and_then(|at| tokens.get(at)).copied();
         let reason = match *token {
             Token::Word("long") => {
-                let wide = |other| {
-                    matches!(
-                        other,
-                        Some(Token::Word("long" | "double"))
-                    )
-                };
-                (!wide(next) && previous != Some(Token::Word("long")))
-                    .then_some("has 32 bits")
+                let wide = |other| matches!(other, Some(Token::Word("long" | "double")));
+                (!wide(next) && previous != Some(Token::Word("long"))).then_some("has 32 bits")
             }
             Token::Word(word) if NARROW.contains(&word) => Some("has 32 bits"),
             Token::Word(word) if LACKING.contains(&word) => Some("is lacking"),
@@ -196,7 +190,10 @@ fn is_long_literal(number: &str) -> bool {
 /// Whether a call, named at `index`, stands beside an arithmetic sign, or is what an `auto` is made of.
 fn is_used_in_a_sum(tokens: &[Token<'_>], index: usize) -> bool {
     let arithmetic = |token: Option<&Token<'_>>| {
-        matches!(token, Some(Token::Sign('-' | '+' | '*' | '~' | '&' | '|' | '^')))
+        matches!(
+            token,
+            Some(Token::Sign('-' | '+' | '*' | '~' | '&' | '|' | '^'))
+        )
     };
     // Behind the call: its closing bracket, and what follows all brackets that close there.
     let (mut depth, mut at) = (0_i32, index + 1);
@@ -314,7 +311,10 @@ mod tests {
             "std::thread t;",
             "if (s.find(x) == string::npos) f();",
         ] {
-            assert!(hazard(Language::Cpp, source.as_bytes()).is_some(), "{source}");
+            assert!(
+                hazard(Language::Cpp, source.as_bytes()).is_some(),
+                "{source}"
+            );
         }
     }
 

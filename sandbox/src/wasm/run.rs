@@ -92,7 +92,11 @@ impl<'a> Program<'a> {
         let limit = self
             .initial_memory
             .saturating_add(limits.memory_bytes)
-            .saturating_add(if self.source.is_some() { 0 } else { MODULE_STACK })
+            .saturating_add(if self.source.is_some() {
+                0
+            } else {
+                MODULE_STACK
+            })
             .min(MOST_MEMORY);
         let mut store = Store::new(
             engine,
@@ -252,7 +256,10 @@ impl<'a> Program<'a> {
         );
         // As under process isolation the interpreter's last words count: it may refuse a size before it asks for memory.
         let for_want_of_memory = match self.source {
-            Some(_) if last_line(&host.error).starts_with(b"MemoryError") => true,
+            // A parser that finds a source too complex says so by the same name.
+            Some(_) if last_line(&host.error).starts_with(b"MemoryError") => {
+                status != Status::CompileError || host.growth.refused
+            }
             Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
             None => host.growth.refused,
         };

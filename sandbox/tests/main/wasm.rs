@@ -9,8 +9,8 @@ use rlef_sandbox::{
 use crate::support::{limits, text};
 
 mod attacks;
-mod idioms;
 mod compiled;
+mod idioms;
 mod modules;
 mod suites;
 

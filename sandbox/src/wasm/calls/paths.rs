@@ -3,7 +3,8 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put, put_filestat,
+    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put,
+    put_filestat,
 };
 use crate::wasm::files::{Found, normal};
 use crate::wasm::host::{Host, Open, Stop};
@@ -132,7 +133,9 @@ fn path_open(
             // While the interpreter is started it looks for much that need not be there.
             None if flags & (CREATE | TRUNCATE) == 0
                 && host.environment.is_empty()
-                && ELSEWHERE.iter().any(|place| format!("{wanted}/").starts_with(place)) =>
+                && ELSEWHERE
+                    .iter()
+                    .any(|place| format!("{wanted}/").starts_with(place)) =>
             {
                 let reason = format!("WebAssembly isolation has no file '/{wanted}'");
                 return Err(Stop::Unsupported(reason).into());
@@ -168,14 +171,16 @@ pub(super) fn add_to(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
          rights: u64,
          _inherited: u64,
          _status: u32,
-         out: u32| { conclude(path_open(
+         out: u32| {
+            conclude(path_open(
                 &mut caller,
                 number,
                 at,
                 length,
                 (flags, rights),
-                out
-            )) },
+                out,
+            ))
+        },
     )?;
     Ok(())
 }

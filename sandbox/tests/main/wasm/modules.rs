@@ -78,7 +78,8 @@ fn attacks_on_the_engine_end_as_outcomes() {
     assert_eq!(run(table, "").status, Status::MemoryLimit);
     let mutual = "(module (memory (export \"memory\") 1) (func $f (param i64 i64 i64 i64) (call $g (local.get 0) (local.get 1))) (func $g (param i64 i64) (call $f (local.get 0) (local.get 1) (local.get 0) (local.get 1))) (func (export \"_start\") (call $f (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4))))";
     assert_eq!(run(mutual, "").status, Status::Signalled(11));
-    let imported_memory = "(module (import \"env\" \"memory\" (memory 1)) (func (export \"_start\")))";
+    let imported_memory =
+        "(module (import \"env\" \"memory\" (memory 1)) (func (export \"_start\")))";
     assert_eq!(run(imported_memory, "").status, Status::CompileError);
     // The start function runs before `_start`, under the same limits.
     let start = "(module (memory (export \"memory\") 1) (func $f (loop (br 0))) (start $f) (func (export \"_start\")))";
@@ -108,15 +109,39 @@ fn attacks_on_the_engine_end_as_outcomes() {
 #[test]
 fn no_host_call_is_free() {
     for (name, parameters, arguments) in [
-        ("fd_write", "i32 i32 i32 i32", "(i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0)"),
-        ("fd_read", "i32 i32 i32 i32", "(i32.const 0) (i32.const -1) (i32.const -1) (i32.const -1)"),
-        ("clock_time_get", "i32 i64 i32", "(i32.const 0) (i64.const 0) (i32.const -1)"),
-        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)"),
-        ("poll_oneoff", "i32 i32 i32 i32", "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)"),
+        (
+            "fd_write",
+            "i32 i32 i32 i32",
+            "(i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0)",
+        ),
+        (
+            "fd_read",
+            "i32 i32 i32 i32",
+            "(i32.const 0) (i32.const -1) (i32.const -1) (i32.const -1)",
+        ),
+        (
+            "clock_time_get",
+            "i32 i64 i32",
+            "(i32.const 0) (i64.const 0) (i32.const -1)",
+        ),
+        (
+            "poll_oneoff",
+            "i32 i32 i32 i32",
+            "(i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)",
+        ),
+        (
+            "poll_oneoff",
+            "i32 i32 i32 i32",
+            "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)",
+        ),
         ("random_get", "i32 i32", "(i32.const -1) (i32.const -1)"),
         ("fd_close", "i32", "(i32.const 77)"),
         ("fd_fdstat_get", "i32 i32", "(i32.const 1) (i32.const -1)"),
-        ("environ_sizes_get", "i32 i32", "(i32.const -1) (i32.const -1)"),
+        (
+            "environ_sizes_get",
+            "i32 i32",
+            "(i32.const -1) (i32.const -1)",
+        ),
         ("fd_sync", "i32", "(i32.const 1)"),
     ] {
         let source = format!(

@@ -35,7 +35,14 @@ fn contract_and_hostile_suites_hold_but_for_named_exceptions() {
     super::sandbox();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["contract::", "hostile::", "--skip", "wasm::", "--test-threads", "2"])
+        .args([
+            "contract::",
+            "hostile::",
+            "--skip",
+            "wasm::",
+            "--test-threads",
+            "2",
+        ])
         .env("RLEF_SANDBOX_ISOLATION", "wasm")
         .env("XDG_CACHE_HOME", cache_directory().parent().unwrap());
     for name in OF_THE_HOST {
