@@ -3,6 +3,8 @@
     python3 -m venv venv && venv/bin/pip install torch transformers trl
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE venv/bin/python benchmarks/trl_step.py
 
+`side_by_side.py` runs it in turns with rlef's.
+
 8 prompts, 8 answers each, at most 64 tokens, a random Llama of 4 layers, 256 wide, vocabulary 512, f32; the reward
 runs every answer with `python3 -I -S` in a process of its own.
 """
@@ -46,7 +48,11 @@ def cpu():
     return total
 
 
-def reward(completions, **_):
+drawn = []
+
+
+def reward(completions, completion_ids, **_):
+    drawn.append(sum(len(ids) for ids in completion_ids))
     scores = []
     for text in completions:
         with tempfile.NamedTemporaryFile("w", suffix=".py", errors="replace") as file:
@@ -64,7 +70,9 @@ class Clock(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         now = (time.perf_counter(), cpu())
         if self.last:
-            print(f"trl,8 x 8 x 64,{state.global_step},wall {now[0] - self.last[0]:.3f},cpu {now[1] - self.last[1]:.3f}", flush=True)
+            wall, used = now[0] - self.last[0], now[1] - self.last[1]
+            count = drawn.pop()
+            print(f"step,8 x 8 x 64; grpo,{state.global_step},{count},sampled tokens,{wall:.4f},{used:.4f},{count / wall:.1f},{count / used:.1f}", flush=True)
         self.last = now
 
 
@@ -82,3 +90,4 @@ trainer = GRPOTrainer(
     callbacks=[Clock()],
 )
 trainer.train()
+print(f"peak,trl_step,{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB", file=sys.stderr)

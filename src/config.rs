@@ -92,6 +92,10 @@ pub struct ObjectiveConfig {
 pub struct ResourceConfig {
     /// Padded tokens of one forward and backward pass.
     pub tokens_per_pass: usize,
+    /// Whether the way back computes every block again instead of keeping what the way there found: less memory for a
+    /// third more work, the same gradients.
+    #[serde(default)]
+    pub recompute: bool,
     /// Episodes sampled side by side.
     pub sampling_batch: usize,
     /// What stands between programs and the host: `process`, `wasm`, or `auto`, which takes processes where the host can
@@ -180,6 +184,7 @@ impl Default for ResourceConfig {
     fn default() -> Self {
         Self {
             tokens_per_pass: 8192,
+            recompute: false,
             sampling_batch: 256,
             isolation: Isolation::default(),
             workers: 0,

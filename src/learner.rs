@@ -1,13 +1,15 @@
 //! Batch × decoder → log-probabilities, values and gradients: the passes every objective shares, in micro-batches
 //! so that memory is bounded. Knows which hidden states matter, not what is done with them.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 
 use crate::batch::Batch;
+use crate::policy::kernels::RopeTable;
 use crate::policy::model::{self, Decoder};
 use crate::update::GradientSum;
 
 /// The tokens of some rows, right-padded, with the places that are read.
+#[derive(Clone)]
 pub struct Micro {
     rows: Vec<usize>,
     lengths_b: Vec<usize>,
@@ -19,6 +21,8 @@ pub struct Micro {
     action_places: Vec<usize>,
     turn_places: Vec<usize>,
     targets: Vec<u32>,
+    /// What the last block gives, where that was computed before.
+    last: Option<Tensor<3>>,
 }
 
 impl Micro {
@@ -56,6 +60,7 @@ impl Micro {
                 .collect(),
             targets: actions.iter().map(|&i| batch.actions[i].target).collect(),
             rows: rows.to_vec(),
+            last: None,
             actions,
             turns,
         }
@@ -68,15 +73,27 @@ impl Micro {
 
     /// Log-probabilities and entropies `[n]` of this micro-batch's actions.
     pub fn log_probs(&self, policy: &Decoder, temperature: f64) -> (Tensor<1>, Tensor<1>) {
-        let hidden = policy.hidden(self.tokens_bt.clone(), &self.lengths_b);
+        let hidden = self.hidden(policy);
         let read = model::gather_rows(hidden, &self.action_places);
         model::target_log_probs(read, policy.head(), &self.targets, temperature)
     }
 
     /// Values `[n]` at this micro-batch's turns.
     pub fn values(&self, value: &Decoder) -> Tensor<1> {
-        let hidden = value.hidden(self.tokens_bt.clone(), &self.lengths_b);
+        let hidden = self.hidden(value);
         model::values(model::gather_rows(hidden, &self.turn_places), value.head())
+    }
+
+    fn hidden(&self, decoder: &Decoder) -> Tensor<3> {
+        match &self.last {
+            Some(last) => decoder.last_norm(last.clone()),
+            None => decoder.hidden(self.tokens_bt.clone(), &self.lengths_b),
+        }
+    }
+
+    /// Puts one number of each of this micro-batch's actions where it belongs in `all`.
+    pub fn put_actions(&self, all: &mut [f32], values: Tensor<1>) {
+        scatter(all, &self.actions, values);
     }
 
     /// The entries of `all` that belong to this micro-batch's actions, as a tensor.
@@ -106,6 +123,9 @@ pub struct Passes<'a> {
     pub pad: u32,
     /// Sampling temperature, which the trainer's distribution shares.
     pub temperature: f64,
+    /// Whether the way back computes every block again, so that of a pass only the blocks' inputs are kept: the same
+    /// gradients for a third more work.
+    pub recompute: bool,
 }
 
 impl Passes<'_> {
@@ -147,12 +167,21 @@ impl Passes<'_> {
         mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>,
     ) -> (GradientSum, f64) {
         let tracked = decoder.tracked();
+        let plain = decoder.plain();
         let mut sum = GradientSum::default();
         let mut total = 0.0;
         self.each(rows, &tracked.device(), |micro| {
-            let value = loss(micro, &tracked);
-            total += f64::from(value.clone().inner().into_scalar::<f32>());
-            sum.add(tracked.trained(), value.backward());
+            let mut take = |value: Tensor<1>| {
+                total += f64::from(value.clone().inner().into_scalar::<f32>());
+                value.backward()
+            };
+            if self.recompute {
+                by_block(micro, &plain, &tracked, &mut sum, |micro| {
+                    take(loss(micro, &tracked))
+                });
+            } else {
+                sum.add(tracked.trained(), take(loss(micro, &tracked)));
+            }
         });
         (sum, total)
     }
@@ -165,6 +194,52 @@ impl Passes<'_> {
             }
         }
     }
+}
+
+/// Adds the gradients of one micro-batch to `sum`, block by block from the last: of the way there only the inputs of the
+/// blocks are kept, and one block's graph exists at a time. `back` gives the gradients from the last block's output on.
+fn by_block(
+    micro: &Micro,
+    plain: &Decoder,
+    tracked: &Decoder,
+    sum: &mut GradientSum,
+    back: impl FnOnce(&Micro) -> Gradients,
+) {
+    let mut stations = plain.stations(micro.tokens_bt.clone(), &micro.lengths_b);
+    let [_, t] = micro.tokens_bt.dims();
+    let rope = RopeTable::new(&plain.config.rotary(), t);
+    let leaf = |station: Option<Tensor<3>>| {
+        let station = station.expect("there is one before every block, and one after the last");
+        station.autodiff().require_grad()
+    };
+    let last = leaf(stations.pop());
+    let mut gradients = back(&Micro {
+        last: Some(last.clone()),
+        ..micro.clone()
+    });
+    let mut pull = taken(&last, &mut gradients);
+    drop(last);
+    sum.add(tracked.trained(), gradients);
+    for layer in (0..plain.config.num_hidden_layers).rev() {
+        let input = leaf(stations.pop());
+        let output = tracked.one_block(layer, input.clone(), &micro.lengths_b, &rope);
+        // The gradient of this sum is `pull` itself at the block's output.
+        let mut gradients = (output * pull.autodiff()).sum().backward();
+        pull = taken(&input, &mut gradients);
+        sum.add(tracked.trained(), gradients);
+    }
+    if tracked.adapter.is_none() {
+        let embedded = tracked.embed(micro.tokens_bt.clone());
+        sum.add(
+            tracked.trained(),
+            (embedded * pull.autodiff()).sum().backward(),
+        );
+    }
+}
+
+fn taken(leaf: &Tensor<3>, gradients: &mut Gradients) -> Tensor<3> {
+    leaf.grad_remove(gradients)
+        .unwrap_or_else(|| leaf.clone().inner().zeros_like())
 }
 
 fn scatter(all: &mut [f32], indices: &[usize], values: Tensor<1>) {

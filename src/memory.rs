@@ -12,8 +12,11 @@ use crate::prompt::PromptStyle;
 const FLOAT: u64 = 4;
 /// What the program holds beside tensors: itself, tokenizer, problems, episodes.
 const PROGRAM: u64 = 64 << 20;
-/// Rows of logits that exist at the same time in a training pass.
-const LOGIT_ROWS: u64 = 512;
+/// Logits that exist at the same time in a training pass, and the fewest and most rows of them.
+const LOGITS: u64 = 1 << 24;
+const LOGIT_ROWS: (u64, u64) = (16, 512);
+/// Tokens of prompts that are read at once.
+const PROMPT_TOKENS: u64 = 2048;
 
 /// Bytes by what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,19 +76,36 @@ impl Estimate {
         let rows = config.resources.sampling_batch.min(episodes) as u64;
         let (layers, vocabulary) = (shape.num_hidden_layers as u64, shape.vocab_size as u64);
         let widths = Widths::of(shape);
-        let kept = layers * widths.kept() + 3 * widths.residual;
-        let head = vocabulary * widths.residual;
+        let kept = if config.resources.recompute {
+            // The inputs of all blocks and the last one's output, and what one block keeps.
+            (layers + 1) * widths.residual + widths.kept()
+        } else {
+            layers * widths.kept()
+        } + 3 * widths.residual;
+        let logits = vocabulary * (LOGITS / vocabulary).clamp(LOGIT_ROWS.0, LOGIT_ROWS.1);
+        // A frozen head has no gradient.
+        let head = match adapter {
+            Some(_) => 0,
+            None => 2 * vocabulary * widths.residual,
+        };
+        // Rows of one group hold their prompt once.
+        let prompt = (longest_prompt as u64).min(episode);
+        let groups = rows.div_ceil(config.rollout.group as u64);
         Ok(Self {
             weights: FLOAT * policy,
             reference: FLOAT * reference,
             value: FLOAT * value,
             optimizer: FLOAT * 2 * (trained + value),
             gradients: FLOAT * 2 * trained.max(value),
-            activations: FLOAT
-                * (tokens * (kept + widths.working()) + 2 * LOGIT_ROWS * vocabulary + 2 * head),
-            // A row's memory grows by doubling: between once and twice what it holds.
-            cache: FLOAT * rows * episode * layers * 2 * widths.keys * 3 / 2,
-            prompts: FLOAT * rows * (episode * widths.working() + 2 * vocabulary),
+            activations: FLOAT * (tokens * (kept + widths.working()) + 2 * logits + head),
+            // A row's own memory grows by doubling: between once and twice what it holds.
+            cache: FLOAT
+                * layers
+                * 2
+                * widths.keys
+                * (groups * prompt + rows * (episode - prompt) * 3 / 2),
+            prompts: FLOAT
+                * (PROMPT_TOKENS.max(episode) * widths.working() + 2 * rows * vocabulary),
             program: PROGRAM,
         })
     }
@@ -111,7 +131,7 @@ impl Estimate {
         }
         if learning >= sampling {
             format!(
-                "lower resources.tokens_per_pass (now {}), or where one episode is longer than that, rollout.sampling.max_tokens or rollout.turns",
+                "lower resources.tokens_per_pass (now {}), set resources.recompute, or where one episode is longer than that, rollout.sampling.max_tokens or rollout.turns",
                 resources.tokens_per_pass
             )
         } else {
@@ -278,6 +298,7 @@ mod tests {
     fn config() -> TrainConfig {
         let mut config = TrainConfig::default();
         config.rollout.turns = 2;
+        config.rollout.group = 8;
         config.rollout.sampling.max_tokens = 50;
         config.resources.tokens_per_pass = 1000;
         config.resources.sampling_batch = 10;
@@ -296,16 +317,25 @@ mod tests {
         );
         assert_eq!(found.optimizer, 4 * 2 * (body + value));
         assert_eq!(found.gradients, 4 * 2 * value);
-        // 35 + 2 * 50 and one feedback of (3 * 60 + 80) / 4 tokens: 200 for each of 10 rows, in two blocks of 2 * 4.
-        assert_eq!(found.cache, 4 * 10 * 200 * 2 * 2 * 4 * 3 / 2);
+        // 35 + 2 * 50 and one feedback of (3 * 60 + 80) / 4 tokens: 200 for each of 10 rows, in two blocks of 2 * 4; the
+        // first 35 are held once a group of 8.
+        assert_eq!(found.cache, 4 * 2 * 2 * 4 * (2 * 35 + 10 * 165 * 3 / 2));
         // Kept of a token: 2 * (4 * 8 + 2 * 8 + 2 * 4 + 3 * 20) + 3 * 8; working: 2 * 8 + 3 * 20.
         assert_eq!(
             found.activations,
             4 * (1000 * (256 + 76) + 2 * 512 * 100 + 2 * 800)
         );
-        assert_eq!(found.prompts, 4 * 10 * (200 * 76 + 200));
+        assert_eq!(found.prompts, 4 * (2048 * 76 + 2 * 10 * 100));
         let fixed = 4 * (4 * body + 3 * value) + found.program;
         assert!(found.activations + found.gradients > found.cache + found.prompts);
+        let mut again = config();
+        again.resources.recompute = true;
+        let again = Estimate::new(&shape(), &again, None, 35).unwrap();
+        // Kept of a token now: 3 * 8 of the blocks' inputs, 116 of one block, 3 * 8.
+        assert_eq!(
+            again.activations,
+            4 * (1000 * (164 + 76) + 2 * 512 * 100 + 2 * 800)
+        );
         assert_eq!(found.peak(), fixed + found.activations + found.gradients);
     }
 
@@ -355,6 +385,7 @@ mod tests {
         );
         let mut many = config.clone();
         many.resources.sampling_batch = 256;
+        many.rollout.sampling.max_tokens = 1000;
         let found = Estimate::new(&shape, &many, Some(&lora), 300).unwrap();
         assert!(
             found
@@ -368,7 +399,8 @@ mod tests {
         let mut config = config();
         config.resources.tokens_per_pass = 1;
         let whole = Estimate::new(&shape(), &config, None, 10_000).unwrap();
-        assert_eq!(whole.cache, 4 * 10 * 512 * 2 * 2 * 4 * 3 / 2);
+        // All of it is prompt.
+        assert_eq!(whole.cache, 4 * 2 * 2 * 4 * 2 * 512);
         // One row can't be cut, so a pass holds at least the longest one.
         assert!(whole.activations > 4 * 512 * 256);
     }

@@ -196,6 +196,7 @@ pub fn train(
                 tokens: config.tokens_per_pass,
                 pad,
                 temperature: 1.0,
+                recompute: false,
             };
             let rows: Vec<usize> = (0..batch.rows.len()).collect();
             let targets = batch.actions.len();

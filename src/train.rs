@@ -146,36 +146,37 @@ fn learn(
         tokens: config.resources.tokens_per_pass,
         pad: learner.tokenizer.pad,
         temperature: config.rollout.sampling.temperature,
+        recompute: config.resources.recompute,
     };
     let shares = shares(batch.rows.len(), config, round);
-    let (old, entropy) = passes.log_probs(&learner.policy, &shares);
+    let with_values = config.objective.algorithm == Algorithm::Rlef;
+    // One update alone sees the old policy itself, so that its own pass gives the old log-probabilities, to the bit.
+    let in_one_pass = !with_values && shares.len() == 1;
+    let (mut old, mut entropy) = if in_one_pass {
+        (vec![0.0; batch.actions.len()], 0.0)
+    } else {
+        passes.log_probs(&learner.policy, &shares)
+    };
     let behaviour: Vec<f32> = batch
         .actions
         .iter()
         .map(|action| action.sampler_logprob)
         .collect();
-    let [largest, mean, sampler_kl] = sampler_gap(&old, &behaviour);
-    metrics.sampler_gap_max = largest;
-    metrics.sampler_gap_mean = mean;
-    metrics.sampler_kl = sampler_kl;
-    let bound = config.objective.max_sampler_gap;
-    if largest > bound || largest.is_nan() {
-        return Err(TrainError::SamplerGap {
-            round,
-            largest,
-            mean,
-            tokens: old.len(),
-            bound,
-        });
+    if !in_one_pass {
+        compare(&old, &behaviour, config, round, metrics)?;
     }
-    let (reference, _) = passes.log_probs(&learner.reference, &shares);
-    let with_values = config.objective.algorithm == Algorithm::Rlef;
+    let asks_reference = with_values || config.reward.kl_beta != 0.0;
+    let reference = if asks_reference {
+        passes.log_probs(&learner.reference, &shares).0
+    } else {
+        Vec::new()
+    };
     let values = if with_values {
         passes.values(&learner.value, &shares)
     } else {
         vec![0.0; batch.turns.len()]
     };
-    let (returns, kl) = returns_of(episodes, &batch, &old, &reference, config);
+    let returns = returns_of(episodes, &batch, &old, &reference, config);
     let known: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
     let by_turn = if with_values {
         advantage::advantages(&returns, &known, config.objective.normalisation)
@@ -188,8 +189,6 @@ fn learn(
         .map(|action| by_turn[action.turn] as f32)
         .collect();
     let returns_32: Vec<f32> = returns.iter().map(|&value| value as f32).collect();
-    metrics.entropy = entropy;
-    metrics.reference_kl = kl;
     if with_values {
         metrics.explained_variance = explained_variance(&returns, &known);
     }
@@ -223,22 +222,32 @@ fn learn(
             .count();
         let mut terms = rlef::PolicyTerms::default();
         let (gradients, loss) = passes.gradients(&learner.policy, rows, |micro: &Micro, policy| {
-            let (new, _) = micro.log_probs(policy, passes.temperature);
+            let (new, entropies) = micro.log_probs(policy, passes.temperature);
+            if in_one_pass {
+                micro.put_actions(&mut old, new.clone().inner());
+                entropy += f64::from(entropies.sum().into_scalar::<f32>()) / tokens as f64;
+            }
             let pick = |all: &[f32]| micro.of_actions(all, &device);
             let clip = config.objective.clip;
+            // Without a KL term no reference was asked, and the old policy stands for it.
+            let reference = if asks_reference { &reference } else { &old };
+            let reference = (!with_values).then(|| pick(reference));
             let (old, advantages) = (pick(&old), pick(&advantages));
-            let (loss, seen) = if with_values {
-                rlef::policy_loss(new, old, pick(&behaviour), advantages, clip, tokens)
-            } else {
-                let (reference, beta) = (pick(&reference), config.reward.kl_beta);
+            let (loss, seen) = if let Some(reference) = reference {
+                let beta = config.reward.kl_beta;
                 let weights = pick(&equal_episodes(&batch, rows.len()));
                 grpo::policy_loss(new, old, reference, advantages, weights, clip, beta)
+            } else {
+                rlef::policy_loss(new, old, pick(&behaviour), advantages, clip, tokens)
             };
             terms.kl += seen.kl;
             terms.clipped += seen.clipped;
             terms.ratio_gap = terms.ratio_gap.max(seen.ratio_gap);
             loss
         });
+        if in_one_pass {
+            compare(&old, &behaviour, config, round, metrics)?;
+        }
         metrics.learning_rate = learner.policy_optimizer.learning_rate();
         metrics.gradient_norm += learner
             .policy_optimizer
@@ -251,7 +260,47 @@ fn learn(
             metrics.first_ratio_gap = terms.ratio_gap;
         }
     }
+    metrics.entropy = entropy;
+    if asks_reference {
+        metrics.reference_kl = reference_kl(&batch, &old, &reference);
+    }
     Ok((scoring_seconds, clock.elapsed().as_secs_f64()))
+}
+
+/// Records how far sampler and trainer are apart, and refuses what is too far.
+fn compare(
+    trainer: &[f32],
+    sampler: &[f32],
+    config: &TrainConfig,
+    round: usize,
+    metrics: &mut RoundMetrics,
+) -> Result<(), TrainError> {
+    let [largest, mean, sampler_kl] = sampler_gap(trainer, sampler);
+    metrics.sampler_gap_max = largest;
+    metrics.sampler_gap_mean = mean;
+    metrics.sampler_kl = sampler_kl;
+    let bound = config.objective.max_sampler_gap;
+    if largest > bound || largest.is_nan() {
+        return Err(TrainError::SamplerGap {
+            round,
+            largest,
+            mean,
+            tokens: trainer.len(),
+            bound,
+        });
+    }
+    Ok(())
+}
+
+/// The mean log-ratio to the reference over turns.
+fn reference_kl(batch: &Batch, policy: &[f32], reference: &[f32]) -> f64 {
+    let ratios = batch.turns.iter().map(|span| {
+        reward::mean_log_ratio(
+            &policy[span.start..span.end],
+            &reference[span.start..span.end],
+        )
+    });
+    ratios.sum::<f64>() / batch.turns.len().max(1) as f64
 }
 
 /// Rows of each update: a seeded shuffle cut into equal shares, each row used once.
@@ -266,39 +315,36 @@ fn shares(rows: usize, config: &TrainConfig, round: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Return of every turn with its KL term, and the mean log-ratio to the reference over turns.
+/// Return of every turn, with its KL term where the objective has it in the reward.
 fn returns_of(
     episodes: &[&Episode],
     batch: &Batch,
     policy: &[f32],
     reference: &[f32],
     config: &TrainConfig,
-) -> (Vec<f64>, f64) {
-    // GRPO holds the reference in its loss.
-    let beta = match config.objective.algorithm {
-        Algorithm::Rlef => config.reward.kl_beta,
-        Algorithm::Grpo => 0.0,
-    };
+) -> Vec<f64> {
     let mut returns = Vec::with_capacity(batch.turns.len());
-    let mut kl = 0.0;
     let mut spans = batch.turns.iter();
     for episode in episodes {
         let rewards = reward::score(episode, &config.reward).unwrap_or_default();
         let shaped: Vec<f64> = rewards
             .iter()
             .zip(spans.by_ref())
-            .map(|(&reward, span)| {
-                let (p, r) = (
-                    &policy[span.start..span.end],
-                    &reference[span.start..span.end],
-                );
-                kl += reward::mean_log_ratio(p, r);
-                reward::shaped(reward, p, r, beta)
+            .map(|(&reward, span)| match config.objective.algorithm {
+                Algorithm::Rlef => {
+                    let (p, r) = (
+                        &policy[span.start..span.end],
+                        &reference[span.start..span.end],
+                    );
+                    reward::shaped(reward, p, r, config.reward.kl_beta)
+                }
+                // GRPO holds the reference in its loss.
+                Algorithm::Grpo => reward,
             })
             .collect();
         returns.extend(advantage::returns(&shaped));
     }
-    (returns, kl / batch.turns.len().max(1) as f64)
+    returns
 }
 
 /// GRPO's advantage of every turn: its episode's whole return against those of the same problem. `returns` are by turn;

@@ -51,16 +51,21 @@ pub struct GradientSum {
 impl GradientSum {
     /// Adds the gradients one backward pass left for `weights`.
     pub fn add(&mut self, weights: &Weights, mut gradients: Gradients) {
-        let new = weights.tensors.iter().map(|tensor| {
-            tensor
-                .grad_remove(&mut gradients)
-                .unwrap_or_else(|| tensor.clone().inner().zeros_like())
-        });
+        let new = weights
+            .tensors
+            .iter()
+            .map(|tensor| tensor.grad_remove(&mut gradients));
         if self.tensors.is_empty() {
-            self.tensors = new.collect();
+            let zeros = |tensor: &Tensor<2>| tensor.clone().inner().zeros_like();
+            self.tensors = new
+                .zip(&weights.tensors)
+                .map(|(gradient, tensor)| gradient.unwrap_or_else(|| zeros(tensor)))
+                .collect();
         } else {
             for (sum, gradient) in self.tensors.iter_mut().zip(new) {
-                sum.inplace(|old| old + gradient);
+                if let Some(gradient) = gradient {
+                    sum.inplace(|old| old + gradient);
+                }
             }
         }
     }

@@ -90,6 +90,7 @@ fn passes(batch: &Batch) -> Passes<'_> {
         tokens: 100,
         pad: 0,
         temperature: 1.0,
+        recompute: false,
     }
 }
 

@@ -159,6 +159,7 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
             tokens,
             pad: 0,
             temperature: 1.0,
+            recompute: false,
         };
         let (log_probs, entropy) = passes.log_probs(&policy, &all);
         close("log-probabilities", &log_probs, &golden.new, 1e-5);

@@ -58,13 +58,15 @@ fn batch(model: &Model) -> Batch {
     batch_of(&model.rows, &model.actions, &model.turns, &model.behaviour)
 }
 
-/// Passes of all rows at once, and of one row each: padding and micro-batches must not matter.
-fn passes(batch: &Batch) -> [Passes<'_>; 2] {
-    [10_000, 1].map(|tokens| Passes {
+/// Passes of all rows at once, and of one row each, with blocks kept and computed again: padding, micro-batches and what
+/// is kept must not matter.
+fn passes(batch: &Batch) -> [Passes<'_>; 4] {
+    [(10_000, false), (1, false), (10_000, true), (1, true)].map(|(tokens, recompute)| Passes {
         batch,
         tokens,
         pad: 0,
         temperature: 1.0,
+        recompute,
     })
 }
 

@@ -47,6 +47,13 @@ pub fn row(question: &str, case: &str, run: usize, items: usize, unit: &str, sam
     );
 }
 
+/// Says on standard error the most memory this process has had.
+pub fn peak(question: &str) {
+    if let Some(bytes) = rlef::memory::peak_so_far() {
+        eprintln!("peak,{question},{:.0} MiB", bytes as f64 / 1_048_576.0);
+    }
+}
+
 fn cpu_seconds() -> f64 {
     let seconds = |usage: Usage| {
         (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6

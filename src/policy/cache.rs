@@ -1,19 +1,21 @@
-//! Keys and values of rows that are being sampled, and attention of one new token a row over them.
+//! Keys and values of rows that are being sampled, and attention of their new positions over them.
 //!
-//! Each row owns its memory, so rows of any length sit side by side without padding, a row that ends is simply
-//! dropped, and what a row computes never depends on its neighbours. Lives in main memory on every backend.
+//! A row owns the memory of its own positions and shares that of the positions before them with other rows: what several
+//! begin with is held once, counted by reference, and gone with the last of them. Rows of any length sit side by side
+//! without padding, come and go, and what a row computes never depends on its neighbours nor on what it shares. Lives in
+//! main memory on every backend.
+
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use pulp::Arch;
 use rayon::prelude::*;
 
+use super::kernels::{self, CachedShape, RopeTable};
 use super::model::ModelConfig;
-use super::rope::Rotary;
 
-/// Keys (rotated) and values of one row, by layer, position by position.
-#[derive(Clone, Debug)]
-pub struct RowCache {
-    length: usize,
+/// Keys (rotated) and values of consecutive positions, by layer, position by position.
+#[derive(Debug, Default)]
+struct Part {
     layers: Vec<Layer>,
 }
 
@@ -23,50 +25,77 @@ struct Layer {
     values: Vec<f32>,
 }
 
-/// Widths of the heads, and their rotation.
+/// Positions that rows may begin with.
+#[derive(Clone, Debug, Default)]
+pub struct Prefix {
+    parts: Vec<Arc<Part>>,
+    length: usize,
+}
+
+/// Keys and values of one row: those it shares, then its own.
+#[derive(Debug, Default)]
+pub struct RowCache {
+    before: Prefix,
+    own: Part,
+    length: usize,
+}
+
+/// Widths of the heads, and their rotations.
 #[derive(Clone, Debug)]
 pub struct Heads {
-    query_heads: usize,
-    key_heads: usize,
-    width: usize,
-    rotary: Rotary,
+    shape: CachedShape,
+    rope: RopeTable,
 }
 
 impl Heads {
-    /// The heads of a decoder.
-    pub fn new(config: &ModelConfig) -> Self {
+    /// The heads of a decoder, for positions below `positions`.
+    pub fn new(config: &ModelConfig, positions: usize) -> Self {
         Self {
-            query_heads: config.num_attention_heads,
-            key_heads: config.num_key_value_heads,
-            width: config.head_dim,
-            rotary: config.rotary(),
+            shape: CachedShape {
+                queries: config.num_attention_heads,
+                keys: config.num_key_value_heads,
+                width: config.head_dim,
+            },
+            rope: RopeTable::new(&config.rotary(), positions),
         }
     }
 
-    /// Cosines and sines at one position, half-split as in Hugging Face's Llama.
-    fn angles(&self, position: usize) -> (Vec<f32>, Vec<f32>) {
-        let factor = self.rotary.factor;
-        let angles = self
-            .rotary
-            .frequencies
-            .iter()
-            .map(|frequency| position as f64 * frequency);
-        angles
-            .map(|angle| ((factor * angle.cos()) as f32, (factor * angle.sin()) as f32))
-            .unzip()
+    fn rotate(&self, heads: &mut [f32], position: usize) {
+        let (cosines, sines) = self.rope.at(position);
+        for head in heads.chunks_exact_mut(self.shape.width) {
+            let (first, second) = head.split_at_mut(self.shape.width / 2);
+            for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+    }
+}
+
+impl Prefix {
+    /// Positions held.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
     }
 }
 
 impl RowCache {
-    /// An empty row.
-    pub fn new(config: &ModelConfig) -> Self {
+    /// A row that begins with `before` and has no position of its own.
+    pub fn after(before: &Prefix, config: &ModelConfig) -> Self {
         Self {
-            length: 0,
-            layers: vec![Layer::default(); config.num_hidden_layers],
+            before: before.clone(),
+            own: Part {
+                layers: vec![Layer::default(); config.num_hidden_layers],
+            },
+            length: before.length,
         }
     }
 
-    /// Positions held.
+    /// Positions held, the shared ones included.
     pub fn len(&self) -> usize {
         self.length
     }
@@ -81,106 +110,85 @@ impl RowCache {
         self.length += positions;
     }
 
+    /// Everything this row holds, for others to begin with.
+    pub fn into_prefix(mut self) -> Prefix {
+        for layer in &mut self.own.layers {
+            layer.keys.shrink_to_fit();
+            layer.values.shrink_to_fit();
+        }
+        let mut parts = self.before.parts;
+        parts.push(Arc::new(self.own));
+        Prefix {
+            parts,
+            length: self.length,
+        }
+    }
+
     /// Appends the keys (not yet rotated) and values of the row's next positions, `[n, g * d]` each.
     fn append(&mut self, layer: usize, heads: &Heads, keys: &[f32], values: &[f32]) {
-        let row = heads.key_heads * heads.width;
-        let layer = &mut self.layers[layer];
+        let row = heads.shape.keys * heads.shape.width;
+        let layer = &mut self.own.layers[layer];
         for (offset, key) in keys.chunks_exact(row).enumerate() {
-            let angles = heads.angles(self.length + offset);
             let start = layer.keys.len();
             layer.keys.extend_from_slice(key);
-            rotate(&mut layer.keys[start..], heads.width, &angles);
+            heads.rotate(&mut layer.keys[start..], self.length + offset);
         }
         layer.values.extend_from_slice(values);
     }
 
-    /// Attention of the newest position's queries over all positions, its own included, into `out [h * d]`.
-    fn attend(&self, layer: usize, heads: &Heads, queries: &[f32], out: &mut [f32]) {
-        let mut queries = queries.to_vec();
-        rotate(&mut queries, heads.width, &heads.angles(self.length));
-        let layer = &self.layers[layer];
-        let (width, row) = (heads.width, heads.key_heads * heads.width);
-        let shared = heads.query_heads / heads.key_heads;
-        let scale = 1.0 / (width as f32).sqrt();
-        let mut weights = vec![0.0; layer.keys.len() / row];
-        Arch::new().dispatch(|| {
-            for (head, (query, out)) in queries
-                .chunks_exact(width)
-                .zip(out.chunks_exact_mut(width))
-                .enumerate()
-            {
-                let offset = head / shared * width;
-                for (weight, key) in weights.iter_mut().zip(layer.keys.chunks_exact(row)) {
-                    *weight = scale * dot(query, &key[offset..offset + width]);
-                }
-                let highest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mut total = 0.0;
-                for weight in &mut weights {
-                    *weight = (*weight - highest).exp();
-                    total += *weight;
-                }
-                out.fill(0.0);
-                for (weight, value) in weights.iter().zip(layer.values.chunks_exact(row)) {
-                    let share = weight / total;
-                    for (sum, value) in out.iter_mut().zip(&value[offset..offset + width]) {
-                        *sum += share * value;
-                    }
-                }
-            }
+    /// Keys and values of the first `positions`.
+    fn parts(&self, layer: usize, positions: usize, row: usize) -> Vec<(&[f32], &[f32])> {
+        let own = (positions - self.before.length) * row;
+        let shared = self.before.parts.iter().map(|part| {
+            let layer = &part.layers[layer];
+            (layer.keys.as_slice(), layer.values.as_slice())
         });
+        let last = &self.own.layers[layer];
+        shared
+            .chain([(&last.keys[..own], &last.values[..own])])
+            .collect()
     }
 }
 
-/// Takes the keys and values `[b, t, g, d]` of whole right-padded rows.
-pub fn fill(
-    rows: &mut [RowCache],
-    layer: usize,
-    heads: &Heads,
-    lengths_b: &[usize],
-    k: Tensor<4>,
-    v: Tensor<4>,
-) {
-    let [_, t, g, d] = k.dims();
-    let (keys, values) = (numbers(k), numbers(v));
-    let stride = t * g * d;
-    rows.par_iter_mut()
-        .zip(lengths_b)
-        .enumerate()
-        .for_each(|(index, (row, &length))| {
-            let place = index * stride..index * stride + length * g * d;
-            row.append(layer, heads, &keys[place.clone()], &values[place]);
-        });
-}
-
-/// Takes one new position a row, `[b, 1, g, d]`, and gives the attention `[b, 1, h, d]` of `q [b, 1, h, d]`.
+/// Takes the next positions of every row, `counts` of each, their keys and values `[1, n, g, d]` one row after the other,
+/// and gives the attention `[1, n, h, d]` of their queries over all positions up to each.
 pub fn step(
     rows: &mut [RowCache],
+    counts: &[usize],
     layer: usize,
     heads: &Heads,
     q: Tensor<4>,
     k: Tensor<4>,
     v: Tensor<4>,
 ) -> Tensor<4> {
-    let shape = q.dims();
-    let device = q.device();
+    let (shape, device) = (q.dims(), q.device());
     let (query, key) = (
-        heads.query_heads * heads.width,
-        heads.key_heads * heads.width,
+        heads.shape.queries * heads.shape.width,
+        heads.shape.keys * heads.shape.width,
     );
-    let (queries, keys, values) = (numbers(q), numbers(k), numbers(v));
-    let mut out = vec![0.0; queries.len()];
+    let (mut queries, keys, values) = (numbers(q), numbers(k), numbers(v));
+    let mut places = Vec::with_capacity(shape[1]);
+    let mut starts = Vec::with_capacity(rows.len());
+    for (index, (row, &count)) in rows.iter().zip(counts).enumerate() {
+        starts.push(places.len());
+        places.extend((0..count).map(|offset| (index, row.length + offset)));
+    }
     rows.par_iter_mut()
-        .zip(out.par_chunks_exact_mut(query))
-        .enumerate()
-        .for_each(|(index, (row, out))| {
-            let place = index * key..(index + 1) * key;
+        .zip(counts)
+        .zip(&starts)
+        .for_each(|((row, &count), &start)| {
+            let place = start * key..(start + count) * key;
             row.append(layer, heads, &keys[place.clone()], &values[place]);
-            row.attend(
-                layer,
-                heads,
-                &queries[index * query..(index + 1) * query],
-                out,
-            );
+        });
+    let rows = &*rows;
+    let mut out = vec![0.0; queries.len()];
+    out.par_chunks_exact_mut(query)
+        .zip(queries.par_chunks_exact_mut(query))
+        .zip(&places)
+        .for_each_init(Vec::new, |weights, ((out, query), &(row, position))| {
+            heads.rotate(query, position);
+            let parts = rows[row].parts(layer, position + 1, key);
+            kernels::attend_cached(heads.shape, query, &parts, weights, out);
         });
     Tensor::from_data(TensorData::new(out, shape), &device)
 }
@@ -190,32 +198,4 @@ fn numbers(tensor: Tensor<4>) -> Vec<f32> {
         .into_data()
         .try_to_vec::<f32>()
         .expect("keys and values are f32 on every backend this crate builds")
-}
-
-fn rotate(row: &mut [f32], width: usize, (cosines, sines): &(Vec<f32>, Vec<f32>)) {
-    for head in row.chunks_exact_mut(width) {
-        let (first, second) = head.split_at_mut(width / 2);
-        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-        }
-    }
-}
-
-/// Dot product in sixteen running sums, so that it vectorises and its order is fixed.
-#[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "compiled with the vector instructions of its caller"
-)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 16];
-    let (a_blocks, a_rest) = a.as_chunks::<16>();
-    let (b_blocks, b_rest) = b.as_chunks::<16>();
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }

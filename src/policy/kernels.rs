@@ -6,7 +6,9 @@
 //! padding and the number of threads (gradients of shared weights sum over rows in a fixed order).
 
 mod attention;
+mod cached_attention;
 mod extension;
+mod projection;
 mod rms_norm;
 mod rope;
 mod swiglu;
@@ -16,6 +18,7 @@ mod vector;
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{DType, Device, Tensor};
 
+pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};
 pub use rope::RopeTable;
 
@@ -38,6 +41,16 @@ pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
         return swiglu::composed(gate_btf, up_btf);
     }
     let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch());
+    Tensor::from_dispatch(output)
+}
+
+/// `x [n, in]` times `weight [out, in]` transposed, each row by itself: on Flex its bits do not depend on how many rows
+/// there are, which a blocked matrix product does not promise. For few rows at a time, as in sampling.
+pub fn project(x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+    if !has_kernels(&x_ni.device(), x_ni.dtype()) {
+        return x_ni.matmul(weight_oi.transpose());
+    }
+    let output = Dispatch::fused_projection(x_ni.into_dispatch(), weight_oi.into_dispatch());
     Tensor::from_dispatch(output)
 }
 

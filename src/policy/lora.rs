@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Decoder, ModelConfig, Weights};
+use super::model::{Decoder, ModelConfig, Products, Weights};
 
 /// What is adapted, and how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,9 +159,14 @@ impl Adapter {
     }
 
     /// `s · (x Aᵀ) Bᵀ` for the weight called `name`, if it is adapted; `x [n, in]`.
-    pub(super) fn change(&self, name: &str, x_ni: Tensor<2>) -> Option<Tensor<2>> {
+    pub(super) fn change(
+        &self,
+        name: &str,
+        x_ni: Tensor<2>,
+        products: Products,
+    ) -> Option<Tensor<2>> {
         let (a, b) = self.pair(name)?;
-        Some(x_ni.matmul(a.transpose()).matmul(b.transpose()) * self.config.scale())
+        Some(products.of(products.of(x_ni, a), b) * self.config.scale())
     }
 
     fn pair(&self, name: &str) -> Option<(Tensor<2>, Tensor<2>)> {

@@ -49,6 +49,25 @@ impl Weights {
     }
 }
 
+/// How rows are multiplied with a matrix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Products {
+    /// As one blocked product: fastest with many rows, and differentiable.
+    Blocked,
+    /// Every row by itself, to the same bits whatever the others are; for few rows, without a graph.
+    ByRow,
+}
+
+impl Products {
+    /// `x [n, in]` times `weight [out, in]` transposed.
+    pub(crate) fn of(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Blocked => x_ni.matmul(weight_oi.transpose()),
+            Self::ByRow => kernels::project(x_ni, weight_oi),
+        }
+    }
+}
+
 /// The decoder: its shape, its parameters, and low-rank changes to them where only those are trained.
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -177,7 +196,7 @@ impl Decoder {
     pub fn hidden(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Tensor<3> {
         let [_, t] = tokens_bt.dims();
         let rope = RopeTable::new(&self.config.rotary(), t);
-        self.run(tokens_bt, |_, q, k, v| {
+        self.run(tokens_bt, Products::Blocked, |_, q, k, v| {
             kernels::attention(q, k, v, lengths_b, &rope)
         })
     }
@@ -186,44 +205,93 @@ impl Decoder {
     pub(crate) fn run(
         &self,
         tokens_bt: Tensor<2, Int>,
+        products: Products,
         mut attend: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
+        let mut x_btd = self.embed(tokens_bt);
+        for layer in 0..self.config.num_hidden_layers {
+            x_btd = self.block(layer, x_btd, products, |q, k, v| attend(layer, q, k, v));
+        }
+        self.last_norm(x_btd)
+    }
+
+    /// The residual stream `[b, t, d]` before every block and after the last, for a way back that computes each block
+    /// again.
+    pub fn stations(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Vec<Tensor<3>> {
+        let [_, t] = tokens_bt.dims();
+        let rope = RopeTable::new(&self.config.rotary(), t);
+        let mut found = vec![self.embed(tokens_bt)];
+        for layer in 0..self.config.num_hidden_layers {
+            let x_btd = found[layer].clone();
+            found.push(self.one_block(layer, x_btd, lengths_b, &rope));
+        }
+        found
+    }
+
+    /// One block on a residual stream `[b, t, d]`, as in [`Decoder::hidden`].
+    pub fn one_block(
+        &self,
+        layer: usize,
+        x_btd: Tensor<3>,
+        lengths_b: &[usize],
+        rope: &RopeTable,
+    ) -> Tensor<3> {
+        self.block(layer, x_btd, Products::Blocked, |q, k, v| {
+            kernels::attention(q, k, v, lengths_b, rope)
+        })
+    }
+
+    /// The residual stream that the first block sees.
+    pub fn embed(&self, tokens_bt: Tensor<2, Int>) -> Tensor<3> {
+        module::embedding(self.weights.tensors[0].clone(), tokens_bt)
+    }
+
+    /// The hidden states of what the last block gives.
+    pub fn last_norm(&self, x_btd: Tensor<3>) -> Tensor<3> {
+        let stride = self.config.block_parameters().len();
+        let last = 1 + self.config.num_hidden_layers * stride;
+        norm(x_btd, &self.weights.tensors[last], self.config.rms_norm_eps)
+    }
+
+    fn block(
+        &self,
+        layer: usize,
+        x_btd: Tensor<3>,
+        products: Products,
+        attend: impl FnOnce(Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<3> {
         let config = &self.config;
-        let [b, t] = tokens_bt.dims();
+        let [b, t, _] = x_btd.dims();
         let (h, g, dh) = (
             config.num_attention_heads,
             config.num_key_value_heads,
             config.head_dim,
         );
-        let mut x_btd = module::embedding(self.weights.tensors[0].clone(), tokens_bt);
         let stride = config.block_parameters().len();
-        for layer in 0..config.num_hidden_layers {
-            let start = 1 + layer * stride;
-            let block = Block {
-                names: &self.weights.names[start..start + stride],
-                tensors: &self.weights.tensors[start..start + stride],
-                adapter: self.adapter.as_ref(),
-                epsilon: config.rms_norm_eps,
-            };
-            let y = block.norm(x_btd.clone(), "input_layernorm");
-            let q = block.linear(y.clone(), "self_attn.q_proj");
-            let k = block.linear(y.clone(), "self_attn.k_proj");
-            let v = block.linear(y, "self_attn.v_proj").reshape([b, t, g, dh]);
-            let (mut q, mut k) = (q.reshape([b, t * h, dh]), k.reshape([b, t * g, dh]));
-            if config.extras.query_key_norm {
-                q = block.norm(q, "self_attn.q_norm");
-                k = block.norm(k, "self_attn.k_norm");
-            }
-            let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
-            let attended = attend(layer, q, k, v).reshape([b, t, h * dh]);
-            x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
-            let y = block.norm(x_btd.clone(), "post_attention_layernorm");
-            let gate = block.linear(y.clone(), "mlp.gate_proj");
-            let inner = kernels::swiglu(gate, block.linear(y, "mlp.up_proj"));
-            x_btd = x_btd + block.linear(inner, "mlp.down_proj");
+        let start = 1 + layer * stride;
+        let block = Block {
+            names: &self.weights.names[start..start + stride],
+            tensors: &self.weights.tensors[start..start + stride],
+            adapter: self.adapter.as_ref(),
+            epsilon: config.rms_norm_eps,
+            products,
+        };
+        let y = block.norm(x_btd.clone(), "input_layernorm");
+        let q = block.linear(y.clone(), "self_attn.q_proj");
+        let k = block.linear(y.clone(), "self_attn.k_proj");
+        let v = block.linear(y, "self_attn.v_proj").reshape([b, t, g, dh]);
+        let (mut q, mut k) = (q.reshape([b, t * h, dh]), k.reshape([b, t * g, dh]));
+        if config.extras.query_key_norm {
+            q = block.norm(q, "self_attn.q_norm");
+            k = block.norm(k, "self_attn.k_norm");
         }
-        let last = 1 + config.num_hidden_layers * stride;
-        norm(x_btd, &self.weights.tensors[last], config.rms_norm_eps)
+        let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
+        let attended = attend(q, k, v).reshape([b, t, h * dh]);
+        let x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
+        let y = block.norm(x_btd.clone(), "post_attention_layernorm");
+        let gate = block.linear(y.clone(), "mlp.gate_proj");
+        let inner = kernels::swiglu(gate, block.linear(y, "mlp.up_proj"));
+        x_btd + block.linear(inner, "mlp.down_proj")
     }
 
     /// The matrix `[v, d]` that maps a hidden state to logits (or `[1, d]` of a value network).
@@ -248,6 +316,7 @@ struct Block<'a> {
     tensors: &'a [Tensor<2>],
     adapter: Option<&'a Adapter>,
     epsilon: f64,
+    products: Products,
 }
 
 impl Block<'_> {
@@ -271,8 +340,8 @@ impl Block<'_> {
         let x_ni = x_bti.reshape([b * t, d]);
         let change = self
             .adapter
-            .and_then(|adapter| adapter.change(name, x_ni.clone()));
-        let mut y_no = x_ni.matmul(weight.clone().transpose());
+            .and_then(|adapter| adapter.change(name, x_ni.clone(), self.products));
+        let mut y_no = self.products.of(x_ni, weight.clone());
         if let Some((_, bias_1o)) = self.find(stem, "bias") {
             y_no = y_no + bias_1o.clone();
         }

@@ -1,15 +1,20 @@
-//! Token prefixes → completions: batched sampling with a key-value cache and no autodiff graph.
+//! Token prefixes → completions: continuous batching with a key-value cache and no autodiff graph. Rows that end make
+//! room for those that wait while the others go on, and what several rows begin with is computed and held once.
 //! Records the log-probability of every token under the very distribution it was drawn from.
 //! Knows nothing of episodes, text or rewards.
 
+mod draw;
+mod prefixes;
+
 use burn::tensor::{Int, Tensor, TensorData};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{self, Heads, RowCache};
-use super::kernels::{self, RopeTable};
-use super::model::{self, Decoder};
+use super::model::{self, Decoder, Products};
+use draw::draw;
+use prefixes::Prefixes;
 
 /// How tokens are drawn. The cuts follow each other: temperature, then the `top_k` likeliest, then the nucleus of what
 /// is left, as in vLLM and transformers.
@@ -84,10 +89,14 @@ pub struct Request {
     pub seed: u64,
 }
 
+/// A completion being drawn.
 struct Row {
     request: usize,
     rng: ChaCha8Rng,
     completion: Completion,
+    cache: RowCache,
+    /// Of the next token, `[v]`.
+    logits: Vec<f32>,
 }
 
 /// Draws one completion per request, at most `batch` of them side by side, in the order of the requests. Here a token
@@ -103,6 +112,12 @@ pub fn sample(
 }
 
 /// As [`sample`]; a completion also ends where `stopped` says so of its tokens so far.
+///
+/// On the CPU a completion's tokens and log-probabilities are the same bits whatever else is drawn with it, before it or
+/// after it, and whatever prefix it shares.
+///
+/// # Panics
+/// When a request's prefix is empty.
 pub fn sample_until(
     policy: &Decoder,
     requests: &[Request],
@@ -111,211 +126,140 @@ pub fn sample_until(
     stopped: &dyn Fn(&[u32]) -> bool,
     batch: usize,
 ) -> Vec<Completion> {
-    let plain = policy.plain();
-    // Neighbours in length share a batch, so that little of it is padding.
-    let mut order: Vec<usize> = (0..requests.len()).collect();
-    order.sort_by_key(|&index| requests[index].prefix.len());
+    let policy = policy.plain();
+    let tokens: Vec<&[u32]> = requests
+        .iter()
+        .map(|request| request.prefix.as_slice())
+        .collect();
+    assert!(
+        tokens.iter().all(|prefix| !prefix.is_empty()),
+        "a prefix without a token has nothing to go on from"
+    );
+    let longest = tokens.iter().map(|prefix| prefix.len()).max().unwrap_or(0);
+    let heads = Heads::new(&policy.config, longest + sampling.max_tokens);
+    let mut prefixes = Prefixes::new(&tokens);
+    let mut waiting = prefixes.order().to_vec().into_iter();
+    let mut live: Vec<Row> = Vec::new();
     let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
-    for chunk in order.chunks(batch.max(1)) {
-        for (index, completion) in sample_chunk(&plain, requests, chunk, sampling, ends, stopped) {
-            drawn[index] = Some(completion);
-        }
-    }
-    drawn
-        .into_iter()
-        .map(|completion| completion.expect("every request is in exactly one chunk"))
-        .collect()
-}
-
-fn sample_chunk(
-    policy: &Decoder,
-    requests: &[Request],
-    chunk: &[usize],
-    sampling: &Sampling,
-    ends: &[u32],
-    stopped: &dyn Fn(&[u32]) -> bool,
-) -> Vec<(usize, Completion)> {
-    let heads = Heads::new(&policy.config);
-    let mut caches: Vec<RowCache> = chunk
-        .iter()
-        .map(|_| RowCache::new(&policy.config))
-        .collect();
-    let prefixes: Vec<&[u32]> = chunk
-        .iter()
-        .map(|&index| requests[index].prefix.as_slice())
-        .collect();
-    let mut logits = read_prefixes(policy, &mut caches, &heads, &prefixes);
-    let start = |&index: &usize| Row {
-        request: index,
-        rng: ChaCha8Rng::seed_from_u64(requests[index].seed),
-        completion: Completion {
-            tokens: Vec::new(),
-            sampler_logprobs: Vec::new(),
-            stop: StopCause::Length,
-        },
-    };
-    let mut rows: Vec<Row> = chunk.iter().map(start).collect();
-    let mut finished = Vec::with_capacity(chunk.len());
-    for drawn in 1..=sampling.max_tokens {
-        let mut input = Vec::with_capacity(rows.len());
-        let mut live = Vec::with_capacity(rows.len());
-        for ((mut row, cache), logits) in rows
-            .into_iter()
-            .zip(caches)
-            .zip(logits.chunks_exact(policy.config.vocab_size))
-        {
-            let (token, logprob) = draw(logits, sampling, &mut row.rng);
-            row.completion.tokens.push(token);
-            row.completion.sampler_logprobs.push(logprob);
-            if ends.contains(&token) {
-                row.completion.stop = StopCause::End;
-            } else if stopped(&row.completion.tokens) {
-                row.completion.stop = StopCause::Text;
-            }
-            if row.completion.stop != StopCause::Length || drawn == sampling.max_tokens {
-                finished.push((row.request, row.completion));
-            } else {
-                input.push(token);
-                live.push((row, cache));
-            }
+    loop {
+        let free = batch.max(1) - live.len();
+        let joining: Vec<usize> = waiting.by_ref().take(free).collect();
+        let read = prefixes.read(&joining, &policy.config, &mut |caches, parts| {
+            advance(&policy, caches, &heads, parts)
+        });
+        for (request, (cache, logits)) in joining.into_iter().zip(read) {
+            live.push(Row::new(request, requests[request].seed, cache, logits));
         }
         if live.is_empty() {
             break;
         }
-        (rows, caches) = live.into_iter().unzip();
-        logits = read_token(policy, &mut caches, &heads, &input);
+        let mut going = Vec::with_capacity(live.len());
+        for mut row in live {
+            if row.draw(sampling, ends, stopped) {
+                drawn[row.request] = Some(row.completion);
+            } else {
+                going.push(row);
+            }
+        }
+        live = going;
+        feed(&policy, &mut live, &heads);
     }
-    finished
+    drawn
+        .into_iter()
+        .map(|completion| completion.expect("every request waits once and is drawn to its end"))
+        .collect()
 }
 
-/// Fills the caches with whole prefixes, right-padded side by side, and gives the logits `[b * v]` after each.
-fn read_prefixes(
+impl Row {
+    fn new(request: usize, seed: u64, cache: RowCache, logits: Vec<f32>) -> Self {
+        Self {
+            request,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            completion: Completion {
+                tokens: Vec::new(),
+                sampler_logprobs: Vec::new(),
+                stop: StopCause::Length,
+            },
+            cache,
+            logits,
+        }
+    }
+
+    /// Draws the next token; says whether it is the last one.
+    fn draw(
+        &mut self,
+        sampling: &Sampling,
+        ends: &[u32],
+        stopped: &dyn Fn(&[u32]) -> bool,
+    ) -> bool {
+        let said = &mut self.completion;
+        if said.tokens.len() < sampling.max_tokens {
+            let (token, logprob) = draw(&self.logits, sampling, &mut self.rng);
+            said.tokens.push(token);
+            said.sampler_logprobs.push(logprob);
+            if ends.contains(&token) {
+                said.stop = StopCause::End;
+            } else if stopped(&said.tokens) {
+                said.stop = StopCause::Text;
+            }
+        }
+        said.stop != StopCause::Length || said.tokens.len() >= sampling.max_tokens
+    }
+}
+
+/// Feeds every row its newest token.
+fn feed(policy: &Decoder, live: &mut [Row], heads: &Heads) {
+    if live.is_empty() {
+        return;
+    }
+    let newest: Vec<[u32; 1]> = live
+        .iter()
+        .map(|row| [row.completion.tokens[row.completion.tokens.len() - 1]])
+        .collect();
+    let parts: Vec<&[u32]> = newest.iter().map(<[u32; 1]>::as_slice).collect();
+    let mut caches: Vec<RowCache> = live
+        .iter_mut()
+        .map(|row| std::mem::take(&mut row.cache))
+        .collect();
+    let logits = advance(policy, &mut caches, heads, &parts);
+    for ((row, cache), logits) in live.iter_mut().zip(caches).zip(logits) {
+        (row.cache, row.logits) = (cache, logits);
+    }
+}
+
+/// Takes the next tokens of every row into its cache and gives the logits `[v]` after the last of each.
+fn advance(
     policy: &Decoder,
     caches: &mut [RowCache],
     heads: &Heads,
-    prefixes: &[&[u32]],
-) -> Vec<f32> {
-    let lengths_b: Vec<usize> = prefixes.iter().map(|prefix| prefix.len()).collect();
-    let width = lengths_b.iter().copied().max().unwrap_or(0);
-    let rope = RopeTable::new(&policy.config.rotary(), width);
-    let mut ids = Vec::with_capacity(prefixes.len() * width);
-    for (index, prefix) in prefixes.iter().enumerate() {
-        ids.extend(prefix.iter().map(|&id| id as i32));
-        ids.resize((index + 1) * width, 0);
-    }
-    let tokens = Tensor::<2, Int>::from_data(
-        TensorData::new(ids, [prefixes.len(), width]),
-        &policy.device(),
-    );
-    let hidden = policy.run(tokens, |layer, q, k, v| {
-        cache::fill(caches, layer, heads, &lengths_b, k.clone(), v.clone());
-        kernels::attention(q, k, v, &lengths_b, &rope)
+    parts: &[&[u32]],
+) -> Vec<Vec<f32>> {
+    let counts: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let ids: Vec<i32> = parts.concat().iter().map(|&id| id as i32).collect();
+    let width = ids.len();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &policy.device());
+    let hidden = policy.run(tokens, Products::ByRow, |layer, q, k, v| {
+        cache::step(caches, &counts, layer, heads, q, k, v)
     });
-    for (cache, &length) in caches.iter_mut().zip(&lengths_b) {
-        cache.advance(length);
+    for (cache, &count) in caches.iter_mut().zip(&counts) {
+        cache.advance(count);
     }
-    let last: Vec<usize> = lengths_b
+    let last: Vec<usize> = counts
         .iter()
-        .enumerate()
-        .map(|(row, length)| row * width + length - 1)
+        .scan(0, |end, &count| {
+            *end += count;
+            Some(*end - 1)
+        })
         .collect();
-    logits(policy, model::gather_rows(hidden, &last))
-}
-
-/// Feeds one token a row and gives the logits `[b * v]` after it.
-fn read_token(policy: &Decoder, caches: &mut [RowCache], heads: &Heads, input: &[u32]) -> Vec<f32> {
-    let ids: Vec<i32> = input.iter().map(|&id| id as i32).collect();
-    let tokens =
-        Tensor::<2, Int>::from_data(TensorData::new(ids, [input.len(), 1]), &policy.device());
-    let hidden = policy.run(tokens, |layer, q, k, v| {
-        cache::step(caches, layer, heads, q, k, v)
-    });
-    for cache in caches.iter_mut() {
-        cache.advance(1);
-    }
-    logits(
-        policy,
-        hidden.reshape([input.len(), policy.config.hidden_size]),
-    )
-}
-
-fn logits(policy: &Decoder, hidden_bd: Tensor<2>) -> Vec<f32> {
-    let logits_bv = hidden_bd.matmul(policy.head().transpose());
-    logits_bv
+    let logits = Products::ByRow
+        .of(model::gather_rows(hidden, &last), policy.head())
         .into_data()
         .try_to_vec::<f32>()
-        .expect("logits are f32 on every backend this crate builds")
-}
-
-/// Draws a token from `softmax(logits / temperature)` cut as `sampling` says, and gives its log-probability there.
-fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32) {
-    let best = argmax(logits);
-    if sampling.temperature <= 0.0 {
-        return (best as u32, 0.0);
-    }
-    let highest = logits[best];
-    let mut weights: Vec<f32> = logits
-        .iter()
-        .map(|&logit| ((f64::from(logit - highest) / sampling.temperature) as f32).exp())
-        .collect();
-    if sampling.top_k > 0 {
-        keep_likeliest(&mut weights, sampling.top_k);
-    }
-    if sampling.top_p < 1.0 {
-        keep_nucleus(&mut weights, sampling.top_p);
-    }
-    let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-    let mut left = rng.random::<f64>() * total;
-    let mut chosen = best;
-    for (index, &weight) in weights.iter().enumerate() {
-        left -= f64::from(weight);
-        if weight > 0.0 && left <= 0.0 {
-            chosen = index;
-            break;
-        }
-    }
-    (
-        chosen as u32,
-        (f64::from(weights[chosen]) / total).ln() as f32,
-    )
-}
-
-/// Sets to zero all weights but the `count` largest, of equals the first.
-fn keep_likeliest(weights: &mut [f32], count: usize) {
-    if count >= weights.len() {
-        return;
-    }
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    let by_weight = |&a: &usize, &b: &usize| weights[b].total_cmp(&weights[a]).then(a.cmp(&b));
-    let (_, _, rest) = order.select_nth_unstable_by(count - 1, by_weight);
-    for &mut index in rest {
-        weights[index] = 0.0;
-    }
-}
-
-/// Sets to zero all weights outside the smallest set that holds `top_p` of the total (Holtzman et al. 2020).
-fn keep_nucleus(weights: &mut [f32], top_p: f64) {
-    let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
-    let mut seen = 0.0;
-    for index in order {
-        if seen >= top_p * total {
-            weights[index] = 0.0;
-        } else {
-            seen += f64::from(weights[index]);
-        }
-    }
-}
-
-fn argmax(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
+        .expect("logits are f32 on every backend this crate builds");
+    logits
+        .chunks_exact(policy.config.vocab_size)
+        .map(<[f32]>::to_vec)
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,15 +2,23 @@
 //! model is skipped in silence. Knows nothing of architectures.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
-
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::checkpoint::{CheckpointError, Precision};
 use super::shape::is_vector;
+
+/// Bytes of a header that the format allows.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Bytes read at once; a multiple of every number's size.
+const PIECE: usize = 1 << 20;
 
 /// Writes named matrices as safetensors; a `[1, d]` norm or bias becomes a vector, as other tools expect.
 pub fn save_tensors(
@@ -18,66 +26,70 @@ pub fn save_tensors(
     named: impl Iterator<Item = (String, Tensor<2>)>,
     precision: Precision,
 ) -> Result<(), CheckpointError> {
-    let format = |reason: String| CheckpointError::Format {
-        path: path.to_owned(),
-        reason,
-    };
-    let mut data = Vec::new();
-    for (name, tensor) in named {
-        let [rows, columns] = tensor.dims();
-        let values = tensor
-            .into_data()
-            .try_to_vec::<f32>()
-            .map_err(|error| format(format!("{name}: {error:?}")))?;
-        let bytes: Vec<u8> = match precision {
-            Precision::F32 => values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-            Precision::Bf16 => {
-                let short = |&value: &f32| bf16::from_f32(value).to_le_bytes();
-                values.iter().flat_map(short).collect()
-            }
-            Precision::F16 => {
-                let short = |&value: &f32| f16::from_f32(value).to_le_bytes();
-                values.iter().flat_map(short).collect()
-            }
-        };
-        let shape = if is_vector(&name) {
-            vec![columns]
-        } else {
-            vec![rows, columns]
-        };
-        data.push((name, shape, bytes));
-    }
-    let dtype = match precision {
-        Precision::F32 => Dtype::F32,
-        Precision::Bf16 => Dtype::BF16,
-        Precision::F16 => Dtype::F16,
-    };
-    let views = data
-        .iter()
-        .map(|(name, shape, bytes)| {
-            TensorView::new(dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format(error.to_string()))?;
-    // transformers refuses a file without this entry.
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let write = |source: std::io::Error| CheckpointError::Write {
         path: path.to_owned(),
         source,
     };
+    let (dtype, size) = match precision {
+        Precision::F32 => (Dtype::F32, 4),
+        Precision::Bf16 => (Dtype::BF16, 2),
+        Precision::F16 => (Dtype::F16, 2),
+    };
+    let mut tensors: Vec<(String, Tensor<2>)> = named.collect();
+    tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
+    // transformers refuses a file without this entry.
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
+    let mut end = 0;
+    for (name, tensor) in &tensors {
+        let [rows, columns] = tensor.dims();
+        let shape = if is_vector(name) {
+            vec![columns]
+        } else {
+            vec![rows, columns]
+        };
+        let start = end;
+        end += rows * columns * size;
+        header.insert(
+            name.clone(),
+            json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}),
+        );
+    }
+    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
+    // Numbers begin at a multiple of eight.
+    text.resize(text.len().next_multiple_of(8), b' ');
     let parent = path.parent().unwrap_or(Path::new("."));
     let partial = crate::journal::partial_in(parent).map_err(write)?;
-    safetensors::serialize_to_file(views, Some(metadata), partial.path()).map_err(|error| {
-        match error {
-            safetensors::SafeTensorError::IoError(error) => write(error),
-            other => format(other.to_string()),
-        }
-    })?;
+    let mut file = BufWriter::new(partial.as_file());
+    file.write_all(&(text.len() as u64).to_le_bytes())
+        .and_then(|()| file.write_all(&text))
+        .map_err(write)?;
+    for (name, tensor) in tensors {
+        let values =
+            tensor
+                .into_data()
+                .try_to_vec::<f32>()
+                .map_err(|error| CheckpointError::Format {
+                    path: path.to_owned(),
+                    reason: format!("{name}: {error:?}"),
+                })?;
+        write_numbers(&mut file, &values, precision).map_err(write)?;
+    }
+    file.flush().map_err(write)?;
+    drop(file);
     partial.as_file().sync_all().map_err(write)?;
     partial.persist(path).map_err(|error| write(error.error))?;
+    Ok(())
+}
+
+fn write_numbers(to: &mut impl Write, values: &[f32], precision: Precision) -> std::io::Result<()> {
+    for value in values {
+        match precision {
+            Precision::F32 => to.write_all(&value.to_le_bytes())?,
+            Precision::Bf16 => to.write_all(&bf16::from_f32(*value).to_le_bytes())?,
+            Precision::F16 => to.write_all(&f16::from_f32(*value).to_le_bytes())?,
+        }
+    }
     Ok(())
 }
 
@@ -175,64 +187,133 @@ fn read_file(
     device: &Device,
     found: &mut HashMap<String, Tensor<2>>,
 ) -> Result<(), CheckpointError> {
-    let bytes = std::fs::read(path).map_err(|source| CheckpointError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| CheckpointError::Format {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let mut file = OpenFile::new(path)?;
     let names: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
-    let foreign =
-        |name: &&str| !names.contains(name) && !ignored.iter().any(|ending| name.ends_with(ending));
-    if let Some(name) = file.names().into_iter().filter(foreign).min() {
+    let foreign = |name: &&String| {
+        !names.contains(name.as_str()) && !ignored.iter().any(|ending| name.ends_with(ending))
+    };
+    if let Some(name) = file.header.tensors().keys().filter(foreign).min() {
         return Err(CheckpointError::Unexpected {
             path: path.to_owned(),
             name: name.to_owned(),
         });
     }
     for (name, shape) in expected {
-        if let Ok(view) = file.tensor(name) {
-            found.insert(name.clone(), matrix(path, name, &view, *shape, device)?);
+        if let Some(tensor) = file.matrix(name, *shape, device)? {
+            found.insert(name.clone(), tensor);
         }
     }
     Ok(())
 }
 
-fn matrix(
-    path: &Path,
-    name: &str,
-    view: &TensorView<'_>,
-    [rows, columns]: [usize; 2],
-    device: &Device,
-) -> Result<Tensor<2>, CheckpointError> {
-    let data = view.data();
-    let pairs = || data.chunks_exact(2).map(|b| [b[0], b[1]]);
-    let values: Option<Vec<f32>> = match view.dtype() {
-        Dtype::F32 => {
-            let whole = data.chunks_exact(4);
-            Some(
-                whole
-                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                    .collect(),
-            )
+/// A file of which only the header was read; matrices are read one by one, so that no more than one is held twice.
+struct OpenFile<'a> {
+    path: &'a Path,
+    file: File,
+    header: Metadata,
+    /// Where the numbers begin.
+    start: u64,
+}
+
+impl<'a> OpenFile<'a> {
+    fn new(path: &'a Path) -> Result<Self, CheckpointError> {
+        let read = |source| CheckpointError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let bad = |reason: String| CheckpointError::Format {
+            path: path.to_owned(),
+            reason,
+        };
+        let mut file = File::open(path).map_err(read)?;
+        let length = file.metadata().map_err(read)?.len();
+        let mut size = [0; 8];
+        if length < 8 {
+            return Err(bad(format!(
+                "expected a safetensors file, found one of {length} bytes"
+            )));
         }
-        Dtype::BF16 => Some(pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect()),
-        Dtype::F16 => Some(pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect()),
-        _ => None,
-    };
-    let same = view.shape() == [rows, columns] || (rows == 1 && view.shape() == [columns]);
-    match values {
-        Some(values) if same => Ok(Tensor::from_data(
+        file.read_exact(&mut size).map_err(read)?;
+        let size = u64::from_le_bytes(size);
+        if size > LONGEST_HEADER || size + 8 > length {
+            return Err(bad(format!(
+                "expected a header of at most {LONGEST_HEADER} bytes within the file, found one of {size} in a file of {length}"
+            )));
+        }
+        let mut text = vec![0; size as usize];
+        file.read_exact(&mut text).map_err(read)?;
+        let header: Metadata =
+            serde_json::from_slice(&text).map_err(|error| bad(format!("header: {error}")))?;
+        let start = size + 8;
+        let end = header
+            .tensors()
+            .values()
+            .map(|info| info.data_offsets.1 as u64)
+            .max()
+            .unwrap_or(0);
+        if start + end != length {
+            return Err(bad(format!(
+                "expected {} bytes, as its header says, found {length}",
+                start + end
+            )));
+        }
+        Ok(Self {
+            path,
+            file,
+            header,
+            start,
+        })
+    }
+
+    /// The matrix called `name`, if the file has it.
+    fn matrix(
+        &mut self,
+        name: &str,
+        [rows, columns]: [usize; 2],
+        device: &Device,
+    ) -> Result<Option<Tensor<2>>, CheckpointError> {
+        let Some(info) = self.header.info(name) else {
+            return Ok(None);
+        };
+        let same = info.shape == [rows, columns] || (rows == 1 && info.shape == [columns]);
+        let known = matches!(info.dtype, Dtype::F32 | Dtype::BF16 | Dtype::F16);
+        if !(same && known) {
+            return Err(CheckpointError::Shape {
+                path: self.path.to_owned(),
+                name: name.to_owned(),
+                expected: format!("f32, bf16 or f16 of [{rows}, {columns}]"),
+                found: format!("{:?} of {:?}", info.dtype, info.shape),
+            });
+        }
+        let (from, to) = info.data_offsets;
+        let mut values: Vec<f32> = Vec::with_capacity(rows * columns);
+        let mut left = to - from;
+        let mut piece = vec![0; left.min(PIECE)];
+        let mut read = || -> std::io::Result<()> {
+            self.file.seek(SeekFrom::Start(self.start + from as u64))?;
+            while left > 0 {
+                let piece = &mut piece[..left.min(PIECE)];
+                self.file.read_exact(piece)?;
+                let pairs = || piece.chunks_exact(2).map(|b| [b[0], b[1]]);
+                match info.dtype {
+                    Dtype::BF16 => values.extend(pairs().map(|b| bf16::from_le_bytes(b).to_f32())),
+                    Dtype::F16 => values.extend(pairs().map(|b| f16::from_le_bytes(b).to_f32())),
+                    _ => {
+                        let whole = piece.chunks_exact(4);
+                        values.extend(whole.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+                    }
+                }
+                left -= piece.len();
+            }
+            Ok(())
+        };
+        read().map_err(|source| CheckpointError::Read {
+            path: self.path.to_owned(),
+            source,
+        })?;
+        Ok(Some(Tensor::from_data(
             TensorData::new(values, [rows, columns]),
             device,
-        )),
-        _ => Err(CheckpointError::Shape {
-            path: path.to_owned(),
-            name: name.to_owned(),
-            expected: format!("f32, bf16 or f16 of [{rows}, {columns}]"),
-            found: format!("{:?} of {:?}", view.dtype(), view.shape()),
-        }),
+        )))
     }
 }

@@ -89,12 +89,13 @@ fn main() {
         tokens: ROWS * WIDTH,
         pad: 0,
         temperature: 1.0,
+        recompute: false,
     };
     let all: Vec<usize> = (0..ROWS).collect();
     let mut adam = Optimizer::new(optimizer(), decoder.weights.tensors.len());
     head();
     for run in 0..=args.runs {
-        for rows in [1, 32] {
+        for rows in [1, 32, 64] {
             let requests: Vec<Request> = (0..rows)
                 .map(|row| Request {
                     prefix: tokens(PROMPT, row),
@@ -133,4 +134,5 @@ fn main() {
             );
         }
     }
+    rlef_benchmarks::peak("model");
 }

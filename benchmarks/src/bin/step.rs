@@ -1,10 +1,11 @@
 //! How long is one step of RL, and where do its seconds go? The size of the reference measurement of TRL: 8 problems,
 //! 8 answers each, at most 64 tokens, 4 layers, 256 wide, one update. RLEF's step also scores and trains a value
-//! network of the same size, which GRPO does not have; `--turns 3` makes it RLEF's own.
+//! network of the same size, which GRPO does not have; `--turns 3` makes it RLEF's own, `--grpo` the work of
+//! `trl_step.py`: GRPO without a KL term, and its short prompt.
 
 use burn::tensor::Device;
 use clap::Parser;
-use rlef::config::TrainConfig;
+use rlef::config::{Algorithm, TrainConfig};
 use rlef::policy::model::Decoder;
 use rlef::policy::tokenizer::Tokenizer;
 use rlef::problem::contest::{self, ContestConfig, Split};
@@ -24,7 +25,13 @@ struct Args {
     /// Completions per episode at most.
     #[arg(long, default_value_t = 1)]
     turns: usize,
+    /// GRPO without a KL term on a short prompt, as in `trl_step.py`.
+    #[arg(long)]
+    grpo: bool,
 }
+
+/// The prompt of `trl_step.py`.
+const SHORT: &str = "Read integers. Print their sum.";
 
 fn main() -> anyhow::Result<()> {
     rlef_sandbox::jail_entry();
@@ -67,7 +74,16 @@ fn main() -> anyhow::Result<()> {
         value,
         tokenizer,
     };
-    let problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
+    let mut problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
+    let mut kind = format!("{} turns", args.turns);
+    if args.grpo {
+        config.objective.algorithm = Algorithm::Grpo;
+        config.reward.kl_beta = 0.0;
+        "grpo".clone_into(&mut kind);
+        for problem in &mut problems {
+            SHORT.clone_into(&mut problem.statement);
+        }
+    }
     head();
     for run in 0..=args.runs {
         let (result, sample) =
@@ -76,7 +92,7 @@ fn main() -> anyhow::Result<()> {
         if run == 0 {
             continue;
         }
-        let case = format!("8 x 8 x 64; {} turns", args.turns);
+        let case = format!("8 x 8 x 64; {kind}");
         row("step", &case, run, metrics.tokens, "sampled tokens", sample);
         eprintln!(
             "step {run}: sampling {:.3} s, judging {:.3} s, scoring {:.3} s, updating {:.3} s",
@@ -86,5 +102,6 @@ fn main() -> anyhow::Result<()> {
             timings.updating_seconds
         );
     }
+    rlef_benchmarks::peak("step");
     Ok(())
 }

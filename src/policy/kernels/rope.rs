@@ -48,7 +48,7 @@ impl RopeTable {
 
     /// Cosines and sines of one position, `width / 2` each.
     #[inline]
-    pub(super) fn at(&self, position: usize) -> (&[f32], &[f32]) {
+    pub(in crate::policy) fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let range = position * self.half..(position + 1) * self.half;
         (&self.cosines[range.clone()], &self.sines[range])
     }

@@ -16,8 +16,11 @@ use rayon::prelude::*;
 use super::extension::{Targets, pack};
 use super::vector::{change_each, exponential, largest};
 
-/// Rows of hidden states whose logits exist at the same time.
+/// Rows of hidden states whose logits exist at the same time, at most.
 const ROWS_PER_CHUNK: usize = 512;
+
+/// Logits that exist at the same time, at most, where that is more than sixteen rows.
+const LOGITS_PER_CHUNK: usize = 1 << 24;
 
 /// Rows of logits per parallel task.
 const ROWS_PER_TASK: usize = 16;
@@ -50,10 +53,10 @@ pub(super) fn forward(
     let sizes = Sizes::of(hidden_nd, head_vd);
     let (mut log_probs, mut entropies) = (vec![0.0; sizes.rows], vec![0.0; sizes.rows]);
     let outputs = log_probs
-        .chunks_mut(ROWS_PER_CHUNK)
-        .zip(entropies.chunks_mut(ROWS_PER_CHUNK));
+        .chunks_mut(sizes.chunk())
+        .zip(entropies.chunks_mut(sizes.chunk()));
     for (chunk, (log_probs, entropies)) in outputs.enumerate() {
-        let start = chunk * ROWS_PER_CHUNK;
+        let start = chunk * sizes.chunk();
         let tokens = &targets.tokens[start..start + log_probs.len()];
         let logits = sizes.logits(hidden_nd, head_vd, start, log_probs.len());
         log_probs
@@ -79,22 +82,23 @@ pub(super) fn forward(
     (log_probs, entropies)
 }
 
-/// Gradients of the hidden states and of the head.
+/// Gradients of the hidden states and, where `of_head` asks for it, of the head.
 pub(super) fn backward(
     hidden_nd: &FlexTensor,
     head_vd: &FlexTensor,
     targets: &Targets,
     gradient_n: &[f32],
-) -> (FlexTensor, FlexTensor) {
+    of_head: bool,
+) -> (FlexTensor, Option<FlexTensor>) {
     let sizes = Sizes::of(hidden_nd, head_vd);
     let mut hidden_gradient = Vec::with_capacity(sizes.rows * sizes.width);
-    let mut head_gradient = FlexTensor::zeros(head_vd.layout().shape().clone(), head_vd.dtype());
+    let mut head_gradient: Option<FlexTensor> = None;
     let chunks = targets
         .tokens
-        .chunks(ROWS_PER_CHUNK)
-        .zip(gradient_n.chunks(ROWS_PER_CHUNK));
+        .chunks(sizes.chunk())
+        .zip(gradient_n.chunks(sizes.chunk()));
     for (chunk, (tokens, gradient)) in chunks.enumerate() {
-        let start = chunk * ROWS_PER_CHUNK;
+        let start = chunk * sizes.chunk();
         let mut logits = sizes.logits(hidden_nd, head_vd, start, tokens.len());
         logits
             .storage_mut::<f32>()
@@ -112,11 +116,15 @@ pub(super) fn backward(
             });
         let rows = Flex::float_matmul(logits.clone(), head_vd.clone());
         hidden_gradient.extend_from_slice(rows.storage());
+        if !of_head {
+            continue;
+        }
         let hidden = hidden_nd.narrow(0, start, tokens.len());
-        head_gradient = Flex::float_add(
-            head_gradient,
-            Flex::float_matmul(logits.transpose(0, 1), hidden),
-        );
+        let more = Flex::float_matmul(logits.transpose(0, 1), hidden);
+        head_gradient = Some(match head_gradient {
+            Some(sum) => Flex::float_add(sum, more),
+            None => more,
+        });
     }
     let shape = Shape::from(vec![sizes.rows, sizes.width]);
     (pack(hidden_gradient, shape), head_gradient)
@@ -137,6 +145,11 @@ impl Sizes {
             width: hidden[1],
             vocabulary: head[0],
         }
+    }
+
+    /// Rows whose logits exist at the same time.
+    fn chunk(self) -> usize {
+        (LOGITS_PER_CHUNK / self.vocabulary).clamp(16, ROWS_PER_CHUNK)
     }
 
     /// Logits `[rows, vocabulary]` of `rows` rows from `start`.
@@ -333,8 +346,9 @@ mod tests {
         };
         let gradients = |threads| {
             let (a, b) = with_threads(threads, || {
-                backward(&hidden, &head, &targets, &numbers(3, n))
+                backward(&hidden, &head, &targets, &numbers(3, n), true)
             });
+            let b = b.expect("it was asked for");
             (a.storage::<f32>().to_vec(), b.storage::<f32>().to_vec())
         };
         assert_eq!(gradients(1), gradients(3));

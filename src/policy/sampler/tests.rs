@@ -1,6 +1,7 @@
 use super::*;
 use crate::batch::{Action, Batch};
 use crate::learner::Passes;
+use crate::policy::lora::{Adapter, LoraConfig};
 use crate::sft::ShapeConfig;
 use burn::tensor::Device;
 
@@ -89,6 +90,7 @@ fn sampler_and_trainer_agree_on_log_probabilities() {
             tokens: 100,
             pad: 0,
             temperature,
+            recompute: false,
         };
         let (trainer, _) = passes.log_probs(&policy, &[(0..batch.rows.len()).collect()]);
         for (action, trainer) in batch.actions.iter().zip(trainer) {
@@ -267,4 +269,52 @@ fn cut_draws_of_64_rows_are_those_of_each_alone_and_end_where_the_tokens_say() {
         .map(|drawn| format!("{:?}", drawn.stop))
         .collect();
     assert_eq!(causes.len(), 3, "only {causes:?} occurred");
+}
+
+#[test]
+fn rows_that_join_leave_and_share_are_to_the_bit_those_of_each_alone() {
+    let policy = small();
+    // Groups of four share a prefix, the last of each with tokens of its own behind it; one has no other's beginning.
+    let mut requests: Vec<Request> = (0..40_u32)
+        .map(|row| {
+            let group = row / 4;
+            let mut prefix: Vec<u32> = (0..9 + group).map(|i| (i * 7 + group) % 40).collect();
+            if row % 4 == 3 {
+                prefix.extend([1, 2, 3]);
+            }
+            Request {
+                prefix,
+                seed: u64::from(row),
+            }
+        })
+        .collect();
+    requests.push(Request {
+        prefix: vec![38],
+        seed: 99,
+    });
+    for adapted in [false, true] {
+        let mut policy = policy.clone();
+        if adapted {
+            let config = LoraConfig {
+                rank: 3,
+                ..LoraConfig::default()
+            };
+            let mut adapter = Adapter::new(&config, &policy).unwrap();
+            for tensor in &mut adapter.weights.tensors {
+                tensor.inplace(|values| values + 0.05);
+            }
+            policy.adapter = Some(adapter);
+        }
+        let alone: Vec<Completion> = requests
+            .iter()
+            .flat_map(|request| sample(&policy, std::slice::from_ref(request), &plain(), &[39], 1))
+            .collect();
+        let lengths: std::collections::HashSet<usize> =
+            alone.iter().map(|drawn| drawn.tokens.len()).collect();
+        assert!(lengths.len() > 3, "rows end together: {lengths:?}");
+        for batch in [2, 3, 7, 41, 64] {
+            let together = sample(&policy, &requests, &plain(), &[39], batch);
+            assert_eq!(together, alone, "{batch} at a time, adapted {adapted}");
+        }
+    }
 }
