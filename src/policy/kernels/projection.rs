@@ -128,14 +128,15 @@ fn block<S: Simd, const ROWS: usize, const COLUMNS: usize>(
     }
     let mut sums = [[simd.splat_f32s(0.0); COLUMNS]; ROWS];
     for step in 0..vectors {
-        let mut weights = [simd.splat_f32s(0.0); COLUMNS];
-        for (weight, (vectors, _)) in weights.iter_mut().zip(&right) {
-            *weight = vectors[step];
+        // The rows' vectors stay in registers with all sums, the columns' pass by: sixteen registers are enough.
+        let mut rows = [simd.splat_f32s(0.0); ROWS];
+        for (row, (vectors, _)) in rows.iter_mut().zip(&left) {
+            *row = vectors[step];
         }
-        for (sums, (vectors, _)) in sums.iter_mut().zip(&left) {
-            let x = vectors[step];
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum = simd.mul_add_e_f32s(x, weight, *sum);
+        for (column, (vectors, _)) in right.iter().enumerate() {
+            let weight = vectors[step];
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                sums[column] = simd.mul_add_e_f32s(row, weight, sums[column]);
             }
         }
     }
