@@ -20,7 +20,7 @@ pub(crate) struct Image<'a> {
     pub(crate) exec: bool,
     /// How, if it is not Python.
     pub(crate) recipe: Option<Recipe>,
-    /// What it needs of the host beyond what every jail has.
+    /// What its jail is to have beside what every jail has.
     pub(crate) tools: Option<Tools>,
     /// Whether its addresses say nothing of its memory.
     pub(crate) reserves_addresses: bool,
@@ -31,13 +31,18 @@ pub(crate) struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// A Python program, which needs no preparation.
+    /// A Python program, which needs no preparation. One that imports next to nothing is forked from an interpreter that
+    /// has done the same.
     pub(crate) fn python(job: &'a Job) -> Self {
+        let exec = job.start == Start::Exec;
         Self {
             bytes: Cow::Borrowed(&job.source),
-            exec: job.start == Start::Exec,
+            exec,
             recipe: None,
-            tools: None,
+            tools: (!exec && python::is_light(&job.source)).then(|| Tools {
+                light: true,
+                ..Tools::default()
+            }),
             reserves_addresses: false,
             wanted_memory: definition(job.language).wanted_memory,
             own_memory_bytes: 0,

@@ -25,6 +25,12 @@ fn find() -> Result<Toolchain, String> {
     let root = PathBuf::from(ask(&named, &["env", "GOROOT"])?.trim());
     let executable = root.join("bin/go");
     let version = ask(&executable, &["version"])?.trim().to_owned();
+    // Debian keeps the sources of the standard library elsewhere, behind links.
+    let mut paths: Vec<PathBuf> = ["src", "pkg", "pkg/include", "bin"]
+        .iter()
+        .filter_map(|part| root.join(part).canonicalize().ok())
+        .collect();
+    paths.push(root.clone());
     let mut command = vec![executable.to_string_lossy().into_owned()];
     command.extend(words([
         "build",
@@ -55,7 +61,7 @@ fn find() -> Result<Toolchain, String> {
                 environment: environment.to_vec(),
                 own_threads: 128,
                 reserves_addresses: true,
-                ..Launch::compiler("main.go", command, Tools::new([root]))
+                ..Launch::compiler("main.go", command, Tools::new(paths))
             },
             output: Output::Artifact,
             precompiled: Vec::new(),

@@ -1,5 +1,7 @@
 //! CPython on this host: finds the real interpreter behind shims, and what of the host it needs to run.
 
+mod light;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
@@ -11,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
+pub(crate) use self::light::is_light;
 use super::toolchain::{Launch, Toolchain, fingerprint};
 use super::{Definition, always_main};
 use crate::error::SandboxError;
@@ -36,6 +39,8 @@ pub(crate) const ZYGOTE: [(&str, &str); 9] = [
     ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
     ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),
 ];
+/// What tells the zygote that it is to import next to nothing; it is gone before a program could see it.
+pub(crate) const LIGHT_TIER: (&str, &str) = ("RLEF_TIER", "light");
 /// Environment of every program: nothing of ours, and nothing that differs between runs.
 pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("PATH", "/usr/bin:/bin"),

@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 /// The longest a tool may take to say its version.
 const PATIENCE_NAME: &str = "is asked for its version";
 
-/// Parts of the host that a jail shows beyond what every jail does.
+/// What sets a jail apart from the others: parts of the host that it shows, and how much its interpreter has imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tools {
     /// Paths that appear at the same place inside, read-only.
     pub(crate) binds: Vec<PathBuf>,
     /// Host files that appear under another path inside.
     pub(crate) aliases: Vec<(PathBuf, PathBuf)>,
+    /// Whether the interpreter has imported next to nothing.
+    pub(crate) light: bool,
 }
 
 /// A command with its files. `{unit}`, its last part `{name}`, `{memory_mb}` and `{stack_kb}` are
@@ -126,7 +128,7 @@ impl Tools {
         });
         Self {
             binds,
-            aliases: Vec::new(),
+            ..Self::default()
         }
     }
 }

@@ -71,6 +71,9 @@ impl Blueprint {
         plan.binds.extend(more);
         plan.binds.sort();
         plan.aliases.clone_from(&tools.aliases);
+        if tools.light {
+            plan.environment.extend(owned([python::LIGHT_TIER]));
+        }
         plan.building_site = building_site(&plan.binds)?;
         Ok(Self {
             plan,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rlef_sandbox::{Cancel, Job, Language, Limits, Sandbox, SandboxError, Start, Status};
 
-use crate::support::{config, job, limits, text};
+use crate::support::{config, limits, text};
 use crate::usage::{
     alone, cgroups_of, descendants, eventually, is_alone, is_dead, kill_descendants,
     names_of_descendants,
@@ -18,6 +18,11 @@ use crate::usage::{
 const PROCESSES_OF_A_RUN: usize = 4;
 /// Of these, a jail that waits for a program has two.
 const PROCESSES_OF_A_JAIL: usize = 2;
+
+/// A program for the jail that a sandbox starts with; one that imports nothing gets another kind when it first comes.
+fn job(source: &str) -> Job {
+    crate::support::job(&format!("import re\n{source}"))
+}
 
 /// Limits far beyond what any of these tests takes.
 fn endless() -> Limits {
@@ -244,6 +249,33 @@ fn a_cancelled_compilation_leaves_no_compiler() {
         }
     });
     assert!(!compiles(), "{:?}", names_of_descendants());
+}
+
+#[test]
+fn a_program_that_imports_nothing_gets_a_lighter_jail_which_is_kept() {
+    if !is_alone() {
+        return alone("turns::a_program_that_imports_nothing_gets_a_lighter_jail_which_is_kept");
+    }
+    let sandbox = Sandbox::new(config(1)).unwrap();
+    let modules = "import sys\nprint('re' in sys.modules)";
+    for (source, lighter) in [
+        (modules.to_owned(), true),
+        (format!("{modules}\nimport re"), false),
+    ] {
+        for _ in 0..2 {
+            let job = Job {
+                start: Start::Fork,
+                ..crate::support::job(&source)
+            };
+            let outcome = sandbox.run(&job, b"", &limits()).unwrap();
+            let words = text(&outcome.stdout);
+            let has_re = if lighter { "False\n" } else { "True\n" };
+            assert_eq!(words, has_re, "{source}");
+            assert_eq!(running(), 2 * PROCESSES_OF_A_JAIL);
+        }
+    }
+    drop(sandbox);
+    assert_eq!((running(), cgroups_of(id())), (0, 0));
 }
 
 /// A caller that is dropped rather than told: what holds its guard goes, and so does the run.

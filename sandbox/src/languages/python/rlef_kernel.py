@@ -1,12 +1,11 @@
 """What the interpreter's own library does not offer of the kernel: filters, capabilities, sockets with descriptors."""
 
+import _signal
 import _socket
-import array
 import ctypes
 import errno
 import os
 import resource
-import signal
 import struct
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -23,9 +22,9 @@ def system(result, step):
 def receive(connection, room):
     """One message and the descriptors that came with it; an empty message is the end."""
     data, ancillary, flags, _ = connection.recvmsg(8192, room)
-    descriptors = array.array("i")
+    descriptors = ()
     for _, _, payload in ancillary:
-        descriptors.frombytes(payload)
+        descriptors += struct.unpack("%di" % (len(payload) // 4), payload)
     if flags & _socket.MSG_CTRUNC:
         raise OSError(errno.EMFILE, "descriptors lost in a message")
     return data, descriptors
@@ -98,11 +97,11 @@ def fix_thread_stacks():
 
 def reset_signals():
     """Undoes what the supervisor's own parent may have ignored or blocked."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    ours = (signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+    ours = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ)
     for number in range(1, 32):
         if number not in ours:
-            signal.signal(number, signal.SIG_DFL)
+            _signal.signal(number, _signal.SIG_DFL)
 
 
 def bounded(kind, soft, slack=0):

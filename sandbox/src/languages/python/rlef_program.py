@@ -10,7 +10,6 @@ import gc
 import marshal
 import os
 import resource
-import signal
 import struct
 import sys
 import time
@@ -24,17 +23,18 @@ PATH = "/program/main.py"
 MAIN = "main.py"
 DIRECTORY = 5
 START_FORK = 0
-SIGINT, SIGKILL = int(signal.SIGINT), int(signal.SIGKILL)
+ADDR_NO_RANDOMIZE = 0x0040000
+SIGINT, SIGKILL = int(_signal.SIGINT), int(_signal.SIGKILL)
 RLIMIT_CPU, RLIMIT_NOFILE = resource.RLIMIT_CPU, resource.RLIMIT_NOFILE
 ENDED = struct.Struct("<ciQQQQ").pack
 # Imported before the first test if the program names them: once for all its tests. Of the usual modules,
 # `threading` is here because it has work to do at the end of every process.
 IMPORTED_ON_SIGHT = frozenset(
-    "argparse ast asyncio base64 binascii bz2 cProfile calendar codecs concurrent csv dataclasses dis email "
-    "fileinput glob graphlib gzip hashlib html inspect ipaddress logging lzma multiprocessing networkx numpy "
-    "pandas pathlib pickle platform pprint queue scipy secrets select selectors shutil signal socket "
-    "sortedcontainers sqlite3 statistics subprocess sympy tempfile threading timeit tokenize unittest urllib "
-    "uuid xml zipfile zlib".split()
+    "argparse ast asyncio base64 binascii bz2 cProfile calendar codecs concurrent csv dataclasses datetime decimal dis "
+    "email fileinput fractions glob graphlib gzip hashlib html inspect ipaddress linecache logging lzma multiprocessing "
+    "networkx numpy pandas pathlib pickle platform pprint queue scipy secrets select selectors shutil signal socket "
+    "sortedcontainers sqlite3 statistics subprocess sympy tempfile textwrap threading timeit tokenize traceback "
+    "unittest urllib uuid xml zipfile zlib".split()
 )
 MAY_USE_ANYTHING = frozenset("__import__ eval exec fork importlib runpy".split())
 
@@ -146,9 +146,12 @@ class Program:
         os.close(image)
         self.image, self.reaper = zygote.image, Reaper()
         os.setsid()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _signal.signal(SIGINT, _signal.SIG_DFL)
         be_chosen_before_the_zygote()
         drop_capabilities()
+        if recipe:
+            # What a program reads of memory that it never wrote should not depend on where its stack happens to be.
+            quick.personality(ADDR_NO_RANDOMIZE)
         zygote.filter.install()
         if rlef_scratch.marks() != zygote.marks:
             self.marks = rlef_scratch.wipe()
@@ -276,8 +279,8 @@ class Program:
         os.closerange(high + 1, 64)
         if failure:
             # The interpreter ignores these two; a program that is executed would inherit that.
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):
-                signal.signal(number, signal.SIG_DFL)
+            for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+                _signal.signal(number, _signal.SIG_DFL)
             try:
                 if self.recipe:
                     command = self.recipe["command"]

@@ -3,13 +3,11 @@
 Knows no source: those go to `rlef_program`. The messages are described in `process/wire.rs`.
 """
 
+import _signal
 import _socket
 import atexit
 import errno
-import importlib.util
-import json
 import os
-import signal
 import struct
 import sys
 
@@ -25,12 +23,19 @@ CLONE_NEWPID = 0x20000000
 REQUEST = struct.Struct("<cB7Q")
 
 
+def read_recipe(text):
+    # Only jails of other languages need it.
+    import json
+
+    return json.loads(text)
+
+
 class Zygote:
     def __init__(self, main, after_fork):
         self.after_fork = after_fork
         self.kept = self  # Never destroyed, which would cost every test.
         self.filter = Filter(FILTER)
-        self.magic = importlib.util.MAGIC_NUMBER
+        self.magic = sys.modules["_frozen_importlib_external"].MAGIC_NUMBER
         self.exit = rlef_leave.Exit(main)
         self.image = self.find_image()
         self.scratch_bytes = 0
@@ -75,14 +80,14 @@ class Zygote:
             if data[:1] == b"K":
                 if program == 0:
                     raise OSError(errno.ESRCH, "no program to end")
-                os.kill(program, signal.SIGKILL)
+                os.kill(program, _signal.SIGKILL)
                 _, status, usage = os.wait4(program, 0)
                 program = 0
                 cpu_us = int((usage.ru_utime + usage.ru_stime) * 1e6)
                 control.send(struct.pack("<ciQQ", b"D", status, cpu_us, usage.ru_maxrss * 1024))
                 continue
             request = REQUEST.unpack_from(data)
-            recipe = json.loads(data[REQUEST.size :]) if len(data) > REQUEST.size else None
+            recipe = read_recipe(data[REQUEST.size :]) if len(data) > REQUEST.size else None
             connection, source = descriptors
             self.resize_scratch(request[8])
             system(libc.unshare(CLONE_NEWPID), "make a process namespace for a program")
