@@ -7,9 +7,8 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::checkpoint::{CheckpointError, Precision};
 use super::shape::is_vector;
@@ -38,8 +37,8 @@ pub fn save_tensors(
     let mut tensors: Vec<(String, Tensor<2>)> = named.collect();
     tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
     // transformers refuses a file without this entry.
-    let mut header = serde_json::Map::new();
-    header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let mut infos = Vec::with_capacity(tensors.len());
     let mut end = 0;
     for (name, tensor) in &tensors {
         let [rows, columns] = tensor.dims();
@@ -50,12 +49,19 @@ pub fn save_tensors(
         };
         let start = end;
         end += rows * columns * size;
-        header.insert(
-            name.clone(),
-            json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}),
-        );
+        let info = TensorInfo {
+            dtype,
+            shape,
+            data_offsets: (start, end),
+        };
+        infos.push((name.clone(), info));
     }
-    let mut text = serde_json::Value::Object(header).to_string().into_bytes();
+    let bad = |reason: String| CheckpointError::Format {
+        path: path.to_owned(),
+        reason,
+    };
+    let header = Metadata::new(Some(metadata), infos).map_err(|error| bad(error.to_string()))?;
+    let mut text = serde_json::to_vec(&header).map_err(|error| bad(error.to_string()))?;
     // Numbers begin at a multiple of eight.
     text.resize(text.len().next_multiple_of(8), b' ');
     let parent = path.parent().unwrap_or(Path::new("."));
