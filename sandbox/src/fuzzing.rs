@@ -2,7 +2,7 @@
 
 use crate::jail::plan::{Plan, Progress};
 use crate::job::Language;
-use crate::languages::{LastWords, definition};
+use crate::languages::{LastWords, definition, python};
 use crate::limits::Limits;
 use crate::outcome::Status;
 use crate::process::outcome::{Facts, status};
@@ -62,6 +62,11 @@ pub fn source(bytes: &[u8]) {
         };
         (definition.wanted_memory)(&last);
     }
+    // Only what spells a module can import it.
+    assert!(
+        python::tools(bytes, true).is_none_or(|tools| tools.light)
+            || bytes.windows(5).any(|part| part == b"numpy")
+    );
     assert!(diagnostics::trimmed(bytes).len() <= bytes.len().max(4_000) * 4 + 100);
 }
 

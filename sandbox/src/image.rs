@@ -31,18 +31,15 @@ pub(crate) struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// A Python program, which needs no preparation. One that imports next to nothing is forked from an interpreter that
-    /// has done the same.
-    pub(crate) fn python(job: &'a Job) -> Self {
+    /// A Python program, which needs no preparation. It is forked from an interpreter that has imported about what the
+    /// program imports; `numpy` says whether there is NumPy to be imported.
+    pub(crate) fn python(job: &'a Job, numpy: bool) -> Self {
         let exec = job.start == Start::Exec;
         Self {
             bytes: Cow::Borrowed(&job.source),
             exec,
             recipe: None,
-            tools: (!exec && python::is_light(&job.source)).then(|| Tools {
-                light: true,
-                ..Tools::default()
-            }),
+            tools: (!exec).then(|| python::tools(&job.source, numpy)).flatten(),
             reserves_addresses: false,
             wanted_memory: definition(job.language).wanted_memory,
             own_memory_bytes: 0,

@@ -12,7 +12,7 @@ use crate::error::SandboxError;
 use crate::image::Image;
 use crate::jail::JAIL_ARGUMENT;
 use crate::job::{Job, Language};
-use crate::languages::LanguageState;
+use crate::languages::{LanguageState, python};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
 use crate::pool::{Pool, Taken};
@@ -98,11 +98,22 @@ impl Jails {
                 Language::Python => LanguageState {
                     language,
                     usable: true,
-                    tools: self.protection.interpreter.clone(),
+                    tools: self.python_tools(),
                 },
                 _ => self.workshop.state(language),
             })
             .collect()
+    }
+
+    fn python_tools(&self) -> String {
+        let interpreter = &self.protection.interpreter;
+        if !self.blueprint.numpy {
+            return format!("{interpreter}, no NumPy");
+        }
+        match python::numpy_version(&self.blueprint.plan.python) {
+            Ok(version) => format!("{interpreter}, NumPy {version}"),
+            Err(reason) => format!("{interpreter}, NumPy that cannot be imported: {reason}"),
+        }
     }
 
     /// Fails if programs of this language cannot be run here.

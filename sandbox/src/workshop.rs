@@ -143,7 +143,7 @@ impl Workshop {
             return Ok(Built::Refused(outcome));
         }
         if job.language == Language::Python {
-            return Ok(Built::Ready(Image::python(job)));
+            return Ok(Built::Ready(Image::python(job, blueprint.numpy)));
         }
         let toolchain = self.toolchain(job.language)?;
         let definition = definition(job.language);

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) binds: Vec<PathBuf>,
     /// Host files that appear under another path inside, read-only.
     pub(crate) aliases: Vec<(PathBuf, PathBuf)>,
+    /// Links to make where nothing of the host is bound: target and place.
+    pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// The interpreter.
     pub(crate) python: PathBuf,
     /// Environment of the interpreter.

@@ -72,6 +72,13 @@ pub(crate) fn assemble(plan: &Plan) -> Result<(), JailError> {
             READ_ONLY | NO_SET_UID | NO_DEVICES | NO_EXECUTION,
         )?;
     }
+    for (target, link) in &plan.links {
+        let link = inside(root, link);
+        if let Some(parent) = link.parent() {
+            make_directory(parent)?;
+        }
+        symlink(target, &link).map_err(|source| JailError::Create { path: link, source })?;
+    }
     for device in DEVICES {
         let source = Path::new("/dev").join(device);
         // Read-only: it still takes what is written to it, but its times and modes cannot carry a message.

@@ -1,6 +1,8 @@
 //! CPython on this host: finds the real interpreter behind shims, and what of the host it needs to run.
 
 mod light;
+mod links;
+mod tier;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,8 +15,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-pub(crate) use self::light::is_light;
-use super::toolchain::{Launch, Toolchain, fingerprint};
+pub(crate) use self::tier::{tier, tools};
+use super::toolchain::{Launch, Toolchain, ask as ask_tool, fingerprint};
 use super::{Definition, always_main};
 use crate::error::SandboxError;
 
@@ -39,8 +41,6 @@ pub(crate) const ZYGOTE: [(&str, &str); 9] = [
     ("rlef_scratch.py", include_str!("python/rlef_scratch.py")),
     ("rlef_kernel.py", include_str!("python/rlef_kernel.py")),
 ];
-/// What tells the zygote that it is to import next to nothing; it is gone before a program could see it.
-pub(crate) const LIGHT_TIER: (&str, &str) = ("RLEF_TIER", "light");
 /// Environment of every program: nothing of ours, and nothing that differs between runs.
 pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("PATH", "/usr/bin:/bin"),
@@ -80,6 +80,8 @@ pub(crate) struct Interpreter {
     pub(crate) version: String,
     /// Host paths it reads.
     pub(crate) paths: Vec<PathBuf>,
+    /// Links outside of them that their libraries lead through: target and place.
+    pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Whether it has NumPy.
     pub(crate) numpy: bool,
 }
@@ -139,6 +141,12 @@ fn describe() -> Result<Toolchain, String> {
         compile: None,
         run: Launch::native(),
     })
+}
+
+/// What a jail's interpreter says of its NumPy. Imports it, which takes a while.
+pub(crate) fn numpy_version(interpreter: &Path) -> Result<String, String> {
+    let version = "import numpy; print(numpy.__version__)";
+    ask_tool(interpreter, &["-I", "-c", version]).map(|version| version.trim().to_owned())
 }
 
 /// Whether an uncaught exception for want of memory is what the interpreter said last.
@@ -230,8 +238,10 @@ fn ask(candidate: &Path) -> Answer {
             "lacks the module ctypes ({missing}); install the full standard library"
         ));
     }
+    let paths = needed_paths(&probed);
     Ok(Interpreter {
-        paths: needed_paths(&probed),
+        links: links::outside(&paths),
+        paths,
         executable: probed.executable,
         version,
         numpy: probed.numpy,

@@ -14,8 +14,10 @@ pub(crate) struct Tools {
     pub(crate) binds: Vec<PathBuf>,
     /// Host files that appear under another path inside.
     pub(crate) aliases: Vec<(PathBuf, PathBuf)>,
-    /// Whether the interpreter has imported next to nothing.
+    /// Whether the warm interpreter has imported next to nothing.
     pub(crate) light: bool,
+    /// Python modules that it has imported beside the usual ones.
+    pub(crate) modules: Vec<&'static str>,
 }
 
 /// A command with its files. `{unit}`, its last part `{name}`, `{memory_mb}` and `{stack_kb}` are

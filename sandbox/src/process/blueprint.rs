@@ -25,6 +25,8 @@ pub(crate) struct Blueprint {
     pub(crate) plan: Plan,
     pub(crate) host: Host,
     pub(crate) identity: Identity,
+    /// Whether the interpreter has NumPy.
+    pub(crate) numpy: bool,
 }
 
 impl Blueprint {
@@ -33,13 +35,16 @@ impl Blueprint {
         let identity = Identity::find()?;
         let interpreter = python::find(config.python.as_deref())?;
         let site = building_site(&interpreter.paths)?;
+        let mut zygote = owned(python::ZYGOTE);
+        zygote.push(python::tier(&Tools::default()));
         let plan = Plan {
             as_root: identity != Identity::Own,
             binds: interpreter.paths,
             aliases: Vec::new(),
+            links: interpreter.links,
             python: interpreter.executable,
             environment: owned(python::ENVIRONMENT),
-            zygote: owned(python::ZYGOTE),
+            zygote,
             building_site: site,
             scratch_inodes: SCRATCH_INODES,
             cgroups: Vec::new(),
@@ -59,10 +64,11 @@ impl Blueprint {
             plan,
             host,
             identity,
+            numpy: interpreter.numpy,
         })
     }
 
-    /// The same with more of the host to be seen inside.
+    /// The same with more of the host to be seen inside, or more modules imported in advance.
     pub(crate) fn with_tools(&self, tools: &Tools) -> Result<Self, SandboxError> {
         let mut plan = self.plan.clone();
         let new = |path: &&PathBuf| !plan.binds.iter().any(|bound| path.starts_with(bound));
@@ -71,9 +77,9 @@ impl Blueprint {
         plan.binds.extend(more);
         plan.binds.sort();
         plan.aliases.clone_from(&tools.aliases);
-        if tools.light {
-            plan.environment.extend(owned([python::LIGHT_TIER]));
-        }
+        let tier = python::tier(tools);
+        plan.zygote.retain(|(name, _)| *name != tier.0);
+        plan.zygote.push(tier);
         plan.building_site = building_site(&plan.binds)?;
         Ok(Self {
             plan,

@@ -17,7 +17,7 @@ const LIGHT: [&[u8]; 8] = [
 const IMPORT: &[u8] = b"import";
 
 /// Whether every mention of an import is a statement, on one line, for light modules.
-pub(crate) fn is_light(source: &[u8]) -> bool {
+pub(super) fn is_light(source: &[u8]) -> bool {
     source
         .split(|&byte| byte == b'\n' || byte == b'\r')
         .filter(|line| mentions(line) > 0)

@@ -50,6 +50,8 @@ def names_of(code, names, flags):
             if type(constant) is type(code):
                 names.add(constant.co_name)
                 todo.append(constant)
+    # `from numpy.random import rand` mentions its package only so.
+    names.update([name.partition(".")[0] for name in names if "." in name])
     return flags
 
 
@@ -131,6 +133,14 @@ def import_on_sight(names):
             pass  # The program meets the same failure, and may handle it.
 
 
+def seed_numpy_anew():
+    """NumPy seeds its global generator when it is imported: each test's process is to have its own seed, as a fresh
+    interpreter would, and the processes that a test forks its test's."""
+    seeds = [getattr(sys.modules.get("numpy.random"), "seed", None)]
+    if seeds[0]:
+        os.register_at_fork(after_in_child=lambda: seeds and seeds.pop()())
+
+
 class Program:
     """Lives in the first process of a program's process namespace."""
 
@@ -186,6 +196,8 @@ class Program:
             zygote.exit.plan(names, flags)
             register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
+            if "numpy" in names:
+                seed_numpy_anew()
             os.write(self.image, zygote.magic + b"\0" * 12 + image)
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, unbounded)

@@ -10,9 +10,11 @@ import gc
 import os
 import sys
 
+from rlef_tier import LIGHT, MODULES
+
 # What the interpreter itself has loaded or brings along, and what compiling a program takes: an interpreter with
 # nothing else has a third fewer pages, which every fork shares and every end of a process lets go of.
-LIGHT = "abc io math os.path time warnings".split()
+FEW = "abc io math os.path time warnings".split()
 USUAL = (
     "abc array bisect cmath collections collections.abc contextlib copy enum functools heapq io itertools json math "
     "numbers operator os.path random re signal string time types typing warnings weakref"
@@ -23,12 +25,31 @@ def preload():
     """Imports the usual modules. What some want done after each fork is returned, by module, to be done only for
     the programs that use them."""
     genuine, after_fork = os.register_at_fork, {}
-    light = os.environ.pop("RLEF_TIER", None) == "light"
-    for module in LIGHT if light else USUAL:
+    for module in FEW if LIGHT else USUAL:
         os.register_at_fork = lambda **hooks: after_fork.setdefault(module, []).append(hooks)
         __import__(module)
+    for module in MODULES:
+        os.register_at_fork = lambda **hooks: after_fork.setdefault(module, []).append(hooks)
+        import_heavy(module)
     os.register_at_fork = genuine
     return after_fork
+
+
+def import_heavy(module):
+    before = set(sys.modules)
+    try:
+        __import__(module)
+    except BaseException:
+        # The program meets the same failure, from the beginning.
+        for name in set(sys.modules) - before:
+            del sys.modules[name]
+    try:
+        threads = len(os.listdir("/proc/self/task"))
+    except OSError:
+        return  # A jail may do without /proc.
+    if threads != 1:
+        # A fork has none of them, and may wait for one for ever.
+        raise RuntimeError("the module %s started %d threads when it was imported" % (module, threads - 1))
 
 
 def prepare():
