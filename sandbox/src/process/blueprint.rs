@@ -41,7 +41,12 @@ impl Blueprint {
             as_root: identity != Identity::Own,
             binds: interpreter.paths,
             aliases: Vec::new(),
-            links: interpreter.links,
+            // Nothing else is known to need them, and every jail shows as little as it can.
+            links: if interpreter.numpy {
+                interpreter.links
+            } else {
+                Vec::new()
+            },
             python: interpreter.executable,
             environment: owned(python::ENVIRONMENT),
             zygote,
