@@ -145,9 +145,7 @@ fn declared(declaration: &str, prompt: &str) -> String {
     let includes = declaration
         .lines()
         .filter(|line| line.trim_start().starts_with("#include"));
-    let mut text: String = includes.map(|line| format!("{line}\n")).collect();
-    text.push_str(prompt);
-    text
+    includes.chain([prompt]).collect::<Vec<&str>>().join("\n")
 }
 
 /// Test code without blank space around it, from its first unindented line on: the examples of HumanEvalPack's

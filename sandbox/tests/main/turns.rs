@@ -21,7 +21,7 @@ const PROCESSES_OF_A_JAIL: usize = 2;
 
 /// A program for the jail that a sandbox starts with; one that imports nothing gets another kind when it first comes.
 fn job(source: &str) -> Job {
-    crate::support::job(&format!("import re\n{source}"))
+    crate::support::job(format!("import re\n{source}"))
 }
 
 /// Limits far beyond what any of these tests takes.
