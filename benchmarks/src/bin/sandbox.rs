@@ -252,7 +252,7 @@ fn main() -> anyhow::Result<()> {
         ("tiny; 1 test", TINY, few * 5, 1),
         ("12 imports; 20 tests", IMPORTS, few, 20),
     ];
-    if has(&args.python, &["-c", "import numpy"]) {
+    if has(&args.python, &["-I", "-S", "-c", "import numpy"]) {
         cases.push(("numpy; 20 tests", NUMPY, few, 20));
     } else {
         eprintln!("numpy: not measured, {} has none", args.python.display());
