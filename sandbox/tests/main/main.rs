@@ -9,6 +9,7 @@ mod contract;
 mod hostile;
 mod languages;
 mod leftovers;
+mod numpy;
 mod support;
 mod turns;
 mod usage;
