@@ -24,7 +24,8 @@ pub struct RoundMetrics {
     pub turns: f64,
     /// Share of turns without a program.
     pub no_program_rate: f64,
-    /// Mean per-token log-ratio of the turns to the reference.
+    /// Mean per-token log-ratio of the turns to the reference. 0 where the reference was not
+    /// asked: GRPO without a KL term.
     pub reference_kl: f64,
     /// Mean entropy of the policy at the sampled tokens, in nats.
     pub entropy: f64,

@@ -3,6 +3,8 @@
 //! The guess decides about time only: what the light interpreter lacks, a program imports by itself. Knows no Python beyond
 //! the look of an import.
 
+use super::tier::{head, words};
+
 /// Modules that the light interpreter has, or that cost no more than their name.
 const LIGHT: [&[u8]; 8] = [
     b"sys",
@@ -36,25 +38,18 @@ fn is_light_import(line: &[u8]) -> bool {
         return false;
     }
     let line = line.trim_ascii();
-    let is_light = |name: &[u8]| {
-        let package = name.split(|&byte| byte == b'.').next();
-        package.is_some_and(|package| LIGHT.contains(&package))
-    };
-    let mut words = line
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
-    match words.next() {
-        Some(b"from") => words.next().is_some_and(is_light) && words.next() == Some(IMPORT),
+    let is_light = |name: &[u8]| LIGHT.contains(&head(name));
+    let mut parts = words(line);
+    match parts.next() {
+        Some(b"from") => parts.next().is_some_and(is_light) && parts.next() == Some(IMPORT),
         Some(IMPORT) => line[IMPORT.len()..]
             .split(|&byte| byte == b',')
             .all(|item| {
-                let mut words = item
-                    .split(u8::is_ascii_whitespace)
-                    .filter(|word| !word.is_empty());
-                words.next().is_some_and(is_light)
-                    && match words.next() {
+                let mut parts = words(item);
+                parts.next().is_some_and(is_light)
+                    && match parts.next() {
                         None => true,
-                        Some(b"as") => words.next().is_some() && words.next().is_none(),
+                        Some(b"as") => parts.next().is_some() && parts.next().is_none(),
                         Some(_) => false,
                     }
             }),

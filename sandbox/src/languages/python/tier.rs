@@ -64,13 +64,14 @@ fn statement_imports(statement: &[u8], module: &[u8]) -> bool {
     }
 }
 
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// What white space separates.
+pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
 }
 
 /// The package of a dotted name.
-fn head(name: &[u8]) -> &[u8] {
+pub(super) fn head(name: &[u8]) -> &[u8] {
     name.split(|&byte| byte == b'.').next().unwrap_or_default()
 }
 

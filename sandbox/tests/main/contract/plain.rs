@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rlef_sandbox::{Language, Limits, Outcome, Start, Status};
+use rlef_sandbox::{Outcome, Start, Status};
 
 use crate::support::{job, limits, sandbox, text};
 
@@ -161,39 +161,5 @@ fn fifteen_idioms_end_as_under_plain_python() {
                 assert_eq!(jailed(&source, start), expected, "{name}, {how}, {start:?}");
             }
         }
-    }
-}
-
-/// Where the interpreter has NumPy it is imported before the program is forked, and each test has a seed of its own; where
-/// it has none, that is what the program is told.
-#[test]
-fn numpy_is_there_for_programs_that_import_it_if_the_host_has_it() {
-    let python = sandbox()
-        .languages()
-        .into_iter()
-        .find(|state| state.language == Language::Python)
-        .unwrap();
-    let has = !python.tools.contains("no NumPy") && python.tools.contains("NumPy ");
-    let source = "import numpy\nprint(numpy.array([int(input()), 2]).sum(), numpy.random.rand())";
-    let roomy = Limits {
-        cpu_ms: 10_000,
-        memory_bytes: 512 << 20,
-        ..limits()
-    };
-    let outcomes = sandbox()
-        .run_batch(&job(source), &[b"40\n", b"40\n"], &roomy, &mut |_, _| true)
-        .unwrap();
-    for outcome in &outcomes {
-        let words = text(&outcome.stderr);
-        if has {
-            assert_eq!(outcome.status, Status::Exited(0), "{words}");
-            assert!(text(&outcome.stdout).starts_with("42 "));
-        } else {
-            assert_eq!(outcome.status, Status::Exited(1), "{words}");
-            assert!(words.contains("ModuleNotFoundError"), "{words}");
-        }
-    }
-    if has {
-        assert_ne!(outcomes[0].stdout, outcomes[1].stdout);
     }
 }
