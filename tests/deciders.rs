@@ -157,22 +157,38 @@ fn the_answer_is_in_the_checkers_sandbox_only() {
 
 #[test]
 fn an_interactor_talks_with_the_program() {
-    let guess = "import sys\nsecret = int(open(sys.argv[1]).read())\nfor _ in range(20):\n    got = int(input())\n    \
+    let python = "import sys\nsecret = int(open(sys.argv[1]).read())\nfor _ in range(20):\n    got = int(input())\n    \
         print('=' if got == secret else '<' if secret < got else '>', flush=True)\n    if got == secret:\n        \
         sys.exit(0)\nsys.exit(1)\n";
-    let rule = Comparison::Interactor(program_that_decides(guess, Protocol::Testlib));
-    let set = decided(rule, vec![stdin("37", ""), stdin("99", "")]);
+    let cpp = "#include <fstream>\n#include <iostream>\nint main(int, char **names) {\n    int secret, got;\n    \
+        std::ifstream(names[1]) >> secret;\n    for (int i = 0; i < 20 && std::cin >> got; i++) {\n        \
+        std::cout << (got == secret ? \"=\" : secret < got ? \"<\" : \">\") << std::endl;\n        \
+        if (got == secret) return 0;\n    }\n    return 1;\n}\n";
+    // It never reads, so that only writing tells it that nobody is there.
+    let talker = "#include <iostream>\nint main() { for (;;) std::cout << 1 << std::endl; }\n";
+    let set = |interactor| {
+        let cases = vec![stdin("37", ""), stdin("99", "")];
+        decided(Comparison::Interactor(interactor), cases)
+    };
+    let talked_at = verdict("print(37)", &set(in_cpp(talker)));
+    assert_eq!(talked_at.grade, Grade::WrongAnswer);
+    for interactor in [program_that_decides(python, Protocol::Testlib), in_cpp(cpp)] {
+        guessed_right(&set(interactor));
+    }
+}
+
+fn guessed_right(set: &rlef::problem::Problem) {
     let search = "low, high = 0, 100\nwhile True:\n    middle = (low + high) // 2\n    print(middle, flush=True)\n    \
         said = input()\n    if said == '=':\n        break\n    if said == '<':\n        high = middle - 1\n    else:\n        \
         low = middle + 1\n";
-    assert_eq!(verdict(search, &set).grade, Grade::Accepted);
+    assert_eq!(verdict(search, set).grade, Grade::Accepted);
     let silent = verdict(
         "for guess in range(10):\n    print(guess, flush=True)\n    input()\n",
-        &set,
+        set,
     );
     assert_eq!(silent.grade, Grade::WrongAnswer);
     assert_eq!(
-        verdict("print(37, flush=True)\n1/0", &set).grade,
+        verdict("print(37, flush=True)\n1/0", set).grade,
         Grade::RuntimeError
     );
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::job::{Job, Language};
+use crate::job::{Job, Language, Side};
 use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::Outcome;
@@ -346,51 +346,48 @@ impl Sandbox {
     /// and is given the grace period of the configuration.
     pub fn run_pair(
         &self,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        self.run_pair_until(&Cancel::never(), left, left_limits, right, right_limits)
+        self.run_pair_until(&Cancel::never(), left, right)
     }
 
     /// The same, ended by [`Cancel::cancel`]; modules that run already end by themselves.
     pub fn run_pair_until(
         &self,
         cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        check(left_limits)?;
-        check(right_limits)?;
+        check(left.limits)?;
+        check(right.limits)?;
         #[cfg(feature = "wasm")]
         let modules = (
-            self.compiled(cancel, left, left_limits)?,
-            self.compiled(cancel, right, right_limits)?,
+            self.compiled(cancel, left.job, left.limits)?,
+            self.compiled(cancel, right.job, right.limits)?,
         );
         #[cfg(feature = "wasm")]
         let (left, right) = match &modules {
-            (Ok(first), Ok(second)) => (
-                first.as_ref().unwrap_or(left),
-                second.as_ref().unwrap_or(right),
-            ),
+            (Ok(first), Ok(second)) => [(left, first), (right, second)]
+                .map(|(side, module)| Side {
+                    job: module.as_ref().unwrap_or(side.job),
+                    ..side
+                })
+                .into(),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome.clone())),
         };
         match &self.jails {
             #[cfg(feature = "wasm")]
-            _ if self.runs_in_wasm(left) && self.runs_in_wasm(right) => {
-                self.wasm()?
-                    .run_pair(cancel, left, left_limits, right, right_limits)
+            _ if self.runs_in_wasm(left.job) && self.runs_in_wasm(right.job) => {
+                self.wasm()?.run_pair(cancel, left, right)
             }
             _ if [left, right]
                 .iter()
-                .any(|job| job.language == Language::Wasm) =>
+                .any(|side| side.job.language == Language::Wasm) =>
             {
                 Err(SandboxError::ModuleInProcess)
             }
-            Some(jails) => jails.run_pair(cancel, left, left_limits, right, right_limits),
+            Some(jails) => jails.run_pair(cancel, left, right),
             None => Err(SandboxError::NoProcess),
         }
     }

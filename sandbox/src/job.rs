@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Limits;
+
 /// Language of a program. Its names are in `languages`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,4 +46,26 @@ pub struct Job {
     pub source: Vec<u8>,
     /// Fork or exec.
     pub start: Start,
+}
+
+/// One of two programs that talk with each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// The program.
+    pub job: &'a Job,
+    /// Its own limits.
+    pub limits: &'a Limits,
+    /// What it reads before anything that the other prints; a pipe holds up to a megabyte.
+    pub preface: &'a [u8],
+}
+
+impl<'a> Side<'a> {
+    /// A program that reads nothing but what the other prints.
+    pub const fn new(job: &'a Job, limits: &'a Limits) -> Self {
+        Self {
+            job,
+            limits,
+            preface: b"",
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use isolation::{Isolation, Sandbox};
 pub use jail::jail_entry;
-pub use job::{Job, Language, Start};
+pub use job::{Job, Language, Side, Start};
 pub use languages::LanguageState;
 pub use limits::Limits;
 pub use outcome::{Outcome, Status, Usage};

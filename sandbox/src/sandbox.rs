@@ -11,7 +11,7 @@ use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::image::Image;
 use crate::jail::JAIL_ARGUMENT;
-use crate::job::{Job, Language};
+use crate::job::{Job, Language, Side};
 use crate::languages::{LanguageState, python};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
@@ -204,28 +204,31 @@ impl Jails {
     pub(crate) fn run_pair(
         &self,
         cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         let _permit = self.admission.enter(cancel)?;
-        let build = |job, limits| self.workshop.build(&self.blueprint, job, limits, cancel);
-        let left_built = build(left, left_limits)?;
-        let right_built = build(right, right_limits)?;
-        let (left, right) = match (left_built, right_built) {
+        let build = |side: &Side<'_>| {
+            self.workshop
+                .build(&self.blueprint, side.job, side.limits, cancel)
+        };
+        let sides = (left, right);
+        let (left, right) = match (build(&sides.0)?, build(&sides.1)?) {
             (Built::Ready(left), Built::Ready(right)) => (left, right),
             (left, right) => {
-                let left = self.without_partner(left, left_limits, cancel)?;
-                return Ok((left, self.without_partner(right, right_limits, cancel)?));
+                let left = self.without_partner(left, &sides.0, cancel)?;
+                return Ok((left, self.without_partner(right, &sides.1, cancel)?));
             }
         };
-        let (left_limits, right_limits) = (&left.limits(left_limits), &right.limits(right_limits));
+        let (left_limits, right_limits) =
+            (&left.limits(sides.0.limits), &right.limits(sides.1.limits));
         let (mut first, mut second) = (self.take_worker(&left)?, self.take_worker(&right)?);
         let outcomes = {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
             let (right_input, left_output) =
                 stream::pipe("pipe to the right program", second.owner)?;
+            stream::fill(&right_output, sides.0.preface)?;
+            stream::fill(&left_output, sides.1.preface)?;
             let (left_words, left_error) = stream::pipe("error pipe", first.owner)?;
             let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
             first.bound(left_limits)?;
@@ -273,7 +276,7 @@ impl Jails {
     fn without_partner(
         &self,
         built: Built<'_>,
-        limits: &Limits,
+        side: &Side<'_>,
         cancel: &Cancel,
     ) -> Result<Outcome, SandboxError> {
         let image = match built {
@@ -281,8 +284,8 @@ impl Jails {
             Built::Refused(outcome) => return Ok(outcome),
         };
         let mut worker = self.take_worker(&image)?;
-        let limits = &image.limits(limits);
-        let outcome = run_in(&mut worker, &image, b"", limits, None, cancel)?;
+        let limits = &image.limits(side.limits);
+        let outcome = run_in(&mut worker, &image, side.preface, limits, None, cancel)?;
         worker.give_back();
         Ok(Outcome {
             stdout: Vec::new(),

@@ -13,7 +13,7 @@ use crate::admission::Admission;
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::job::{Job, Language};
+use crate::job::{Job, Language, Side};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
 
@@ -225,24 +225,24 @@ impl Wasm {
     pub(crate) fn run_pair(
         &self,
         cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        let (left, right) = match (self.program(left)?, self.program(right)?) {
+        let sides = (left, right);
+        let (left, right) = match (self.program(left.job)?, self.program(right.job)?) {
             (Ok(left), Ok(right)) => (left, right),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
         };
         let _permit = self.admission.enter(cancel)?;
-        let patience = run::backstop(left_limits) + run::backstop(right_limits);
-        let (left_streams, right_streams) = Streams::crossed(patience);
+        let patience = run::backstop(sides.0.limits) + run::backstop(sides.1.limits);
+        let prefaces = [sides.0.preface, sides.1.preface];
+        let (left_streams, right_streams) = Streams::crossed(patience, prefaces);
         thread::scope(|scope| {
             let other = thread::Builder::new()
                 .stack_size(engine::THREAD_STACK)
-                .spawn_scoped(scope, || right.run(right_streams, right_limits))
+                .spawn_scoped(scope, || right.run(right_streams, sides.1.limits))
                 .map_err(WasmError::Thread)?;
-            let first = on_large_stack(|| left.run(left_streams, left_limits));
+            let first = on_large_stack(|| left.run(left_streams, sides.0.limits));
             let second = other
                 .join()
                 .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?;

@@ -6,7 +6,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use rlef_sandbox::{Limits, Outcome, Status};
+use rlef_sandbox::{Limits, Outcome, Side, Status};
 use serde::Deserialize;
 
 use super::call::{ended_early, load_grade, raised_grade};
@@ -66,10 +66,8 @@ pub(super) fn judge<R: Runner>(
         ..Limits::default()
     };
     run.pair(
-        &tester,
-        &tester_limits,
-        &candidate,
-        limits,
+        Side::new(&tester, &tester_limits),
+        Side::new(&candidate, limits),
         &|tester, candidate| failure(report(tester, &nonce).as_ref(), tester, candidate),
     )
 }

@@ -1,4 +1,4 @@
-// Before a checker written in C++: finds its three texts on standard input, each announced by its length, leaves them in
+// Before a checker or interactor written in C++: finds its three texts on standard input, each announced by its length, leaves them in
 // files, and starts the checker anew with their names. Exit code 3 stands for a failure of its own.
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,23 +1,25 @@
 //! Stdin tests that a program decides: a checker after the run, or an interactor during it.
 //!
 //! The checker is given the input, what was printed and the expected answer, in a sandbox of its own and only after the
-//! judged program has ended; the judged program never shares one with any of them. An interactor holds input and answer
-//! and talks with the program through two pipes. A checker that fails by itself is an error, never a verdict.
+//! judged program has ended; the judged program never shares one with any of them. An interactor reads input and answer
+//! before anything the program says, and talks with it through two pipes. A checker that fails by itself is an error, never a verdict.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use rlef_sandbox::{Job, Language, Limits, Outcome, Status};
+use rlef_sandbox::{Job, Language, Limits, Outcome, Side, Status};
 
 use super::asserted::Fault;
 use super::run::{Run, trace_of};
 use super::stdin::{self, Case};
 use super::{Grade, JudgeError, Runner, StopAt, driver, tail};
 use crate::comparator::{Checker, Comparison, Protocol};
-use crate::problem::FileNames;
+use crate::problem::{FileNames, TestCase};
 use crate::program::Program;
 
 /// Runs of the program between two of the checker, where judging may stop at the first failure.
 const CHUNK: usize = 8;
+/// The signal of who writes to nobody.
+const BROKEN_PIPE: i32 = 13;
+/// Bytes of input and answer that an interactor can be given through a pipe.
+const PREFACE: usize = 900_000;
 
 /// Runs the program on every case, then the checker on what it printed.
 pub(super) fn judge<R: Runner>(
@@ -29,7 +31,7 @@ pub(super) fn judge<R: Runner>(
     files: Option<&FileNames>,
 ) -> Result<(), JudgeError> {
     let job = stdin::job(program, files);
-    let checking = job_of(checker, None, run.testlib());
+    let checking = job_of(checker, false, run.testlib());
     let chunk = if run.stop() == StopAt::Never {
         cases.len()
     } else {
@@ -88,10 +90,16 @@ pub(super) fn interact<R: Runner>(
         wall_ms: limits.wall_ms.saturating_add(Limits::default().wall_ms),
         ..Limits::default()
     };
+    let talking = job_of(interactor, true, run.testlib());
     for case in cases {
-        let talking = job_of(interactor, Some(case), None);
-        run.pair(&talking, &patient, &job, limits, &|said, outcome| {
-            let accepted = accepts(Protocol::Testlib, said).map_err(Fault::Tester)?;
+        let side = Side {
+            preface: &frame(case, b""),
+            ..Side::new(&talking, &patient)
+        };
+        run.pair(side, Side::new(&job, limits), &|said, outcome| {
+            // Where the program has gone, what the interactor writes ends it.
+            let accepted = said.status != Status::Signalled(BROKEN_PIPE)
+                && accepts(Protocol::Testlib, said).map_err(Fault::Tester)?;
             // A program that broke a limit or crashed is not saved by what it said before.
             Ok(match Grade::of(outcome.status) {
                 Some(_) => Some(stdin::failed(case, outcome, String::new())),
@@ -136,38 +144,42 @@ fn accepts(protocol: Protocol, said: &Outcome) -> Result<bool, String> {
     }
 }
 
-/// The checker's job; an interactor's holds the texts of its case.
-fn job_of(checker: &Checker, case: Option<&Case<'_>>, testlib: Option<&str>) -> Job {
+/// The job of a checker or an interactor.
+fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
     let arguments: &[&str] = match checker.protocol {
         Protocol::Testlib => &["input.txt", "output.txt", "answer.txt"],
         Protocol::Printed => &["input.txt", "answer.txt", "output.txt"],
     };
     if checker.language == Language::Cpp {
-        return driver::cpp_checker(&checker.source, arguments, testlib);
+        driver::cpp_checker(&checker.source, arguments, testlib)
+    } else {
+        driver::checker(&checker.source, arguments, talks)
     }
-    let texts = case.map(|case| {
-        [case.input, "", case.expected]
-            .map(|text| STANDARD.encode(text))
-            .to_vec()
-    });
-    driver::checker(&checker.source, arguments, texts.as_deref())
 }
 
 /// What of a checker or interactor can't be run here, if anything.
-pub(super) fn lacks(rule: &Comparison, testlib: Option<&str>) -> Option<&'static str> {
-    let includes = |source: &str| source.lines().any(driver::includes_testlib);
-    match rule {
-        Comparison::Interactor(one) if one.language != Language::Python => {
-            Some("an interactor in another language than Python")
+pub(super) fn lacks(
+    rule: &Comparison,
+    tests: &[TestCase],
+    testlib: Option<&str>,
+) -> Option<&'static str> {
+    let (Comparison::Checker(one) | Comparison::Interactor(one)) = rule else {
+        return None;
+    };
+    let too_long = |test: &TestCase| match test {
+        TestCase::Stdin { input, expected } => input.len() + expected.len() > PREFACE,
+        _ => false,
+    };
+    match one.language {
+        Language::Cpp if testlib.is_none() && one.source.lines().any(driver::includes_testlib) => {
+            Some(
+                "a checker or interactor that includes testlib.h, without RLEF_TESTLIB set to the path of that header,",
+            )
         }
-        Comparison::Checker(one) => match one.language {
-            Language::Cpp if testlib.is_none() && includes(&one.source) => Some(
-                "a checker that includes testlib.h, without RLEF_TESTLIB set to the path of that header,",
-            ),
-            Language::Python | Language::Cpp => None,
-            _ => Some("a checker in another language than Python or C++"),
-        },
-        _ => None,
+        Language::Python | Language::Cpp => (matches!(rule, Comparison::Interactor(_))
+            && tests.iter().any(too_long))
+        .then_some("an interactive test of more than 900 KB"),
+        _ => Some("a checker or interactor in another language than Python or C++"),
     }
 }
 

@@ -32,9 +32,8 @@ struct TesterPayload<'a> {
 struct CheckerPayload<'a> {
     source: &'a str,
     arguments: &'a [&'a str],
-    /// Base64 of input, output and answer; a checker without them reads them from standard input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    texts: Option<&'a [String]>,
+    /// Whether it talks with the program, of which it then may be left alone.
+    talks: bool,
 }
 
 #[derive(Serialize)]
@@ -44,19 +43,19 @@ struct FilesPayload<'a> {
     output: &'a str,
 }
 
-/// A job that runs a checker written in Python.
-pub(super) fn checker(source: &str, arguments: &[&str], texts: Option<&[String]>) -> Job {
+/// A job that runs a checker written in Python, or an interactor, which `talks`.
+pub(super) fn checker(source: &str, arguments: &[&str], talks: bool) -> Job {
     job(
         &[CHECKER],
         &CheckerPayload {
             source,
             arguments,
-            texts,
+            talks,
         },
     )
 }
 
-/// A job that runs a checker written in C++; `testlib` stands where the source includes that header.
+/// A job that runs a checker or interactor written in C++; `testlib` stands where the source includes that header.
 pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str>) -> Job {
     let names: Vec<String> = arguments.iter().map(|name| format!("\"{name}\"")).collect();
     let mut text = CPP_CHECKER.replace("ARGUMENTS", &names.join(", "));

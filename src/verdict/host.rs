@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{
     Cancel, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
-    SandboxConfig, SandboxError,
+    SandboxConfig, SandboxError, Side,
 };
 
 use super::{
@@ -24,12 +24,10 @@ impl Runner for Sandbox {
 
     fn run_pair(
         &self,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        Self::run_pair(self, left, left_limits, right, right_limits)
+        Self::run_pair(self, left, right)
     }
 
     fn run_batch_until(
@@ -46,12 +44,10 @@ impl Runner for Sandbox {
     fn run_pair_until(
         &self,
         cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        Self::run_pair_until(self, cancel, left, left_limits, right, right_limits)
+        Self::run_pair_until(self, cancel, left, right)
     }
 
     fn tools(&self, language: Language) -> String {

@@ -1,6 +1,6 @@
 //! Outcomes of one program's tests, job by job → its verdict.
 
-use rlef_sandbox::{Job, Limits, Outcome, Status};
+use rlef_sandbox::{Job, Limits, Outcome, Side, Status};
 
 use super::{Failure, Grade, Judge, JudgeError, Runner, StopAt, Verdict, asserted};
 use crate::problem::Problem;
@@ -135,18 +135,16 @@ impl<'a, R: Runner> Run<'a, R> {
     /// A tester and the program; the tester is ours, so its failure is tried again like the sandbox's.
     pub(super) fn pair(
         &mut self,
-        tester: &Job,
-        tester_limits: &Limits,
-        candidate: &Job,
-        limits: &Limits,
+        tester: Side<'_>,
+        candidate: Side<'_>,
         failure_of: PairFailure<'_>,
     ) -> Result<(), JudgeError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (tests, program) = self.judge.attempt(self.id, |runner| {
-                runner.run_pair(tester, tester_limits, candidate, limits)
-            })?;
+            let (tests, program) = self
+                .judge
+                .attempt(self.id, |runner| runner.run_pair(tester, candidate))?;
             let (id, test) = (self.id.to_owned(), self.next);
             match failure_of(&tests, &program) {
                 Ok(failure) => {

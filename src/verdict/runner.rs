@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rlef_sandbox::{Cancel, Job, Language, Limits, Outcome};
+use rlef_sandbox::{Cancel, Job, Language, Limits, Outcome, Side};
 
 /// Runs programs under limits. The sandbox in earnest, a fake in tests.
 pub trait Runner: Send + Sync {
@@ -19,13 +19,7 @@ pub trait Runner: Send + Sync {
     ) -> Result<Vec<Outcome>, Self::Error>;
 
     /// Two programs, each one's standard output being the other's standard input; standard errors are kept.
-    fn run_pair(
-        &self,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
-    ) -> Result<(Outcome, Outcome), Self::Error>;
+    fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Self::Error>;
 
     /// `run_batch` that may end early, with an error, once it is cancelled. A runner that cannot ends in its own time.
     fn run_batch_until(
@@ -43,12 +37,10 @@ pub trait Runner: Send + Sync {
     fn run_pair_until(
         &self,
         _cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), Self::Error> {
-        self.run_pair(left, left_limits, right, right_limits)
+        self.run_pair(left, right)
     }
 
     /// What compiles and runs this language here, with its version; two that differ may give other verdicts.
@@ -78,15 +70,8 @@ impl<R: Runner> Runner for Until<'_, R> {
             .run_batch_until(self.cancel, job, inputs, limits, keep_going)
     }
 
-    fn run_pair(
-        &self,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
-    ) -> Result<(Outcome, Outcome), Self::Error> {
-        self.runner
-            .run_pair_until(self.cancel, left, left_limits, right, right_limits)
+    fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Self::Error> {
+        self.runner.run_pair_until(self.cancel, left, right)
     }
 
     fn tools(&self, language: Language) -> String {
@@ -107,14 +92,8 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
         (**self).run_batch(job, inputs, limits, keep_going)
     }
 
-    fn run_pair(
-        &self,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
-    ) -> Result<(Outcome, Outcome), Self::Error> {
-        (**self).run_pair(left, left_limits, right, right_limits)
+    fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Self::Error> {
+        (**self).run_pair(left, right)
     }
 
     fn run_batch_until(
@@ -131,12 +110,10 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
     fn run_pair_until(
         &self,
         cancel: &Cancel,
-        left: &Job,
-        left_limits: &Limits,
-        right: &Job,
-        right_limits: &Limits,
+        left: Side<'_>,
+        right: Side<'_>,
     ) -> Result<(Outcome, Outcome), Self::Error> {
-        (**self).run_pair_until(cancel, left, left_limits, right, right_limits)
+        (**self).run_pair_until(cancel, left, right)
     }
 
     fn tools(&self, language: Language) -> String {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Usage};
+use rlef_sandbox::{Job, Language, Limits, Outcome, Side, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -63,20 +63,14 @@ impl Runner for Fake {
         Ok(outcomes)
     }
 
-    fn run_pair(
-        &self,
-        left: &Job,
-        _: &Limits,
-        right: &Job,
-        _: &Limits,
-    ) -> Result<(Outcome, Outcome), Broken> {
+    fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
         self.jobs
             .lock()
             .unwrap()
-            .extend([left.clone(), right.clone()]);
+            .extend([left.job.clone(), right.job.clone()]);
         let mut tester = self.next()?;
         // The script can't know the nonce; the tester's source does.
-        let source = String::from_utf8(left.source.clone()).unwrap();
+        let source = String::from_utf8(left.job.source.clone()).unwrap();
         let nonce = source
             .split("\"nonce\":\"")
             .nth(1)

@@ -43,6 +43,28 @@ pub(crate) fn pipe(
     make().map_err(|source| SandboxError::MakeStream { what, source })
 }
 
+/// Puts bytes into a pipe that nobody reads yet; the pipe grows to hold them, which the kernel allows up to a megabyte.
+pub(crate) fn fill(writer: &OwnedFd, bytes: &[u8]) -> Result<(), SandboxError> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let fill = || -> io::Result<()> {
+        let size = i32::try_from(bytes.len()).map_err(io::Error::other)?;
+        // Left over for what the other program prints.
+        let room = i32::from(i16::MAX);
+        fcntl(writer, FcntlArg::F_SETPIPE_SZ(size.saturating_add(room)))?;
+        // Should it not fit, an error is better than a wait without end.
+        fcntl(writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        File::from(writer.try_clone()?).write_all(bytes)?;
+        fcntl(writer, FcntlArg::F_SETFL(OFlag::empty()))?;
+        Ok(())
+    };
+    fill().map_err(|source| SandboxError::MakeStream {
+        what: "pipe that holds what a program reads first",
+        source,
+    })
+}
+
 /// What comes out of a pipe, up to a cap.
 #[derive(Debug)]
 pub(crate) struct Capture {
@@ -138,6 +160,19 @@ mod tests {
                 .write(b"x")
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_filled_pipe_gives_what_it_was_filled_with_and_refuses_what_it_cannot_hold() {
+        let (reader, writer) = pipe("input", None).unwrap();
+        fill(&writer, &vec![7; 900_000]).unwrap();
+        nix::unistd::write(&writer, b"more").unwrap();
+        drop(writer);
+        let mut all = Vec::new();
+        File::from(reader).read_to_end(&mut all).unwrap();
+        assert_eq!((all.len(), all.last()), (900_004, Some(&b'e')));
+        let (_reader, writer) = pipe("input", None).unwrap();
+        assert!(fill(&writer, &vec![7; 64 << 20]).is_err());
     }
 
     #[test]

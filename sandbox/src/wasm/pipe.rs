@@ -57,9 +57,15 @@ pub(super) struct Writer {
     side: usize,
 }
 
-/// The ends of the left and of the right guest. Neither waits longer than `patience` from now in all.
-pub(super) fn pipes(patience: Duration) -> [(Reader, Writer); 2] {
+/// The ends of the left and of the right guest, each of which reads its preface first. Neither waits longer than `patience`
+/// from now in all.
+pub(super) fn pipes(patience: Duration, prefaces: [&[u8]; 2]) -> [(Reader, Writer); 2] {
     let shared = Arc::new(Shared::default());
+    for (side, preface) in shared.lock().iter_mut().zip(prefaces) {
+        if !preface.is_empty() {
+            side.unread.push_back(preface.iter().copied().collect());
+        }
+    }
     let deadline = Instant::now() + patience;
     [0, 1].map(|side| {
         let reader = Reader {
@@ -162,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_read_gives_at_most_one_write_and_the_end_is_seen() {
-        let [(_, writer), (reader, _)] = pipes(Duration::from_secs(10));
+        let [(_, writer), (reader, _)] = pipes(Duration::from_secs(10), [b""; 2]);
         writer.write(b"abc");
         writer.write(b"");
         writer.write(b"d");
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_ever_and_what_is_written_to_the_dead_is_dropped() {
-        let [(reader, _writer), (other, writer)] = pipes(Duration::ZERO);
+        let [(reader, _writer), (other, writer)] = pipes(Duration::ZERO, [b""; 2]);
         assert_eq!(reader.read(&mut [0; 8], 9), Err(Silence::Overdue));
         drop(reader);
         writer.write(b"x");
@@ -186,7 +192,8 @@ mod tests {
     #[test]
     fn of_two_that_wait_the_one_with_less_time_is_ended() {
         for (left, right) in [(5, 9), (9, 5), (5, 5)] {
-            let [(first, first_out), (second, second_out)] = pipes(Duration::from_secs(60));
+            let [(first, first_out), (second, second_out)] =
+                pipes(Duration::from_secs(60), [b""; 2]);
             let (ended, stayed) = std::thread::scope(|scope| {
                 let side = |reader: Reader, writer: Writer, time| {
                     let outcome = reader.read(&mut [0; 8], time);

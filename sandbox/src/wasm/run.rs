@@ -42,8 +42,8 @@ impl Streams {
     }
 
     /// The streams of two programs that talk to each other.
-    pub(super) fn crossed(patience: Duration) -> (Self, Self) {
-        let [left, right] = pipe::pipes(patience).map(|(reader, writer)| Self {
+    pub(super) fn crossed(patience: Duration, prefaces: [&[u8]; 2]) -> (Self, Self) {
+        let [left, right] = pipe::pipes(patience, prefaces).map(|(reader, writer)| Self {
             input: Input::Pipe(reader),
             output: Output::Pipe(writer),
         });

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rlef_sandbox::{Limits, Outcome, Sandbox, Start, Status};
+use rlef_sandbox::{Limits, Outcome, Sandbox, Side, Start, Status};
 
 use crate::support::{
     canary, config, exec_job, helper, job, limits, run, run_all, run_with, sandbox, starts_afresh,
@@ -264,7 +264,7 @@ fn a_pair_may_use_it_on_one_side() {
         job("import numpy\nprint(int(numpy.arange(5).sum()), flush=True)\nassert input() == '11'");
     let right = job("print(int(input()) + 1, flush=True)");
     let (left, right) = sandbox()
-        .run_pair(&left, &roomy(), &right, &roomy())
+        .run_pair(Side::new(&left, &roomy()), Side::new(&right, &roomy()))
         .unwrap();
     with_numpy(&left, |left| {
         assert_eq!(

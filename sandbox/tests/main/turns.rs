@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rlef_sandbox::{Cancel, Job, Language, Limits, Sandbox, SandboxError, Start, Status};
+use rlef_sandbox::{Cancel, Job, Language, Limits, Sandbox, SandboxError, Side, Start, Status};
 
 use crate::support::{config, limits, text};
 use crate::usage::{
@@ -199,7 +199,11 @@ fn a_cancelled_pair_leaves_nothing_running() {
     thread::scope(|scope| {
         let pair = scope.spawn(|| {
             let (left, right) = (job("input()"), job("while True: pass"));
-            sandbox.run_pair_until(&cancel, &left, &endless(), &right, &endless())
+            sandbox.run_pair_until(
+                &cancel,
+                Side::new(&left, &endless()),
+                Side::new(&right, &endless()),
+            )
         });
         eventually("both run", || running() >= 2 * PROCESSES_OF_A_RUN);
         cancel.cancel();

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use rlef_sandbox::{
-    Isolation, Job, Language, Limits, Outcome, Sandbox, SandboxConfig, Start, Status,
+    Isolation, Job, Language, Limits, Outcome, Sandbox, SandboxConfig, Side, Start, Status,
 };
 
 use crate::support::{limits, text};
@@ -112,7 +112,7 @@ fn a_pair_talks() {
     let left = job("print(20, flush=True)\nimport sys\nsys.stderr.write(input())\n");
     let right = job("print(int(input()) + 1, flush=True)\n");
     let (left, right) = sandbox()
-        .run_pair(&left, &limits(), &right, &limits())
+        .run_pair(Side::new(&left, &limits()), Side::new(&right, &limits()))
         .unwrap();
     assert_eq!(
         (left.status, right.status),

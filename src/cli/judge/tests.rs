@@ -1,6 +1,6 @@
 //! The verb against a fake runner: what is read, printed and refused.
 
-use rlef_sandbox::{Job, Limits, Outcome, Status, Usage};
+use rlef_sandbox::{Job, Limits, Outcome, Side, Status, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -45,13 +45,7 @@ impl Runner for Echo {
         Ok(run.map(|_| outcome.clone()).collect())
     }
 
-    fn run_pair(
-        &self,
-        _: &Job,
-        _: &Limits,
-        _: &Job,
-        _: &Limits,
-    ) -> Result<(Outcome, Outcome), Died> {
+    fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Died> {
         Err(Died)
     }
 }

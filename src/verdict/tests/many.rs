@@ -38,13 +38,7 @@ impl Runner for Slow {
         Ok(vec![printed("1")?])
     }
 
-    fn run_pair(
-        &self,
-        _: &Job,
-        _: &Limits,
-        _: &Job,
-        _: &Limits,
-    ) -> Result<(Outcome, Outcome), Broken> {
+    fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
         Err(Broken)
     }
 

@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
-use rlef_sandbox::{Limits, Outcome, Status};
+use rlef_sandbox::{Limits, Outcome, Side, Status};
 
 use crate::support::{job, limits, sandbox, text};
 
 fn pair(left: &str, right: &str) -> (Outcome, Outcome) {
     sandbox()
-        .run_pair(&job(left), &limits(), &job(right), &limits())
+        .run_pair(
+            Side::new(&job(left), &limits()),
+            Side::new(&job(right), &limits()),
+        )
         .unwrap()
 }
 
@@ -47,10 +50,8 @@ fn each_side_has_its_own_limits_and_failures() {
     };
     let (left, right) = sandbox()
         .run_pair(
-            &job("while True: pass"),
-            &short,
-            &job("print(input())"),
-            &limits(),
+            Side::new(&job("while True: pass"), &short),
+            Side::new(&job("print(input())"), &limits()),
         )
         .unwrap();
     assert_eq!(left.status, Status::TimeLimit);
@@ -71,7 +72,10 @@ fn both_waiting_for_the_other_ends_by_the_wall_limit() {
         ..limits()
     };
     let (left, right) = sandbox()
-        .run_pair(&job("input()"), &short, &job("input()"), &limits())
+        .run_pair(
+            Side::new(&job("input()"), &short),
+            Side::new(&job("input()"), &limits()),
+        )
         .unwrap();
     assert_eq!(left.status, Status::TimeLimit);
     assert_eq!(right.status, Status::Exited(1));
@@ -87,10 +91,8 @@ fn the_side_that_stays_for_ever_is_ended_after_the_grace_period() {
     let began = Instant::now();
     let (left, right) = sandbox
         .run_pair(
-            &job("pass"),
-            &limits(),
-            &job("import time; time.sleep(100)"),
-            &limits(),
+            Side::new(&job("pass"), &limits()),
+            Side::new(&job("import time; time.sleep(100)"), &limits()),
         )
         .unwrap();
     assert_eq!(
@@ -98,6 +100,29 @@ fn the_side_that_stays_for_ever_is_ended_after_the_grace_period() {
         (Status::Exited(0), Status::TimeLimit)
     );
     assert!(began.elapsed().as_secs() < 15);
+}
+
+#[test]
+fn a_preface_is_read_before_what_the_other_says() {
+    let words = "import sys\nall = sys.stdin.read()\nprint(len(all), all[-6:], file=sys.stderr)";
+    let preface = vec![b'x'; 300_000];
+    let (talks, listens) = (job("print('hello')"), job(words));
+    let limits = limits();
+    let side = Side {
+        preface: &preface,
+        ..Side::new(&listens, &limits)
+    };
+    for (speaker, listener) in [
+        sandbox().run_pair(Side::new(&talks, &limits), side),
+        sandbox()
+            .run_pair(side, Side::new(&talks, &limits))
+            .map(|(listener, speaker)| (speaker, listener)),
+    ]
+    .map(Result::unwrap)
+    {
+        assert_eq!(speaker.status, Status::Exited(0));
+        assert_eq!(text(&listener.stderr), "300006 hello\n\n");
+    }
 }
 
 #[test]
