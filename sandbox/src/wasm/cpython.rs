@@ -1,9 +1,10 @@
 //! CPython 3.14 for WebAssembly: carried libraries → one module with a started interpreter in it, compiled once.
 //!
 //! The libraries (`link`), a start of the interpreter that imports the usual modules (`rlef_runtime.py`), and a
-//! snapshot of its memory give a module whose instances begin where the start ended. Making it takes about twenty
-//! seconds of CPU time, once per user, version and processor; afterwards it is mapped from the cache. The string-hash
-//! seed is fixed, there is no entropy and no clock, so the same inputs give the same module on every machine.
+//! snapshot of its memory, in which all objects are made immortal, give a module whose instances begin where the start
+//! ended. Making it takes about twenty seconds of CPU time, once per user, version and processor; afterwards it is mapped
+//! from the cache. The string-hash seed is fixed, there is no entropy and no clock, so the same inputs give the same module
+//! on every machine.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -26,9 +27,11 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
+/// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
+const IMMORTAL: i32 = 5 << 28;
 /// The exported constant that holds the address of `rlef_runtime.run`.
 pub(super) const ENTRY: &str = "rlef_entry";
 /// The functions of the C API that the host calls.
@@ -294,15 +297,17 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
         store: &mut store,
         instance,
     };
-    let entry = guest.initialise().map_err(|error| {
+    let (entry, objects) = guest.initialise().map_err(|error| {
         let said = String::from_utf8_lossy(&guest.store.data().error).into_owned();
         failed("start it", format!("{error:#}\n{said}"))
     })?;
-    let memory = instance
+    let mut memory = instance
         .get_memory(&mut store, "memory")
         .ok_or_else(|| failed("read its memory", "it has none"))?
         .data(&store)
         .to_vec();
+    immortalise(&mut memory, objects as usize)
+        .ok_or_else(|| failed("find its objects", "they are not in its memory"))?;
     let mut globals = BTreeMap::new();
     for name in linked.mutable_globals() {
         let value = instance
@@ -317,6 +322,25 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
         globals,
         constants: vec![(ENTRY.to_owned(), entry)],
     })
+}
+
+/// Makes objects immortal (PEP 683): what uses them no longer counts references, so a run copies no page for that. At
+/// `objects` is a bit for every fourth address, set where an object begins; `None` if that leads out of memory.
+fn immortalise(memory: &mut [u8], objects: usize) -> Option<()> {
+    let end = objects.checked_add(memory.len() / 32)?;
+    let marked = memory.get(objects..end)?.to_vec();
+    memory[objects..end].fill(0);
+    for (byte, bits) in marked.into_iter().enumerate() {
+        for bit in (0..8).filter(|bit| bits >> bit & 1 == 1) {
+            let address = 4 * (8 * byte + bit);
+            let count = memory.get_mut(address..address + 4)?;
+            let references = i32::from_le_bytes([count[0], count[1], count[2], count[3]]);
+            if references < IMMORTAL {
+                count.copy_from_slice(&IMMORTAL.to_le_bytes());
+            }
+        }
+    }
+    Some(())
 }
 
 struct Guest<'a> {
@@ -341,25 +365,30 @@ impl Guest<'_> {
         put(self.store, self.instance, &bytes)
     }
 
-    /// Starts the interpreter; the address of the function that runs programs.
-    fn initialise(&mut self) -> wasmtime::Result<i32> {
+    /// Starts the interpreter; the addresses of the function that runs programs, and of the bits that tell its objects.
+    fn initialise(&mut self) -> wasmtime::Result<(i32, i32)> {
         self.call(link::START, &[])?;
         self.call("Py_Initialize", &[])?;
         let name = self.text("rlef_runtime")?;
         let module = self.call("PyImport_ImportModule", &[name])?;
-        let name = self.text("run")?;
-        let entry = if module == 0 {
-            0
-        } else {
-            self.call("PyObject_GetAttrString", &[module, name])?
-        };
-        if entry == 0 {
+        let entry = self.attribute(module, "run")?;
+        let objects = self.attribute(module, "OBJECTS_AT")?;
+        if objects == 0 {
             self.call("PyErr_Print", &[])?;
             return Err(wasmtime::format_err!(
                 "its runtime module cannot be imported"
             ));
         }
-        Ok(entry)
+        Ok((entry, self.call("PyLong_AsLong", &[objects])?))
+    }
+
+    /// The address of a module's attribute; 0 where there is none, or no module.
+    fn attribute(&mut self, module: i32, name: &str) -> wasmtime::Result<i32> {
+        if module == 0 {
+            return Ok(0);
+        }
+        let name = self.text(name)?;
+        self.call("PyObject_GetAttrString", &[module, name])
     }
 }
 

@@ -99,17 +99,17 @@ pub(super) fn link(plan: &Plan<'_>) -> Result<Linked, LinkError> {
             .imports
             .import(module, name, EntityType::Function(type_index));
     }
-    let mut offsets = Offsets {
-        globals: HashMap::new(),
-        slots: Vec::new(),
-        first_slot: layout
+    let mut slots = Slots {
+        of: HashMap::new(),
+        functions: Vec::new(),
+        first: layout
             .table_bases
             .last()
             .zip(layout.libraries.last())
             .map_or(1, |(base, library)| base + library.table_size),
     };
     for position in 0..layout.libraries.len() {
-        add(&mut linked, &layout, &mut offsets, position).map_err(|error| LinkError {
+        add(&mut linked, &layout, &mut slots, position).map_err(|error| LinkError {
             library: layout.libraries[position].name.to_owned(),
             reason: match std::error::Error::source(&error) {
                 Some(source) => format!("{error}: {source}"),
@@ -117,11 +117,11 @@ pub(super) fn link(plan: &Plan<'_>) -> Result<Linked, LinkError> {
             },
         })?;
     }
-    linked.table_size = u64::from(offsets.first_slot) + offsets.slots.len() as u64;
+    linked.table_size = u64::from(slots.first) + slots.functions.len() as u64;
     linked.elements.active(
         None,
-        &ConstExpr::i32_const(offsets.first_slot as i32),
-        Elements::Functions(offsets.slots.into()),
+        &ConstExpr::i32_const(slots.first as i32),
+        Elements::Functions(slots.functions.into()),
     );
     add_start(&mut linked, &layout);
     for name in plan.exports {
@@ -134,11 +134,23 @@ pub(super) fn link(plan: &Plan<'_>) -> Result<Linked, LinkError> {
     Ok(linked)
 }
 
-/// The global offset table: one global and, for functions, one slot of the table for each name.
-struct Offsets<'a> {
-    globals: HashMap<(&'a str, &'a str), u32>,
-    slots: Vec<u32>,
-    first_slot: u32,
+/// The functions whose address is taken by name: the global offset table, as far as it isn't made of constants alone.
+struct Slots<'a> {
+    of: HashMap<&'a str, i32>,
+    functions: Vec<u32>,
+    first: u32,
+}
+
+impl<'a> Slots<'a> {
+    /// The place of a function in the table; 0, which is no function, where nobody defines it.
+    fn get(&mut self, name: &'a str, layout: &Layout<'_>) -> i32 {
+        *self.of.entry(name).or_insert_with(|| {
+            layout.function(name).map_or(0, |function| {
+                self.functions.push(function);
+                (self.first as usize + self.functions.len() - 1) as i32
+            })
+        })
+    }
 }
 
 fn pointer(mutable: bool) -> GlobalType {
@@ -153,7 +165,7 @@ fn pointer(mutable: bool) -> GlobalType {
 fn add<'a>(
     linked: &mut Linked,
     layout: &Layout<'a>,
-    offsets: &mut Offsets<'a>,
+    slots: &mut Slots<'a>,
     position: usize,
 ) -> Result<(), Error<LinkError>> {
     let library = &layout.libraries[position];
@@ -162,7 +174,6 @@ fn add<'a>(
         if !matches!(import.ty, TypeRef::Global(_)) {
             continue;
         }
-        let next = linked.globals.len() as u32;
         let value = match (import.module, import.name) {
             ("env", "__stack_pointer") => {
                 globals.push(0);
@@ -170,35 +181,8 @@ fn add<'a>(
             }
             ("env", "__memory_base") => layout.memory_bases[position] as i32,
             ("env", "__table_base") => layout.table_bases[position] as i32,
-            ("GOT.mem", name) => {
-                let index = *offsets
-                    .globals
-                    .entry((import.module, name))
-                    .or_insert_with(|| {
-                        let address = ConstExpr::i32_const(layout.address(name));
-                        linked.globals.push((pointer(true), address));
-                        next
-                    });
-                globals.push(index);
-                continue;
-            }
-            ("GOT.func", name) => {
-                let index = *offsets
-                    .globals
-                    .entry((import.module, name))
-                    .or_insert_with(|| {
-                        let slot = layout.function(name).map_or(0, |function| {
-                            offsets.slots.push(function);
-                            offsets.first_slot as usize + offsets.slots.len() - 1
-                        });
-                        linked
-                            .globals
-                            .push((pointer(true), ConstExpr::i32_const(slot as i32)));
-                        next
-                    });
-                globals.push(index);
-                continue;
-            }
+            ("GOT.mem", name) => layout.address(name),
+            ("GOT.func", name) => slots.get(name, layout),
             (module, name) => {
                 return Err(Error::UserError(LinkError {
                     library: library.name.to_owned(),
@@ -207,10 +191,8 @@ fn add<'a>(
             }
         };
         constants.insert(globals.len() as u32, value);
-        globals.push(next);
-        linked
-            .globals
-            .push((pointer(false), ConstExpr::i32_const(value)));
+        // Holds the place in the library's own numbers; only the constant is ever used.
+        globals.push(u32::MAX);
     }
     let first = linked.globals.len() as u32;
     globals.extend((0..library.globals.len() as u32).map(|index| first + index));

@@ -6,6 +6,7 @@ Imported once, before the snapshot every run starts from; `run` is then called o
 """
 
 import _thread
+import array
 import atexit
 import builtins
 import gc
@@ -20,6 +21,7 @@ import types
 PATH = "/program/main.py"
 DOES_NOT_COMPILE = -1
 BUFFER = 1 << 16
+MOST_ADDRESSES = 1 << 27
 # In the snapshot, so that importing them costs a program nothing; the rest of the library is read when asked for.
 PRELOADED = (
     "abc argparse array ast base64 binascii bisect calendar cmath collections collections.abc contextlib copy csv "
@@ -270,6 +272,21 @@ def run(source):
     return finish(result)
 
 
+def mark_objects():
+    """Sets the bits of all objects there are, as far as they can be reached."""
+    waiting = gc.get_objects()
+    while waiting:
+        here = waiting.pop()
+        place = id(here) >> 2
+        if OBJECTS[place >> 3] >> (place & 7) & 1:
+            continue
+        OBJECTS[place >> 3] |= 1 << (place & 7)
+        waiting.extend(gc.get_referents(here))
+        if type(here) is types.CodeType:
+            waiting.extend((here.co_consts, here.co_names, here.co_name, here.co_qualname, here.co_filename))
+            waiting.extend((here.co_linetable, here.co_exceptiontable))
+
+
 def prepare():
     import select
 
@@ -292,8 +309,13 @@ def prepare():
     scratch = {"__builtins__": builtins, "__name__": "__main__"}
     exec(compile("import sys\nfor i in range(3):\n    x = str(i) + ' '\n", PATH, "exec", dont_inherit=True), scratch)
     gc.collect()
+    mark_objects()
     gc.freeze()
     gc.disable()
 
 
+# A bit for every fourth address. The host makes the objects at the marked ones immortal in the snapshot: their counts of
+# references then stay as they are, and so do the pages they are on.
+OBJECTS = array.array("B", bytes(MOST_ADDRESSES // 32))
+OBJECTS_AT = OBJECTS.buffer_info()[0]
 prepare()

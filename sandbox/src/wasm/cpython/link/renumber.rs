@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use wasm_encoder::reencode::{Error, Reencode};
-use wasm_encoder::{ConstExpr, Encode, Instruction};
+use wasm_encoder::Instruction;
+use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasmparser::Operator;
 
 use super::LinkError;
@@ -13,7 +13,7 @@ pub(super) struct Renumber<'a> {
     pub(super) type_base: u32,
     pub(super) functions: Vec<u32>,
     pub(super) globals: Vec<u32>,
-    /// Values of the imported bases, by the library's own global index.
+    /// Values of the imported globals, all but the stack pointer, by the library's own global index.
     pub(super) constants: &'a HashMap<u32, i32>,
 }
 
@@ -32,24 +32,17 @@ impl Reencode for Renumber<'_> {
         find(&self.globals, index)
     }
 
-    fn const_expr(
+    /// An address that is known is no variable, in code as in initial values.
+    fn instruction<'a>(
         &mut self,
-        expression: wasmparser::ConstExpr<'_>,
-    ) -> Result<ConstExpr, Error<LinkError>> {
-        let mut operators = expression.get_operators_reader();
-        let mut bytes = Vec::new();
-        while !operators.is_end_then_eof() {
-            let operator = operators.read()?;
-            match operator {
-                Operator::GlobalGet { global_index }
-                    if self.constants.contains_key(&global_index) =>
-                {
-                    Instruction::I32Const(self.constants[&global_index]).encode(&mut bytes);
-                }
-                other => self.instruction(other)?.encode(&mut bytes),
+        operator: Operator<'a>,
+    ) -> Result<Instruction<'a>, Error<LinkError>> {
+        match operator {
+            Operator::GlobalGet { global_index } if self.constants.contains_key(&global_index) => {
+                Ok(Instruction::I32Const(self.constants[&global_index]))
             }
+            other => utils::instruction(self, other),
         }
-        Ok(ConstExpr::raw(bytes))
     }
 }
 
