@@ -208,12 +208,8 @@ impl Jails {
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         let _permit = self.admission.enter(cancel)?;
-        let build = |side: &Side<'_>| {
-            self.workshop
-                .build(&self.blueprint, side.job, side.limits, cancel)
-        };
         let sides = (left, right);
-        let (left, right) = match (build(&sides.0)?, build(&sides.1)?) {
+        let (left, right) = match (self.built(left, cancel)?, self.built(right, cancel)?) {
             (Built::Ready(left), Built::Ready(right)) => (left, right),
             (left, right) => {
                 let left = self.without_partner(left, &sides.0, cancel)?;
@@ -270,6 +266,11 @@ impl Jails {
         }
         let [left_outcome, right_outcome] = outcomes?;
         Ok((left_outcome, right_outcome))
+    }
+
+    fn built<'a>(&self, side: Side<'a>, cancel: &Cancel) -> Result<Built<'a>, SandboxError> {
+        self.workshop
+            .build(&self.blueprint, side.job, side.limits, cancel)
     }
 
     /// One of a pair whose other does not compile: it sees the end of its input at once.

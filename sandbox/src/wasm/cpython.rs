@@ -32,6 +32,8 @@ const RECIPE: u32 = 3;
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
 const IMMORTAL: i32 = 5 << 28;
+/// More references than any object has after the start, and fewer than an immortal one.
+const MOST_REFERENCES: i32 = 1 << 24;
 /// The exported constant that holds the address of `rlef_runtime.run`.
 pub(super) const ENTRY: &str = "rlef_entry";
 /// The functions of the C API that the host calls.
@@ -335,7 +337,7 @@ fn immortalise(memory: &mut [u8], objects: usize) -> Option<()> {
             let address = 4 * (8 * byte + bit);
             let count = memory.get_mut(address..address + 4)?;
             let references = i32::from_le_bytes([count[0], count[1], count[2], count[3]]);
-            if references < IMMORTAL {
+            if (1..MOST_REFERENCES).contains(&references) {
                 count.copy_from_slice(&IMMORTAL.to_le_bytes());
             }
         }
@@ -372,7 +374,12 @@ impl Guest<'_> {
         let name = self.text("rlef_runtime")?;
         let module = self.call("PyImport_ImportModule", &[name])?;
         let entry = self.attribute(module, "run")?;
-        let objects = self.attribute(module, "OBJECTS_AT")?;
+        let seal = self.attribute(module, "seal")?;
+        let objects = match seal {
+            0 => 0,
+            // Its argument is of no use.
+            seal => self.call("PyObject_CallOneArg", &[seal, entry])?,
+        };
         if objects == 0 {
             self.call("PyErr_Print", &[])?;
             return Err(wasmtime::format_err!(

@@ -272,8 +272,11 @@ def run(source):
     return finish(result)
 
 
-def mark_objects():
-    """Sets the bits of all objects there are, as far as they can be reached."""
+def seal(_):
+    """Called last, when nothing is left that the start itself needs. The address of a bit for every fourth address: it is
+    set where an object is that can be reached from here. The host makes those immortal in the snapshot, so that no count
+    of references changes in them, and a run copies fewer pages."""
+    gc.collect()
     waiting = gc.get_objects()
     while waiting:
         here = waiting.pop()
@@ -285,6 +288,9 @@ def mark_objects():
         if type(here) is types.CodeType:
             waiting.extend((here.co_consts, here.co_names, here.co_name, here.co_qualname, here.co_filename))
             waiting.extend((here.co_linetable, here.co_exceptiontable))
+    gc.freeze()
+    gc.disable()
+    return OBJECTS.buffer_info()[0]
 
 
 def prepare():
@@ -308,14 +314,7 @@ def prepare():
     # What most programs do, once, so that the specialised code and caches it leaves are in the snapshot.
     scratch = {"__builtins__": builtins, "__name__": "__main__"}
     exec(compile("import sys\nfor i in range(3):\n    x = str(i) + ' '\n", PATH, "exec", dont_inherit=True), scratch)
-    gc.collect()
-    mark_objects()
-    gc.freeze()
-    gc.disable()
 
 
-# A bit for every fourth address. The host makes the objects at the marked ones immortal in the snapshot: their counts of
-# references then stay as they are, and so do the pages they are on.
 OBJECTS = array.array("B", bytes(MOST_ADDRESSES // 32))
-OBJECTS_AT = OBJECTS.buffer_info()[0]
 prepare()
