@@ -27,18 +27,21 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
 const IMMORTAL: i32 = 5 << 28;
+/// Bytes of memory that are free when a run begins.
+const ROOM: i32 = 2 << 20;
 /// More references than any object has after the start, and fewer than an immortal one.
 const MOST_REFERENCES: i32 = 1 << 24;
 /// The exported constant that holds the address of `rlef_runtime.run`.
 pub(super) const ENTRY: &str = "rlef_entry";
 /// The functions of the C API that the host calls.
-const EXPORTS: [&str; 11] = [
+const EXPORTS: [&str; 12] = [
     "malloc",
+    "free",
     "Py_Initialize",
     "PyErr_Occurred",
     "PyErr_Print",
@@ -386,7 +389,27 @@ impl Guest<'_> {
                 "its runtime module cannot be imported"
             ));
         }
-        Ok((entry, self.call("PyLong_AsLong", &[objects])?))
+        let objects = self.call("PyLong_AsLong", &[objects])?;
+        self.fill_holes()?;
+        Ok((entry, objects))
+    }
+
+    /// Takes what the start has left free between its objects, so that a run allocates one place after the other: what it
+    /// writes is then on few pages, next to each other. `ROOM` lies there for it.
+    fn fill_holes(&mut self) -> wasmtime::Result<()> {
+        let top = self.call("malloc", &[ROOM])?;
+        let powers = (13..21).rev().map(|power| 1 << power);
+        for size in powers.chain((1..=512).rev().map(|words| 8 * words)) {
+            loop {
+                let place = self.call("malloc", &[size])?;
+                if place as u32 >= top as u32 || place == 0 {
+                    self.call("free", &[place])?;
+                    break;
+                }
+            }
+        }
+        self.call("free", &[top])?;
+        Ok(())
     }
 
     /// The address of a module's attribute; 0 where there is none, or no module.
