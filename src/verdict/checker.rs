@@ -160,13 +160,13 @@ fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
 /// What of a checker or interactor can't be run here, if anything.
 pub(super) fn lacks(
     rule: &Comparison,
-    tests: &[TestCase],
+    tests: &[&TestCase],
     testlib: Option<&str>,
 ) -> Option<&'static str> {
     let (Comparison::Checker(one) | Comparison::Interactor(one)) = rule else {
         return None;
     };
-    let too_long = |test: &TestCase| match test {
+    let too_long = |test: &&TestCase| match test {
         TestCase::Stdin { input, expected } => input.len() + expected.len() > PREFACE,
         _ => false,
     };

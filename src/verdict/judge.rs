@@ -214,7 +214,7 @@ impl<R: Runner> Judge<R> {
             {
                 Some("a checker of anything but standard output")
             }
-            (rule, _) => checker::lacks(rule, tests, self.testlib.as_deref()),
+            (rule, _) => checker::lacks(rule, &tests, self.testlib.as_deref()),
         };
         what.map_or(Ok(()), |what| {
             Err(JudgeError::Unsupported {
