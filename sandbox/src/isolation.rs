@@ -259,7 +259,7 @@ impl Sandbox {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         self.run_batch_until(&Cancel::never(), job, inputs, limits, keep_going)
     }
@@ -272,7 +272,7 @@ impl Sandbox {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         check(limits)?;
         if inputs.is_empty() {

@@ -139,7 +139,7 @@ impl Jails {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(inputs.len());
         if inputs.is_empty() {
@@ -306,12 +306,15 @@ impl Jails {
 pub(crate) fn refused(
     outcome: Outcome,
     inputs: usize,
-    keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+    keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
 ) -> Vec<Outcome> {
     let mut outcomes = vec![outcome];
     while keep_going(outcomes.len() - 1, &outcomes[outcomes.len() - 1]) && outcomes.len() < inputs {
         outcomes.push(Outcome {
-            usage: Usage::default(),
+            usage: Usage {
+                fuel: outcomes[0].usage.fuel.map(|_| 0),
+                ..Usage::default()
+            },
             ..outcomes[0].clone()
         });
     }

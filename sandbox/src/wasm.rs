@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use crate::admission::Admission;
@@ -16,6 +16,7 @@ use crate::error::SandboxError;
 use crate::job::{Job, Language, Side};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
+use crate::sandbox::refused;
 
 mod calls;
 mod cpython;
@@ -169,54 +170,28 @@ impl Wasm {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         let program = match self.program(job)? {
             Ok(program) => program,
-            Err(outcome) => {
-                let go_on = keep_going(0, &outcome);
-                let mut done = vec![outcome];
-                if go_on {
-                    stand_for_all(&mut done, inputs.len(), keep_going);
-                }
-                return Ok(done);
-            }
+            Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
         };
         let _permit = self.admission.enter(cancel)?;
-        // The runs need a thread of their own for its stack, and the caller's answers stay on the caller's thread.
-        let (outcomes, results) = mpsc::channel();
-        let (answer, answers) = mpsc::channel();
-        thread::scope(|scope| {
-            thread::Builder::new()
-                .stack_size(engine::THREAD_STACK)
-                .spawn_scoped(scope, move || {
-                    for input in inputs {
-                        let outcome = program.run(Streams::bytes(input), limits);
-                        let failed = outcome.is_err();
-                        if outcomes.send(outcome).is_err() || failed || answers.recv() != Ok(true) {
-                            return;
-                        }
-                    }
-                })
-                .map_err(WasmError::Thread)?;
+        on_large_stack(|| {
+            let program = match program.prepared(limits)? {
+                Ok(program) => program,
+                Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
+            };
             let mut done: Vec<Outcome> = Vec::with_capacity(inputs.len());
-            for outcome in results {
-                let outcome = outcome?;
+            for input in inputs {
+                let outcome = program.run(Streams::bytes(input), limits)?;
                 cancel.check()?;
                 let go_on = keep_going(done.len(), &outcome);
-                let compiles = outcome.status != Status::CompileError;
                 done.push(outcome);
                 if !go_on {
                     break;
                 }
-                if !compiles {
-                    stand_for_all(&mut done, inputs.len(), keep_going);
-                    break;
-                }
-                // Not heard where that was the last input.
-                let _ = answer.send(true);
             }
-            drop(answer);
             Ok(done)
         })
     }
@@ -242,7 +217,7 @@ impl Wasm {
                 .stack_size(engine::THREAD_STACK)
                 .spawn_scoped(scope, || right.run(right_streams, sides.1.limits))
                 .map_err(WasmError::Thread)?;
-            let first = on_large_stack(|| left.run(left_streams, sides.0.limits));
+            let first = on_large_stack(|| Ok(left.run(left_streams, sides.0.limits)?));
             let second = other
                 .join()
                 .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?;
@@ -263,39 +238,17 @@ fn does_not_compile(reason: &str) -> Outcome {
     }
 }
 
-/// The outcome of a source that does not compile, for the inputs it was not tried on.
-fn stand_for_all(
-    done: &mut Vec<Outcome>,
-    total: usize,
-    keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
-) {
-    while let (Some(last), true) = (done.last(), done.len() < total) {
-        let outcome = Outcome {
-            usage: Usage {
-                fuel: Some(0),
-                ..Usage::default()
-            },
-            ..last.clone()
-        };
-        let go_on = keep_going(done.len(), &outcome);
-        done.push(outcome);
-        if !go_on {
-            return;
-        }
-    }
-}
-
 /// Runs `work` on a thread whose stack holds the deepest guest.
 fn on_large_stack<T: Send>(
-    work: impl FnOnce() -> Result<T, WasmError> + Send,
-) -> Result<T, WasmError> {
+    work: impl FnOnce() -> Result<T, SandboxError> + Send,
+) -> Result<T, SandboxError> {
     thread::scope(|scope| {
         thread::Builder::new()
             .stack_size(engine::THREAD_STACK)
             .spawn_scoped(scope, work)
             .map_err(WasmError::Thread)?
             .join()
-            .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

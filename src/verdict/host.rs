@@ -17,7 +17,7 @@ impl Runner for Sandbox {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         Self::run_batch(self, job, inputs, limits, keep_going)
     }
@@ -36,7 +36,7 @@ impl Runner for Sandbox {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         Self::run_batch_until(self, cancel, job, inputs, limits, keep_going)
     }

@@ -51,7 +51,7 @@ impl<'a, R: Runner> Run<'a, R> {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        failure_of: &dyn Fn(usize, &Outcome) -> Option<Failure>,
+        failure_of: &(dyn Fn(usize, &Outcome) -> Option<Failure> + Sync),
     ) -> Result<(), JudgeError> {
         let stop = self.stop;
         let outcomes = self.judge.attempt(self.id, |runner| {
@@ -92,7 +92,7 @@ impl<'a, R: Runner> Run<'a, R> {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        good: &dyn Fn(&Outcome) -> bool,
+        good: &(dyn Fn(&Outcome) -> bool + Sync),
     ) -> Result<Vec<Outcome>, JudgeError> {
         let stop = self.stop;
         self.judge.attempt(self.id, |runner| {

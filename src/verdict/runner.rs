@@ -15,7 +15,7 @@ pub trait Runner: Send + Sync {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Self::Error>;
 
     /// Two programs, each one's standard output being the other's standard input; standard errors are kept.
@@ -28,7 +28,7 @@ pub trait Runner: Send + Sync {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Self::Error> {
         self.run_batch(job, inputs, limits, keep_going)
     }
@@ -64,7 +64,7 @@ impl<R: Runner> Runner for Until<'_, R> {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Self::Error> {
         self.runner
             .run_batch_until(self.cancel, job, inputs, limits, keep_going)
@@ -87,7 +87,7 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Self::Error> {
         (**self).run_batch(job, inputs, limits, keep_going)
     }
@@ -102,7 +102,7 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Self::Error> {
         (**self).run_batch_until(cancel, job, inputs, limits, keep_going)
     }

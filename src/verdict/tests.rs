@@ -48,7 +48,7 @@ impl Runner for Fake {
         job: &Job,
         inputs: &[&[u8]],
         _limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Broken> {
         self.jobs.lock().unwrap().push(job.clone());
         let mut outcomes = Vec::new();

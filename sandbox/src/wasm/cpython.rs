@@ -11,7 +11,7 @@ use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
-use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, Val};
+use wasmtime::{Engine, Instance, InstancePre, Linker, Memory, Module, Store, Val};
 
 use super::files::{Files, Tree};
 use super::host::{Host, Input, Output, Setup};
@@ -36,10 +36,14 @@ const IMMORTAL: i32 = 5 << 28;
 const ROOM: i32 = 2 << 20;
 /// More references than any object has after the start, and fewer than an immortal one.
 const MOST_REFERENCES: i32 = 1 << 24;
-/// The exported constant that holds the address of `rlef_runtime.run`.
-pub(super) const ENTRY: &str = "rlef_entry";
+/// The functions of `rlef_runtime` that the host calls; a constant by each name holds its address.
+pub(super) const RUN: &str = "run";
+/// The same for a program that [`PREPARE`] compiled.
+pub(super) const RUN_PREPARED: &str = "run_prepared";
+/// Compiles a program.
+pub(super) const PREPARE: &str = "prepare_program";
 /// The functions of the C API that the host calls.
-const EXPORTS: [&str; 12] = [
+const EXPORTS: [&str; 14] = [
     "malloc",
     "free",
     "Py_Initialize",
@@ -48,6 +52,8 @@ const EXPORTS: [&str; 12] = [
     "PyImport_ImportModule",
     "PyObject_GetAttrString",
     "PyBytes_FromStringAndSize",
+    "PyBytes_AsString",
+    "PyBytes_Size",
     "PyObject_CallOneArg",
     "PyLong_AsLong",
     "PyRun_SimpleStringFlags",
@@ -302,7 +308,7 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
         store: &mut store,
         instance,
     };
-    let (entry, objects) = guest.initialise().map_err(|error| {
+    let (entries, objects) = guest.initialise().map_err(|error| {
         let said = String::from_utf8_lossy(&guest.store.data().error).into_owned();
         failed("start it", format!("{error:#}\n{said}"))
     })?;
@@ -325,7 +331,7 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
     Ok(link::Snapshot {
         memory,
         globals,
-        constants: vec![(ENTRY.to_owned(), entry)],
+        constants: entries,
     })
 }
 
@@ -348,13 +354,15 @@ fn immortalise(memory: &mut [u8], objects: usize) -> Option<()> {
     Some(())
 }
 
-struct Guest<'a> {
-    store: &'a mut Store<Host>,
-    instance: Instance,
+/// An interpreter that has an instance, and what the host does with it.
+pub(super) struct Guest<'a> {
+    pub(super) store: &'a mut Store<Host>,
+    pub(super) instance: Instance,
 }
 
 impl Guest<'_> {
-    fn call(&mut self, name: &str, arguments: &[i32]) -> wasmtime::Result<i32> {
+    /// Calls a function of the C API.
+    pub(super) fn call(&mut self, name: &str, arguments: &[i32]) -> wasmtime::Result<i32> {
         let function = self
             .instance
             .get_func(&mut *self.store, name)
@@ -365,23 +373,74 @@ impl Guest<'_> {
         Ok(results.first().and_then(Val::i32).unwrap_or(0))
     }
 
-    fn text(&mut self, text: &str) -> wasmtime::Result<i32> {
-        let bytes = [text.as_bytes(), b"\0"].concat();
-        put(self.store, self.instance, &bytes)
+    /// Calls a function of the runtime; the address of what it returns, or 0.
+    pub(super) fn call_entry(&mut self, name: &str, bytes: &[u8]) -> wasmtime::Result<i32> {
+        let entry = match self
+            .instance
+            .get_global(&mut *self.store, name)
+            .map(|global| global.get(&mut *self.store))
+        {
+            Some(Val::I32(entry)) => entry,
+            _ => return Err(wasmtime::format_err!("the interpreter has no {name}")),
+        };
+        let address = self.put(bytes)?;
+        let argument = self.call("PyBytes_FromStringAndSize", &[address, bytes.len() as i32])?;
+        self.call("PyObject_CallOneArg", &[entry, argument])
     }
 
-    /// Starts the interpreter; the addresses of the function that runs programs, and of the bits that tell its objects.
-    fn initialise(&mut self) -> wasmtime::Result<(i32, i32)> {
+    /// What a `bytes` object holds; nothing where it is another.
+    pub(super) fn bytes(&mut self, object: i32) -> wasmtime::Result<Option<Vec<u8>>> {
+        let address = self.call("PyBytes_AsString", &[object])?;
+        if address == 0 {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; self.call("PyBytes_Size", &[object])? as usize];
+        let memory = self.memory()?;
+        memory.read(&mut *self.store, address as u32 as usize, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn memory(&mut self) -> wasmtime::Result<Memory> {
+        self.instance
+            .get_memory(&mut *self.store, "memory")
+            .ok_or_else(|| wasmtime::format_err!("the guest has no memory"))
+    }
+
+    /// Copies bytes into memory the guest allocates; their address.
+    fn put(&mut self, bytes: &[u8]) -> wasmtime::Result<i32> {
+        let address = self.call("malloc", &[bytes.len() as i32])?;
+        if address == 0 {
+            return Err(wasmtime::format_err!(
+                "the guest has no memory for {} bytes",
+                bytes.len()
+            ));
+        }
+        let memory = self.memory()?;
+        memory.write(&mut *self.store, address as u32 as usize, bytes)?;
+        Ok(address)
+    }
+
+    fn text(&mut self, text: &str) -> wasmtime::Result<i32> {
+        let bytes = [text.as_bytes(), b"\0"].concat();
+        self.put(&bytes)
+    }
+
+    /// Starts the interpreter; the functions of the runtime with their addresses, and the address of the bits that tell its
+    /// objects.
+    fn initialise(&mut self) -> wasmtime::Result<(Vec<(String, i32)>, i32)> {
         self.call(link::START, &[])?;
         self.call("Py_Initialize", &[])?;
         let name = self.text("rlef_runtime")?;
         let module = self.call("PyImport_ImportModule", &[name])?;
-        let entry = self.attribute(module, "run")?;
+        let mut entries = Vec::new();
+        for name in [RUN, RUN_PREPARED, PREPARE] {
+            entries.push((name.to_owned(), self.attribute(module, name)?));
+        }
         let seal = self.attribute(module, "seal")?;
         let objects = match seal {
             0 => 0,
             // Its argument is of no use.
-            seal => self.call("PyObject_CallOneArg", &[seal, entry])?,
+            seal => self.call("PyObject_CallOneArg", &[seal, module])?,
         };
         if objects == 0 {
             self.call("PyErr_Print", &[])?;
@@ -391,7 +450,7 @@ impl Guest<'_> {
         }
         let objects = self.call("PyLong_AsLong", &[objects])?;
         self.fill_holes()?;
-        Ok((entry, objects))
+        Ok((entries, objects))
     }
 
     /// Takes what the start has left free between its objects, so that a run allocates one place after the other: what it
@@ -420,27 +479,6 @@ impl Guest<'_> {
         let name = self.text(name)?;
         self.call("PyObject_GetAttrString", &[module, name])
     }
-}
-
-/// Copies bytes into memory the guest allocates; their address.
-pub(super) fn put(
-    store: &mut Store<Host>,
-    instance: Instance,
-    bytes: &[u8],
-) -> wasmtime::Result<i32> {
-    let allocate = instance.get_typed_func::<i32, i32>(&mut *store, "malloc")?;
-    let address = allocate.call(&mut *store, bytes.len() as i32)?;
-    if address == 0 {
-        return Err(wasmtime::format_err!(
-            "the guest has no memory for {} bytes",
-            bytes.len()
-        ));
-    }
-    let memory = instance
-        .get_memory(&mut *store, "memory")
-        .ok_or_else(|| wasmtime::format_err!("the guest has no memory"))?;
-    memory.write(&mut *store, address as u32 as usize, bytes)?;
-    Ok(address)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
-use wasmtime::{InstancePre, Store, Trap, UnknownImportError, UpdateDeadline, Val};
+use wasmtime::{InstancePre, Store, Trap, UnknownImportError, UpdateDeadline};
 
-use super::cpython::{self, Python};
+use super::cpython::{self, Guest, Python};
 use super::engine::{self, Ticking};
 use super::files::Files;
 use super::host::{Host, Input, Output, Setup, Stop};
@@ -57,8 +57,20 @@ pub(super) struct Program<'a> {
     initial_memory: u64,
     fuel_per_ms: u64,
     files: Files,
-    /// The source for the interpreter; none for a module that is the program itself.
-    source: Option<&'a [u8]>,
+    /// What the interpreter is given; none for a module that is the program itself.
+    script: Option<Script<'a>>,
+    /// What compiling said and every run repeats.
+    warnings: Vec<u8>,
+}
+
+/// What an interpreter is to do.
+enum Script<'a> {
+    /// A source to be compiled and run.
+    Source(&'a [u8]),
+    /// A source to be compiled.
+    Prepare(&'a [u8]),
+    /// What compiling gave.
+    Prepared(Vec<u8>),
 }
 
 impl<'a> Program<'a> {
@@ -69,7 +81,8 @@ impl<'a> Program<'a> {
             initial_memory: python.initial_memory,
             fuel_per_ms: fuel::PYTHON_PER_MS,
             files: Python::files(source),
-            source: Some(source),
+            script: Some(Script::Source(source)),
+            warnings: Vec::new(),
         }
     }
 
@@ -80,19 +93,51 @@ impl<'a> Program<'a> {
             initial_memory: 0,
             fuel_per_ms: fuel::MODULE_PER_MS,
             files: Files::default(),
-            source: None,
+            script: None,
+            warnings: Vec::new(),
         }
     }
 
-    /// Runs it once, in a fresh instance; must be called on a thread with a large stack.
+    /// The same, compiled once for all runs to come, in an instance of its own and under the limits of a run; or the outcome
+    /// of each of them where it can't be. Must be called on a thread with a large stack, like all runs.
+    pub(super) fn prepared(self, limits: &Limits) -> Result<Result<Self, Outcome>, WasmError> {
+        let Some(Script::Source(source)) = self.script else {
+            return Ok(Ok(self));
+        };
+        let compiling = Self {
+            script: Some(Script::Prepare(source)),
+            ..self
+        };
+        let (outcome, code) = compiling.run_once(Streams::bytes(b""), limits)?;
+        Ok(match outcome.status {
+            Status::Exited(0) if !code.is_empty() => Ok(Self {
+                script: Some(Script::Prepared(code)),
+                warnings: outcome.stderr,
+                ..compiling
+            }),
+            // There is no code in that form, or no room for it beside the source.
+            Status::Exited(_) => Ok(Self {
+                script: Some(Script::Source(source)),
+                ..compiling
+            }),
+            _ => Err(outcome),
+        })
+    }
+
+    /// Runs it once, in a fresh instance.
     pub(super) fn run(&self, streams: Streams, limits: &Limits) -> Result<Outcome, WasmError> {
+        Ok(self.run_once(streams, limits)?.0)
+    }
+
+    /// The outcome, and the code that a program was compiled to.
+    fn run_once(&self, streams: Streams, limits: &Limits) -> Result<(Outcome, Vec<u8>), WasmError> {
         let began = Instant::now();
         let engine = engine::engine().map_err(WasmError::Engine)?;
         let budget = fuel::budget(limits.cpu_ms, self.fuel_per_ms);
         let limit = self
             .initial_memory
             .saturating_add(limits.memory_bytes)
-            .saturating_add(if self.source.is_some() {
+            .saturating_add(if self.script.is_some() {
                 0
             } else {
                 MODULE_STACK
@@ -112,6 +157,7 @@ impl<'a> Program<'a> {
                 files: self.files.clone(),
             }),
         );
+        store.data_mut().error.extend_from_slice(&self.warnings);
         store.limiter(|host| &mut host.growth);
         store.set_fuel(budget).map_err(WasmError::Engine)?;
         let (cpu_before, longest_cpu, longest) = (cpu_time(), slowest(limits), backstop(limits));
@@ -137,6 +183,10 @@ impl<'a> Program<'a> {
         } else {
             budget.saturating_sub(left)
         };
+        let (ended, code) = match ended {
+            Ok((ended, code)) => (Ok(ended), code),
+            Err(error) => (Err(error), Vec::new()),
+        };
         let host = store.into_data();
         let status = self.status(ended, &host, limits)?;
         let reason = match &status {
@@ -145,7 +195,7 @@ impl<'a> Program<'a> {
         };
         let mut stderr = host.error;
         stderr.extend_from_slice(reason.as_bytes());
-        Ok(Outcome {
+        let outcome = Outcome {
             status: status.0,
             stdout: match host.output {
                 Output::Bytes(bytes) => bytes,
@@ -160,40 +210,37 @@ impl<'a> Program<'a> {
                 memory_bytes: host.growth.peak.saturating_sub(self.initial_memory),
                 fuel: Some(burnt),
             },
-        })
+        };
+        Ok((outcome, code))
     }
 
-    /// Instantiates and calls; the exit code.
-    fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<i32> {
+    /// Instantiates and calls; the exit code, and the code of a program that was to be compiled.
+    fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<(i32, Vec<u8>)> {
         let instance = self.instances.instantiate(&mut *store)?;
-        let Some(source) = self.source else {
-            instance
-                .get_typed_func::<(), ()>(&mut *store, "_start")?
-                .call(&mut *store, ())?;
-            return Ok(0);
+        let (entry, bytes) = match &self.script {
+            None => {
+                instance
+                    .get_typed_func::<(), ()>(&mut *store, "_start")?
+                    .call(&mut *store, ())?;
+                return Ok((0, Vec::new()));
+            }
+            Some(Script::Source(source)) => (cpython::RUN, *source),
+            Some(Script::Prepare(source)) => (cpython::PREPARE, *source),
+            Some(Script::Prepared(code)) => (cpython::RUN_PREPARED, code.as_slice()),
         };
-        let missing = |name: &str| wasmtime::format_err!("the interpreter has no {name}");
-        let entry = match instance
-            .get_global(&mut *store, cpython::ENTRY)
-            .map(|global| global.get(&mut *store))
-        {
-            Some(Val::I32(entry)) => entry,
-            _ => return Err(missing(cpython::ENTRY)),
-        };
-        let address = cpython::put(store, instance, source)?;
-        let bytes = instance
-            .get_typed_func::<(i32, i32), i32>(&mut *store, "PyBytes_FromStringAndSize")?
-            .call(&mut *store, (address, source.len() as i32))?;
-        let result = instance
-            .get_typed_func::<(i32, i32), i32>(&mut *store, "PyObject_CallOneArg")?
-            .call(&mut *store, (entry, bytes))?;
+        let mut guest = Guest { store, instance };
+        let result = guest.call_entry(entry, bytes)?;
         if result == 0 {
             // Our own frame was interrupted, for want of memory or by deep recursion at the very end.
-            return Ok(1);
+            return Ok((1, Vec::new()));
         }
-        instance
-            .get_typed_func::<i32, i32>(&mut *store, "PyLong_AsLong")?
-            .call(&mut *store, result)
+        if matches!(self.script, Some(Script::Prepare(_))) {
+            return Ok(match guest.bytes(result)? {
+                Some(code) => (0, code),
+                None => (DOES_NOT_COMPILE, Vec::new()),
+            });
+        }
+        Ok((guest.call("PyLong_AsLong", &[result])?, Vec::new()))
     }
 
     /// How a run ended, and why where that is not on standard error.
@@ -211,7 +258,7 @@ impl<'a> Program<'a> {
             waited_ms: backstop(limits).as_millis() as u64,
         };
         let status = match &ended {
-            Ok(DOES_NOT_COMPILE) if self.source.is_some() => Status::CompileError,
+            Ok(DOES_NOT_COMPILE) if self.script.is_some() => Status::CompileError,
             Ok(code) => Status::Exited(*code & 0xff),
             Err(error) => match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
                 (Some(Stop::Exit(code)), _) => Status::Exited(*code & 0xff),
@@ -228,7 +275,7 @@ impl<'a> Program<'a> {
                     Status::Signalled(SEGMENT)
                 }
                 // The interpreter stops itself so where one thread waits for another.
-                (_, Some(Trap::UnreachableCodeReached)) if self.source.is_some() => {
+                (_, Some(Trap::UnreachableCodeReached)) if self.script.is_some() => {
                     let reason =
                         "the interpreter stopped itself, as for a lock that nobody can free";
                     return Ok((Status::Unsupported, Some(reason.to_owned())));
@@ -255,7 +302,7 @@ impl<'a> Program<'a> {
             Status::Exited(0) | Status::TimeLimit | Status::OutputLimit
         );
         // As under process isolation the interpreter's last words count: it may refuse a size before it asks for memory.
-        let for_want_of_memory = match self.source {
+        let for_want_of_memory = match self.script {
             // A parser that finds a source too complex says so by the same name.
             Some(_) if last_line(&host.error).starts_with(b"MemoryError") => {
                 status != Status::CompileError || host.growth.refused
@@ -263,7 +310,7 @@ impl<'a> Program<'a> {
             Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
             None => host.growth.refused,
         };
-        if failed && self.source.is_some() && says_32_bits(last_line(&host.error)) {
+        if failed && self.script.is_some() && says_32_bits(last_line(&host.error)) {
             let reason = "WebAssembly isolation has no numbers of C beyond 32 bits".to_owned();
             return Ok((Status::Unsupported, Some(reason)));
         }

@@ -21,7 +21,7 @@ impl Runner for Echo {
         job: &Job,
         inputs: &[&[u8]],
         _limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Died> {
         if job.source == b"break" {
             return Err(Died);

@@ -28,7 +28,7 @@ impl Runner for Slow {
         _: &Job,
         _: &[&[u8]],
         _: &Limits,
-        _: &mut dyn FnMut(usize, &Outcome) -> bool,
+        _: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Broken> {
         let guard = self.lock.lock().unwrap();
         let first = self.begun.fetch_add(1, Ordering::SeqCst) == 0;
@@ -48,7 +48,7 @@ impl Runner for Slow {
         job: &Job,
         inputs: &[&[u8]],
         limits: &Limits,
-        keep_going: &mut dyn FnMut(usize, &Outcome) -> bool,
+        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, Broken> {
         let outcomes = self.run_batch(job, inputs, limits, keep_going);
         if self.waits_for_cancel && job.source.starts_with(b"late") {

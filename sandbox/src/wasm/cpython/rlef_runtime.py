@@ -12,6 +12,7 @@ import builtins
 import gc
 import importlib
 import io
+import marshal
 import os
 import sys
 import threading
@@ -244,20 +245,46 @@ def finish(code):
     return code
 
 
-def run(source):
-    """Runs the program; its exit code, or `DOES_NOT_COMPILE`."""
-    open_streams()
+def compiled(source):
+    """The code of the program; nothing if it does not compile, which is then told."""
     try:
-        code = compile(source, PATH, "exec", dont_inherit=True)
+        return compile(source, PATH, "exec", dont_inherit=True)
     except BaseException as error:
         try:
             sys.excepthook(type(error), error.with_traceback(None), None)
             sys.stderr.flush()
         except BaseException:
             pass
-        return DOES_NOT_COMPILE
+        return None
+
+
+def prepare_program(source):
+    """The code of the program as a compiled file holds it; empty if that format cannot, nothing if there is no code."""
+    open_streams()
+    code = compiled(source)
+    if code is None:
+        return None
+    try:
+        return marshal.dumps(code)
+    except ValueError:
+        return b""
+
+
+def run_prepared(code):
+    """Runs what `prepare_program` gave; the program's exit code."""
+    open_streams()
+    return run_code(marshal.loads(code))
+
+
+def run(source):
+    """Runs the program; its exit code, or `DOES_NOT_COMPILE`."""
+    open_streams()
+    code = compiled(source)
+    return DOES_NOT_COMPILE if code is None else run_code(code)
+
+
+def run_code(code):
     main = types.ModuleType("__main__")
-    del source
     names = main.__dict__
     names.update(__builtins__=builtins, __file__=PATH, __cached__=None)
     sys.modules["__main__"] = main
