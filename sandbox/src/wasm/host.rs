@@ -260,7 +260,7 @@ impl Host {
         if self.open.len() >= self.most_open {
             return None;
         }
-        let number = (0..).find(|number| !self.open.contains_key(number))?;
+        let number = (0..=u32::MAX).find(|number| !self.open.contains_key(number))?;
         self.open.insert(number, open);
         Some(number)
     }

@@ -25,20 +25,20 @@ pub(super) struct Compiled {
     pub(super) instances: InstancePre<Host>,
 }
 
-/// The modules seen lately.
+/// A module, or why it is none.
+type Known = Result<Arc<Compiled>, String>;
+
+/// The modules seen lately, by hash.
 #[derive(Default)]
 pub(super) struct Modules {
-    kept: Mutex<HashMap<[u8; 32], Result<Arc<Compiled>, String>>>,
+    kept: Mutex<HashMap<String, Known>>,
 }
 
 impl Modules {
     /// The compiled module, or why it is none.
-    pub(super) fn get(
-        &self,
-        cache: &Cache,
-        source: &[u8],
-    ) -> Result<Result<Arc<Compiled>, String>, WasmError> {
-        let key: [u8; 32] = Sha256::digest(source).into();
+    pub(super) fn get(&self, cache: &Cache, source: &[u8]) -> Result<Known, WasmError> {
+        let digest = Sha256::digest(source);
+        let key = format!("{digest:x}");
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
             return Ok(known.clone());
@@ -53,11 +53,7 @@ impl Modules {
     }
 }
 
-fn compile(
-    cache: &Cache,
-    source: &[u8],
-    key: &[u8; 32],
-) -> Result<Result<Arc<Compiled>, String>, WasmError> {
+fn compile(cache: &Cache, source: &[u8], key: &str) -> Result<Known, WasmError> {
     let bytes = match binary(source) {
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Err(reason)),
@@ -66,8 +62,7 @@ fn compile(
         return Ok(Err(reason));
     }
     let engine = engine::engine().map_err(WasmError::Engine)?;
-    let digest: String = key[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-    let name = format!("module-{digest}");
+    let name = format!("module-{}", &key[..24]);
     let module = match cache.load(engine, &name)? {
         Some(module) => module,
         None => match engine.precompile_module(&bytes) {
@@ -117,7 +112,7 @@ fn check(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn ready(module: &Module) -> Result<Arc<Compiled>, String> {
+fn ready(module: &Module) -> Known {
     let start = module.get_export("_start");
     let takes_nothing = start
         .as_ref()

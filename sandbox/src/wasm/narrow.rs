@@ -243,7 +243,7 @@ fn is_used_in_a_sum(tokens: &[Token<'_>], index: usize) -> bool {
             }
             _ if arrow => at = before,
             _ if depth > 0 => {}
-            _ => break,
+            Token::Sign(_) => break,
         }
         at = at.saturating_sub(1);
     }

@@ -193,7 +193,7 @@ mod tests {
     fn of_two_that_wait_the_one_with_less_time_is_ended() {
         for (left, right) in [(5, 9), (9, 5), (5, 5)] {
             let [(first, first_out), (second, second_out)] =
-                pipes(Duration::from_secs(60), [b""; 2]);
+                pipes(Duration::from_mins(1), [b""; 2]);
             let (ended, stayed) = std::thread::scope(|scope| {
                 let side = |reader: Reader, writer: Writer, time| {
                     let outcome = reader.read(&mut [0; 8], time);

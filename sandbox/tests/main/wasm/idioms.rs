@@ -277,7 +277,7 @@ fn programs_print_what_they_print_under_python3() {
     for (name, source, input, expected) in PRINTED {
         let outcome = run(source, input);
         let expected = if *name == "many lines" {
-            (0..20000).map(|number| format!("{number}\n")).collect()
+            (0..20000).map(|number| number.to_string() + "\n").collect()
         } else {
             (*expected).to_owned()
         };
