@@ -117,8 +117,8 @@ impl Wasm {
         Ok(Self {
             admission: Admission::new(config.workers.max(1)),
             cache: match &config.cache_directory {
-                Some(directory) => Cache::at(directory.join("wasm"))?,
-                None => Cache::open()?,
+                Some(directory) => Cache::at(directory.join("wasm"), config.cache_bytes)?,
+                None => Cache::open(config.cache_bytes)?,
             },
             progress: config.progress,
             python: OnceLock::new(),

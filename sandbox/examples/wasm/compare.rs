@@ -16,8 +16,11 @@ struct Case {
     source: String,
 }
 
-/// Stands for an infinite number while a row is no JSON.
-const INFINITY: &str = "\"an infinite number\"";
+/// Stand for infinite numbers while a row is no JSON.
+const INFINITE: [(&str, &str); 2] = [
+    ("-Infinity", "\"less than any number\""),
+    ("Infinity", "\"more than any number\""),
+];
 
 fn rows(path: &Path) -> Result<Vec<Value>, Failure> {
     let file = File::open(path).map_err(|error| format!("read {}: {error}", path.display()))?;
@@ -31,7 +34,11 @@ fn rows(path: &Path) -> Result<Vec<Value>, Failure> {
         let line = line?;
         // Python writes, and reads, what JSON has no number for.
         let row = serde_json::from_str(&line)
-            .or_else(|_| serde_json::from_str(&line.replace("Infinity", INFINITY)))
+            .or_else(|_| {
+                let replace =
+                    |line: String, (number, word): (&str, &str)| line.replace(number, word);
+                serde_json::from_str(&INFINITE.into_iter().fold(line, replace))
+            })
             .map_err(|error| format!("read {}:{}: {error}", path.display(), number + 1))?;
         rows.push(row);
     }
@@ -70,11 +77,10 @@ fn cases(data: &Path) -> Result<Vec<Case>, Failure> {
         add("HumanEvalPack buggy", &row, &parts("buggy_solution"), "");
     }
     for row in rows(&data.join("mbppplus/MbppPlus.jsonl.gz"))? {
-        let inputs = serde_json::to_string(&Value::String(
-            Value::from(vec![row["base_input"].clone(), row["plus_input"].clone()])
-                .to_string()
-                .replace(INFINITY, "Infinity"),
-        ))?;
+        let inputs = serde_json::to_string(&Value::String(INFINITE.into_iter().fold(
+            Value::from(vec![row["base_input"].clone(), row["plus_input"].clone()]).to_string(),
+            |inputs, (number, word)| inputs.replace(word, number),
+        )))?;
         // What each call gives or raises, printed: the outputs of both isolations are compared byte by byte.
         let check = format!(
             "import json\nfor group in json.loads({inputs}):\n    for arguments in group:\n        try:\n            \

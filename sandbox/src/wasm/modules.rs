@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::{InstancePre, Linker, Module};
 
 use super::host::Host;
-use super::precompiled::Cache;
+use super::precompiled::{Cache, PROGRAM};
 use super::{WasmError, calls, engine};
 
 /// Most bytes of a module.
@@ -62,7 +62,7 @@ fn compile(cache: &Cache, source: &[u8], key: &str) -> Result<Known, WasmError> 
         return Ok(Err(reason));
     }
     let engine = engine::engine().map_err(WasmError::Engine)?;
-    let name = format!("module-{}", &key[..24]);
+    let name = format!("{PROGRAM}{}", &key[..24]);
     let module = match cache.load(engine, &name)? {
         Some(module) => module,
         None => match engine.precompile_module(&bytes) {

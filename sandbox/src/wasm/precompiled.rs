@@ -2,26 +2,38 @@
 //!
 //! A compiled module is machine code, so loading one is as good as running it. Hence the rules here: nothing is loaded
 //! from a directory or file that anybody else could have written or could exchange, the file that is looked at is the
-//! very one that is mapped, and a file that is there is never written again.
+//! very one that is mapped, and a file that is there is never written again. Of the modules that programs became, those
+//! that were used the longest ago are removed where they take too much room; what is mapped stays whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use wasmtime::{Engine, Module};
 
 use super::WasmError;
 
+/// What the names of programs' modules begin with; others are never removed.
+pub(super) const PROGRAM: &str = "module-";
+/// Files written between two looks at how much room they take.
+const BETWEEN_LOOKS: usize = 64;
+
 /// A directory for compiled modules that is this user's alone.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     directory: PathBuf,
+    /// Bytes that programs' modules may take.
+    most: u64,
+    written: Arc<AtomicUsize>,
 }
 
 impl Cache {
     /// `$RLEF_CACHE`, else `$XDG_CACHE_HOME/rlef`, else `~/.cache/rlef`; made if it is missing.
-    pub(super) fn open() -> Result<Self, WasmError> {
+    pub(super) fn open(most: u64) -> Result<Self, WasmError> {
         let variable = |name| {
             std::env::var_os(name)
                 .filter(|value| !value.is_empty())
@@ -31,11 +43,11 @@ impl Cache {
             .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("rlef")))
             .or_else(|| variable("HOME").map(|home| home.join(".cache/rlef")))
             .ok_or(WasmError::NoCache)?;
-        Self::at(directory.join("wasm"))
+        Self::at(directory.join("wasm"), most)
     }
 
-    /// A cache in this directory.
-    pub(super) fn at(directory: PathBuf) -> Result<Self, WasmError> {
+    /// A cache in this directory, in which programs' modules take no more than `most` bytes, but for the newest.
+    pub(super) fn at(directory: PathBuf, most: u64) -> Result<Self, WasmError> {
         let failed = |source| WasmError::Cache {
             path: directory.clone(),
             source,
@@ -53,7 +65,11 @@ impl Cache {
         for above in directory.ancestors().skip(1) {
             fixed(above, &fs::symlink_metadata(above).map_err(failed)?)?;
         }
-        Ok(Self { directory })
+        Ok(Self {
+            directory,
+            most,
+            written: Arc::default(),
+        })
     }
 
     /// Where the module of this key lies, or would lie.
@@ -81,6 +97,8 @@ impl Cache {
             Err(source) => return Err(WasmError::Cache { path, source }),
         };
         own(&path, &metadata)?;
+        // Only so that what is used is not the first to be removed.
+        let _ = file.set_modified(SystemTime::now());
         // A file of another version or another processor is refused here, and then made anew.
         Ok(map(engine, file).ok())
     }
@@ -95,7 +113,39 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
         file.write_all(compiled).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
+        if self.written.fetch_add(1, Ordering::Relaxed) % BETWEEN_LOOKS == 0 {
+            self.prune();
+        }
         Ok(())
+    }
+
+    /// Removes what was used the longest ago, to three quarters of the bound. What can't be looked at or removed stays:
+    /// somebody else may be at it.
+    fn prune(&self) {
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut modules: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(PROGRAM))
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        let mut taken: u64 = modules.iter().map(|(_, length, _)| length).sum();
+        if taken <= self.most {
+            return;
+        }
+        modules.sort();
+        for (_, length, path) in modules {
+            if taken <= self.most / 4 * 3 {
+                return;
+            }
+            if fs::remove_file(path).is_ok() {
+                taken -= length;
+            }
+        }
     }
 
     /// Waits until no other process makes what this key names.
@@ -159,7 +209,7 @@ mod tests {
     use super::*;
 
     fn cache(directory: &tempfile::TempDir) -> Cache {
-        Cache::at(directory.path().join("own")).unwrap()
+        Cache::at(directory.path().join("own"), 1 << 30).unwrap()
     }
 
     fn set_mode(path: &Path, mode: u32) {
@@ -187,13 +237,13 @@ mod tests {
             fs::create_dir(&inside).unwrap();
             set_mode(&inside, inner);
             set_mode(directory.path(), outer);
-            let error = Cache::at(inside).unwrap_err();
+            let error = Cache::at(inside, 0).unwrap_err();
             assert!(matches!(error, WasmError::Untrusted { .. }), "{error}");
         }
         let directory = tempfile::tempdir().unwrap();
         // As `/tmp` is: others can write, but not rename what is not theirs.
         set_mode(directory.path(), 0o1777);
-        assert!(Cache::at(directory.path().join("own")).is_ok());
+        assert!(Cache::at(directory.path().join("own"), 0).is_ok());
     }
 
     #[test]
@@ -232,6 +282,34 @@ mod tests {
             cache.store("other", bytes).unwrap();
             assert!(cache.load(engine, "other").unwrap().is_none());
         }
+    }
+
+    #[test]
+    fn what_was_used_the_longest_ago_goes_first_and_the_interpreter_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let one = compiled();
+        let cache = Cache {
+            most: 4 * one.len() as u64,
+            ..cache(&directory)
+        };
+        cache.store("cpython", &one).unwrap();
+        let names: Vec<String> = (0..4).map(|number| format!("{PROGRAM}{number}")).collect();
+        for (age, name) in names.iter().enumerate() {
+            cache.store(name, &one).unwrap();
+            let long_ago = SystemTime::now() - std::time::Duration::from_hours(9 - age as u64);
+            let file = File::options().write(true).open(cache.path(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        cache.prune();
+        let there =
+            || -> Vec<bool> { names.iter().map(|name| cache.path(name).exists()).collect() };
+        assert_eq!(there(), [true; 4]);
+        let engine = super::super::engine::engine().unwrap();
+        assert!(cache.load(engine, &names[0]).unwrap().is_some());
+        cache.store(&format!("{PROGRAM}9"), &one).unwrap();
+        cache.prune();
+        assert_eq!(there(), [true, false, false, true]);
+        assert!(cache.path("cpython").exists());
     }
 
     #[test]
