@@ -8,8 +8,8 @@ pub(crate) const GAPS: [&str; 9] = [
      unsupported; a thread that is started runs to its end at once.",
     "Files that are written, and files of a Linux host (/proc, /etc ...), are unsupported; the standard library and the \
      program can be read.",
-    "Integers of C have 32 bits: hash() is another, and a program that fails for want of longer ones is unsupported, as is \
-     one that asks os, select, signal, socket or time for what is not there.",
+    "Integers of C have 32 bits: hash() is another, sets have another order and objects another size; a program that fails \
+     for want of longer ones is unsupported, as is one that asks os, select, signal, socket or time for what is not there.",
     "Clocks start at 2025-01-01 and pass with the work done and the time slept; randomness without a seed is the same in \
      every run.",
     "A CPU limit counts instructions: a program that mostly waits for memory may take several times its limit, up to \
