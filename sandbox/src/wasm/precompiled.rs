@@ -113,7 +113,8 @@ impl Cache {
         let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
         file.write_all(compiled).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        if self.written.fetch_add(1, Ordering::Relaxed) % BETWEEN_LOOKS == 0 {
+        let written = self.written.fetch_add(1, Ordering::Relaxed);
+        if written.is_multiple_of(BETWEEN_LOOKS) {
             self.prune();
         }
         Ok(())
