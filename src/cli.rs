@@ -61,6 +61,7 @@ pub mod exit {
     use rlef_sandbox::SandboxError;
 
     use crate::policy::PolicyError;
+    use crate::policy::engine::EngineError;
     use crate::policy::remote::RemoteError;
     use crate::train::TrainError;
 
@@ -78,7 +79,12 @@ pub mod exit {
         if let Some(PolicyError::Remote(RemoteError::NoAnswer { .. })) = error.downcast_ref() {
             return INFRASTRUCTURE;
         }
-        if let Some(TrainError::SamplerGap { .. }) = error.downcast_ref() {
+        if let Some(
+            TrainError::SamplerGap { .. }
+            | TrainError::Policy(PolicyError::Remote(RemoteError::NoAnswer { .. }))
+            | TrainError::Engine(EngineError::Remote(RemoteError::NoAnswer { .. })),
+        ) = error.downcast_ref()
+        {
             return INFRASTRUCTURE;
         }
         let disk = error.chain().filter_map(|cause| cause.downcast_ref());

@@ -8,6 +8,7 @@ use rlef_sandbox::Isolation;
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::Normalisation;
+use crate::policy::engine::{EngineConfig, EngineKind};
 use crate::policy::lora::LoraConfig;
 use crate::policy::sampler::{Sampling, is_zero};
 use crate::prompt::PromptStyle;
@@ -47,6 +48,9 @@ pub struct TrainConfig {
     pub policy_optimizer: OptimizerConfig,
     /// AdamW of the value network.
     pub value_optimizer: OptimizerConfig,
+    /// A serving engine that samples the episodes; without it they are sampled here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineConfig>,
     /// What a run may use.
     pub resources: ResourceConfig,
     /// Evaluation before and after.
@@ -161,6 +165,7 @@ impl Default for TrainConfig {
             objective: ObjectiveConfig::default(),
             policy_optimizer: optimizer(3e-4),
             value_optimizer: optimizer(1e-3),
+            engine: None,
             resources: ResourceConfig::default(),
             evaluation: EvaluationConfig::default(),
         }
@@ -342,6 +347,22 @@ impl TrainConfig {
                 found: self.rollout.feedback.name().to_owned(),
                 expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
             });
+        }
+        if let Some(engine) = &self.engine {
+            if engine.kind == EngineKind::Openai {
+                return Err(ConfigError::Value {
+                    key: "engine.kind",
+                    found: "openai".to_owned(),
+                    expected: "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
+                });
+            }
+            if engine.concurrency == 0 || engine.timeout_s == 0 {
+                return Err(ConfigError::Value {
+                    key: "engine.concurrency or engine.timeout_s",
+                    found: "0".to_owned(),
+                    expected: "at least 1",
+                });
+            }
         }
         if self.objective.algorithm == Algorithm::Grpo && self.rollout.group < 2 {
             return Err(ConfigError::Value {

@@ -1,5 +1,6 @@
 //! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
-//! `checkpoint` turn both into files, `replay` reads completions somebody else made, `remote` asks a server.
+//! `checkpoint` turn both into files, `replay` reads completions somebody else made, `remote` asks a server for text,
+//! `engine` asks one for ids to learn from.
 
 pub mod adapter_file;
 pub mod cache;
@@ -7,6 +8,7 @@ mod chat_settings;
 pub mod chat_template;
 pub mod checkpoint;
 pub mod config_json;
+pub mod engine;
 pub mod kernels;
 pub mod lora;
 pub mod model;
@@ -125,6 +127,19 @@ pub trait Policy {
     fn context(&self) -> usize;
 }
 
+/// Refuses asks that leave no room for an answer.
+fn fit(asks: &[Ask<'_>], sampling: &Sampling, context: usize) -> Result<(), PolicyError> {
+    let too_long = |ask: &&Ask<'_>| ask.prefix.len() + sampling.max_tokens > context;
+    asks.iter().find(too_long).map_or(Ok(()), |ask| {
+        Err(PolicyError::PromptTooLong {
+            problem_id: ask.problem_id.to_owned(),
+            prompt: ask.prefix.len(),
+            answer: sampling.max_tokens,
+            context,
+        })
+    })
+}
+
 /// A decoder with its tokenizer.
 pub struct ModelPolicy<'a> {
     /// The weights it samples from.
@@ -145,17 +160,7 @@ impl Policy for ModelPolicy<'_> {
         asks: &[Ask<'_>],
         sampling: &Sampling,
     ) -> Result<Vec<Answer>, PolicyError> {
-        if let Some(ask) = asks
-            .iter()
-            .find(|ask| ask.prefix.len() + sampling.max_tokens > self.context())
-        {
-            return Err(PolicyError::PromptTooLong {
-                problem_id: ask.problem_id.to_owned(),
-                prompt: ask.prefix.len(),
-                answer: sampling.max_tokens,
-                context: self.context(),
-            });
-        }
+        fit(asks, sampling, self.context())?;
         let requests: Vec<Request> = asks
             .iter()
             .map(|ask| Request {

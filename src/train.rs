@@ -13,6 +13,7 @@ use crate::config::{Algorithm, TrainConfig};
 use crate::episode::Episode;
 use crate::learner::{Micro, Passes};
 use crate::objective::{grpo, rlef};
+use crate::policy::engine::{Engine, EngineError, EnginePolicy};
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{ModelPolicy, PolicyError};
@@ -37,6 +38,8 @@ pub struct Learner {
     pub value_optimizer: Optimizer,
     /// Shared by all three.
     pub tokenizer: Tokenizer,
+    /// Who samples the episodes, where that isn't done here.
+    pub engine: Option<Engine>,
 }
 
 /// Why a round could not be played or learnt from.
@@ -45,6 +48,9 @@ pub enum TrainError {
     /// The policy could not speak.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The serving engine could not be given the weights.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Sampler and trainer don't compute the same policy.
     #[error(
         "failed to learn from round {round}: sampler and trainer differ by {largest:.3e} in the log-probability of a token, by {mean:.3e} on average of {tokens}; objective.max_sampler_gap is {bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bound only for a sampler that is known to be less exact"
@@ -76,12 +82,24 @@ pub fn round(
         .seed
         .wrapping_mul(1_000_003)
         .wrapping_add(round as u64);
-    let mut sampler = ModelPolicy {
-        decoder: &learner.policy,
-        tokenizer: &learner.tokenizer,
-        batch: config.resources.sampling_batch,
+    let (groups, stats) = if let Some(engine) = &mut learner.engine {
+        let version = learner.policy_optimizer.steps();
+        engine.hold(&learner.policy, &learner.tokenizer, version)?;
+        let mut sampler = EnginePolicy {
+            engine,
+            tokenizer: &learner.tokenizer,
+            context: learner.policy.config.max_position_embeddings,
+            vocabulary: learner.policy.config.vocab_size,
+        };
+        rollout::play(&mut sampler, grader, &drawn, &config.rollout, seed)?
+    } else {
+        let mut sampler = ModelPolicy {
+            decoder: &learner.policy,
+            tokenizer: &learner.tokenizer,
+            batch: config.resources.sampling_batch,
+        };
+        rollout::play(&mut sampler, grader, &drawn, &config.rollout, seed)?
     };
-    let (groups, stats) = rollout::play(&mut sampler, grader, &drawn, &config.rollout, seed)?;
     let mut metrics = RoundMetrics {
         round,
         ..describe(&groups, &stats, config)

@@ -206,6 +206,7 @@ fn learner(config: &TrainConfig) -> Learner {
         policy,
         value,
         tokenizer,
+        engine: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod cli;
 mod datasets;
 mod deciders;
 mod differential;
+mod engine;
 mod golden;
 mod host;
 mod invariants;

@@ -17,6 +17,7 @@ use crate::eval::Report;
 use crate::journal::write_atomically;
 use crate::memory::{self, Estimate, Size};
 use crate::policy::ModelPolicy;
+use crate::policy::engine::Engine;
 use crate::policy::lora::Adapter;
 use crate::policy::model::Decoder;
 use crate::policy::sampler::Sampling;
@@ -95,6 +96,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
     require_supported(&judge, &problems, &config.problems)?;
     write_protection(&folder, &judge)?;
+    let engine = config.engine.as_ref().map(Engine::new).transpose()?;
     let value = policy.value_network();
     let mut learner = Learner {
         reference: policy.clone(),
@@ -103,6 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy,
         value,
         tokenizer,
+        engine,
     };
     run.restore(&mut learner, &done, &source::device())?;
     eprintln!(
@@ -132,7 +135,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     while done.rounds < config.rounds {
         let step = learner.policy_optimizer.steps();
         let (groups, metrics, timings) =
-            train::round(&mut learner, &judge, &problems, &config, done.rounds)?;
+            match train::round(&mut learner, &judge, &problems, &config, done.rounds) {
+                Ok(round) => round,
+                Err(error) => {
+                    // It failed before a weight was moved, so what was learnt until then is kept.
+                    if done.rounds % config.resources.checkpoint_every != 0 {
+                        run.checkpoint(&learner, done.rounds)?;
+                    }
+                    return Err(error.into());
+                }
+            };
         run.record(step, &groups, &metrics, &timings)?;
         done.rounds += 1;
         progress.set(done.rounds as u64, &line(&metrics, &timings));

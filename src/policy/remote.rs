@@ -5,7 +5,7 @@
 //! Where the server only completes text, messages stand one after the other, a blank line between them, and the prompt ends
 //! in an open fence, so that a model that was never instructed goes on with code; its fence is closed where it stops.
 
-mod http;
+pub(super) mod http;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::sampler::{Completion, Sampling, StopCause};
 use super::tokenizer::{Place, TokenizerError};
 use super::{Answer, Ask, Heard, Policy, PolicyError};
-use http::{Client, Outcome, Reply};
+use http::{Client, Connection, Outcome, Question, Reply};
 
 /// Asks in a row without an answer after which the server counts as gone.
 const GONE: usize = 8;
@@ -88,7 +88,7 @@ pub enum RemoteError {
     },
     /// The first request had no answer, so none will have.
     #[error(
-        "failed to ask {url}: no answer after {tries} tries, the last: {reason}; check that the server runs, or raise --tries or --request-timeout"
+        "failed to ask {url}: no answer after {tries} tries, the last: {reason}; check that the server runs, or allow it more tries or more time"
     )]
     NoAnswer {
         /// The address.
@@ -142,7 +142,17 @@ impl RemotePolicy {
     /// Prepares to ask; `key` is sent as a bearer token and neither printed nor recorded.
     pub fn new(config: RemoteConfig, key: Option<String>) -> Result<Self, RemoteError> {
         Ok(Self {
-            client: Client::new(&config, key)?,
+            client: Client::new(
+                &Connection {
+                    url: &config.url,
+                    concurrency: config.concurrency,
+                    tries: config.tries,
+                    timeout: config.timeout,
+                    backoff: config.backoff,
+                    remedy: http::remedy,
+                },
+                key,
+            )?,
             config,
             served: false,
             usage: Usage::default(),
@@ -197,8 +207,21 @@ impl RemotePolicy {
         body.to_string()
     }
 
+    fn ask(&self, ask: &Ask<'_>, sampling: &Sampling, first: bool) -> (Outcome<Reply>, u64) {
+        let endpoint = self.config.endpoint;
+        let question = Question {
+            path: match endpoint {
+                Endpoint::Chat => "chat/completions",
+                Endpoint::Completions => "completions",
+            },
+            body: &self.body(ask, sampling),
+            read: &|text| http::read(text, endpoint),
+        };
+        self.client.ask(&question, ask.seed, first)
+    }
+
     /// An outcome as an answer, and what it cost.
-    fn taken(outcome: Outcome, requests: u64) -> (Result<Answer, RemoteError>, Usage) {
+    fn taken(outcome: Outcome<Reply>, requests: u64) -> (Result<Answer, RemoteError>, Usage) {
         let mut usage = Usage {
             retries: requests - 1,
             ..Usage::default()
@@ -245,7 +268,7 @@ impl Policy for RemotePolicy {
     ) -> Result<Vec<Answer>, PolicyError> {
         let mut first = Vec::new();
         if let Some(ask) = asks.first().filter(|_| !self.served) {
-            let (outcome, requests) = self.client.ask(&self.body(ask, sampling), ask.seed, true);
+            let (outcome, requests) = self.ask(ask, sampling, true);
             let (answer, usage) = Self::taken(outcome, requests);
             self.usage.add(&usage);
             let answer = answer?;
@@ -267,8 +290,7 @@ impl Policy for RemotePolicy {
                     while !stop.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let Some(ask) = rest.get(place) else { break };
-                        let body = self.body(ask, sampling);
-                        let (outcome, requests) = self.client.ask(&body, ask.seed, false);
+                        let (outcome, requests) = self.ask(ask, sampling, false);
                         let outcome = match outcome {
                             Outcome::Unanswered(lost)
                                 if silent.fetch_add(1, Ordering::Relaxed) + 1 >= gone =>

@@ -73,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         policy,
         value,
         tokenizer,
+        engine: None,
     };
     let mut problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
     let mut kind = format!("{} turns", args.turns);

@@ -1,4 +1,5 @@
-//! One completion over HTTP: the request, its retries, and what the answer says. Knows nothing of episodes.
+//! One question over HTTP: the request, its retries, and how it ended. Knows nothing of episodes; what an answer says is for
+//! the caller to read.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{Endpoint, FENCE, RemoteConfig, RemoteError};
+use super::{Endpoint, FENCE, RemoteError};
 use crate::policy::LostAnswer;
 
 /// Longest time one `Retry-After` is obeyed.
@@ -33,9 +34,9 @@ pub(super) struct Reply {
 }
 
 /// How one request ended for good.
-pub(super) enum Outcome {
+pub(in crate::policy) enum Outcome<R> {
     /// With an answer.
-    Said(Reply),
+    Said(R),
     /// With a refusal of this very request.
     Lost(LostAnswer),
     /// Without a word that helps; others may still be answered.
@@ -45,28 +46,57 @@ pub(super) enum Outcome {
 }
 
 /// How one try ended.
-enum Try {
-    Said(Reply),
+enum Try<R> {
+    Said(R),
     /// Worth another try, after the time the server asked for.
     Again(String, Option<Duration>),
     Refused(u16, String),
 }
 
+/// Where a server is, and how patiently it is asked.
+pub(in crate::policy) struct Connection<'a> {
+    /// Address before the path of a question.
+    pub(in crate::policy) url: &'a str,
+    /// Requests under way at once.
+    pub(in crate::policy) concurrency: usize,
+    /// Requests made for one answer at most.
+    pub(in crate::policy) tries: u32,
+    /// Time for one request, its answer included.
+    pub(in crate::policy) timeout: Duration,
+    /// Wait after the first failure, doubled after each.
+    pub(in crate::policy) backoff: Duration,
+    /// What to do about a refusal with this status.
+    pub(in crate::policy) remedy: fn(u16) -> &'static str,
+}
+
 /// A server, and how to ask it.
-pub(super) struct Client {
+pub(in crate::policy) struct Client {
     agent: ureq::Agent,
     url: String,
-    endpoint: Endpoint,
     key: Option<String>,
     tries: u32,
     backoff: Duration,
+    remedy: fn(u16) -> &'static str,
+}
+
+/// What is asked: a path below the address, a body, and how to read the answer.
+pub(in crate::policy) struct Question<'a, R> {
+    /// Without the slash before it.
+    pub(in crate::policy) path: &'a str,
+    /// JSON.
+    pub(in crate::policy) body: &'a str,
+    /// The answer's body as what it says, or why it says nothing of use.
+    pub(in crate::policy) read: &'a (dyn Fn(&str) -> Result<R, String> + Sync),
 }
 
 impl Client {
     /// Checks the address and prepares connections; sends nothing.
-    pub(super) fn new(config: &RemoteConfig, key: Option<String>) -> Result<Self, RemoteError> {
+    pub(in crate::policy) fn new(
+        config: &Connection<'_>,
+        key: Option<String>,
+    ) -> Result<Self, RemoteError> {
         let bad = |reason: &'static str| RemoteError::Address {
-            url: config.url.clone(),
+            url: config.url.to_owned(),
             reason,
         };
         let host = config
@@ -103,38 +133,37 @@ impl Client {
         }
         Ok(Self {
             agent: builder.build().new_agent(),
-            url: format!(
-                "{}/{}",
-                config.url.trim_end_matches('/'),
-                match config.endpoint {
-                    Endpoint::Chat => "chat/completions",
-                    Endpoint::Completions => "completions",
-                }
-            ),
-            endpoint: config.endpoint,
+            url: config.url.trim_end_matches('/').to_owned(),
             key,
             tries: config.tries.max(1),
             backoff: config.backoff,
+            remedy: config.remedy,
         })
     }
 
     /// Asks until there is an answer, a refusal, or no try left. Returns also how many requests it took. `first` says that
     /// nothing has been answered yet: then what this request meets would meet all.
-    pub(super) fn ask(&self, body: &str, seed: u64, first: bool) -> (Outcome, u64) {
+    pub(in crate::policy) fn ask<R>(
+        &self,
+        question: &Question<'_, R>,
+        seed: u64,
+        first: bool,
+    ) -> (Outcome<R>, u64) {
+        let url = || format!("{}/{}", self.url, question.path);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut reason = String::new();
         for number in 1..=self.tries {
             let sent = u64::from(number);
-            match self.once(body) {
+            match self.once(question) {
                 Try::Said(reply) => return (Outcome::Said(reply), sent),
                 Try::Refused(status, message) => {
                     let whole_run = first || matches!(status, 300..=399 | 401 | 403 | 404);
                     let outcome = if whole_run {
                         Outcome::Fatal(RemoteError::Refused {
-                            url: self.url.clone(),
+                            url: url(),
                             status,
                             message,
-                            remedy: remedy(status),
+                            remedy: (self.remedy)(status),
                         })
                     } else {
                         Outcome::Lost(LostAnswer(format!(
@@ -158,7 +187,7 @@ impl Client {
         }
         let outcome = if first {
             Outcome::Fatal(RemoteError::NoAnswer {
-                url: self.url.clone(),
+                url: url(),
                 tries: self.tries,
                 reason,
             })
@@ -169,7 +198,7 @@ impl Client {
     }
 
     /// The error for a server that answers nothing any more.
-    pub(super) fn gone(&self, last: LostAnswer) -> RemoteError {
+    pub(in crate::policy) fn gone(&self, last: LostAnswer) -> RemoteError {
         RemoteError::NoAnswer {
             url: self.url.clone(),
             tries: self.tries,
@@ -177,15 +206,15 @@ impl Client {
         }
     }
 
-    fn once(&self, body: &str) -> Try {
+    fn once<R>(&self, question: &Question<'_, R>) -> Try<R> {
         let mut request = self
             .agent
-            .post(&self.url)
+            .post(&format!("{}/{}", self.url, question.path))
             .header("content-type", "application/json");
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = match request.send(body) {
+        let mut response = match request.send(question.body) {
             Ok(response) => response,
             Err(error) => return Try::Again(self.clean(&error.to_string()), None),
         };
@@ -202,7 +231,7 @@ impl Client {
             .limit(ANSWER_LIMIT)
             .read_to_string();
         match (status, text) {
-            (200..=299, Ok(text)) => match read(&text, self.endpoint) {
+            (200..=299, Ok(text)) => match (question.read)(&text) {
                 Ok(reply) => Try::Said(reply),
                 Err(reason) => Try::Again(reason, None),
             },
@@ -254,7 +283,7 @@ impl Client {
 }
 
 /// Reads a completion.
-fn read(text: &str, endpoint: Endpoint) -> Result<Reply, String> {
+pub(super) fn read(text: &str, endpoint: Endpoint) -> Result<Reply, String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("the answer is no JSON ({error})"))?;
     let choice = &value["choices"][0];
@@ -285,7 +314,8 @@ fn read(text: &str, endpoint: Endpoint) -> Result<Reply, String> {
     })
 }
 
-fn remedy(status: u16) -> &'static str {
+/// What to do about a refusal of an OpenAI-compatible server.
+pub(super) fn remedy(status: u16) -> &'static str {
     match status {
         401 | 403 => {
             "set OPENAI_API_KEY, or name the variable that holds the key with --api-key-env"

@@ -1,0 +1,353 @@
+//! Training from a serving engine: fakes of vLLM and SGLang that hold real weights, sample from them, and load others when
+//! told. They speak the interfaces as documented; no real engine is asked.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use burn::tensor::Device;
+use rlef::policy::checkpoint;
+use rlef::policy::model::Decoder;
+use rlef::policy::sampler::{self, Request, Sampling, StopCause};
+use rlef::policy::tokenizer::Tokenizer;
+use rlef::train::RoundMetrics;
+use serde_json::{Value, json};
+
+use crate::cli::{refused, rlef, starter, write};
+
+/// How a fake misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// It doesn't.
+    None,
+    /// Every third completion has no answer at first.
+    Flaky,
+    /// It leaves log-probabilities out.
+    Silent,
+    /// It says that it loads weights, and doesn't.
+    Stale,
+    /// It knows an id that the policy hasn't.
+    Stranger,
+    /// From the second load of weights on it answers nothing.
+    Gone,
+}
+
+struct Fake {
+    sglang: bool,
+    fault: Fault,
+    held: Option<(Decoder, Tokenizer)>,
+    version: String,
+    failed: HashSet<u64>,
+    loads: usize,
+    paths: Vec<String>,
+}
+
+/// Serves until the test ends; its address, and what it saw.
+fn serve(sglang: bool, fault: Fault) -> (String, Arc<Mutex<Fake>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let fake = Arc::new(Mutex::new(Fake {
+        sglang,
+        fault,
+        held: None,
+        version: String::new(),
+        failed: HashSet::new(),
+        loads: 0,
+        paths: Vec::new(),
+    }));
+    let shared = Arc::clone(&fake);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let fake = Arc::clone(&shared);
+            std::thread::spawn(move || handle(stream.unwrap(), &fake));
+        }
+    });
+    (url, fake)
+}
+
+fn handle(mut stream: TcpStream, fake: &Mutex<Fake>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let lower = head.to_lowercase();
+    let length = lower
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = vec![0; length.unwrap().trim().parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let path = head.split(' ').nth(1).unwrap().to_owned();
+    let Some(answer) = fake.lock().unwrap().answer(&path, &body) else {
+        return;
+    };
+    let text = answer.to_string();
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    );
+}
+
+impl Fake {
+    /// Nothing stands for a connection that ends without a word.
+    fn answer(&mut self, path: &str, body: &Value) -> Option<Value> {
+        self.paths.push(path.to_owned());
+        match path {
+            "/update_weights_from_disk" => {
+                self.load(
+                    &body["model_path"],
+                    body["weight_version"].as_str().unwrap(),
+                );
+                Some(json!({"success": true, "message": "Succeeded to update model weights."}))
+            }
+            "/collective_rpc" => {
+                assert_eq!(body["method"], "reload_weights");
+                self.load(&body["kwargs"]["weights_path"], "");
+                Some(json!({"results": [null]}))
+            }
+            "/pause?mode=wait" | "/resume" | "/reset_prefix_cache" => Some(json!({})),
+            "/generate" | "/inference/v1/generate" => self.generate(body),
+            other => panic!("{other} was asked"),
+        }
+    }
+
+    fn load(&mut self, path: &Value, version: &str) {
+        self.loads += 1;
+        version.clone_into(&mut self.version);
+        if self.fault != Fault::Stale || self.held.is_none() {
+            let path = Path::new(path.as_str().unwrap());
+            self.held = Some(checkpoint::load(path, &Device::default()).unwrap());
+        }
+    }
+
+    fn generate(&mut self, body: &Value) -> Option<Value> {
+        let (ids, parameters, length, seed) = if self.sglang {
+            (
+                &body["input_ids"],
+                &body["sampling_params"],
+                "max_new_tokens",
+                "sampling_seed",
+            )
+        } else {
+            (
+                &body["token_ids"],
+                &body["sampling_params"],
+                "max_tokens",
+                "seed",
+            )
+        };
+        let sampling = Sampling {
+            temperature: parameters["temperature"].as_f64().unwrap(),
+            max_tokens: parameters[length].as_u64().unwrap() as usize,
+            ..Sampling::default()
+        };
+        let numbers =
+            |value: &Value| -> Vec<u32> { serde_json::from_value(value.clone()).unwrap() };
+        let request = Request {
+            prefix: numbers(ids),
+            seed: parameters[seed].as_u64().unwrap(),
+        };
+        let gone = self.fault == Fault::Gone && self.loads > 1;
+        let flaky = self.fault == Fault::Flaky && request.seed.is_multiple_of(3);
+        if gone || flaky && self.failed.insert(request.seed) {
+            return None;
+        }
+        let ends = numbers(&parameters["stop_token_ids"]);
+        let (decoder, _) = self.held.as_ref().unwrap();
+        let mut drawn = sampler::sample(decoder, &[request], &sampling, &ends, 1).remove(0);
+        if self.fault == Fault::Stranger {
+            drawn.tokens[0] = 4_000_000;
+        }
+        let cut = drawn.stop == StopCause::Length;
+        let pairs = drawn.tokens.iter().zip(&drawn.sampler_logprobs);
+        let silent = self.fault == Fault::Silent;
+        Some(if self.sglang {
+            let logprobs: Vec<Value> = pairs
+                .map(|(id, logprob)| json!([logprob, id, null]))
+                .collect();
+            let mut about = json!({"weight_version": self.version, "finish_reason": {"type": if cut { "length" } else { "stop" }}});
+            if !silent {
+                about["output_token_logprobs"] = logprobs.into();
+            }
+            json!({"text": "", "output_ids": drawn.tokens, "meta_info": about})
+        } else {
+            let content: Vec<Value> = pairs
+                .map(|(id, logprob)| json!({"token_id": id, "logprob": logprob, "rank": 1}))
+                .collect();
+            let logprobs = if silent {
+                Value::Null
+            } else {
+                json!({"content": content})
+            };
+            json!({"request_id": "r", "choices": [{"index": 0, "token_ids": drawn.tokens, "logprobs": logprobs,
+                "finish_reason": if cut { "length" } else { "stop" }}]})
+        })
+    }
+}
+
+fn config(at: &Path, kind: &str, url: &str, rounds: usize, more: &str) {
+    let text = format!(
+        "policy = {:?}\nrounds = {rounds}\nproblems_per_round = 4\nupdates_per_round = 2\n{more}[evaluation]\nproblems = \"\"\n\
+         [resources]\ncheckpoint_every = 2\n[engine]\nkind = \"{kind}\"\nurl = \"{url}\"\nweights = \"weights\"\ntries = 2\n",
+        starter().to_string_lossy()
+    );
+    write(at, "run.toml", &text);
+}
+
+fn said(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn train(at: &Path, run: &str) -> std::process::Output {
+    rlef(at, &["train", "--config", "run.toml", "--run", run])
+}
+
+fn metrics(at: &Path, run: &str) -> Vec<RoundMetrics> {
+    let text = std::fs::read_to_string(at.join(run).join("metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn versions(at: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(at.join("weights"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn training_from_either_engine_samples_the_weights_that_are_trained() {
+    let mut journals = Vec::new();
+    for (kind, sglang) in [("vllm", false), ("sglang", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let (url, fake) = serve(sglang, Fault::Flaky);
+        config(at, kind, &url, 3, "");
+        let output = train(at, "run");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let rounds = metrics(at, "run");
+        assert_eq!(rounds.len(), 3);
+        for round in &rounds {
+            assert!(
+                round.sampler_gap_max < 1e-3 && round.tokens > 0,
+                "{round:?}"
+            );
+            assert_eq!(round.aborted, 0, "{round:?}");
+        }
+        // Once at the start and after each round but the last; the version before the last is gone.
+        let fake = fake.lock().unwrap();
+        assert_eq!(fake.loads, 3);
+        assert_eq!(versions(at), [at.join("weights/version-000004")]);
+        if !sglang {
+            let order: Vec<&str> = fake.paths.iter().take(4).map(String::as_str).collect();
+            assert_eq!(
+                order,
+                [
+                    "/pause?mode=wait",
+                    "/collective_rpc",
+                    "/reset_prefix_cache",
+                    "/resume"
+                ]
+            );
+        }
+        journals.push(std::fs::read(at.join("run/journal.jsonl")).unwrap());
+    }
+    assert!(!journals[0].is_empty());
+    assert!(journals[0] == journals[1], "the journals differ");
+}
+
+#[test]
+fn a_run_whose_engine_goes_loses_no_round_and_continues_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (good, _) = serve(true, Fault::None);
+    config(at, "sglang", &good, 2, "");
+    let output = train(at, "whole");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let (gone, _) = serve(true, Fault::Gone);
+    config(at, "sglang", &gone, 2, "");
+    let output = train(at, "broken");
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    assert!(
+        said(&output).contains("check that the server runs"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(metrics(at, "broken").len(), 1);
+    assert!(at.join("broken/checkpoints/000001").exists());
+    // The run's own configuration names the engine.
+    let resolved = at.join("broken/config.toml");
+    let text = std::fs::read_to_string(&resolved)
+        .unwrap()
+        .replace(&gone, &good);
+    write(at, "broken/config.toml", &text);
+    let output = rlef(at, &["train", "--resume", "--run", "broken"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for name in ["journal.jsonl", "metrics.jsonl"] {
+        let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
+        assert!(read("whole") == read("broken"), "{name} differs");
+    }
+}
+
+#[test]
+fn what_cannot_be_learnt_from_stops_the_run_with_the_reason() {
+    for (kind, sglang, fault, words) in [
+        ("vllm", false, Fault::Silent, "processed_logprobs"),
+        ("sglang", true, Fault::Silent, "output_token_logprobs"),
+        (
+            "vllm",
+            false,
+            Fault::Stranger,
+            "the engine serves another model",
+        ),
+        ("sglang", true, Fault::Stale, "sampler and trainer differ"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let (url, _) = serve(sglang, fault);
+        // Large steps, so that old weights show.
+        config(
+            at,
+            kind,
+            &url,
+            3,
+            "[policy_optimizer]\nlearning_rate = 0.01\nweight_decay = 0.01\nwarmup_steps = 0\nbeta_1 = 0.9\nbeta_2 = 0.95\nepsilon = 1e-8\nmax_gradient_norm = 1.0\n",
+        );
+        let output = train(at, "run");
+        assert_eq!(
+            output.status.code(),
+            Some(4),
+            "{fault:?}: {}",
+            said(&output)
+        );
+        assert!(
+            said(&output).contains(words),
+            "{fault:?}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn a_server_that_gives_no_ids_is_refused_before_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    config(at, "openai", "http://127.0.0.1:1", 1, "");
+    let arguments = ["train", "--config", "run.toml", "--run", "run"];
+    refused(
+        at,
+        &arguments,
+        2,
+        &["engine.kind", "no token ids", "rlef eval"],
+    );
+    assert!(!at.join("run").exists());
+}
