@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Where a process goes that makes room in its own group of version 2.
+const LEAF: &str = "supervisor";
+
 /// Version of the control group interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -161,7 +164,15 @@ fn writable(parent: &Path) -> Result<(), String> {
         TRIES.fetch_add(1, Ordering::Relaxed)
     ));
     fs::create_dir(&probe)
-        .and_then(|()| fs::remove_dir(&probe))
+        .and_then(|()| {
+            // Version 2: no process may enter the children of a group that has threaded controllers and processes.
+            let kind = fs::read_to_string(probe.join("cgroup.type")).unwrap_or_default();
+            fs::remove_dir(&probe)?;
+            if kind.trim() == "domain invalid" {
+                return Err(io::Error::other("no process can enter it (domain invalid)"));
+            }
+            Ok(())
+        })
         .map_err(|error| {
             format!(
                 "making a group in {} was answered with: {error}",
@@ -183,7 +194,7 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
             .split_whitespace()
             .filter(|name| ["memory", "pids", "cpu"].contains(name))
         {
-            // Fails where processes sit in the group itself; then the next candidate is tried.
+            // Refused where another owner has other plans; then the next candidate is tried.
             let _ = fs::write(
                 directory.join("cgroup.subtree_control"),
                 format!("+{controller}"),
@@ -192,18 +203,22 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
         enabled(directory)
     };
     let mut refusal = Ok(());
-    let siblings = own
+    let parent = own
         .parent()
         .filter(|parent| parent.join("cgroup.subtree_control").exists());
-    for directory in [Some(own), siblings].into_iter().flatten() {
+    let mut candidates = [Some(own), parent];
+    if own.ends_with(LEAF) {
+        // We stepped aside before: not one deeper with every sandbox.
+        candidates.reverse();
+    }
+    for directory in candidates.into_iter().flatten() {
         refusal = writable(directory);
         if refusal.is_err() {
             continue;
         }
-        let mut controllers = enable(directory);
-        if controllers.is_empty() && directory == own && alone_in(own) && step_aside(own).is_ok() {
-            controllers = enable(own);
-        }
+        let empty =
+            !occupied(directory) || directory == own && alone_in(own) && step_aside(own).is_ok();
+        let controllers = if empty { enable(directory) } else { Vec::new() };
         if !controllers.is_empty() {
             return Ok((directory.to_owned(), controllers));
         }
@@ -214,6 +229,13 @@ fn prepare_second(own: &Path) -> Result<(PathBuf, Vec<String>), String> {
     refusal.and(Err("the group of this process is not delegated".to_owned()))
 }
 
+/// Whether processes sit in the group itself, so that it must not have controlled children: 'memory' would be refused,
+/// but 'cpu' and 'pids' would be enabled, and then no process could enter any child. The root group is exempt.
+fn occupied(directory: &Path) -> bool {
+    let processes = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    directory.join("cgroup.type").exists() && !processes.trim().is_empty()
+}
+
 fn alone_in(directory: &Path) -> bool {
     let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
     text.split_whitespace()
@@ -222,7 +244,7 @@ fn alone_in(directory: &Path) -> bool {
 
 /// Moves this process into a leaf, because a group with processes of its own cannot have controlled children.
 fn step_aside(own: &Path) -> io::Result<()> {
-    let leaf = own.join("supervisor");
+    let leaf = own.join(LEAF);
     if !leaf.is_dir() {
         fs::create_dir(&leaf)?;
     }
@@ -254,5 +276,26 @@ mod tests {
         );
         assert_eq!(find(None).unwrap(), Path::new("/sys/fs/cgroup/unified"));
         assert_eq!(find(Some("pids")), None);
+    }
+
+    #[test]
+    fn a_group_with_processes_gets_no_controllers() {
+        let parent = tempfile::tempdir().unwrap();
+        let own = parent.path().join("own");
+        fs::create_dir(&own).unwrap();
+        let write = |name: &str, text: &str| fs::write(own.join(name), text).unwrap();
+        write("cgroup.type", "domain\n");
+        write("cgroup.controllers", "cpu memory pids\n");
+        write("cgroup.subtree_control", "");
+        write("cgroup.procs", "1\n2\n");
+        assert_eq!(prepare_second(&own), Ok((own.clone(), Vec::new())));
+        let enabled = || fs::read_to_string(own.join("cgroup.subtree_control")).unwrap();
+        assert_eq!(enabled(), "");
+        write("cgroup.procs", "");
+        // A plain file keeps the last controller written to it.
+        assert_eq!(
+            prepare_second(&own),
+            Ok((own.clone(), vec!["+pids".to_owned()]))
+        );
     }
 }
