@@ -166,6 +166,7 @@ pub(super) fn lacks(
     let (Comparison::Checker(one) | Comparison::Interactor(one)) = rule else {
         return None;
     };
+    let talks = matches!(rule, Comparison::Interactor(_));
     let too_long = |test: &&TestCase| match test {
         TestCase::Stdin { input, expected } => input.len() + expected.len() > PREFACE,
         _ => false,
@@ -176,10 +177,12 @@ pub(super) fn lacks(
                 "a checker or interactor that includes testlib.h, without RLEF_TESTLIB set to the path of that header,",
             )
         }
-        Language::Python | Language::Cpp => (matches!(rule, Comparison::Interactor(_))
-            && tests.iter().any(too_long))
-        .then_some("an interactive test of more than 900 KB"),
-        _ => Some("a checker or interactor in another language than Python or C++"),
+        Language::Python | Language::Cpp => {
+            let fails = talks && tests.iter().any(too_long);
+            fails.then_some("an interactive test of more than 900 KB")
+        }
+        _ if talks => Some("an interactor in another language than Python or C++"),
+        _ => Some("a checker in another language than Python or C++"),
     }
 }
 
