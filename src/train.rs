@@ -42,6 +42,16 @@ pub struct Learner {
     pub engine: Option<Engine>,
 }
 
+impl Learner {
+    /// Has the serving engine, where there is one, hold the policy as it is now.
+    pub fn hand_over(&mut self) -> Result<(), EngineError> {
+        let version = self.policy_optimizer.steps();
+        self.engine.as_mut().map_or(Ok(()), |engine| {
+            engine.hold(&self.policy, &self.tokenizer, version)
+        })
+    }
+}
+
 /// Why a round could not be played or learnt from.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -82,9 +92,8 @@ pub fn round(
         .seed
         .wrapping_mul(1_000_003)
         .wrapping_add(round as u64);
+    learner.hand_over()?;
     let (groups, stats) = if let Some(engine) = &mut learner.engine {
-        let version = learner.policy_optimizer.steps();
-        engine.hold(&learner.policy, &learner.tokenizer, version)?;
         let mut sampler = EnginePolicy {
             engine,
             tokenizer: &learner.tokenizer,

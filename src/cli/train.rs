@@ -108,6 +108,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         engine,
     };
     run.restore(&mut learner, &done, &source::device())?;
+    if done.rounds < config.rounds {
+        // An engine that is not there is found out before an evaluation has taken its time.
+        learner.hand_over()?;
+    }
     eprintln!(
         "training {} on {} ({} problems), {} rounds of {} episodes, seed {}, in {}",
         config.policy.display(),
@@ -139,8 +143,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Ok(round) => round,
                 Err(error) => {
                     // It failed before a weight was moved, so what was learnt until then is kept.
-                    if done.rounds % config.resources.checkpoint_every != 0 {
-                        run.checkpoint(&learner, done.rounds)?;
+                    if done.rounds % config.resources.checkpoint_every != 0
+                        && let Err(also) = run.checkpoint(&learner, done.rounds)
+                    {
+                        eprintln!("{also:#}");
                     }
                     return Err(error.into());
                 }
