@@ -25,6 +25,7 @@ mod files;
 mod fuel;
 mod gaps;
 mod host;
+mod meter;
 mod modules;
 pub(crate) mod narrow;
 mod pipe;

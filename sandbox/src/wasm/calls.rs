@@ -6,6 +6,7 @@
 use wasmtime::{Caller, Extern, FuncType, Linker, Trap, Val, ValType};
 
 use super::host::{EPOCH_NS, Host, Stop};
+use super::meter;
 
 mod descriptors;
 mod paths;
@@ -67,27 +68,21 @@ fn conclude(answer: Answer<()>) -> wasmtime::Result<i32> {
 
 /// Burns fuel for a call that moves this many bytes.
 fn charge(caller: &mut Call<'_>, bytes: u64) -> Answer<()> {
-    let left = caller.get_fuel().map_err(Failure::End)?;
-    let cost = FUEL_PER_CALL.saturating_add(bytes);
-    caller
-        .set_fuel(left.saturating_sub(cost))
-        .map_err(Failure::End)?;
-    if left < cost {
-        return Err(Failure::End(Trap::OutOfFuel.into()));
-    }
-    Ok(())
+    pay(caller, FUEL_PER_CALL.saturating_add(bytes))
 }
 
 /// Burns fuel for the bytes that a call moved, which was charged for itself before.
 fn pay(caller: &mut Call<'_>, bytes: u64) -> Answer<()> {
-    let left = caller.get_fuel().map_err(Failure::End)?;
-    caller
-        .set_fuel(left.saturating_sub(bytes))
-        .map_err(Failure::End)?;
-    if left < bytes {
-        return Err(Failure::End(Trap::OutOfFuel.into()));
+    match meter::burn(caller, bytes) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::End(Trap::OutOfFuel.into())),
+        Err(error) => Err(Failure::End(error)),
     }
-    Ok(())
+}
+
+/// What is left of the fuel.
+fn left(caller: &mut Call<'_>) -> u64 {
+    meter::left(caller).map_or(0, |left| left.max(0) as u64)
 }
 
 fn memory<'a>(caller: &'a mut Call<'_>) -> Answer<(&'a mut [u8], &'a mut Host)> {

@@ -11,14 +11,17 @@ use std::io::Read;
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
-use wasmtime::{Engine, Instance, InstancePre, Linker, Memory, Module, Store, Val};
+use wasmtime::{Engine, InstancePre, Linker, Module, Store, Val};
 
 use super::files::{Files, Tree};
 use super::host::{Host, Input, Output, Setup};
 use super::precompiled::Cache;
-use super::{WasmError, calls, engine};
+use super::{WasmError, calls, engine, meter};
 
+mod guest;
 mod link;
+
+pub(super) use guest::Guest;
 
 /// The compiler's input that is not in the libraries.
 const RUNTIME: &str = include_str!("cpython/rlef_runtime.py");
@@ -27,13 +30,11 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 4;
+const RECIPE: u32 = 5;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
 const IMMORTAL: i32 = 5 << 28;
-/// Bytes of memory that are free when a run begins.
-const ROOM: i32 = 2 << 20;
 /// More references than any object has after the start, and fewer than an immortal one.
 const MOST_REFERENCES: i32 = 1 << 24;
 /// The functions of `rlef_runtime` that the host calls; a constant by each name holds its address.
@@ -166,6 +167,7 @@ fn key(engine: &Engine) -> String {
     engine.precompile_compatibility_hash().hash(&mut sum);
     let mut digest = sum.0;
     digest.update(RECIPE.to_le_bytes());
+    digest.update(meter::VERSION.to_le_bytes());
     digest.update(STACK.to_le_bytes());
     digest.update(RUNTIME);
     for (name, bytes) in carried::LIBRARIES {
@@ -241,7 +243,8 @@ fn make(
     })
     .map_err(|error| failed("link its libraries", error.to_string()))?;
     let snapshot = start(&linked)?;
-    let module = linked.encode(Some(&snapshot));
+    let module = meter::metered(&linked.encode(Some(&snapshot)))
+        .map_err(|reason| failed("count its fuel", reason))?;
     let compiled = engine
         .precompile_module(&module)
         .map_err(|error| failed("compile it", format!("{error:#}")))?;
@@ -260,7 +263,9 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
     let step = |step| move |error: wasmtime::Error| failed(step, format!("{error:#}"));
     // It runs for a second, so code that is made quickly is better than code that runs quickly.
     let engine = Engine::new(&engine::config(false)).map_err(WasmError::Engine)?;
-    let module = Module::new(&engine, linked.encode(None)).map_err(step("compile its start"))?;
+    let module =
+        meter::metered(&linked.encode(None)).map_err(|reason| failed("count its fuel", reason))?;
+    let module = Module::new(&engine, module).map_err(step("compile its start"))?;
     let mut linker = Linker::new(&engine);
     calls::add_to(&mut linker).map_err(WasmError::Engine)?;
     // Sockets and the like, of which the C library has the newer interface; calling one ends the run by its name.
@@ -293,11 +298,11 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
     .to_vec();
     let mut store = Store::new(&engine, host);
     store.limiter(|host| &mut host.growth);
-    store.set_fuel(u64::MAX).map_err(WasmError::Engine)?;
     store.set_epoch_deadline(u64::MAX);
     let instance = linker
         .instantiate(&mut store, &module)
         .map_err(step("instantiate its start"))?;
+    meter::begin(&mut store, instance, u64::MAX).map_err(step("give it fuel"))?;
     let mut guest = Guest {
         store: &mut store,
         instance,
@@ -346,132 +351,6 @@ fn immortalise(memory: &mut [u8], objects: usize) -> Option<()> {
         }
     }
     Some(())
-}
-
-/// An interpreter that has an instance, and what the host does with it.
-pub(super) struct Guest<'a> {
-    pub(super) store: &'a mut Store<Host>,
-    pub(super) instance: Instance,
-}
-
-impl Guest<'_> {
-    /// Calls a function of the C API.
-    pub(super) fn call(&mut self, name: &str, arguments: &[i32]) -> wasmtime::Result<i32> {
-        let function = self
-            .instance
-            .get_func(&mut *self.store, name)
-            .ok_or_else(|| wasmtime::format_err!("{name} is not exported"))?;
-        let arguments: Vec<Val> = arguments.iter().map(|&value| Val::I32(value)).collect();
-        let mut results = vec![Val::I32(0); function.ty(&*self.store).results().len()];
-        function.call(&mut *self.store, &arguments, &mut results)?;
-        Ok(results.first().and_then(Val::i32).unwrap_or(0))
-    }
-
-    /// Calls a function of the runtime; the address of what it returns, or 0.
-    pub(super) fn call_entry(&mut self, name: &str, bytes: &[u8]) -> wasmtime::Result<i32> {
-        let Some(Val::I32(entry)) = self
-            .instance
-            .get_global(&mut *self.store, name)
-            .map(|global| global.get(&mut *self.store))
-        else {
-            return Err(wasmtime::format_err!("the interpreter has no {name}"));
-        };
-        let address = self.put(bytes)?;
-        let argument = self.call("PyBytes_FromStringAndSize", &[address, bytes.len() as i32])?;
-        self.call("PyObject_CallOneArg", &[entry, argument])
-    }
-
-    /// What a `bytes` object holds; nothing where it is another.
-    pub(super) fn bytes(&mut self, object: i32) -> wasmtime::Result<Option<Vec<u8>>> {
-        let address = self.call("PyBytes_AsString", &[object])?;
-        if address == 0 {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; self.call("PyBytes_Size", &[object])? as usize];
-        let memory = self.memory()?;
-        memory.read(&mut *self.store, address as u32 as usize, &mut bytes)?;
-        Ok(Some(bytes))
-    }
-
-    fn memory(&mut self) -> wasmtime::Result<Memory> {
-        self.instance
-            .get_memory(&mut *self.store, "memory")
-            .ok_or_else(|| wasmtime::format_err!("the guest has no memory"))
-    }
-
-    /// Copies bytes into memory the guest allocates; their address.
-    fn put(&mut self, bytes: &[u8]) -> wasmtime::Result<i32> {
-        let address = self.call("malloc", &[bytes.len() as i32])?;
-        if address == 0 {
-            return Err(wasmtime::format_err!(
-                "the guest has no memory for {} bytes",
-                bytes.len()
-            ));
-        }
-        let memory = self.memory()?;
-        memory.write(&mut *self.store, address as u32 as usize, bytes)?;
-        Ok(address)
-    }
-
-    fn text(&mut self, text: &str) -> wasmtime::Result<i32> {
-        let bytes = [text.as_bytes(), b"\0"].concat();
-        self.put(&bytes)
-    }
-
-    /// Starts the interpreter; the functions of the runtime with their addresses, and the address of the bits that tell its
-    /// objects.
-    fn initialise(&mut self) -> wasmtime::Result<(Vec<(String, i32)>, i32)> {
-        self.call(link::START, &[])?;
-        self.call("Py_Initialize", &[])?;
-        let name = self.text("rlef_runtime")?;
-        let module = self.call("PyImport_ImportModule", &[name])?;
-        let mut entries = Vec::new();
-        for name in [RUN, RUN_PREPARED, PREPARE] {
-            entries.push((name.to_owned(), self.attribute(module, name)?));
-        }
-        let seal = self.attribute(module, "seal")?;
-        let objects = match seal {
-            0 => 0,
-            // Its argument is of no use.
-            seal => self.call("PyObject_CallOneArg", &[seal, module])?,
-        };
-        if objects == 0 {
-            self.call("PyErr_Print", &[])?;
-            return Err(wasmtime::format_err!(
-                "its runtime module cannot be imported"
-            ));
-        }
-        let objects = self.call("PyLong_AsLong", &[objects])?;
-        self.fill_holes()?;
-        Ok((entries, objects))
-    }
-
-    /// Takes what the start has left free between its objects, so that a run allocates one place after the other: what it
-    /// writes is then on few pages, next to each other. `ROOM` lies there for it.
-    fn fill_holes(&mut self) -> wasmtime::Result<()> {
-        let top = self.call("malloc", &[ROOM])?;
-        let powers = (13..21).rev().map(|power| 1 << power);
-        for size in powers.chain((1..=512).rev().map(|words| 8 * words)) {
-            loop {
-                let place = self.call("malloc", &[size])?;
-                if place as u32 >= top as u32 || place == 0 {
-                    self.call("free", &[place])?;
-                    break;
-                }
-            }
-        }
-        self.call("free", &[top])?;
-        Ok(())
-    }
-
-    /// The address of a module's attribute; 0 where there is none, or no module.
-    fn attribute(&mut self, module: i32, name: &str) -> wasmtime::Result<i32> {
-        if module == 0 {
-            return Ok(0);
-        }
-        let name = self.text(name)?;
-        self.call("PyObject_GetAttrString", &[module, name])
-    }
 }
 
 #[cfg(test)]

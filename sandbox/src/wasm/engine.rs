@@ -28,7 +28,6 @@ const KEPT: usize = 32 << 20;
 pub(super) fn config(optimise: bool) -> Config {
     let mut config = Config::new();
     config
-        .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(THREAD_STACK)

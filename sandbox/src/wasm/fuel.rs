@@ -1,14 +1,14 @@
 //! How much fuel a millisecond of CPU time is.
 //!
-//! Fuel counts instructions, not time: programs that wait for memory burn slowly, tight loops fast. The rates here are
+//! Fuel counts instructions (`meter`), not time: programs that wait for memory burn slowly, tight loops fast. The rates here are
 //! those of fast-burning programs, so that a program that is within its limit as a process is within it here; the
 //! price is that a slow-burning one may run up to several times longer than its limit. `sandbox/examples/wasm`
 //! measures them; its results are in `benchmarks/results`.
 
 /// Fuel that Python programs burn in a millisecond of what they take as a process.
-pub(super) const PYTHON_PER_MS: u64 = 20_000_000;
+pub(super) const PYTHON_PER_MS: u64 = 16_000_000;
 /// The same for compiled modules.
-pub(super) const MODULE_PER_MS: u64 = 18_000_000;
+pub(super) const MODULE_PER_MS: u64 = 12_000_000;
 /// How many times its CPU limit a run may really take before it counts as one that never ends: a program that waits
 /// for memory in every instruction would otherwise take hundreds of times its limit to burn its fuel.
 pub(super) const SLOWEST_FACTOR: u64 = 10;

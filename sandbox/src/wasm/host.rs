@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmtime::ResourceLimiter;
+use wasmtime::{Global, ResourceLimiter};
 
 use super::files::Files;
 use super::pipe::{Reader, Silence, Writer};
@@ -135,6 +135,8 @@ pub(super) struct Host {
     pub(super) printed: u64,
     /// Fuel at the start of the run.
     pub(super) fuel: u64,
+    /// What is left of it, once there is an instance.
+    pub(super) meter: Option<Global>,
     /// Fuel of a virtual millisecond.
     pub(super) fuel_per_ms: u64,
     /// Nanoseconds slept.
@@ -182,6 +184,7 @@ impl Host {
             output_bytes: setup.output_bytes,
             printed: 0,
             fuel: setup.fuel,
+            meter: None,
             fuel_per_ms: setup.fuel_per_ms,
             slept_ns: 0,
             wall_ns: setup.wall_ms.saturating_mul(1_000_000),

@@ -11,7 +11,7 @@ use wasmtime::{InstancePre, Linker, Module};
 
 use super::host::Host;
 use super::precompiled::{Cache, PROGRAM};
-use super::{WasmError, calls, engine};
+use super::{WasmError, calls, engine, meter};
 
 /// Most bytes of a module.
 const LARGEST_MODULE: usize = 32 << 20;
@@ -61,8 +61,12 @@ fn compile(cache: &Cache, source: &[u8], key: &str) -> Result<Known, WasmError> 
     if let Err(reason) = check(&bytes) {
         return Ok(Err(reason));
     }
+    let bytes = match meter::metered(&bytes) {
+        Ok(bytes) => bytes,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let engine = engine::engine().map_err(WasmError::Engine)?;
-    let name = format!("{PROGRAM}{}", &key[..24]);
+    let name = format!("{PROGRAM}{}-{}", meter::VERSION, &key[..24]);
     let module = match cache.load(engine, &name)? {
         Some(module) => module,
         None => match engine.precompile_module(&bytes) {

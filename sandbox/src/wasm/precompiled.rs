@@ -269,7 +269,7 @@ mod tests {
         let cache = cache(&directory);
         let engine = super::super::engine::engine().unwrap();
         assert!(cache.load(engine, "none").unwrap().is_none());
-        let other = Engine::new(wasmtime::Config::new().consume_fuel(false)).unwrap();
+        let other = Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
         let module = wat::parse_str("(module (func (export \"_start\")))").unwrap();
         let foreign = other.precompile_module(&module).unwrap();
         let good = compiled();
@@ -324,7 +324,6 @@ mod tests {
         cache.store("name", b"junk").unwrap();
         assert_ne!(fs::metadata(cache.path("name")).unwrap().ino(), before);
         let mut store = wasmtime::Store::new(engine, ());
-        store.set_fuel(1000).unwrap();
         store.set_epoch_deadline(1000);
         let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
         let start = instance

@@ -10,7 +10,7 @@ use super::engine::{self, Ticking};
 use super::files::Files;
 use super::host::{Host, Input, Output, Setup, Stop};
 use super::modules::Compiled;
-use super::{Bytes, WasmError, fuel, pipe};
+use super::{Bytes, WasmError, fuel, meter, pipe};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status, Usage};
 
@@ -159,7 +159,6 @@ impl<'a> Program<'a> {
         );
         store.data_mut().error.extend_from_slice(&self.warnings);
         store.limiter(|host| &mut host.growth);
-        store.set_fuel(budget).map_err(WasmError::Engine)?;
         let (cpu_before, longest_cpu, longest) = (cpu_time(), slowest(limits), backstop(limits));
         store.set_epoch_deadline(TICKS_BETWEEN_LOOKS);
         store.epoch_deadline_callback(move |_| {
@@ -174,17 +173,22 @@ impl<'a> Program<'a> {
         let ticking = Ticking::start(engine);
         let ended = self.enter(&mut store);
         drop(ticking);
-        let left = store.get_fuel().map_err(WasmError::Engine)?;
+        // Without an instance nothing was burnt.
+        let left = meter::left(&mut store).unwrap_or(budget as i64);
         let too_slow =
             matches!(&ended, Err(error) if matches!(error.downcast_ref(), Some(Stop::Slow)));
         // How far a slow one came depends on the machine; that it used its limit up does not.
         let burnt = if too_slow {
             budget
         } else {
-            budget.saturating_sub(left)
+            budget.saturating_sub(left.max(0) as u64)
         };
         let (ended, code) = match ended {
             Ok((ended, code)) => (Ok(ended), code),
+            // How a guest stops itself.
+            Err(error) if left < 0 && error.is::<Trap>() => {
+                (Err(Trap::OutOfFuel.into()), Vec::new())
+            }
             Err(error) => (Err(error), Vec::new()),
         };
         let host = store.into_data();
@@ -217,6 +221,7 @@ impl<'a> Program<'a> {
     /// Instantiates and calls; the exit code, and the code of a program that was to be compiled.
     fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<(i32, Vec<u8>)> {
         let instance = self.instances.instantiate(&mut *store)?;
+        meter::begin(store, instance, store.data().fuel)?;
         let (entry, bytes) = match &self.script {
             None => {
                 instance

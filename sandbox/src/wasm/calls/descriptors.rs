@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, pay, put,
+    Answer, Call, WASI, charge, conclude, errno, filetype, left, memory, no, part, pay, put,
     put_filestat, u32_at,
 };
 use crate::wasm::files::{Found, normal};
@@ -32,7 +32,7 @@ fn vectors(memory: &mut [u8], at: u32, count: u32) -> Answer<Vec<(u32, u32)>> {
 fn fd_read(caller: &mut Call<'_>, number: u32, at: u32, count: u32, out: u32) -> Answer<()> {
     // First, so that a call that is refused is not free.
     charge(caller, FUEL_PER_BUFFER * u64::from(count.min(MOST_BUFFERS)))?;
-    let left = caller.get_fuel().map_err(Failure::End)?;
+    let left = left(caller);
     let (memory, host) = memory(caller)?;
     let elapsed = host.elapsed_ns(left);
     let Some(open) = host.descriptor(number).cloned() else {

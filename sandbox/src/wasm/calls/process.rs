@@ -3,7 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, get, memory, no, part, put, u32_at,
+    Answer, Call, WASI, charge, conclude, errno, get, left, memory, no, part, put, u32_at,
 };
 use crate::wasm::host::{EPOCH_NS, Host, Stop};
 
@@ -12,7 +12,7 @@ const MOST_EVENTS: u32 = 1024;
 
 fn clock_time_get(caller: &mut Call<'_>, clock: u32, out: u32) -> Answer<()> {
     charge(caller, 0)?;
-    let left = caller.get_fuel().map_err(Failure::End)?;
+    let left = left(caller);
     let (memory, host) = memory(caller)?;
     let elapsed = host.elapsed_ns(left);
     let now = if clock == 0 {
@@ -29,7 +29,7 @@ fn poll_oneoff(caller: &mut Call<'_>, input: u32, output: u32, count: u32, out: 
     if count == 0 || count > MOST_EVENTS {
         return no(errno::INVAL);
     }
-    let left = caller.get_fuel().map_err(Failure::End)?;
+    let left = left(caller);
     let (memory, host) = memory(caller)?;
     let (mut clocks, mut ready) = (Vec::new(), Vec::new());
     for index in 0..count {
