@@ -6,6 +6,7 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use crate::batch::Batch;
 use crate::policy::kernels::RopeTable;
 use crate::policy::model::{self, Decoder};
+use crate::pool;
 use crate::update::GradientSum;
 
 /// The tokens of some rows, right-padded, with the places that are read.
@@ -164,7 +165,7 @@ impl Passes<'_> {
         &self,
         decoder: &Decoder,
         rows: &[usize],
-        mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1>,
+        mut loss: impl FnMut(&Micro, &Decoder) -> Tensor<1> + Send,
     ) -> (GradientSum, f64) {
         let tracked = decoder.tracked();
         let plain = decoder.plain();
@@ -186,13 +187,15 @@ impl Passes<'_> {
         (sum, total)
     }
 
-    fn each(&self, rows: &[usize], device: &Device, mut work: impl FnMut(&Micro)) {
-        for group in self.batch.micro_batches(rows, self.tokens) {
-            let micro = Micro::new(self.batch, &group, self.pad, device);
-            if !micro.actions.is_empty() {
-                work(&micro);
+    fn each(&self, rows: &[usize], device: &Device, mut work: impl FnMut(&Micro) + Send) {
+        pool::within(|| {
+            for group in self.batch.micro_batches(rows, self.tokens) {
+                let micro = Micro::new(self.batch, &group, self.pad, device);
+                if !micro.actions.is_empty() {
+                    work(&micro);
+                }
             }
-        }
+        });
     }
 }
 

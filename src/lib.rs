@@ -35,6 +35,7 @@ pub mod learner;
 pub mod memory;
 pub mod objective;
 pub mod policy;
+mod pool;
 pub mod problem;
 pub mod program;
 pub mod prompt;

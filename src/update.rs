@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
 use crate::policy::model::{Decoder, Weights};
 use crate::policy::shape::is_vector;
+use crate::pool;
 
 /// AdamW's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +121,10 @@ impl Optimizer {
 
     /// Moves `decoder` against the gradient; gives the gradient's norm before it was bounded.
     pub fn step(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
+        pool::within(|| self.step_here(decoder, gradients))
+    }
+
+    fn step_here(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
         let norm = gradients.norm();
         let scale = self
             .config

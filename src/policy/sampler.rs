@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{self, Heads, RowCache};
 use super::model::{self, Decoder, Products};
+use crate::pool;
 use draw::draw;
 use prefixes::Prefixes;
 
@@ -145,7 +146,7 @@ pub fn sample_until(
         let free = batch.max(1) - live.len();
         let joining: Vec<usize> = waiting.by_ref().take(free).collect();
         let read = prefixes.read(&joining, &policy.config, &mut |caches, parts| {
-            advance(&policy, caches, &heads, parts)
+            pool::within(|| advance(&policy, caches, &heads, parts))
         });
         for (request, (cache, logits)) in joining.into_iter().zip(read) {
             live.push(Row::new(request, requests[request].seed, cache, logits));
@@ -221,7 +222,7 @@ fn feed(policy: &Decoder, live: &mut [Row], heads: &Heads) {
         .iter_mut()
         .map(|row| std::mem::take(&mut row.cache))
         .collect();
-    let logits = advance(policy, &mut caches, heads, &parts);
+    let logits = pool::within(|| advance(policy, &mut caches, heads, &parts));
     for ((row, cache), logits) in live.iter_mut().zip(caches).zip(logits) {
         (row.cache, row.logits) = (cache, logits);
     }

@@ -7,7 +7,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::vector::{change_each, dot, exponential, largest};
+use super::vector::{change_each, exponential, largest};
+
+/// Vectors of a value that are summed together: with the weight and the value they fit into sixteen registers.
+const TOGETHER: usize = 8;
 
 /// Heads of queries and of keys, and their width.
 #[derive(Clone, Copy, Debug)]
@@ -64,39 +67,106 @@ impl WithSimd for Attend<'_> {
             let offset = head / shared * width;
             self.weights.clear();
             for (keys, _) in self.parts {
-                for key in keys.chunks_exact(row) {
-                    self.weights
-                        .push(scale * dot(simd, query, &key[offset..offset + width]));
-                }
+                scores(simd, query, keys, row, offset, self.weights);
             }
             let top = simd.splat_f32s(largest(simd, self.weights));
+            let (scale, zero) = (simd.splat_f32s(scale), simd.splat_f32s(0.0));
             change_each(simd, self.weights, |score| {
-                exponential(simd, simd.sub_f32s(score, top))
+                let below = simd.sub_f32s(score, top);
+                exponential(simd, simd.mul_add_e_f32s(scale, below, zero))
             });
             let total: f32 = self.weights.iter().sum();
-            out.fill(0.0);
-            let mut weights = self.weights.iter();
-            for (_, values) in self.parts {
-                for (value, weight) in values.chunks_exact(row).zip(weights.by_ref()) {
-                    add_scaled(simd, weight / total, &value[offset..offset + width], out);
-                }
+            for weight in self.weights.iter_mut() {
+                *weight /= total;
+            }
+            let vectors = width - width % S::F32_LANES;
+            let many = vectors - vectors % (TOGETHER * S::F32_LANES);
+            for start in (0..many).step_by(TOGETHER * S::F32_LANES) {
+                let out = &mut out[start..start + TOGETHER * S::F32_LANES];
+                weighted::<S, TOGETHER>(simd, self.weights, self.parts, row, offset + start, out);
+            }
+            for start in (many..vectors).step_by(S::F32_LANES) {
+                let out = &mut out[start..start + S::F32_LANES];
+                weighted::<S, 1>(simd, self.weights, self.parts, row, offset + start, out);
+            }
+            for (rest, out) in out[vectors..].iter_mut().enumerate() {
+                let at = offset + vectors + rest;
+                let values = self
+                    .parts
+                    .iter()
+                    .flat_map(|(_, values)| values.chunks_exact(row));
+                let pairs = values.zip(self.weights.iter());
+                *out = pairs.fold(0.0, |sum, (value, weight)| weight.mul_add(value[at], sum));
             }
         }
     }
 }
 
-/// `sum += factor · values`.
+/// Products of the query with one head of each key, behind those in `scores`. However many keys are taken together, each
+/// product is summed alike.
 #[inline(always)]
-fn add_scaled<S: Simd>(simd: S, factor: f32, values: &[f32], sum: &mut [f32]) {
-    let splat = simd.splat_f32s(factor);
-    let (values, values_rest) = S::as_simd_f32s(values);
-    let (sums, sums_rest) = S::as_mut_simd_f32s(sum);
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum = simd.mul_add_e_f32s(splat, *value, *sum);
+fn scores<S: Simd>(
+    simd: S,
+    query: &[f32],
+    keys: &[f32],
+    row: usize,
+    offset: usize,
+    scores: &mut Vec<f32>,
+) {
+    let fours = keys.chunks_exact(4 * row);
+    let rest = fours.remainder();
+    for four in fours {
+        let key = |index: usize| &four[index * row + offset..][..query.len()];
+        scores.extend(dots(simd, query, [key(0), key(1), key(2), key(3)]));
     }
-    for (sum, value) in sums_rest.iter_mut().zip(values_rest) {
-        *sum = factor.mul_add(*value, *sum);
+    for key in rest.chunks_exact(row) {
+        scores.extend(dots(simd, query, [&key[offset..][..query.len()]]));
     }
+}
+
+#[inline(always)]
+fn dots<S: Simd, const N: usize>(simd: S, query: &[f32], keys: [&[f32]; N]) -> [f32; N] {
+    let (query, query_rest) = S::as_simd_f32s(query);
+    let keys = keys.map(|key| S::as_simd_f32s(key));
+    let mut sums = [simd.splat_f32s(0.0); N];
+    for (index, query) in query.iter().enumerate() {
+        for (sum, (key, _)) in sums.iter_mut().zip(&keys) {
+            *sum = simd.mul_add_e_f32s(*query, key[index], *sum);
+        }
+    }
+    let mut products = [0.0; N];
+    for ((product, sum), (_, key_rest)) in products.iter_mut().zip(sums).zip(&keys) {
+        *product = simd.reduce_sum_f32s(sum);
+        for (query, key) in query_rest.iter().zip(*key_rest) {
+            *product = query.mul_add(*key, *product);
+        }
+    }
+    products
+}
+
+/// The weighted sum of `N` vectors of each value, which stay in registers while all positions pass by.
+#[inline(always)]
+fn weighted<S: Simd, const N: usize>(
+    simd: S,
+    weights: &[f32],
+    parts: &[(&[f32], &[f32])],
+    row: usize,
+    offset: usize,
+    out: &mut [f32],
+) {
+    let mut sums = [simd.splat_f32s(0.0); N];
+    let mut weights = weights.iter();
+    for (_, values) in parts {
+        for (value, weight) in values.chunks_exact(row).zip(weights.by_ref()) {
+            let (value, _) = S::as_simd_f32s(&value[offset..offset + N * S::F32_LANES]);
+            let weight = simd.splat_f32s(*weight);
+            for (sum, value) in sums.iter_mut().zip(&value[..N]) {
+                *sum = simd.mul_add_e_f32s(weight, *value, *sum);
+            }
+        }
+    }
+    let (out, _) = S::as_mut_simd_f32s(out);
+    out.copy_from_slice(&sums);
 }
 
 #[cfg(test)]
