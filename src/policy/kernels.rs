@@ -15,11 +15,14 @@ mod swiglu;
 mod target_log_probs;
 mod vector;
 
+use std::sync::Arc;
+
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};
+use projection::Panels;
 pub use rope::RopeTable;
 
 /// `weight · x / sqrt(mean(x²) + epsilon)` over the last dimension (RMSNorm, arXiv 1910.07467).
@@ -44,14 +47,49 @@ pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
     Tensor::from_dispatch(output)
 }
 
-/// `x [n, in]` times `weight [out, in]` transposed, each row by itself: on Flex its bits do not depend on how many rows
-/// there are, which a blocked matrix product does not promise. For few rows at a time, as in sampling.
-pub fn project(x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
-    if !has_kernels(&x_ni.device(), x_ni.dtype()) {
-        return x_ni.matmul(weight_oi.transpose());
+/// A weight matrix `[out, in]`, ready for products with few rows at a time, as in sampling.
+#[derive(Clone, Debug)]
+pub struct Projection(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Panels(Arc<Panels>),
+    Stock(Tensor<2>),
+}
+
+impl Projection {
+    /// Lays out the matrix, which takes as much memory again on Flex.
+    pub fn new(weight_oi: Tensor<2>) -> Self {
+        if !has_kernels(&weight_oi.device(), weight_oi.dtype()) {
+            return Self(Form::Stock(weight_oi));
+        }
+        let [_, inner] = weight_oi.dims();
+        Self(Form::Panels(Arc::new(Panels::new(
+            &numbers(weight_oi),
+            inner,
+        ))))
     }
-    let output = Dispatch::fused_projection(x_ni.into_dispatch(), weight_oi.into_dispatch());
-    Tensor::from_dispatch(output)
+
+    /// `x [n, in]` times the matrix transposed. On Flex each row's bits do not depend on how many rows there are, which
+    /// a blocked matrix product does not promise.
+    pub fn of(&self, x_ni: Tensor<2>) -> Tensor<2> {
+        match &self.0 {
+            Form::Stock(weight_oi) => x_ni.matmul(weight_oi.clone().transpose()),
+            Form::Panels(panels) => {
+                let ([n, _], device) = (x_ni.dims(), x_ni.device());
+                let product = panels.product(&numbers(x_ni));
+                let out = product.len() / n;
+                Tensor::from_data(TensorData::new(product, [n, out]), &device)
+            }
+        }
+    }
+}
+
+fn numbers(tensor: Tensor<2>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .try_into_vec::<f32>()
+        .expect("kernels are asked for f32 alone")
 }
 
 /// Causal attention `[b, t, h, d]` of right-padded rows; the token at place i of a row has position i.

@@ -163,23 +163,23 @@ impl Adapter {
         &self,
         name: &str,
         x_ni: Tensor<2>,
-        products: Products,
+        products: Products<'_>,
     ) -> Option<Tensor<2>> {
-        let (a, b) = self.pair(name)?;
-        Some(products.of(products.of(x_ni, a), b) * self.config.scale())
+        let [a, b] = self.pair(name)?;
+        let reduced_nr = products.of(x_ni, a.0, a.1);
+        Some(products.of(reduced_nr, b.0, b.1) * self.config.scale())
     }
 
-    fn pair(&self, name: &str) -> Option<(Tensor<2>, Tensor<2>)> {
+    /// Names and matrices of A and B.
+    fn pair(&self, name: &str) -> Option<[(&String, &Tensor<2>); 2]> {
         let stem = name.strip_suffix(".weight")?;
         let is_a = |name: &String| {
             name.strip_prefix(stem)
                 .is_some_and(|rest| rest == ".lora_A.weight")
         };
         let index = self.weights.names.iter().position(is_a)?;
-        Some((
-            self.weights.tensors[index].clone(),
-            self.weights.tensors[index + 1].clone(),
-        ))
+        let place = |index: usize| (&self.weights.names[index], &self.weights.tensors[index]);
+        Some([place(index), place(index + 1)])
     }
 }
 
@@ -192,8 +192,9 @@ impl Decoder {
         };
         let mut weights = self.weights.plain();
         for (name, weight) in weights.names.iter().zip(&mut weights.tensors) {
-            if let Some((a, b)) = adapter.pair(name) {
-                *weight = weight.clone() + b.inner().matmul(a.inner()) * adapter.config.scale();
+            if let Some([(_, a), (_, b)]) = adapter.pair(name) {
+                let change = b.clone().inner().matmul(a.clone().inner());
+                *weight = weight.clone() + change * adapter.config.scale();
             }
         }
         Self {

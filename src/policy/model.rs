@@ -4,14 +4,16 @@
 //! the query and key norms of Qwen3.
 //! Knows nothing of files, text or losses.
 
+use std::collections::HashMap;
+
 use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::kernels::{self, RopeTable};
+use super::kernels::{self, Projection, RopeTable};
 use super::lora::Adapter;
 pub use super::shape::{Extras, Head, ModelConfig};
-use super::shape::{VALUE_HEAD, is_bias};
+use super::shape::{VALUE_HEAD, is_bias, is_vector};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
 #[derive(Clone, Debug)]
@@ -51,20 +53,39 @@ impl Weights {
 
 /// How rows are multiplied with a matrix.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Products {
+pub(crate) enum Products<'a> {
     /// As one blocked product: fastest with many rows, and differentiable.
     Blocked,
     /// Every row by itself, to the same bits whatever the others are; for few rows, without a graph.
-    ByRow,
+    ByRow(&'a Projections),
 }
 
-impl Products {
-    /// `x [n, in]` times `weight [out, in]` transposed.
-    pub(crate) fn of(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+impl Products<'_> {
+    /// `x [n, in]` times the parameter `weight [out, in]`, called `name`, transposed.
+    pub(crate) fn of(self, x_ni: Tensor<2>, name: &str, weight_oi: &Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Blocked => x_ni.matmul(weight_oi.transpose()),
-            Self::ByRow => kernels::project(x_ni, weight_oi),
+            Self::Blocked => x_ni.matmul(weight_oi.clone().transpose()),
+            Self::ByRow(projections) => projections.0[name].of(x_ni),
         }
+    }
+}
+
+/// Everything that a decoder multiplies with, by name, laid out for [`Products::ByRow`].
+#[derive(Clone, Debug)]
+pub(crate) struct Projections(HashMap<String, Projection>);
+
+impl Projections {
+    /// A copy of the decoder's matrices as they are now.
+    pub(crate) fn new(policy: &Decoder) -> Self {
+        let adapter = policy.adapter.as_ref().map(|adapter| &adapter.weights);
+        let all = [Some(&policy.weights), adapter].into_iter().flatten();
+        let pairs = all.flat_map(|weights| weights.names.iter().zip(&weights.tensors));
+        // The first one, the embedding, is looked up, and multiplied with only where it is the head as well.
+        let multiplied = pairs.skip(1).filter(|(name, _)| !is_vector(name));
+        let projections = multiplied
+            .chain([policy.head_parameter()])
+            .map(|(name, tensor)| (name.clone(), Projection::new(tensor.clone())));
+        Self(projections.collect())
     }
 }
 
@@ -205,7 +226,7 @@ impl Decoder {
     pub(crate) fn run(
         &self,
         tokens_bt: Tensor<2, Int>,
-        products: Products,
+        products: Products<'_>,
         mut attend: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
         let mut x_btd = self.embed(tokens_bt);
@@ -257,7 +278,7 @@ impl Decoder {
         &self,
         layer: usize,
         x_btd: Tensor<3>,
-        products: Products,
+        products: Products<'_>,
         attend: impl FnOnce(Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
         let config = &self.config;
@@ -296,17 +317,20 @@ impl Decoder {
 
     /// The matrix `[v, d]` that maps a hidden state to logits (or `[1, d]` of a value network).
     pub fn head(&self) -> Tensor<2> {
-        let last = |weights: &Weights| {
-            let (name, tensor) = (weights.names.last()?, weights.tensors.last()?);
-            name.ends_with("head.weight").then(|| tensor.clone())
-        };
-        let of_adapter = self
-            .adapter
-            .as_ref()
-            .and_then(|adapter| last(&adapter.weights));
-        of_adapter
+        self.head_parameter().1.clone()
+    }
+
+    /// [`Decoder::head`] and the name it goes by: the first parameter's where the two are tied.
+    pub(crate) fn head_parameter(&self) -> (&String, &Tensor<2>) {
+        fn last(weights: &Weights) -> Option<(&String, &Tensor<2>)> {
+            let last = weights.names.last().zip(weights.tensors.last());
+            last.filter(|(name, _)| name.ends_with("head.weight"))
+        }
+        let adapter = self.adapter.as_ref();
+        adapter
+            .and_then(|adapter| last(&adapter.weights))
             .or_else(|| last(&self.weights))
-            .unwrap_or_else(|| self.weights.tensors[0].clone())
+            .unwrap_or((&self.weights.names[0], &self.weights.tensors[0]))
     }
 }
 
@@ -316,7 +340,7 @@ struct Block<'a> {
     tensors: &'a [Tensor<2>],
     adapter: Option<&'a Adapter>,
     epsilon: f64,
-    products: Products,
+    products: Products<'a>,
 }
 
 impl Block<'_> {
@@ -341,7 +365,7 @@ impl Block<'_> {
         let change = self
             .adapter
             .and_then(|adapter| adapter.change(name, x_ni.clone(), self.products));
-        let mut y_no = self.products.of(x_ni, weight.clone());
+        let mut y_no = self.products.of(x_ni, name, weight);
         if let Some((_, bias_1o)) = self.find(stem, "bias") {
             y_no = y_no + bias_1o.clone();
         }

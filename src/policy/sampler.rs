@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{self, Heads, RowCache};
-use super::model::{self, Decoder, Products};
+use super::model::{self, Decoder, Products, Projections};
 use crate::pool;
 use draw::draw;
 use prefixes::Prefixes;
@@ -90,6 +90,12 @@ pub struct Request {
     pub seed: u64,
 }
 
+/// A decoder and its matrices as sampling multiplies with them.
+struct Sampled {
+    decoder: Decoder,
+    projections: Projections,
+}
+
 /// A completion being drawn.
 struct Row {
     request: usize,
@@ -128,6 +134,10 @@ pub fn sample_until(
     batch: usize,
 ) -> Vec<Completion> {
     let policy = policy.plain();
+    let policy = Sampled {
+        projections: Projections::new(&policy),
+        decoder: policy,
+    };
     let tokens: Vec<&[u32]> = requests
         .iter()
         .map(|request| request.prefix.as_slice())
@@ -137,7 +147,7 @@ pub fn sample_until(
         "a prefix without a token has nothing to go on from"
     );
     let longest = tokens.iter().map(|prefix| prefix.len()).max().unwrap_or(0);
-    let heads = Heads::new(&policy.config, longest + sampling.max_tokens);
+    let heads = Heads::new(&policy.decoder.config, longest + sampling.max_tokens);
     let mut prefixes = Prefixes::new(&tokens);
     let mut waiting = prefixes.order().to_vec().into_iter();
     let mut live: Vec<Row> = Vec::new();
@@ -145,7 +155,7 @@ pub fn sample_until(
     loop {
         let free = batch.max(1) - live.len();
         let joining: Vec<usize> = waiting.by_ref().take(free).collect();
-        let read = prefixes.read(&joining, &policy.config, &mut |caches, parts| {
+        let read = prefixes.read(&joining, &policy.decoder.config, &mut |caches, parts| {
             pool::within(|| advance(&policy, caches, &heads, parts))
         });
         for (request, (cache, logits)) in joining.into_iter().zip(read) {
@@ -209,7 +219,7 @@ impl Row {
 }
 
 /// Feeds every row its newest token.
-fn feed(policy: &Decoder, live: &mut [Row], heads: &Heads) {
+fn feed(policy: &Sampled, live: &mut [Row], heads: &Heads) {
     if live.is_empty() {
         return;
     }
@@ -230,7 +240,7 @@ fn feed(policy: &Decoder, live: &mut [Row], heads: &Heads) {
 
 /// Takes the next tokens of every row into its cache and gives the logits `[v]` after the last of each.
 fn advance(
-    policy: &Decoder,
+    policy: &Sampled,
     caches: &mut [RowCache],
     heads: &Heads,
     parts: &[&[u32]],
@@ -238,8 +248,9 @@ fn advance(
     let counts: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     let ids: Vec<i32> = parts.concat().iter().map(|&id| id as i32).collect();
     let width = ids.len();
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &policy.device());
-    let hidden = policy.run(tokens, Products::ByRow, |layer, q, k, v| {
+    let (decoder, products) = (&policy.decoder, Products::ByRow(&policy.projections));
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &decoder.device());
+    let hidden = decoder.run(tokens, products, |layer, q, k, v| {
         cache::step(caches, &counts, layer, heads, q, k, v)
     });
     for (cache, &count) in caches.iter_mut().zip(&counts) {
@@ -252,13 +263,14 @@ fn advance(
             Some(*end - 1)
         })
         .collect();
-    let logits = Products::ByRow
-        .of(model::gather_rows(hidden, &last), policy.head())
+    let (name, head) = decoder.head_parameter();
+    let logits = products
+        .of(model::gather_rows(hidden, &last), name, head)
         .into_data()
         .try_to_vec::<f32>()
         .expect("logits are f32 on every backend this crate builds");
     logits
-        .chunks_exact(policy.config.vocab_size)
+        .chunks_exact(decoder.config.vocab_size)
         .map(<[f32]>::to_vec)
         .collect()
 }

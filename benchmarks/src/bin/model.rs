@@ -17,6 +17,9 @@ struct Args {
     /// Runs of each case.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Only the training step, for a profile of it.
+    #[arg(long)]
+    training: bool,
 }
 
 const PROMPT: usize = 32;
@@ -95,7 +98,7 @@ fn main() {
     let mut adam = Optimizer::new(optimizer(), decoder.weights.tensors.len());
     head();
     for run in 0..=args.runs {
-        for rows in [1, 32, 64] {
+        for rows in [1, 32, 64].into_iter().filter(|_| !args.training) {
             let requests: Vec<Request> = (0..rows)
                 .map(|row| Request {
                     prefix: tokens(PROMPT, row),

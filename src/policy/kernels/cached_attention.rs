@@ -7,10 +7,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::vector::{change_each, exponential, largest};
-
-/// Vectors of a value that are summed together: with the weight and the value they fit into sixteen registers.
-const TOGETHER: usize = 8;
+use super::vector::{exponentiate, largest, sum};
 
 /// Heads of queries and of keys, and their width.
 #[derive(Clone, Copy, Debug)]
@@ -66,28 +63,31 @@ impl WithSimd for Attend<'_> {
             let (query, out) = (&self.query[place.clone()], &mut self.out[place]);
             let offset = head / shared * width;
             self.weights.clear();
+            let positions = self.parts.iter().map(|(keys, _)| keys.len() / row);
+            self.weights.resize(positions.sum(), 0.0);
+            let mut weights = self.weights.as_mut_slice();
             for (keys, _) in self.parts {
-                scores(simd, query, keys, row, offset, self.weights);
+                let (these, others) = weights.split_at_mut(keys.len() / row);
+                scores(simd, query, keys, row, offset, these);
+                weights = others;
             }
-            let top = simd.splat_f32s(largest(simd, self.weights));
-            let (scale, zero) = (simd.splat_f32s(scale), simd.splat_f32s(0.0));
-            change_each(simd, self.weights, |score| {
-                let below = simd.sub_f32s(score, top);
-                exponential(simd, simd.mul_add_e_f32s(scale, below, zero))
-            });
-            let total: f32 = self.weights.iter().sum();
-            for weight in self.weights.iter_mut() {
-                *weight /= total;
-            }
+            let top = largest(simd, self.weights);
+            exponentiate(simd, self.weights, [top, scale, 1.0]);
+            let share = 1.0 / sum(simd, self.weights);
             let vectors = width - width % S::F32_LANES;
-            let many = vectors - vectors % (TOGETHER * S::F32_LANES);
-            for start in (0..many).step_by(TOGETHER * S::F32_LANES) {
-                let out = &mut out[start..start + TOGETHER * S::F32_LANES];
-                weighted::<S, TOGETHER>(simd, self.weights, self.parts, row, offset + start, out);
-            }
-            for start in (many..vectors).step_by(S::F32_LANES) {
-                let out = &mut out[start..start + S::F32_LANES];
-                weighted::<S, 1>(simd, self.weights, self.parts, row, offset + start, out);
+            let mut start = 0;
+            while start < vectors {
+                let left = (vectors - start) / S::F32_LANES;
+                let at = offset + start;
+                let out = &mut out[start..];
+                start += S::F32_LANES
+                    * if left >= 8 {
+                        weighted::<S, 8>(simd, self.weights, self.parts, row, at, out)
+                    } else if left >= 4 {
+                        weighted::<S, 4>(simd, self.weights, self.parts, row, at, out)
+                    } else {
+                        weighted::<S, 1>(simd, self.weights, self.parts, row, at, out)
+                    };
             }
             for (rest, out) in out[vectors..].iter_mut().enumerate() {
                 let at = offset + vectors + rest;
@@ -98,12 +98,14 @@ impl WithSimd for Attend<'_> {
                 let pairs = values.zip(self.weights.iter());
                 *out = pairs.fold(0.0, |sum, (value, weight)| weight.mul_add(value[at], sum));
             }
+            for out in out {
+                *out *= share;
+            }
         }
     }
 }
 
-/// Products of the query with one head of each key, behind those in `scores`. However many keys are taken together, each
-/// product is summed alike.
+/// Products of the query with one head of each key. However many keys are taken together, each product is summed alike.
 #[inline(always)]
 fn scores<S: Simd>(
     simd: S,
@@ -111,23 +113,35 @@ fn scores<S: Simd>(
     keys: &[f32],
     row: usize,
     offset: usize,
-    scores: &mut Vec<f32>,
+    scores: &mut [f32],
 ) {
-    let fours = keys.chunks_exact(4 * row);
-    let rest = fours.remainder();
-    for four in fours {
-        let key = |index: usize| &four[index * row + offset..][..query.len()];
-        scores.extend(dots(simd, query, [key(0), key(1), key(2), key(3)]));
+    let (fours, rest) = scores.as_chunks_mut::<4>();
+    let (keys, last_keys) = keys.split_at(fours.len() * 4 * row);
+    for (scores, four) in fours.iter_mut().zip(keys.chunks_exact(4 * row)) {
+        let (two, other) = four.split_at(2 * row);
+        let ((a, b), (c, d)) = (two.split_at(row), other.split_at(row));
+        let place = offset..offset + query.len();
+        let keys = [
+            &a[place.clone()],
+            &b[place.clone()],
+            &c[place.clone()],
+            &d[place],
+        ];
+        *scores = dots(simd, query, keys);
     }
-    for key in rest.chunks_exact(row) {
-        scores.extend(dots(simd, query, [&key[offset..][..query.len()]]));
+    for (score, key) in rest.iter_mut().zip(last_keys.chunks_exact(row)) {
+        [*score] = dots(simd, query, [&key[offset..][..query.len()]]);
     }
 }
 
 #[inline(always)]
 fn dots<S: Simd, const N: usize>(simd: S, query: &[f32], keys: [&[f32]; N]) -> [f32; N] {
     let (query, query_rest) = S::as_simd_f32s(query);
-    let keys = keys.map(|key| S::as_simd_f32s(key));
+    let mut halves = [(&[] as &[S::f32s], &[] as &[f32]); N];
+    for (halves, key) in halves.iter_mut().zip(keys) {
+        *halves = S::as_simd_f32s(key);
+    }
+    let keys = halves;
     let mut sums = [simd.splat_f32s(0.0); N];
     for (index, query) in query.iter().enumerate() {
         for (sum, (key, _)) in sums.iter_mut().zip(&keys) {
@@ -144,7 +158,8 @@ fn dots<S: Simd, const N: usize>(simd: S, query: &[f32], keys: [&[f32]; N]) -> [
     products
 }
 
-/// The weighted sum of `N` vectors of each value, which stay in registers while all positions pass by.
+/// The weighted sum of `N` vectors of each value, which stay in registers while all positions pass by; eight fit there
+/// with the weight and the value. Returns `N`.
 #[inline(always)]
 fn weighted<S: Simd, const N: usize>(
     simd: S,
@@ -153,7 +168,7 @@ fn weighted<S: Simd, const N: usize>(
     row: usize,
     offset: usize,
     out: &mut [f32],
-) {
+) -> usize {
     let mut sums = [simd.splat_f32s(0.0); N];
     let mut weights = weights.iter();
     for (_, values) in parts {
@@ -165,8 +180,8 @@ fn weighted<S: Simd, const N: usize>(
             }
         }
     }
-    let (out, _) = S::as_mut_simd_f32s(out);
-    out.copy_from_slice(&sums);
+    S::as_mut_simd_f32s(out).0[..N].copy_from_slice(&sums);
+    N
 }
 
 #[cfg(test)]

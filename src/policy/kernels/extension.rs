@@ -8,14 +8,13 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::{FlexTensor, Layout};
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn::tensor::{Bytes, DType, Shape};
 
 use super::attention::{self, AttentionShape};
 use super::rope::RopeTable;
-use super::{projection, rms_norm, swiglu, target_log_probs};
+use super::{rms_norm, swiglu, target_log_probs};
 
 /// What attention needs besides its tensors.
 #[derive(Clone, Debug)]
@@ -48,10 +47,6 @@ pub(super) trait KernelOps: Backend {
     /// See [`super::swiglu`].
     fn fused_swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// See [`super::project`].
-    fn fused_projection(x_ni: FloatTensor<Self>, weight_oi: FloatTensor<Self>)
-    -> FloatTensor<Self>;
-
     /// See [`super::attention`].
     fn fused_attention(
         q_bthd: FloatTensor<Self>,
@@ -80,16 +75,6 @@ impl KernelOps for Flex {
     fn fused_swiglu(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
         let (gate, up) = (gate.to_contiguous(), up.to_contiguous());
         pack(swiglu::forward(gate.storage(), up.storage()), shape(&gate))
-    }
-
-    fn fused_projection(x_ni: FlexTensor, weight_oi: FlexTensor) -> FlexTensor {
-        let (x, weight) = (x_ni.to_contiguous(), weight_oi.to_contiguous());
-        let [rows, inner] = [shape(&x)[0], shape(&x)[1]];
-        let output = Shape::from(vec![rows, shape(&weight)[0]]);
-        pack(
-            projection::forward(x.storage(), weight.storage(), inner),
-            output,
-        )
     }
 
     fn fused_attention(
@@ -153,14 +138,6 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
             OpsKind::Tracked(step) => step.finish((gate, up), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
-    }
-
-    /// Differentiable through the stock product; sampling, which this is for, has no graph.
-    fn fused_projection(
-        x_ni: FloatTensor<Self>,
-        weight_oi: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        Self::float_matmul(x_ni, Self::float_swap_dims(weight_oi, 0, 1))
     }
 
     fn fused_attention(

@@ -14,7 +14,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::extension::{Targets, pack};
-use super::vector::{change_each, exponential, largest};
+use super::vector::{exponential, exponentiate, largest};
 
 /// Rows of hidden states whose logits exist at the same time, at most.
 const ROWS_PER_CHUNK: usize = 512;
@@ -238,15 +238,10 @@ impl WithSimd for Backward<'_> {
         let vocabulary = self.logits.len() / self.tokens.len();
         let rows = self.logits.chunks_exact_mut(vocabulary).zip(self.tokens);
         for ((logits, token), gradient) in rows.zip(self.gradient) {
-            let top = simd.splat_f32s(largest(simd, logits));
-            let scale = simd.splat_f32s(self.scale);
-            let (sum, _) = sums(simd, logits, largest(simd, logits), self.scale);
+            let top = largest(simd, logits);
+            let (sum, _) = sums(simd, logits, top, self.scale);
             let pull = gradient * self.scale;
-            let factor = simd.splat_f32s(-pull / sum);
-            change_each(simd, logits, |logit| {
-                let power = exponential(simd, simd.mul_f32s(simd.sub_f32s(logit, top), scale));
-                simd.mul_f32s(power, factor)
-            });
+            exponentiate(simd, logits, [top, self.scale, -pull / sum]);
             logits[*token as usize] += pull;
         }
     }
