@@ -9,6 +9,7 @@ mod prefixes;
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{self, Heads, RowCache};
@@ -90,12 +91,6 @@ pub struct Request {
     pub seed: u64,
 }
 
-/// A decoder and its matrices as sampling multiplies with them.
-struct Sampled {
-    decoder: Decoder,
-    projections: Projections,
-}
-
 /// A completion being drawn.
 struct Row {
     request: usize,
@@ -130,55 +125,138 @@ pub fn sample_until(
     requests: &[Request],
     sampling: &Sampling,
     ends: &[u32],
-    stopped: &dyn Fn(&[u32]) -> bool,
+    stopped: &(dyn Fn(&[u32]) -> bool + Sync),
     batch: usize,
 ) -> Vec<Completion> {
-    let policy = policy.plain();
-    let policy = Sampled {
-        projections: Projections::new(&policy),
-        decoder: policy,
-    };
-    let tokens: Vec<&[u32]> = requests
-        .iter()
-        .map(|request| request.prefix.as_slice())
-        .collect();
     assert!(
-        tokens.iter().all(|prefix| !prefix.is_empty()),
+        requests.iter().all(|request| !request.prefix.is_empty()),
         "a prefix without a token has nothing to go on from"
     );
-    let longest = tokens.iter().map(|prefix| prefix.len()).max().unwrap_or(0);
-    let heads = Heads::new(&policy.decoder.config, longest + sampling.max_tokens);
-    let mut prefixes = Prefixes::new(&tokens);
-    let mut waiting = prefixes.order().to_vec().into_iter();
-    let mut live: Vec<Row> = Vec::new();
-    let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
-    loop {
-        let free = batch.max(1) - live.len();
-        let joining: Vec<usize> = waiting.by_ref().take(free).collect();
-        let read = prefixes.read(&joining, &policy.decoder.config, &mut |caches, parts| {
-            pool::within(|| advance(&policy, caches, &heads, parts))
-        });
-        for (request, (cache, logits)) in joining.into_iter().zip(read) {
-            live.push(Row::new(request, requests[request].seed, cache, logits));
+    // All of it at once: between two tokens a pool that waits for work takes as much time as drawing does.
+    pool::within(|| {
+        let sampled = Sampled::new(policy.plain(), requests, sampling);
+        sampled.all(requests, sampling, ends, stopped, batch.max(1))
+    })
+}
+
+/// A decoder and its matrices as sampling multiplies with them.
+struct Sampled {
+    decoder: Decoder,
+    projections: Projections,
+    heads: Heads,
+}
+
+impl Sampled {
+    fn new(decoder: Decoder, requests: &[Request], sampling: &Sampling) -> Self {
+        let prefixes = requests.iter().map(|request| request.prefix.len());
+        let positions = prefixes.max().unwrap_or(0) + sampling.max_tokens;
+        Self {
+            projections: Projections::new(&decoder),
+            heads: Heads::new(&decoder.config, positions),
+            decoder,
         }
-        if live.is_empty() {
-            break;
-        }
-        let mut going = Vec::with_capacity(live.len());
-        for mut row in live {
-            if row.draw(sampling, ends, stopped) {
-                drawn[row.request] = Some(row.completion);
-            } else {
-                going.push(row);
-            }
-        }
-        live = going;
-        feed(&policy, &mut live, &heads);
     }
-    drawn
-        .into_iter()
-        .map(|completion| completion.expect("every request waits once and is drawn to its end"))
-        .collect()
+
+    fn all(
+        &self,
+        requests: &[Request],
+        sampling: &Sampling,
+        ends: &[u32],
+        stopped: &(dyn Fn(&[u32]) -> bool + Sync),
+        batch: usize,
+    ) -> Vec<Completion> {
+        let tokens: Vec<&[u32]> = requests
+            .iter()
+            .map(|request| request.prefix.as_slice())
+            .collect();
+        let mut prefixes = Prefixes::new(&tokens);
+        let mut waiting = prefixes.order().to_vec().into_iter();
+        let mut live: Vec<Row> = Vec::new();
+        let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
+        loop {
+            let joining: Vec<usize> = waiting.by_ref().take(batch - live.len()).collect();
+            let read = prefixes.read(&joining, &self.decoder.config, &mut |caches, parts| {
+                self.advance(caches, parts)
+            });
+            for (request, (cache, logits)) in joining.into_iter().zip(read) {
+                live.push(Row::new(request, requests[request].seed, cache, logits));
+            }
+            if live.is_empty() {
+                break;
+            }
+            let ended: Vec<bool> = live
+                .par_iter_mut()
+                .map(|row| row.draw(sampling, ends, stopped))
+                .collect();
+            let mut going = Vec::with_capacity(live.len());
+            for (row, ended) in live.into_iter().zip(ended) {
+                if ended {
+                    drawn[row.request] = Some(row.completion);
+                } else {
+                    going.push(row);
+                }
+            }
+            live = going;
+            self.feed(&mut live);
+        }
+        drawn
+            .into_iter()
+            .map(|completion| completion.expect("every request waits once and is drawn to its end"))
+            .collect()
+    }
+
+    /// Feeds every row its newest token.
+    fn feed(&self, live: &mut [Row]) {
+        if live.is_empty() {
+            return;
+        }
+        let newest: Vec<[u32; 1]> = live
+            .iter()
+            .map(|row| [row.completion.tokens[row.completion.tokens.len() - 1]])
+            .collect();
+        let parts: Vec<&[u32]> = newest.iter().map(<[u32; 1]>::as_slice).collect();
+        let mut caches: Vec<RowCache> = live
+            .iter_mut()
+            .map(|row| std::mem::take(&mut row.cache))
+            .collect();
+        let logits = self.advance(&mut caches, &parts);
+        for ((row, cache), logits) in live.iter_mut().zip(caches).zip(logits) {
+            (row.cache, row.logits) = (cache, logits);
+        }
+    }
+
+    /// Takes the next tokens of every row into its cache and gives the logits `[v]` after the last of each.
+    fn advance(&self, caches: &mut [RowCache], parts: &[&[u32]]) -> Vec<Vec<f32>> {
+        let (decoder, products) = (&self.decoder, Products::ByRow(&self.projections));
+        let counts: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+        let ids: Vec<i32> = parts.concat().iter().map(|&id| id as i32).collect();
+        let width = ids.len();
+        let tokens =
+            Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &decoder.device());
+        let hidden = decoder.run(tokens, products, |layer, q, k, v| {
+            cache::step(caches, &counts, layer, &self.heads, q, k, v)
+        });
+        for (cache, &count) in caches.iter_mut().zip(&counts) {
+            cache.advance(count);
+        }
+        let last: Vec<usize> = counts
+            .iter()
+            .scan(0, |end, &count| {
+                *end += count;
+                Some(*end - 1)
+            })
+            .collect();
+        let (name, head) = decoder.head_parameter();
+        let logits = products
+            .of(model::gather_rows(hidden, &last), name, head)
+            .into_data()
+            .try_to_vec::<f32>()
+            .expect("logits are f32 on every backend this crate builds");
+        logits
+            .chunks_exact(decoder.config.vocab_size)
+            .map(<[f32]>::to_vec)
+            .collect()
+    }
 }
 
 impl Row {
@@ -201,7 +279,7 @@ impl Row {
         &mut self,
         sampling: &Sampling,
         ends: &[u32],
-        stopped: &dyn Fn(&[u32]) -> bool,
+        stopped: &(dyn Fn(&[u32]) -> bool + Sync),
     ) -> bool {
         let said = &mut self.completion;
         if said.tokens.len() < sampling.max_tokens {
@@ -216,63 +294,6 @@ impl Row {
         }
         said.stop != StopCause::Length || said.tokens.len() >= sampling.max_tokens
     }
-}
-
-/// Feeds every row its newest token.
-fn feed(policy: &Sampled, live: &mut [Row], heads: &Heads) {
-    if live.is_empty() {
-        return;
-    }
-    let newest: Vec<[u32; 1]> = live
-        .iter()
-        .map(|row| [row.completion.tokens[row.completion.tokens.len() - 1]])
-        .collect();
-    let parts: Vec<&[u32]> = newest.iter().map(<[u32; 1]>::as_slice).collect();
-    let mut caches: Vec<RowCache> = live
-        .iter_mut()
-        .map(|row| std::mem::take(&mut row.cache))
-        .collect();
-    let logits = pool::within(|| advance(policy, &mut caches, heads, &parts));
-    for ((row, cache), logits) in live.iter_mut().zip(caches).zip(logits) {
-        (row.cache, row.logits) = (cache, logits);
-    }
-}
-
-/// Takes the next tokens of every row into its cache and gives the logits `[v]` after the last of each.
-fn advance(
-    policy: &Sampled,
-    caches: &mut [RowCache],
-    heads: &Heads,
-    parts: &[&[u32]],
-) -> Vec<Vec<f32>> {
-    let counts: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    let ids: Vec<i32> = parts.concat().iter().map(|&id| id as i32).collect();
-    let width = ids.len();
-    let (decoder, products) = (&policy.decoder, Products::ByRow(&policy.projections));
-    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &decoder.device());
-    let hidden = decoder.run(tokens, products, |layer, q, k, v| {
-        cache::step(caches, &counts, layer, heads, q, k, v)
-    });
-    for (cache, &count) in caches.iter_mut().zip(&counts) {
-        cache.advance(count);
-    }
-    let last: Vec<usize> = counts
-        .iter()
-        .scan(0, |end, &count| {
-            *end += count;
-            Some(*end - 1)
-        })
-        .collect();
-    let (name, head) = decoder.head_parameter();
-    let logits = products
-        .of(model::gather_rows(hidden, &last), name, head)
-        .into_data()
-        .try_to_vec::<f32>()
-        .expect("logits are f32 on every backend this crate builds");
-    logits
-        .chunks_exact(decoder.config.vocab_size)
-        .map(<[f32]>::to_vec)
-        .collect()
 }
 
 #[cfg(test)]
