@@ -6,6 +6,7 @@ use std::fmt;
 use crate::config::{Algorithm, TrainConfig};
 use crate::policy::lora::{LoraConfig, LoraError};
 use crate::policy::model::{Head, ModelConfig};
+use crate::policy::shape::is_vector;
 use crate::prompt::PromptStyle;
 
 /// Bytes of a number: all training is in f32.
@@ -33,6 +34,8 @@ pub struct Estimate {
     pub gradients: u64,
     /// What one pass keeps for its way back, and works with.
     pub activations: u64,
+    /// The policy's matrices once more, laid out for sampling.
+    pub matrices: u64,
     /// Keys and values of all rows sampled side by side.
     pub cache: u64,
     /// What reading those rows' prompts works with.
@@ -69,6 +72,12 @@ impl Estimate {
             None => (body, body, value_body),
         };
         let trained = adapter.unwrap_or(body);
+        // All but the norms, the biases, and a table of embeddings that is no head as well.
+        let mut multiplied = shape.parameters(Head::Language);
+        if !shape.tie_word_embeddings {
+            multiplied.remove(0);
+        }
+        multiplied.retain(|(name, _)| !is_vector(name));
         let value = if with_values { value } else { 0 };
         let episode = longest_episode(shape, config, longest_prompt) as u64;
         let tokens = (config.resources.tokens_per_pass as u64).max(episode);
@@ -98,6 +107,7 @@ impl Estimate {
             optimizer: FLOAT * 2 * (trained + value),
             gradients: FLOAT * 2 * trained.max(value),
             activations: FLOAT * (tokens * (kept + widths.working()) + 2 * logits + head),
+            matrices: FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
             // A row's own memory grows by doubling: between once and twice what it holds.
             cache: FLOAT
                 * layers
@@ -114,13 +124,17 @@ impl Estimate {
     pub fn peak(&self) -> u64 {
         let always = self.weights + self.reference + self.value + self.optimizer + self.program;
         let learning = self.gradients + self.activations;
-        always + learning.max(self.cache + self.prompts)
+        always + learning.max(self.matrices + self.cache + self.prompts)
     }
 
     /// What to change so that less is needed: the largest part decides.
     pub fn advice(&self, config: &TrainConfig, adapted: bool) -> String {
         let resources = &config.resources;
-        let fixed = self.weights + self.reference + self.value + self.optimizer + self.gradients;
+        let fixed = self.weights
+            + self.reference
+            + self.value
+            + self.optimizer
+            + self.gradients.max(self.matrices);
         let (learning, sampling) = (self.activations, self.cache + self.prompts);
         if fixed >= learning.max(sampling) {
             return if adapted {
@@ -147,7 +161,7 @@ impl fmt::Display for Estimate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} at its peak: weights {}, reference {}, value network {}, optimizer {}, program {}; then either gradients {} and activations {}, or keys and values {} and prompts {}",
+            "{} at its peak: weights {}, reference {}, value network {}, optimizer {}, program {}; then either gradients {} and activations {}, or matrices once more {}, keys and values {} and prompts {}",
             Size(self.peak()),
             Size(self.weights),
             Size(self.reference),
@@ -156,6 +170,7 @@ impl fmt::Display for Estimate {
             Size(self.program),
             Size(self.gradients),
             Size(self.activations),
+            Size(self.matrices),
             Size(self.cache),
             Size(self.prompts),
         )
@@ -316,6 +331,8 @@ mod tests {
             (4 * body, 4 * body, 4 * value)
         );
         assert_eq!(found.optimizer, 4 * 2 * (body + value));
+        // The table is the head as well.
+        assert_eq!(found.matrices, 4 * (body - 5 * 8));
         assert_eq!(found.gradients, 4 * 2 * value);
         // 35 + 2 * 50 and one feedback of (3 * 60 + 80) / 4 tokens: 200 for each of 10 rows, in two blocks of 2 * 4; the
         // first 35 are held once a group of 8.
@@ -327,7 +344,9 @@ mod tests {
         );
         assert_eq!(found.prompts, 4 * (2048 * 76 + 2 * 10 * 100));
         let fixed = 4 * (4 * body + 3 * value) + found.program;
-        assert!(found.activations + found.gradients > found.cache + found.prompts);
+        assert!(
+            found.activations + found.gradients > found.matrices + found.cache + found.prompts
+        );
         let mut again = config();
         again.resources.recompute = true;
         let again = Estimate::new(&shape(), &again, None, 35).unwrap();
