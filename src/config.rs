@@ -5,15 +5,14 @@
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::Isolation;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::advantage::Normalisation;
 use crate::policy::engine::{EngineConfig, EngineKind};
 use crate::policy::lora::LoraConfig;
-use crate::policy::sampler::{Sampling, is_zero};
-use crate::prompt::PromptStyle;
+use crate::policy::sampler::is_zero;
 use crate::reward::RewardConfig;
-use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::rollout::RolloutConfig;
 use crate::update::OptimizerConfig;
 
 /// Everything that decides the result of `rlef train`.
@@ -45,8 +44,10 @@ pub struct TrainConfig {
     /// The losses' bounds.
     pub objective: ObjectiveConfig,
     /// AdamW of the policy.
+    #[serde(deserialize_with = "policy_optimizer")]
     pub policy_optimizer: OptimizerConfig,
     /// AdamW of the value network.
+    #[serde(deserialize_with = "value_optimizer")]
     pub value_optimizer: OptimizerConfig,
     /// A serving engine that samples the episodes; without it they are sampled here.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +144,7 @@ impl Default for TrainConfig {
             beta_1: 0.9,
             beta_2: 0.95,
             epsilon: 1e-8,
-            max_gradient_norm: Some(1.0),
+            max_gradient_norm: 1.0,
         };
         Self {
             seed: 1,
@@ -154,13 +155,7 @@ impl Default for TrainConfig {
             rounds: 30,
             problems_per_round: 128,
             updates_per_round: 4,
-            rollout: RolloutConfig {
-                group: 2,
-                turns: 3,
-                sampling: Sampling::default(),
-                style: PromptStyle::Compact,
-                feedback: FeedbackSource::Real,
-            },
+            rollout: RolloutConfig::default(),
             reward: RewardConfig::default(),
             objective: ObjectiveConfig::default(),
             policy_optimizer: optimizer(3e-4),
@@ -170,6 +165,14 @@ impl Default for TrainConfig {
             evaluation: EvaluationConfig::default(),
         }
     }
+}
+
+fn policy_optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfig, D::Error> {
+    TrainConfig::default().policy_optimizer.changed_by(table)
+}
+
+fn value_optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfig, D::Error> {
+    TrainConfig::default().value_optimizer.changed_by(table)
 }
 
 impl Default for ObjectiveConfig {
@@ -393,6 +396,34 @@ mod tests {
         config.check().unwrap();
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn a_table_need_not_hold_all_its_keys() {
+        let text = "[rollout]\nturns = 2\n[rollout.sampling]\nmax_tokens = 7\n[reward]\n[objective]\nclip = 0.1\n\
+            [policy_optimizer]\n[value_optimizer]\nwarmup_steps = 3\nmax_gradient_norm = inf\n[resources]\n[evaluation]\n[lora]\n";
+        let mut expected = TrainConfig {
+            lora: Some(LoraConfig::default()),
+            ..TrainConfig::default()
+        };
+        expected.rollout.turns = 2;
+        expected.rollout.sampling.max_tokens = 7;
+        expected.objective.clip = 0.1;
+        expected.value_optimizer.warmup_steps = 3;
+        expected.value_optimizer.max_gradient_norm = f64::INFINITY;
+        assert_eq!(toml::from_str::<TrainConfig>(text).unwrap(), expected);
+        assert_eq!(expected.value_optimizer.learning_rate, 1e-3);
+        for (wrong, words) in [
+            ("lerning_rate = 1.0", "unknown field `lerning_rate`"),
+            ("learning_rate = \"fast\"", "invalid type: string \"fast\""),
+        ] {
+            let text = format!("seed = 1\n[policy_optimizer]\n{wrong}\n");
+            let message = toml::from_str::<TrainConfig>(&text)
+                .unwrap_err()
+                .to_string();
+            assert!(message.contains(words), "{message}");
+            assert!(message.contains("line 2"), "{message}");
+        }
     }
 
     #[test]

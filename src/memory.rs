@@ -344,9 +344,7 @@ mod tests {
         );
         assert_eq!(found.prompts, 4 * (2048 * 76 + 2 * 10 * 100));
         let fixed = 4 * (4 * body + 3 * value) + found.program;
-        assert!(
-            found.activations + found.gradients > found.matrices + found.cache + found.prompts
-        );
+        assert!(found.activations + found.gradients > found.matrices + found.cache + found.prompts);
         let mut again = config();
         again.resources.recompute = true;
         let again = Estimate::new(&shape(), &again, None, 35).unwrap();

@@ -66,7 +66,7 @@ impl FeedbackSource {
 
 /// How episodes are played.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RolloutConfig {
     /// Episodes per problem.
     pub group: usize,
@@ -77,8 +77,20 @@ pub struct RolloutConfig {
     /// Wording of prompts and feedback.
     pub style: PromptStyle,
     /// Whose feedback is shown.
-    #[serde(default)]
     pub feedback: FeedbackSource,
+}
+
+impl Default for RolloutConfig {
+    /// As in the paper, with the short wording that small policies learn from.
+    fn default() -> Self {
+        Self {
+            group: 2,
+            turns: 3,
+            sampling: Sampling::default(),
+            style: PromptStyle::Compact,
+            feedback: FeedbackSource::Real,
+        }
+    }
 }
 
 /// Who grades programs: the judge, or a fake in tests.

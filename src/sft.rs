@@ -4,7 +4,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::batch::Batch;
 use crate::demonstration::AuthorConfig;
@@ -30,6 +30,7 @@ pub struct SftConfig {
     /// Episodes per update.
     pub batch: usize,
     /// AdamW; in each stage the rate falls to a tenth along a cosine.
+    #[serde(deserialize_with = "optimizer")]
     pub optimizer: OptimizerConfig,
     /// Padded tokens of one forward and backward pass.
     pub tokens_per_pass: usize,
@@ -99,6 +100,10 @@ impl Default for ShapeConfig {
     }
 }
 
+fn optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfig, D::Error> {
+    SftConfig::default().optimizer.changed_by(table)
+}
+
 impl Default for SftConfig {
     fn default() -> Self {
         Self {
@@ -128,7 +133,7 @@ impl Default for SftConfig {
                 beta_1: 0.9,
                 beta_2: 0.95,
                 epsilon: 1e-8,
-                max_gradient_norm: Some(1.0),
+                max_gradient_norm: 1.0,
             },
             tokens_per_pass: 8192,
         }

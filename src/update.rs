@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
 use burn::tensor::{Device, Gradients, Tensor};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
 use crate::policy::model::{Decoder, Weights};
@@ -28,9 +29,18 @@ pub struct OptimizerConfig {
     pub beta_2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
-    /// Largest Euclidean norm of the whole gradient; none leaves it alone.
-    #[serde(default)]
-    pub max_gradient_norm: Option<f64>,
+    /// Largest Euclidean norm of the whole gradient; `inf` leaves it alone.
+    pub max_gradient_norm: f64,
+}
+
+impl OptimizerConfig {
+    /// These settings with those of a table in the place of theirs.
+    pub(crate) fn changed_by<'de, D: Deserializer<'de>>(self, table: D) -> Result<Self, D::Error> {
+        let mut all = toml::Table::try_from(self).map_err(D::Error::custom)?;
+        all.extend(toml::Table::deserialize(table)?);
+        let changed: Result<Self, toml::de::Error> = all.try_into();
+        changed.map_err(|error| D::Error::custom(error.message()))
+    }
 }
 
 /// The moments of every parameter, and how many steps were taken.
@@ -126,10 +136,7 @@ impl Optimizer {
 
     fn step_here(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
         let norm = gradients.norm();
-        let scale = self
-            .config
-            .max_gradient_norm
-            .map_or(1.0, |bound| (bound / norm.max(1e-12)).min(1.0));
+        let scale = (self.config.max_gradient_norm / norm.max(1e-12)).min(1.0);
         let rate = self.learning_rate();
         let weights = decoder.trained_mut();
         for (index, gradient) in gradients.tensors.iter().enumerate() {

@@ -161,7 +161,7 @@ fn an_update_moves_the_adapter_and_no_frozen_weight() {
         beta_1: 0.9,
         beta_2: 0.95,
         epsilon: 1e-8,
-        max_gradient_norm: None,
+        max_gradient_norm: f64::INFINITY,
     };
     let mut optimizer = Optimizer::new(config, decoder.trained().tensors.len());
     optimizer.step(&mut decoder, &gradients);

@@ -15,8 +15,6 @@ mod swiglu;
 mod target_log_probs;
 mod vector;
 
-use std::sync::Arc;
-
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
@@ -48,33 +46,30 @@ pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
 }
 
 /// A weight matrix `[out, in]`, ready for products with few rows at a time, as in sampling.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Projection(Form);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Form {
-    Panels(Arc<Panels>),
-    Stock(Tensor<2>),
+    Panels(Panels),
+    Stock(Box<Tensor<2>>),
 }
 
 impl Projection {
     /// Lays out the matrix, which takes as much memory again on Flex.
     pub fn new(weight_oi: Tensor<2>) -> Self {
         if !has_kernels(&weight_oi.device(), weight_oi.dtype()) {
-            return Self(Form::Stock(weight_oi));
+            return Self(Form::Stock(Box::new(weight_oi)));
         }
         let [_, inner] = weight_oi.dims();
-        Self(Form::Panels(Arc::new(Panels::new(
-            &numbers(weight_oi),
-            inner,
-        ))))
+        Self(Form::Panels(Panels::new(&numbers(weight_oi), inner)))
     }
 
     /// `x [n, in]` times the matrix transposed. On Flex each row's bits do not depend on how many rows there are, which
     /// a blocked matrix product does not promise.
     pub fn of(&self, x_ni: Tensor<2>) -> Tensor<2> {
         match &self.0 {
-            Form::Stock(weight_oi) => x_ni.matmul(weight_oi.clone().transpose()),
+            Form::Stock(weight_oi) => x_ni.matmul(weight_oi.as_ref().clone().transpose()),
             Form::Panels(panels) => {
                 let ([n, _], device) = (x_ni.dims(), x_ni.device());
                 let product = panels.product(&numbers(x_ni));

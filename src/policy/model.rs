@@ -71,7 +71,7 @@ impl Products<'_> {
 }
 
 /// Everything that a decoder multiplies with, by name, laid out for [`Products::ByRow`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Projections(HashMap<String, Projection>);
 
 impl Projections {

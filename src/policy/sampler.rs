@@ -21,19 +21,19 @@ use prefixes::Prefixes;
 /// How tokens are drawn. The cuts follow each other: temperature, then the `top_k` likeliest, then the nucleus of what
 /// is left, as in vLLM and transformers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Sampling {
     /// Divides the logits; 0 takes the most likely token.
     pub temperature: f64,
     /// Keeps the smallest set of tokens whose probability reaches this; 1 keeps all.
     pub top_p: f64,
     /// Keeps this many of the likeliest tokens, of equals the first by id; 0 keeps all.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub top_k: usize,
     /// Tokens of one completion at most.
     pub max_tokens: usize,
     /// Texts that end an answer. Its text ends before the first of them; its tokens are all that were drawn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
 }
 

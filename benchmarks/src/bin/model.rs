@@ -53,7 +53,7 @@ fn optimizer() -> OptimizerConfig {
         beta_1: 0.9,
         beta_2: 0.95,
         epsilon: 1e-8,
-        max_gradient_norm: None,
+        max_gradient_norm: f64::INFINITY,
     }
 }
 
