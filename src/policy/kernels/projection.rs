@@ -17,6 +17,11 @@ const ROWS_PER_TASK: usize = 96;
 const PANELS_PER_TASK: usize = 8;
 /// Vectors side by side in a panel.
 const VECTORS: usize = 2;
+/// A matrix of more numbers than the first has room for the second at least: the C library gives a piece of more than
+/// 32 MiB back to the system when it is freed, but keeps smaller ones for the thread that asked for them, so that every
+/// call's copy of a large model could stay. Room that nobody writes to is none of the machine's.
+const SHARED: usize = 1 << 20;
+const OWN: usize = (33 << 20) / size_of::<f32>();
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
 
@@ -36,7 +41,11 @@ impl Panels {
     pub(in crate::policy) fn new(weight: &[f32], inner: usize) -> Self {
         let (out, width) = (weight.len() / inner, width());
         let count = out.div_ceil(width) * width * inner;
-        let mut memory = vec![0.0; count + LINE / size_of::<f32>()];
+        let mut size = count + LINE / size_of::<f32>();
+        if size > SHARED {
+            size = size.max(OWN);
+        }
+        let mut memory = vec![0.0; size];
         let start = memory
             .as_ptr()
             .align_offset(LINE)
