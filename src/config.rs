@@ -8,8 +8,10 @@ use rlef_sandbox::Isolation;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::advantage::Normalisation;
+use crate::policy::device::Processor;
 use crate::policy::engine::{EngineConfig, EngineKind};
 use crate::policy::lora::LoraConfig;
+use crate::policy::model::Arithmetic;
 use crate::policy::sampler::is_zero;
 use crate::reward::RewardConfig;
 use crate::rollout::RolloutConfig;
@@ -70,6 +72,18 @@ pub enum Algorithm {
     Grpo,
 }
 
+/// Where values are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueHead {
+    /// From a network of its own, which starts as a copy of the policy (section 2.2).
+    #[default]
+    Separate,
+    /// From the policy's last hidden states, by a head beside its own: half the passes and a third to a half less memory,
+    /// but both losses pull at one body. `[policy_optimizer]` moves both, `[value_optimizer]` is unused.
+    Shared,
+}
+
 /// The losses and their bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -80,6 +94,11 @@ pub struct ObjectiveConfig {
     pub clip: f64,
     /// α of the value's clip (section 2.2: 0.2).
     pub value_clip: f64,
+    /// `separate` or `shared`; GRPO has no values.
+    pub value_head: ValueHead,
+    /// What the value's loss counts beside the policy's where the head is shared (0.1 in Huang et al. 2024, arXiv
+    /// 2403.17031).
+    pub value_coefficient: f64,
     /// Over what advantages are normalised; not stated in the paper.
     pub normalisation: Normalisation,
     /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
@@ -95,6 +114,11 @@ pub struct ObjectiveConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceConfig {
+    /// `cpu`, `wgpu` or `cuda`: what models are computed on. The last two are Cargo features, and repeat a run only as far as
+    /// the card's sums do.
+    pub device: Processor,
+    /// `f32`, or `bf16` for the products of the blocks' linear maps where the device has it; weights and moments stay f32.
+    pub precision: Arithmetic,
     /// Padded tokens of one forward and backward pass.
     pub tokens_per_pass: usize,
     /// Whether the way back computes every block again instead of keeping what the way there found: less memory for a
@@ -181,6 +205,8 @@ impl Default for ObjectiveConfig {
             algorithm: Algorithm::Rlef,
             clip: 0.2,
             value_clip: 0.2,
+            value_head: ValueHead::Separate,
+            value_coefficient: 0.1,
             normalisation: Normalisation::Batch,
             value_warmup_rounds: 0,
             max_sampler_gap: 0.1,
@@ -191,6 +217,8 @@ impl Default for ObjectiveConfig {
 impl Default for ResourceConfig {
     fn default() -> Self {
         Self {
+            device: Processor::Cpu,
+            precision: Arithmetic::F32,
             tokens_per_pass: 8192,
             recompute: false,
             sampling_batch: 256,
@@ -303,6 +331,10 @@ impl TrainConfig {
             ("rollout.sampling.top_p", self.rollout.sampling.top_p),
             ("objective.clip", self.objective.clip),
             ("objective.value_clip", self.objective.value_clip),
+            (
+                "objective.value_coefficient",
+                self.objective.value_coefficient,
+            ),
             ("objective.max_sampler_gap", self.objective.max_sampler_gap),
             (
                 "policy_optimizer.learning_rate",
@@ -373,6 +405,22 @@ impl TrainConfig {
                 found: self.rollout.group.to_string(),
                 expected: "at least 2 with objective.algorithm = \"grpo\": one episode alone has nothing to be compared with",
             });
+        }
+        if self.objective.value_head == ValueHead::Shared {
+            if self.objective.algorithm == Algorithm::Grpo {
+                return Err(ConfigError::Value {
+                    key: "objective.value_head",
+                    found: "shared".to_owned(),
+                    expected: "separate, or nothing, with objective.algorithm = \"grpo\": it has no values",
+                });
+            }
+            if self.objective.value_warmup_rounds > 0 {
+                return Err(ConfigError::Value {
+                    key: "objective.value_warmup_rounds",
+                    found: self.objective.value_warmup_rounds.to_string(),
+                    expected: "0 with objective.value_head = \"shared\": there is no value network to train alone",
+                });
+            }
         }
         let episodes = self.problems_per_round * self.rollout.group;
         if episodes < self.updates_per_round {
@@ -457,6 +505,16 @@ mod tests {
         config.check().unwrap();
         config.rollout.group = 1;
         assert!(config.check().unwrap_err().to_string().contains("grpo"));
+        let mut config = TrainConfig::default();
+        config.objective.value_head = ValueHead::Shared;
+        config.check().unwrap();
+        config.objective.value_warmup_rounds = 1;
+        let message = config.check().unwrap_err().to_string();
+        assert!(message.contains("value_warmup_rounds"), "{message}");
+        config.objective.value_warmup_rounds = 0;
+        config.objective.algorithm = Algorithm::Grpo;
+        let message = config.check().unwrap_err().to_string();
+        assert!(message.contains("value_head"), "{message}");
         let mut config = TrainConfig::default();
         config.objective.max_sampler_gap = f64::NAN;
         assert!(

@@ -74,15 +74,44 @@ impl Micro {
 
     /// Log-probabilities and entropies `[n]` of this micro-batch's actions.
     pub fn log_probs(&self, policy: &Decoder, temperature: f64) -> (Tensor<1>, Tensor<1>) {
+        self.read_log_probs(self.hidden(policy), policy, temperature)
+    }
+
+    /// Values `[n]` at this micro-batch's turns.
+    ///
+    /// # Panics
+    /// When `decoder` has no value head.
+    pub fn values(&self, decoder: &Decoder) -> Tensor<1> {
+        self.read_values(self.hidden(decoder), decoder)
+    }
+
+    /// What [`Micro::log_probs`] gives, and what [`Micro::values`] gives where the policy has a value head, by one way
+    /// through its blocks.
+    pub fn read(&self, policy: &Decoder, temperature: f64) -> Readings {
         let hidden = self.hidden(policy);
+        let values = policy.value_head();
+        let values = values.map(|_| self.read_values(hidden.clone(), policy));
+        let (log_probs, entropies) = self.read_log_probs(hidden, policy, temperature);
+        Readings {
+            log_probs,
+            entropies,
+            values,
+        }
+    }
+
+    fn read_log_probs(
+        &self,
+        hidden: Tensor<3>,
+        policy: &Decoder,
+        temperature: f64,
+    ) -> (Tensor<1>, Tensor<1>) {
         let read = model::gather_rows(hidden, &self.action_places);
         model::target_log_probs(read, policy.head(), &self.targets, temperature)
     }
 
-    /// Values `[n]` at this micro-batch's turns.
-    pub fn values(&self, value: &Decoder) -> Tensor<1> {
-        let hidden = self.hidden(value);
-        model::values(model::gather_rows(hidden, &self.turn_places), value.head())
+    fn read_values(&self, hidden: Tensor<3>, decoder: &Decoder) -> Tensor<1> {
+        let head = decoder.value_head().expect("values need a value head");
+        model::values(model::gather_rows(hidden, &self.turn_places), head.clone())
     }
 
     fn hidden(&self, decoder: &Decoder) -> Tensor<3> {
@@ -113,6 +142,28 @@ fn pick(all: &[f32], indices: &[usize], device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(values, [indices.len()]), device)
 }
 
+/// What a policy says of a micro-batch.
+#[derive(Debug)]
+pub struct Readings {
+    /// `[n]`, one an action.
+    pub log_probs: Tensor<1>,
+    /// `[n]`, one an action, without a gradient.
+    pub entropies: Tensor<1>,
+    /// `[n]`, one a turn, where the policy has a value head.
+    pub values: Option<Tensor<1>>,
+}
+
+/// What a policy says of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// One an action.
+    pub log_probs: Vec<f32>,
+    /// Mean over the actions, in nats.
+    pub entropy: f64,
+    /// One a turn; empty where the policy has no value head.
+    pub values: Vec<f32>,
+}
+
 /// How a batch is cut for one pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Passes<'a> {
@@ -130,22 +181,37 @@ pub struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// Log-probabilities of all actions, and their mean entropy, without a graph.
+    /// Log-probabilities of all actions and their mean entropy, and the values of all turns where the policy has a head
+    /// for them, without a graph.
     ///
     /// `shares` are the rows of the coming updates: cut the same way, they give the same numbers to the bit, so
     /// that the first update's ratio is exactly 1.
-    pub fn log_probs(&self, policy: &Decoder, shares: &[Vec<usize>]) -> (Vec<f32>, f64) {
+    pub fn scores(&self, policy: &Decoder, shares: &[Vec<usize>]) -> Scores {
         let plain = policy.plain();
-        let mut all = vec![0.0; self.batch.actions.len()];
-        let mut entropy = 0.0;
+        let valued = plain.value_head().map_or(0, |_| self.batch.turns.len());
+        let mut scores = Scores {
+            log_probs: vec![0.0; self.batch.actions.len()],
+            entropy: 0.0,
+            values: vec![0.0; valued],
+        };
         for rows in shares {
             self.each(rows, &plain.device(), |micro| {
-                let (log_probs, entropies) = micro.log_probs(&plain, self.temperature);
-                scatter(&mut all, &micro.actions, log_probs);
-                entropy += f64::from(entropies.sum().into_scalar::<f32>());
+                let read = micro.read(&plain, self.temperature);
+                scatter(&mut scores.log_probs, &micro.actions, read.log_probs);
+                scores.entropy += f64::from(read.entropies.sum().into_scalar::<f32>());
+                if let Some(values) = read.values {
+                    scatter(&mut scores.values, &micro.turns, values);
+                }
             });
         }
-        (all, entropy / self.batch.actions.len().max(1) as f64)
+        scores.entropy /= self.batch.actions.len().max(1) as f64;
+        scores
+    }
+
+    /// [`Passes::scores`] without the values.
+    pub fn log_probs(&self, policy: &Decoder, shares: &[Vec<usize>]) -> (Vec<f32>, f64) {
+        let scores = self.scores(policy, shares);
+        (scores.log_probs, scores.entropy)
     }
 
     /// Values at all turns, without a graph.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::config::{Algorithm, TrainConfig};
+use crate::config::{Algorithm, TrainConfig, ValueHead};
 use crate::policy::lora::{LoraConfig, LoraError};
 use crate::policy::model::{Head, ModelConfig};
 use crate::policy::shape::is_vector;
@@ -71,14 +71,18 @@ impl Estimate {
             Some(adapter) => (body + adapter, adapter, adapter + shape.hidden_size as u64),
             None => (body, body, value_body),
         };
-        let trained = adapter.unwrap_or(body);
+        let mut trained = adapter.unwrap_or(body);
         // All but the norms, the biases, and a table of embeddings that is no head as well.
         let mut multiplied = shape.parameters(Head::Language);
         if !shape.tie_word_embeddings {
             multiplied.remove(0);
         }
         multiplied.retain(|(name, _)| !is_vector(name));
-        let value = if with_values { value } else { 0 };
+        let shared = with_values && config.objective.value_head == ValueHead::Shared;
+        let value = if with_values && !shared { value } else { 0 };
+        let head = if shared { shape.hidden_size as u64 } else { 0 };
+        trained += head;
+        let policy = policy + head;
         let episode = longest_episode(shape, config, longest_prompt) as u64;
         let tokens = (config.resources.tokens_per_pass as u64).max(episode);
         let episodes = config.problems_per_round * config.rollout.group;
@@ -363,6 +367,12 @@ mod tests {
         grpo.objective.algorithm = Algorithm::Grpo;
         let found = Estimate::new(&shape(), &grpo, None, 35).unwrap();
         assert_eq!((found.value, found.optimizer), (0, 4 * 2 * 2184));
+        let mut shared = config();
+        shared.objective.value_head = ValueHead::Shared;
+        let found = Estimate::new(&shape(), &shared, None, 35).unwrap();
+        // A head of 8 beside the policy's, and its moments.
+        assert_eq!((found.value, found.optimizer), (0, 4 * 2 * (2184 + 8)));
+        assert_eq!(found.weights, full.weights + 4 * 8);
         let lora = LoraConfig {
             rank: 1,
             targets: vec!["q_proj".to_owned()],

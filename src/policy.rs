@@ -8,6 +8,7 @@ mod chat_settings;
 pub mod chat_template;
 pub mod checkpoint;
 pub mod config_json;
+pub mod device;
 pub mod engine;
 pub mod kernels;
 pub mod lora;

@@ -11,9 +11,9 @@ use crate::journal::{EpisodeRecord, JournalError, Lines, write_atomically};
 use crate::policy::adapter_file;
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
 use crate::policy::model::Decoder;
+use crate::policy::shape::VALUE_HEAD;
 use crate::rollout::Group;
-use crate::train::{Learner, RoundMetrics, RoundTimings};
-use crate::update::Optimizer;
+use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 
 /// How far a run is, and how long its files were then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,7 +142,10 @@ impl Run {
         let progress = Progress {
             rounds,
             policy_steps: learner.policy_optimizer.steps(),
-            value_steps: learner.value_optimizer.steps(),
+            value_steps: learner
+                .value
+                .as_ref()
+                .map_or(0, |value| value.optimizer.steps()),
             journal_bytes: self.journal.sync()?,
             metrics_bytes: self.metrics.sync()?,
             timings_bytes: self.timings.sync()?,
@@ -161,20 +164,21 @@ impl Run {
                 Precision::F32,
             )?;
         }
-        let value = learner.value.trained();
-        let named = value
-            .names
-            .iter()
-            .cloned()
-            .zip(value.tensors.iter().cloned());
-        checkpoint::save_tensors(&partial.join("value.safetensors"), named, Precision::F32)?;
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
             &learner.policy.trained().names,
         )?;
-        learner
-            .value_optimizer
-            .save(&partial.join("value_optimizer.safetensors"), &value.names)?;
+        let path = partial.join("value.safetensors");
+        if let Some(ValueNetwork { decoder, optimizer }) = &learner.value {
+            let value = decoder.trained();
+            let tensors = value.tensors.iter().cloned();
+            let named = value.names.iter().cloned().zip(tensors);
+            checkpoint::save_tensors(&path, named, Precision::F32)?;
+            optimizer.save(&partial.join("value_optimizer.safetensors"), &value.names)?;
+        } else if let Some(head) = learner.policy.value_head() {
+            let named = std::iter::once((VALUE_HEAD.to_owned(), head.clone()));
+            checkpoint::save_tensors(&path, named, Precision::F32)?;
+        }
         let path = partial.join("progress.json");
         let text =
             serde_json::to_string_pretty(&progress).map_err(|error| file("write", &path, error))?;
@@ -202,38 +206,40 @@ impl Run {
         let Some(folder) = latest(&self.folder)? else {
             return Ok(());
         };
-        let policy = if learner.policy.adapter.is_some() {
+        let mut policy = if learner.policy.adapter.is_some() {
             let adapter = adapter_file::load(&folder, &learner.policy, device)?;
             Decoder {
                 adapter: Some(adapter),
                 ..learner.policy.clone()
             }
         } else {
-            checkpoint::load(&folder, device)?.0
+            Decoder {
+                arithmetic: learner.policy.arithmetic,
+                ..checkpoint::load(&folder, device)?.0
+            }
         };
-        let mut value: Decoder = policy.value_network();
-        let trained = value.trained_mut();
-        let shapes = trained.tensors.iter().map(Tensor::dims);
-        let expected: Vec<_> = trained.names.iter().cloned().zip(shapes).collect();
-        trained.tensors =
-            checkpoint::load_tensors(&folder.join("value.safetensors"), &expected, device)?;
-        let restore = |optimizer: &mut Optimizer, name: &str, decoder: &Decoder, steps| {
-            optimizer.load(&folder.join(name), decoder, steps, device)
-        };
-        restore(
-            &mut learner.policy_optimizer,
-            "policy_optimizer.safetensors",
-            &policy,
-            progress.policy_steps,
-        )?;
-        restore(
-            &mut learner.value_optimizer,
-            "value_optimizer.safetensors",
-            &value,
-            progress.value_steps,
-        )?;
+        let path = folder.join("value.safetensors");
+        if let Some(ValueNetwork { decoder, optimizer }) = &mut learner.value {
+            let mut value = policy.value_network();
+            let trained = value.trained_mut();
+            let shapes = trained.tensors.iter().map(Tensor::dims);
+            let expected: Vec<_> = trained.names.iter().cloned().zip(shapes).collect();
+            trained.tensors = checkpoint::load_tensors(&path, &expected, device)?;
+            let moments = folder.join("value_optimizer.safetensors");
+            optimizer.load(&moments, &value, progress.value_steps, device)?;
+            *decoder = value;
+        } else if learner.policy.value_head().is_some() {
+            let expected = [(VALUE_HEAD.to_owned(), [1, policy.config.hidden_size])];
+            policy = policy.with_value_head();
+            let head = checkpoint::load_tensors(&path, &expected, device)?;
+            let trained = policy.trained_mut();
+            trained.tensors.pop();
+            trained.tensors.extend(head);
+        }
+        let moments = folder.join("policy_optimizer.safetensors");
+        let optimizer = &mut learner.policy_optimizer;
+        optimizer.load(&moments, &policy, progress.policy_steps, device)?;
         learner.policy = policy;
-        learner.value = value;
         Ok(())
     }
 }

@@ -2,16 +2,18 @@
 //! passes are `learner`'s, losses are `objective`'s.
 
 mod metrics;
+mod returns;
 
+use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::advantage;
 use crate::batch::Batch;
-use crate::config::{Algorithm, TrainConfig};
+use crate::config::{Algorithm, TrainConfig, ValueHead};
 use crate::episode::Episode;
-use crate::learner::{Micro, Passes};
+use crate::learner::{Micro, Passes, Scores};
 use crate::objective::{grpo, rlef};
 use crate::policy::engine::{Engine, EngineError, EnginePolicy};
 use crate::policy::model::Decoder;
@@ -23,6 +25,7 @@ use crate::rollout::{self, Grader, Group};
 use crate::update::Optimizer;
 pub use metrics::{RoundMetrics, RoundTimings};
 use metrics::{describe, explained_variance, sampler_gap};
+use returns::{against_group, equal_episodes, reference_kl, returns_of};
 
 /// Everything that learns.
 pub struct Learner {
@@ -30,19 +33,54 @@ pub struct Learner {
     pub policy: Decoder,
     /// ρ, the frozen reference.
     pub reference: Decoder,
-    /// V, the value network.
-    pub value: Decoder,
+    /// V, where it is a network of its own; else a head of the policy is, or nothing asks for values.
+    pub value: Option<ValueNetwork>,
     /// AdamW of the policy.
     pub policy_optimizer: Optimizer,
-    /// AdamW of the value network.
-    pub value_optimizer: Optimizer,
     /// Shared by all three.
     pub tokenizer: Tokenizer,
     /// Who samples the episodes, where that isn't done here.
     pub engine: Option<Engine>,
 }
 
+/// V, as a network of its own.
+pub struct ValueNetwork {
+    /// Its weights.
+    pub decoder: Decoder,
+    /// Its AdamW.
+    pub optimizer: Optimizer,
+}
+
 impl Learner {
+    /// A learner that has taken no step: `policy` is π, ρ, and the body that values start from.
+    pub fn new(
+        policy: Decoder,
+        tokenizer: Tokenizer,
+        config: &TrainConfig,
+        engine: Option<Engine>,
+    ) -> Self {
+        let optimizer =
+            |settings, decoder: &Decoder| Optimizer::new(settings, decoder.trained().tensors.len());
+        let reference = policy.clone();
+        let (policy, value) = match (config.objective.algorithm, config.objective.value_head) {
+            (Algorithm::Grpo, _) => (policy, None),
+            (Algorithm::Rlef, ValueHead::Shared) => (policy.with_value_head(), None),
+            (Algorithm::Rlef, ValueHead::Separate) => {
+                let decoder = policy.value_network();
+                let optimizer = optimizer(config.value_optimizer, &decoder);
+                (policy, Some(ValueNetwork { decoder, optimizer }))
+            }
+        };
+        Self {
+            policy_optimizer: optimizer(config.policy_optimizer, &policy),
+            policy,
+            reference,
+            value,
+            tokenizer,
+            engine,
+        }
+    }
+
     /// Has the serving engine, where there is one, hold the policy as it is now.
     pub fn hand_over(&mut self) -> Result<(), EngineError> {
         let version = self.policy_optimizer.steps();
@@ -179,10 +217,17 @@ fn learn(
     let with_values = config.objective.algorithm == Algorithm::Rlef;
     // One update alone sees the old policy itself, so that its own pass gives the old log-probabilities, to the bit.
     let in_one_pass = !with_values && shares.len() == 1;
-    let (mut old, mut entropy) = if in_one_pass {
-        (vec![0.0; batch.actions.len()], 0.0)
+    let Scores {
+        log_probs: mut old,
+        mut entropy,
+        values: of_policy,
+    } = if in_one_pass {
+        Scores {
+            log_probs: vec![0.0; batch.actions.len()],
+            ..Scores::default()
+        }
     } else {
-        passes.log_probs(&learner.policy, &shares)
+        passes.scores(&learner.policy, &shares)
     };
     let behaviour: Vec<f32> = batch
         .actions
@@ -198,10 +243,9 @@ fn learn(
     } else {
         Vec::new()
     };
-    let values = if with_values {
-        passes.values(&learner.value, &shares)
-    } else {
-        vec![0.0; batch.turns.len()]
+    let values = match &learner.value {
+        Some(value) => passes.values(&value.decoder, &shares),
+        None => of_policy,
     };
     let returns = returns_of(episodes, &batch, &old, &reference, config);
     let known: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
@@ -226,17 +270,19 @@ fn learn(
     for (update, rows) in shares.iter().enumerate() {
         let of_share = |row: usize| rows.contains(&row);
         let turns = batch.turns.iter().filter(|turn| of_share(turn.row)).count();
-        if with_values {
+        let value_loss = |micro: &Micro, new: Tensor<1>| {
+            let (old, target) = (
+                micro.of_turns(&values, &device),
+                micro.of_turns(&returns_32, &device),
+            );
+            rlef::value_loss(new, old, target, config.objective.value_clip, turns)
+        };
+        if let Some(value) = &mut learner.value {
             let (gradients, loss) =
-                passes.gradients(&learner.value, rows, |micro: &Micro, network| {
-                    let new = micro.values(network);
-                    let (old, target) = (
-                        micro.of_turns(&values, &device),
-                        micro.of_turns(&returns_32, &device),
-                    );
-                    rlef::value_loss(new, old, target, config.objective.value_clip, turns)
+                passes.gradients(&value.decoder, rows, |micro: &Micro, network| {
+                    value_loss(micro, micro.values(network))
                 });
-            learner.value_optimizer.step(&mut learner.value, &gradients);
+            value.optimizer.step(&mut value.decoder, &gradients);
             metrics.value_loss += loss / shares.len() as f64;
             if round < config.objective.value_warmup_rounds {
                 continue;
@@ -248,11 +294,13 @@ fn learn(
             .filter(|action| of_share(action.row))
             .count();
         let mut terms = rlef::PolicyTerms::default();
+        let mut shared_loss = 0.0;
         let (gradients, loss) = passes.gradients(&learner.policy, rows, |micro: &Micro, policy| {
-            let (new, entropies) = micro.log_probs(policy, passes.temperature);
+            let read = micro.read(policy, passes.temperature);
+            let new = read.log_probs;
             if in_one_pass {
                 micro.put_actions(&mut old, new.clone().inner());
-                entropy += f64::from(entropies.sum().into_scalar::<f32>()) / tokens as f64;
+                entropy += f64::from(read.entropies.sum().into_scalar::<f32>()) / tokens as f64;
             }
             let pick = |all: &[f32]| micro.of_actions(all, &device);
             let clip = config.objective.clip;
@@ -270,7 +318,12 @@ fn learn(
             terms.kl += seen.kl;
             terms.clipped += seen.clipped;
             terms.ratio_gap = terms.ratio_gap.max(seen.ratio_gap);
-            loss
+            let Some(values) = read.values else {
+                return loss;
+            };
+            let of_values = value_loss(micro, values) * config.objective.value_coefficient;
+            shared_loss += f64::from(of_values.clone().inner().into_scalar::<f32>());
+            loss + of_values
         });
         if in_one_pass {
             compare(&old, &behaviour, config, round, metrics)?;
@@ -280,7 +333,9 @@ fn learn(
             .policy_optimizer
             .step(&mut learner.policy, &gradients)
             / shares.len() as f64;
-        metrics.policy_loss += loss / shares.len() as f64;
+        metrics.policy_loss += (loss - shared_loss) / shares.len() as f64;
+        metrics.value_loss +=
+            shared_loss / config.objective.value_coefficient / shares.len() as f64;
         metrics.approx_kl += terms.kl / tokens as f64 / shares.len() as f64;
         metrics.clip_fraction += terms.clipped / tokens as f64 / shares.len() as f64;
         if update == 0 {
@@ -319,17 +374,6 @@ fn compare(
     Ok(())
 }
 
-/// The mean log-ratio to the reference over turns.
-fn reference_kl(batch: &Batch, policy: &[f32], reference: &[f32]) -> f64 {
-    let ratios = batch.turns.iter().map(|span| {
-        reward::mean_log_ratio(
-            &policy[span.start..span.end],
-            &reference[span.start..span.end],
-        )
-    });
-    ratios.sum::<f64>() / batch.turns.len().max(1) as f64
-}
-
 /// Rows of each update: a seeded shuffle cut into equal shares, each row used once.
 fn shares(rows: usize, config: &TrainConfig, round: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..rows).collect();
@@ -339,71 +383,5 @@ fn shares(rows: usize, config: &TrainConfig, round: usize) -> Vec<Vec<usize>> {
     order
         .chunks(rows.div_ceil(config.updates_per_round))
         .map(<[usize]>::to_vec)
-        .collect()
-}
-
-/// Return of every turn, with its KL term where the objective has it in the reward.
-fn returns_of(
-    episodes: &[&Episode],
-    batch: &Batch,
-    policy: &[f32],
-    reference: &[f32],
-    config: &TrainConfig,
-) -> Vec<f64> {
-    let mut returns = Vec::with_capacity(batch.turns.len());
-    let mut spans = batch.turns.iter();
-    for episode in episodes {
-        let rewards = reward::score(episode, &config.reward).unwrap_or_default();
-        let shaped: Vec<f64> = rewards
-            .iter()
-            .zip(spans.by_ref())
-            .map(|(&reward, span)| match config.objective.algorithm {
-                Algorithm::Rlef => {
-                    let (p, r) = (
-                        &policy[span.start..span.end],
-                        &reference[span.start..span.end],
-                    );
-                    reward::shaped(reward, p, r, config.reward.kl_beta)
-                }
-                // GRPO holds the reference in its loss.
-                Algorithm::Grpo => reward,
-            })
-            .collect();
-        returns.extend(advantage::returns(&shaped));
-    }
-    returns
-}
-
-/// GRPO's advantage of every turn: its episode's whole return against those of the same problem. `returns` are by turn;
-/// episodes of one problem follow each other.
-fn against_group(episodes: &[&Episode], returns: &[f64]) -> Vec<f64> {
-    let mut advantages = Vec::with_capacity(returns.len());
-    let mut rest = returns;
-    for group in episodes.chunk_by(|one, other| one.problem_id == other.problem_id) {
-        let mut totals = Vec::with_capacity(group.len());
-        for episode in group {
-            let (own, after) = rest.split_at(episode.turns.len());
-            // A return is a sum to the end, so the first one is the episode's.
-            totals.push(own.first().copied().unwrap_or(0.0));
-            rest = after;
-        }
-        for (episode, advantage) in group.iter().zip(grpo::group_advantages(&totals)) {
-            advantages.extend(std::iter::repeat_n(advantage, episode.turns.len()));
-        }
-    }
-    advantages
-}
-
-/// Of every action, `1 / (episodes of the update · actions of its own)`.
-fn equal_episodes(batch: &Batch, episodes: usize) -> Vec<f32> {
-    let mut counts = vec![0_usize; batch.rows.len()];
-    for action in &batch.actions {
-        counts[action.row] += 1;
-    }
-    let weight = |row: usize| (1.0 / (episodes * counts[row]) as f64) as f32;
-    batch
-        .actions
-        .iter()
-        .map(|action| weight(action.row))
         .collect()
 }

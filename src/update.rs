@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
 use burn::tensor::{Device, Gradients, Tensor};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::policy::checkpoint::{self, CheckpointError, Precision};
+use crate::policy::kernels::{self, AdamwStep};
 use crate::policy::model::{Decoder, Weights};
 use crate::policy::shape::is_vector;
 use crate::pool;
@@ -46,9 +46,7 @@ impl OptimizerConfig {
 /// The moments of every parameter, and how many steps were taken.
 pub struct Optimizer {
     config: OptimizerConfig,
-    decaying: AdamW,
-    plain: AdamW,
-    states: Vec<Option<AdamWState<2>>>,
+    moments: Vec<Option<[Tensor<2>; 2]>>,
     steps: usize,
     scale: f64,
 }
@@ -83,10 +81,7 @@ impl GradientSum {
 
     /// Euclidean norm over all parameters.
     pub fn norm(&self) -> f64 {
-        let squares = self
-            .tensors
-            .iter()
-            .map(|tensor| f64::from(tensor.clone().square().sum().into_scalar::<f32>()));
+        let squares = self.tensors.iter().cloned().map(kernels::square_sum);
         squares.sum::<f64>().sqrt()
     }
 
@@ -99,20 +94,9 @@ impl GradientSum {
 impl Optimizer {
     /// An optimizer that has taken no step.
     pub fn new(config: OptimizerConfig, parameters: usize) -> Self {
-        let build = |decay: f64| {
-            AdamWConfig::new()
-                .with_beta_1(config.beta_1 as f32)
-                .with_beta_2(config.beta_2 as f32)
-                .with_epsilon(config.epsilon as f32)
-                .with_weight_decay(decay as f32)
-                .build()
-        };
-        let (decaying, plain) = (build(config.weight_decay), build(0.0));
         Self {
             config,
-            decaying,
-            plain,
-            states: (0..parameters).map(|_| None).collect(),
+            moments: vec![None; parameters],
             steps: 0,
             scale: 1.0,
         }
@@ -137,23 +121,30 @@ impl Optimizer {
     fn step_here(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
         let norm = gradients.norm();
         let scale = (self.config.max_gradient_norm / norm.max(1e-12)).min(1.0);
-        let rate = self.learning_rate();
+        let step = AdamwStep {
+            rate: self.learning_rate(),
+            decay: self.config.weight_decay,
+            beta_1: self.config.beta_1,
+            beta_2: self.config.beta_2,
+            epsilon: self.config.epsilon,
+            time: self.steps,
+            scale,
+        };
         let weights = decoder.trained_mut();
-        for (index, gradient) in gradients.tensors.iter().enumerate() {
-            let optimizer = if is_vector(&weights.names[index]) {
-                &self.plain
-            } else {
-                &self.decaying
-            };
-            let value = weights.tensors[index].clone().inner();
-            let scaled = if scale < 1.0 {
-                gradient.clone() * scale
-            } else {
-                gradient.clone()
-            };
-            let (moved, state) = optimizer.step(rate, value, scaled, self.states[index].take());
-            weights.tensors[index] = moved;
-            self.states[index] = state;
+        let named = weights.names.iter().zip(&mut weights.tensors);
+        for (((name, weight), gradient), moments) in
+            named.zip(&gradients.tensors).zip(&mut self.moments)
+        {
+            let decay = if is_vector(name) { 0.0 } else { step.decay };
+            let step = AdamwStep { decay, ..step };
+            let before = moments
+                .take()
+                .unwrap_or_else(|| [gradient.zeros_like(), gradient.zeros_like()]);
+            weight.inplace(|weight| {
+                let (moved, after) = kernels::adamw(weight.inner(), gradient.clone(), before, step);
+                *moments = Some(after);
+                moved
+            });
         }
         self.steps += 1;
         norm
@@ -168,13 +159,12 @@ impl Optimizer {
     pub fn save(&self, path: &Path, names: &[String]) -> Result<(), CheckpointError> {
         let named = names
             .iter()
-            .zip(&self.states)
-            .filter_map(|(name, state)| state.as_ref().map(|state| (name, state)));
-        let tensors = named.flat_map(|(name, state)| {
-            let momentum = &state.momentum;
+            .zip(&self.moments)
+            .filter_map(|(name, moments)| moments.as_ref().map(|moments| (name, moments)));
+        let tensors = named.flat_map(|(name, [first, second])| {
             [
-                (format!("first.{name}#"), momentum.moment_1.clone()),
-                (format!("second.{name}#"), momentum.moment_2.clone()),
+                (format!("first.{name}#"), first.clone()),
+                (format!("second.{name}#"), second.clone()),
             ]
         });
         checkpoint::save_tensors(path, tensors, Precision::F32)
@@ -205,16 +195,8 @@ impl Optimizer {
             })
             .collect();
         let mut tensors = checkpoint::load_tensors(path, &expected, device)?.into_iter();
-        for state in &mut self.states {
-            if let (Some(moment_1), Some(moment_2)) = (tensors.next(), tensors.next()) {
-                let momentum = AdaptiveMomentumState {
-                    time: steps,
-                    moment_1,
-                    moment_2,
-                    max_moment_2: None,
-                };
-                *state = Some(AdamWState { momentum });
-            }
+        for moments in &mut self.moments {
+            *moments = tensors.next().zip(tensors.next()).map(<[_; 2]>::from);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::checkpoints::{agrees, folder, golden, load};
 use crate::golden::numbers;
 
 /// An adapter of all linear maps with no part at its neutral value.
-fn adapted(base: &str, rank_stabilised: bool) -> Decoder {
+pub(crate) fn adapted(base: &str, rank_stabilised: bool) -> Decoder {
     let mut decoder = load(base);
     let config = LoraConfig {
         rank: 3,
@@ -65,7 +65,7 @@ fn an_adapter_written_here_is_the_same_model_in_peft() {
     }
 }
 
-fn batch() -> Batch {
+pub(crate) fn batch() -> Batch {
     let rows: Vec<Vec<u32>> = vec![vec![5, 17, 80, 3, 41, 9, 77, 2], vec![90, 1, 33, 8, 8]];
     let mut actions = Vec::new();
     for (row, ids) in rows.iter().enumerate() {

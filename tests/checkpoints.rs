@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rlef::policy::model::{Decoder, Head, Weights, gather_rows};
+use rlef::policy::model::{Arithmetic, Decoder, Head, Weights, gather_rows};
 use rlef::policy::sampler::{Request, Sampling, sample};
 use rlef::policy::{adapter_file, config_json, tensor_file};
 use serde::Deserialize;
@@ -36,6 +36,7 @@ pub(crate) fn load(name: &str) -> Decoder {
         config,
         weights: Weights { names, tensors },
         adapter: None,
+        arithmetic: Arithmetic::F32,
     }
 }
 

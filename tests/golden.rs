@@ -7,7 +7,7 @@ use rlef::batch::{Action, Batch, TurnSpan};
 use rlef::learner::{Micro, Passes};
 use rlef::objective::rlef as objective;
 use rlef::policy::checkpoint::load_tensors;
-use rlef::policy::model::{Decoder, Head, ModelConfig, Weights};
+use rlef::policy::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -121,6 +121,7 @@ fn network(prefix: &str, head: Head, config: &ModelConfig) -> (Decoder, Vec<Tens
             config: config.clone(),
             weights,
             adapter: None,
+            arithmetic: Arithmetic::F32,
         },
         read("gradient."),
     )

@@ -9,7 +9,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rlef::config::{Algorithm, TrainConfig};
+use rlef::config::{Algorithm, TrainConfig, ValueHead};
 use rlef::episode::Episode;
 use rlef::journal::EpisodeRecord;
 use rlef::policy::ModelPolicy;
@@ -21,7 +21,6 @@ use rlef::rollout::{self, Grader, RolloutConfig, Work};
 use rlef::run::Run;
 use rlef::sft::{self, SftConfig, ShapeConfig, StageConfig};
 use rlef::train::{self, Learner, TrainError};
-use rlef::update::Optimizer;
 use rlef::verdict::{Failure, Grade, JudgeError, Verdict};
 
 const DIGITS: usize = 4;
@@ -198,16 +197,7 @@ fn config() -> TrainConfig {
 
 fn learner(config: &TrainConfig) -> Learner {
     let (policy, tokenizer) = starter();
-    let value = policy.value_network();
-    Learner {
-        reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
-        policy,
-        value,
-        tokenizer,
-        engine: None,
-    }
+    Learner::new(policy, tokenizer, config, None)
 }
 
 /// Share of toy problems the policy solves in two turns.
@@ -272,19 +262,48 @@ fn a_policy_learns_what_is_rewarded_by_grpo() {
     let mut learner = learner(&config);
     let two = |problem: &Problem| problem.id.ends_with('2');
     let problems: Vec<Problem> = problems().into_iter().filter(two).collect();
-    let head = |learner: &Learner| learner.value.weights.tensors[3].to_data();
-    let (before, untouched) = (solve_rate(&learner, &problems), head(&learner));
+    assert!(learner.value.is_none() && learner.policy.value_head().is_none());
+    let before = solve_rate(&learner, &problems);
     for round in 0..config.rounds {
         let (_, metrics, _) =
             train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
         assert_eq!((metrics.first_ratio_gap, metrics.value_loss), (0.0, 0.0));
     }
     let after = solve_rate(&learner, &problems);
-    assert_eq!(head(&learner), untouched);
     assert!(
         after > before + 0.2,
         "solves {before} before and {after} after"
     );
+}
+
+/// The same with values read from the policy's own hidden states: one body learns both.
+#[test]
+fn a_policy_that_shares_its_body_with_the_values_learns_what_is_rewarded() {
+    let mut config = config();
+    config.rollout.group = 16;
+    config.objective.value_head = ValueHead::Shared;
+    config.objective.value_coefficient = 0.5;
+    let mut learner = learner(&config);
+    let two = |problem: &Problem| problem.id.ends_with('2');
+    let problems: Vec<Problem> = problems().into_iter().filter(two).collect();
+    let before = solve_rate(&learner, &problems);
+    let mut value_losses = Vec::new();
+    for round in 0..config.rounds {
+        let (_, metrics, _) =
+            train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
+        assert!(metrics.first_ratio_gap == 0.0 && metrics.sampler_gap_max < 1e-4);
+        value_losses.push(metrics.value_loss);
+    }
+    let after = solve_rate(&learner, &problems);
+    assert!(
+        after > before + 0.2,
+        "solves {before} before and {after} after"
+    );
+    let head = learner.policy.value_head().unwrap().clone();
+    assert!(head.abs().max().into_scalar::<f32>() > 1e-3);
+    let [first, last] = [&value_losses[..3], &value_losses[value_losses.len() - 3..]]
+        .map(|losses| losses.iter().sum::<f64>() / 3.0);
+    assert!(last < 0.7 * first, "value losses {value_losses:?}");
 }
 
 #[test]
@@ -294,7 +313,8 @@ fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
     // What rounding leaves between the two is above this.
     config.objective.max_sampler_gap = 1e-12;
     let weights = |learner: &Learner| {
-        [&learner.policy, &learner.value].map(|network| network.weights.tensors[3].to_data())
+        let value = &learner.value.as_ref().unwrap().decoder;
+        [&learner.policy, value].map(|network| network.weights.tensors[3].to_data())
     };
     let before = weights(&learner);
     let result = train::round(&mut learner, &ToyGrader, &problems(), &config, 0);
@@ -309,14 +329,15 @@ fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
 }
 
 /// Plays rounds of a run as the command does, and stops without a word after `until`.
-fn play(folder: &Path, resume: bool, until: usize) {
+fn play(folder: &Path, value_head: ValueHead, resume: bool, until: usize) {
     let (mut run, config, mut progress) = if resume {
         Run::resume(folder).unwrap()
     } else {
-        let config = TrainConfig {
+        let mut config = TrainConfig {
             rounds: 5,
             ..config()
         };
+        config.objective.value_head = value_head;
         (
             Run::create(folder, &config).unwrap(),
             config,
@@ -346,19 +367,28 @@ fn play(folder: &Path, resume: bool, until: usize) {
 
 #[test]
 fn a_killed_run_continues_as_if_it_had_not_been() {
+    continues(ValueHead::Separate);
+}
+
+#[test]
+fn a_killed_run_with_a_shared_body_continues_as_if_it_had_not_been() {
+    continues(ValueHead::Shared);
+}
+
+fn continues(value_head: ValueHead) {
     let directory = tempfile::tempdir().unwrap();
     let (whole, killed) = (
         directory.path().join("whole"),
         directory.path().join("killed"),
     );
-    play(&whole, false, 5);
-    play(&killed, false, 3);
+    play(&whole, value_head, false, 5);
+    play(&killed, value_head, false, 3);
     // The third round is past the last checkpoint; a half-written line follows it.
     let journal = killed.join("journal.jsonl");
     let mut text = std::fs::read(&journal).unwrap();
     text.extend_from_slice(b"{\"step\": 12, \"prob");
     std::fs::write(&journal, text).unwrap();
-    play(&killed, true, 5);
+    play(&killed, value_head, true, 5);
     for name in ["journal.jsonl", "metrics.jsonl"] {
         let (a, b) = (
             std::fs::read(whole.join(name)).unwrap(),

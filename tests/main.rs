@@ -8,6 +8,7 @@ mod checkpoints;
 mod cli;
 mod datasets;
 mod deciders;
+mod devices;
 mod differential;
 mod engine;
 mod golden;

@@ -179,3 +179,68 @@ fn the_value_loss_and_its_gradients_on_qwen2_are_pytorchs() {
         compare("value", &network, gradients.tensors());
     }
 }
+
+/// One body for both heads: its gradient is the policy's and so many times the value's, which PyTorch gave apart.
+#[test]
+fn a_shared_body_has_the_sum_of_both_gradients() {
+    const COEFFICIENT: f64 = 0.3;
+    let golden = golden();
+    let device = Device::flex();
+    let model = &golden.models["qwen2"];
+    let (batch, expected) = (batch(model), &golden.value);
+    let separate = load("qwen2");
+    let network = separate.value_network();
+    let mut policy = separate.with_value_head();
+    let width = expected.head.len();
+    *policy.weights.tensors.last_mut().unwrap() =
+        Tensor::from_data(TensorData::new(expected.head.clone(), [1, width]), &device);
+    let named = |prefix: &str, decoder: &Decoder| -> Vec<(String, [usize; 2])> {
+        let trained = decoder.trained();
+        let shapes = trained.tensors.iter().map(Tensor::dims);
+        let names = trained.names.iter().map(|name| format!("{prefix}.{name}"));
+        names.zip(shapes).collect()
+    };
+    let of_policy = load_all(&named("qwen2.ppo", &separate));
+    let of_value = load_all(&named("value", &network));
+    let rows: Vec<usize> = (0..batch.rows.len()).collect();
+    for passes in passes(&batch) {
+        let scores = passes.scores(&policy, std::slice::from_ref(&rows));
+        close("log-probabilities", &scores.log_probs, &model.new, 1e-5);
+        close("values", &scores.values, &expected.values, 1e-5);
+        let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
+            let read = micro.read(policy, 1.0);
+            let pick = |all: &[f32]| micro.of_actions(all, &device);
+            let (loss, _) = ppo::policy_loss(
+                read.log_probs,
+                pick(&model.old),
+                pick(&model.behaviour),
+                pick(&model.advantages),
+                golden.clip,
+                batch.actions.len(),
+            );
+            let of_values = ppo::value_loss(
+                read.values.unwrap(),
+                micro.of_turns(&expected.old, &device),
+                micro.of_turns(&expected.returns, &device),
+                golden.value_clip,
+                batch.turns.len(),
+            );
+            loss + of_values * COEFFICIENT
+        });
+        let both = model.ppo + COEFFICIENT * expected.loss;
+        close("loss", &[loss as f32], &[both as f32], 1e-5);
+        let names = &policy.weights.names;
+        for (name, ours) in names.iter().zip(gradients.tensors()) {
+            let find = |all: &[Tensor<2>], decoder: &Decoder| {
+                let place = decoder.weights.names.iter().position(|other| other == name);
+                place.map(|place| all[place].clone())
+            };
+            let pulled = find(&of_value, &network).map(|gradient| gradient * COEFFICIENT);
+            let theirs = match (find(&of_policy, &separate), pulled) {
+                (Some(one), Some(other)) => one + other,
+                (one, other) => one.or(other).unwrap(),
+            };
+            close(name, &numbers(ours), &numbers(&theirs), 1e-5);
+        }
+    }
+}

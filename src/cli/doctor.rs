@@ -10,6 +10,7 @@ use rlef_sandbox::{Isolation, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
 use super::exit;
+use crate::policy::device::Processor;
 use crate::verdict::{HostJudge, chain, isolated_judge};
 
 mod problems;
@@ -64,8 +65,10 @@ struct Report<'a> {
 /// Something a policy can be trained and sampled on.
 #[derive(Serialize)]
 struct Device {
-    name: &'static str,
+    name: String,
     built_in: bool,
+    /// How many there are, as far as this build can see.
+    count: usize,
 }
 
 /// Looks, and prints what was found; nothing is changed.
@@ -112,37 +115,26 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn devices() -> Vec<Device> {
-    vec![
-        Device {
-            name: "cpu",
-            built_in: true,
-        },
-        Device {
-            name: "wgpu",
-            built_in: cfg!(feature = "wgpu"),
-        },
-        Device {
-            name: "cuda",
-            built_in: cfg!(feature = "cuda"),
-        },
-    ]
+    Processor::ALL
+        .map(|processor| Device {
+            name: processor.to_string(),
+            built_in: processor.is_built_in(),
+            count: processor.count(),
+        })
+        .into()
 }
 
 fn table(report: &Report<'_>) -> String {
     let mut text = format!("rlef {}\ncores        {}\n", report.version, report.cores);
     for device in &report.devices {
-        let state = if device.built_in {
-            "built in"
-        } else {
-            "not built in; rebuild with --features"
-        };
-        let name = if device.built_in {
-            String::new()
-        } else {
-            format!(" {}", device.name)
+        let state = match (device.built_in, device.name.as_str(), device.count) {
+            (false, name, _) => format!("not built in; rebuild with --features {name}"),
+            (true, "cpu", _) => "built in".to_owned(),
+            (true, _, 0) => "built in, but its driver names none on this machine".to_owned(),
+            (true, name, count) => format!("built in, {count} found; taken with --device {name}"),
         };
         // Writing to a String can't fail.
-        let _ = writeln!(text, "device       {:<6} {state}{name}", device.name);
+        let _ = writeln!(text, "device       {:<6} {state}", device.name);
     }
     if let Some(protection) = report.protection {
         let _ = writeln!(
@@ -218,12 +210,14 @@ mod tests {
         let devices = || {
             vec![
                 Device {
-                    name: "cpu",
+                    name: "cpu".into(),
                     built_in: true,
+                    count: 1,
                 },
                 Device {
-                    name: "cuda",
+                    name: "cuda".into(),
                     built_in: false,
+                    count: 0,
                 },
             ]
         };

@@ -14,6 +14,7 @@ use crate::eval::journal::{EvalJournal, JournalledJudge, JournalledPolicy, Resum
 use crate::eval::record::{Evaluation, Setting, problems_hash};
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::eval::{self, Report};
+use crate::policy::device::Processor;
 use crate::policy::remote::RemoteError;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::sampler::Sampling;
@@ -65,6 +66,9 @@ pub struct Args {
     /// Seed of all draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What a checkpoint is computed on.
+    #[arg(long, value_enum, default_value_t)]
+    device: Processor,
     #[command(flatten)]
     judging: JudgingArgs,
     /// Leave out the problems of this list, written by `rlef doctor --problems`.
@@ -267,7 +271,7 @@ fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Repo
         let report = report.with_usage(&groups, policy.usage(&before));
         return Ok((groups, report));
     }
-    let (decoder, tokenizer) = source::policy(Path::new(&args.policy))?;
+    let (decoder, tokenizer) = source::policy(Path::new(&args.policy), &args.device.open()?)?;
     let mut policy = ModelPolicy {
         decoder: &decoder,
         tokenizer: &tokenizer,

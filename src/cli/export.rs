@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use burn::tensor::Device;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::source;
@@ -44,9 +45,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "failed to export: {} exists already; name another folder",
         args.out.display()
     );
-    let (mut decoder, tokenizer) = source::policy(&args.policy)?;
+    let device = Device::flex();
+    let (mut decoder, tokenizer) = source::policy(&args.policy, &device)?;
     if let Some(folder) = &args.adapter {
-        let adapter = adapter_file::load(folder, &decoder, &source::device())
+        let adapter = adapter_file::load(folder, &decoder, &device)
             .with_context(|| format!("failed to load the adapter {}", folder.display()))?;
         decoder.adapter = Some(adapter);
     }

@@ -12,6 +12,7 @@ use super::source;
 use crate::config::TrainConfig;
 use crate::demonstration;
 use crate::policy::checkpoint::{self, Precision};
+use crate::policy::device::Processor;
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
@@ -43,6 +44,9 @@ pub struct Args {
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
+    /// What the model is computed on.
+    #[arg(long, value_enum, default_value_t)]
+    device: Processor,
 }
 
 /// Demonstrates, learns, saves.
@@ -61,15 +65,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             number + 1
         );
     }
+    let device = args.device.open()?;
     let judge = isolated_judge(args.isolation, args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
-        source::policy(path)?
+        source::policy(path, &device)?
     } else {
         let largest = config.stages.iter().max_by_key(|stage| stage.problems);
         let items = largest.map_or_else(Vec::new, |stage| items(stage, 0));
         let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
         let shape = config.model.config(tokenizer.vocab_size());
-        let decoder = Decoder::random(&shape, config.seed, &source::device());
+        let decoder = Decoder::random(&shape, config.seed, &device);
         (decoder, tokenizer)
     };
     let rollout = TrainConfig::default().rollout;

@@ -58,14 +58,9 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
 /// Directory of the policy that ships with the repository.
 const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/starter");
 
-/// The device everything is computed on.
-pub fn device() -> Device {
-    Device::flex()
-}
-
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
 /// command is run.
-pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
+pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenizer)> {
     if let Some(kind) = path.to_str().and_then(|name| {
         ["openai:", "replay:"]
             .into_iter()
@@ -78,13 +73,13 @@ pub fn policy(path: &Path) -> anyhow::Result<(Decoder, Tokenizer)> {
     }
     let directory = directory(path);
     if let Some(base) = base_of(&directory)? {
-        let (mut decoder, tokenizer) = policy(&base)?;
-        let adapter = adapter_file::load(&directory, &decoder, &device())
+        let (mut decoder, tokenizer) = policy(&base, device)?;
+        let adapter = adapter_file::load(&directory, &decoder, device)
             .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
         decoder.adapter = Some(adapter);
         return Ok((decoder, tokenizer));
     }
-    checkpoint::load(&directory, &device())
+    checkpoint::load(&directory, device)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 

@@ -17,6 +17,7 @@ use crate::eval::Report;
 use crate::journal::write_atomically;
 use crate::memory::{self, Estimate, Size};
 use crate::policy::ModelPolicy;
+use crate::policy::device::Processor;
 use crate::policy::engine::Engine;
 use crate::policy::lora::Adapter;
 use crate::policy::model::Decoder;
@@ -27,7 +28,6 @@ use crate::prompt;
 use crate::rollout::{Grader, RolloutConfig};
 use crate::run::Run;
 use crate::train::{self, Learner, RoundMetrics, RoundTimings};
-use crate::update::Optimizer;
 use crate::verdict::isolated_judge;
 
 /// Arguments of `rlef train`.
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped.
-    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -61,6 +61,9 @@ pub struct Args {
     /// WebAssembly).
     #[arg(long)]
     isolation: Option<Isolation>,
+    /// Overrides what models are computed on.
+    #[arg(long)]
+    device: Option<Processor>,
 }
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
@@ -77,6 +80,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
     let problems = source::problems_without(&config.problems, list.map(Path::new))?;
+    let resources = &config.resources;
+    let device = resources.device.open_for(resources.precision)?;
     let estimate = estimate(&config, &problems)?;
     let (mut run, mut done) = match opened {
         Some((run, _, done)) => (run, done),
@@ -88,7 +93,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interrupted = watch_interrupts(
         "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
     )?;
-    let (mut policy, tokenizer) = source::policy(&config.policy)?;
+    let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
+    policy.arithmetic = config.resources.precision;
     if let Some(lora) = &config.lora {
         policy = policy.merged();
         policy.adapter = Some(Adapter::new(lora, &policy)?);
@@ -97,17 +103,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     require_supported(&judge, &problems, &config.problems)?;
     write_protection(&folder, &judge)?;
     let engine = config.engine.as_ref().map(Engine::new).transpose()?;
-    let value = policy.value_network();
-    let mut learner = Learner {
-        reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
-        policy,
-        value,
-        tokenizer,
-        engine,
-    };
-    run.restore(&mut learner, &done, &source::device())?;
+    let mut learner = Learner::new(policy, tokenizer, &config, engine);
+    run.restore(&mut learner, &done, &device)?;
     if done.rounds < config.rounds {
         // An engine that is not there is found out before an evaluation has taken its time.
         learner.hand_over()?;
@@ -224,6 +221,7 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
         config.problems.clone_from(problems);
     }
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
+    config.resources.device = args.device.unwrap_or(config.resources.device);
     config.check()?;
     Ok(config)
 }
@@ -244,6 +242,8 @@ fn estimate(config: &TrainConfig, problems: &[Problem]) -> anyhow::Result<Option
     let lora = config.lora.as_ref().or(adapter.as_ref());
     let estimate = Estimate::new(&shape, config, lora, longest)?;
     let available = match config.resources.memory_mib {
+        // Nobody here knows what a card holds.
+        0 if config.resources.device != Processor::Cpu => None,
         0 => memory::available(),
         mib => Some(mib << 20),
     };

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::config_json::{self, TokenIds};
-use super::model::{Decoder, Head, ModelConfig, Weights};
+use super::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
+use super::shape::VALUE_HEAD;
 use super::tensor_file::load_model;
 pub use super::tensor_file::{load_tensors, save_tensors};
 use super::tokenizer::{Tokenizer, TokenizerError};
@@ -124,6 +125,8 @@ pub fn save(
     tokenizer.save(directory)?;
     let whole = decoder.merged();
     let named = whole.weights.names.into_iter().zip(whole.weights.tensors);
+    // No other tool knows what it is.
+    let named = named.filter(|(name, _)| name != VALUE_HEAD);
     save_tensors(&directory.join("model.safetensors"), named, precision)
 }
 
@@ -164,6 +167,7 @@ pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), C
         config,
         weights: Weights { names, tensors },
         adapter: None,
+        arithmetic: Arithmetic::F32,
     };
     Ok((decoder, tokenizer))
 }

@@ -5,6 +5,7 @@
 //! Promises on Flex: a row's result depends on that row alone, bit for bit, whatever the other rows, the
 //! padding and the number of threads (gradients of shared weights sum over rows in a fixed order).
 
+mod adamw;
 mod attention;
 mod cached_attention;
 mod extension;
@@ -16,8 +17,10 @@ mod target_log_probs;
 mod vector;
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 
+use super::model::Arithmetic;
+pub use adamw::AdamwStep;
 pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};
 use projection::Panels;
@@ -52,14 +55,18 @@ pub struct Projection(Form);
 #[derive(Debug)]
 enum Form {
     Panels(Panels),
-    Stock(Box<Tensor<2>>),
+    Stock(Box<Tensor<2>>, Arithmetic),
 }
 
 impl Projection {
-    /// Lays out the matrix, which takes as much memory again on Flex.
-    pub fn new(weight_oi: Tensor<2>) -> Self {
+    /// Lays out the matrix, which takes as much memory again on Flex, half of that in bf16.
+    pub fn new(weight_oi: Tensor<2>, arithmetic: Arithmetic) -> Self {
+        if arithmetic == Arithmetic::Bf16 {
+            let weight_oi = weight_oi.cast(FloatDType::BF16);
+            return Self(Form::Stock(Box::new(weight_oi), arithmetic));
+        }
         if !has_kernels(&weight_oi.device(), weight_oi.dtype()) {
-            return Self(Form::Stock(Box::new(weight_oi)));
+            return Self(Form::Stock(Box::new(weight_oi), arithmetic));
         }
         let [_, inner] = weight_oi.dims();
         Self(Form::Panels(Panels::new(&numbers(weight_oi), inner)))
@@ -69,7 +76,9 @@ impl Projection {
     /// a blocked matrix product does not promise.
     pub fn of(&self, x_ni: Tensor<2>) -> Tensor<2> {
         match &self.0 {
-            Form::Stock(weight_oi) => x_ni.matmul(weight_oi.as_ref().clone().transpose()),
+            Form::Stock(weight_oi, arithmetic) => {
+                arithmetic.product(x_ni, weight_oi.as_ref().clone())
+            }
             Form::Panels(panels) => {
                 let ([n, _], device) = (x_ni.dims(), x_ni.device());
                 let product = panels.product(&numbers(x_ni));
@@ -174,6 +183,37 @@ pub fn target_log_probs(
         Tensor::from_dispatch(log_probs),
         Tensor::from_dispatch(entropies).inner(),
     )
+}
+
+/// One step of AdamW: `weight` and its moments after it. Where they are nobody else's they change in their places.
+pub fn adamw(
+    weight: Tensor<2>,
+    gradient: Tensor<2>,
+    [first, second]: [Tensor<2>; 2],
+    step: AdamwStep,
+) -> (Tensor<2>, [Tensor<2>; 2]) {
+    if !has_kernels(&weight.device(), weight.dtype()) {
+        return adamw::composed(weight, gradient, [first, second], step);
+    }
+    let (weight, first, second) = Dispatch::fused_adamw(
+        weight.into_dispatch(),
+        gradient.into_dispatch(),
+        first.into_dispatch(),
+        second.into_dispatch(),
+        step,
+    );
+    let moments = [first, second].map(Tensor::from_dispatch);
+    (Tensor::from_dispatch(weight), moments)
+}
+
+/// Σ x² over all of a tensor.
+pub fn square_sum(values: Tensor<2>) -> f64 {
+    let sum = if has_kernels(&values.device(), values.dtype()) {
+        Tensor::<1>::from_dispatch(Dispatch::fused_square_sum(values.into_dispatch()))
+    } else {
+        values.square().sum()
+    };
+    f64::from(sum.into_scalar::<f32>())
 }
 
 fn has_kernels(device: &Device, dtype: DType) -> bool {

@@ -201,6 +201,7 @@ impl Decoder {
             config: self.config.clone(),
             weights,
             adapter: None,
+            arithmetic: self.arithmetic,
         }
     }
 }

@@ -6,14 +6,15 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Int, Tensor, TensorData, module};
+use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::kernels::{self, Projection, RopeTable};
 use super::lora::Adapter;
 pub use super::shape::{Extras, Head, ModelConfig};
-use super::shape::{VALUE_HEAD, is_bias, is_vector};
+use super::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
 #[derive(Clone, Debug)]
@@ -51,11 +52,40 @@ impl Weights {
     }
 }
 
+/// In what numbers the linear maps of the blocks are multiplied (mixed precision, Micikevicius et al. 2018, arXiv
+/// 1710.03740). Weights, norms, attention, heads, gradients' sums and moments are f32 in any case, so that nothing needs a
+/// scaled loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arithmetic {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Eight bits of mantissa, the exponents of f32; sums as the device makes them.
+    Bf16,
+}
+
+impl Arithmetic {
+    /// `x [n, in]` times `weight [out, in]` transposed.
+    pub(super) fn product(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::F32 => x_ni.matmul(weight_oi.transpose()),
+            Self::Bf16 => {
+                let (x, weight) = (
+                    x_ni.cast(FloatDType::BF16),
+                    weight_oi.cast(FloatDType::BF16),
+                );
+                x.matmul(weight.transpose()).cast(FloatDType::F32)
+            }
+        }
+    }
+}
+
 /// How rows are multiplied with a matrix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Products<'a> {
     /// As one blocked product: fastest with many rows, and differentiable.
-    Blocked,
+    Blocked(Arithmetic),
     /// Every row by itself, to the same bits whatever the others are; for few rows, without a graph.
     ByRow(&'a Projections),
 }
@@ -64,7 +94,7 @@ impl Products<'_> {
     /// `x [n, in]` times the parameter `weight [out, in]`, called `name`, transposed.
     pub(crate) fn of(self, x_ni: Tensor<2>, name: &str, weight_oi: &Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Blocked => x_ni.matmul(weight_oi.clone().transpose()),
+            Self::Blocked(arithmetic) => arithmetic.product(x_ni, weight_oi.clone()),
             Self::ByRow(projections) => projections.0[name].of(x_ni),
         }
     }
@@ -80,12 +110,20 @@ impl Projections {
         let adapter = policy.adapter.as_ref().map(|adapter| &adapter.weights);
         let all = [Some(&policy.weights), adapter].into_iter().flatten();
         let pairs = all.flat_map(|weights| weights.names.iter().zip(&weights.tensors));
-        // The first one, the embedding, is looked up, and multiplied with only where it is the head as well.
-        let multiplied = pairs.skip(1).filter(|(name, _)| !is_vector(name));
-        let projections = multiplied
-            .chain([policy.head_parameter()])
-            .map(|(name, tensor)| (name.clone(), Projection::new(tensor.clone())));
-        Self(projections.collect())
+        // The first one, the embedding, is looked up, and multiplied with only where it is the head as well. No value is
+        // read while sampling.
+        let multiplied = pairs
+            .skip(1)
+            .filter(|(name, _)| !is_vector(name) && *name != VALUE_HEAD);
+        let of_blocks = multiplied.map(|(name, tensor)| {
+            (
+                name.clone(),
+                Projection::new(tensor.clone(), policy.arithmetic),
+            )
+        });
+        let (name, head) = policy.head_parameter();
+        let head = Projection::new(head.clone(), Arithmetic::F32);
+        Self(of_blocks.chain([(name.clone(), head)]).collect())
     }
 }
 
@@ -94,10 +132,12 @@ impl Projections {
 pub struct Decoder {
     /// Shape.
     pub config: ModelConfig,
-    /// Parameters; the last one is the value head where there is one and no adapter.
+    /// Parameters; the last one is the value head where there is one and no adapter, which holds it otherwise.
     pub weights: Weights,
     /// Low-rank changes; with them, `weights` is frozen.
     pub adapter: Option<Adapter>,
+    /// In what its linear maps are computed.
+    pub arithmetic: Arithmetic,
 }
 
 impl Decoder {
@@ -133,6 +173,7 @@ impl Decoder {
             config: config.clone(),
             weights: Weights { names, tensors },
             adapter: None,
+            arithmetic: Arithmetic::F32,
         }
     }
 
@@ -146,19 +187,24 @@ impl Decoder {
         let mut weights = self.weights.clone();
         weights.names.truncate(body);
         weights.tensors.truncate(body);
-        let device = weights.tensors[0].device();
-        let head = Tensor::zeros([1, self.config.hidden_size], &device);
-        let mut adapter = self.adapter.as_ref().map(Adapter::fresh);
-        let trained = adapter
-            .as_mut()
-            .map_or(&mut weights, |adapter| &mut adapter.weights);
-        trained.names.push(VALUE_HEAD.to_owned());
-        trained.tensors.push(head);
-        Self {
+        let network = Self {
             config: self.config.clone(),
             weights,
-            adapter,
-        }
+            adapter: self.adapter.as_ref().map(Adapter::fresh),
+            arithmetic: self.arithmetic,
+        };
+        network.with_value_head()
+    }
+
+    /// The same decoder with a value head at zero beside the language head: one body for both.
+    #[must_use]
+    pub fn with_value_head(&self) -> Self {
+        let mut decoder = self.clone();
+        let head = Tensor::zeros([1, self.config.hidden_size], &self.device());
+        let trained = decoder.trained_mut();
+        trained.names.push(VALUE_HEAD.to_owned());
+        trained.tensors.push(head);
+        decoder
     }
 
     /// What training changes: the adapter where there is one, else all weights.
@@ -185,6 +231,7 @@ impl Decoder {
                 weights: adapter.weights.plain(),
                 ..adapter.clone()
             }),
+            arithmetic: self.arithmetic,
         }
     }
 
@@ -202,6 +249,7 @@ impl Decoder {
                 weights: adapter.weights.tracked(),
                 ..adapter.clone()
             }),
+            arithmetic: self.arithmetic,
         }
     }
 
@@ -217,9 +265,11 @@ impl Decoder {
     pub fn hidden(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Tensor<3> {
         let [_, t] = tokens_bt.dims();
         let rope = RopeTable::new(&self.config.rotary(), t);
-        self.run(tokens_bt, Products::Blocked, |_, q, k, v| {
-            kernels::attention(q, k, v, lengths_b, &rope)
-        })
+        self.run(
+            tokens_bt,
+            Products::Blocked(self.arithmetic),
+            |_, q, k, v| kernels::attention(q, k, v, lengths_b, &rope),
+        )
     }
 
     /// Runs all blocks; `attend(layer, q_bthd, k_btgd, v_btgd) → [b, t, h, d]` decides who sees whom.
@@ -257,9 +307,12 @@ impl Decoder {
         lengths_b: &[usize],
         rope: &RopeTable,
     ) -> Tensor<3> {
-        self.block(layer, x_btd, Products::Blocked, |q, k, v| {
-            kernels::attention(q, k, v, lengths_b, rope)
-        })
+        self.block(
+            layer,
+            x_btd,
+            Products::Blocked(self.arithmetic),
+            |q, k, v| kernels::attention(q, k, v, lengths_b, rope),
+        )
     }
 
     /// The residual stream that the first block sees.
@@ -315,22 +368,25 @@ impl Decoder {
         x_btd + block.linear(inner, "mlp.down_proj")
     }
 
-    /// The matrix `[v, d]` that maps a hidden state to logits (or `[1, d]` of a value network).
+    /// The matrix `[v, d]` that maps a hidden state to logits.
     pub fn head(&self) -> Tensor<2> {
         self.head_parameter().1.clone()
     }
 
     /// [`Decoder::head`] and the name it goes by: the first parameter's where the two are tied.
     pub(crate) fn head_parameter(&self) -> (&String, &Tensor<2>) {
-        fn last(weights: &Weights) -> Option<(&String, &Tensor<2>)> {
-            let last = weights.names.last().zip(weights.tensors.last());
-            last.filter(|(name, _)| name.ends_with("head.weight"))
-        }
-        let adapter = self.adapter.as_ref();
-        adapter
-            .and_then(|adapter| last(&adapter.weights))
-            .or_else(|| last(&self.weights))
+        let mut named = self.weights.names.iter().zip(&self.weights.tensors);
+        named
+            .rfind(|(name, _)| *name == LANGUAGE_HEAD)
             .unwrap_or((&self.weights.names[0], &self.weights.tensors[0]))
+    }
+
+    /// The row `[1, d]` that maps a hidden state to a value, where there is one: it always learns, and comes last.
+    pub fn value_head(&self) -> Option<&Tensor<2>> {
+        let trained = self.trained();
+        let last = trained.names.last().zip(trained.tensors.last());
+        last.filter(|(name, _)| *name == VALUE_HEAD)
+            .map(|(_, head)| head)
     }
 }
 

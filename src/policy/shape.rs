@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::rope::{RopeScaling, Rotary};
 
-/// Name of a value network's head.
-pub(super) const VALUE_HEAD: &str = "value_head.weight";
+/// Name of the head that values are read by.
+pub(crate) const VALUE_HEAD: &str = "value_head.weight";
+
+/// Name of the head that tokens are drawn by, where it is no table of embeddings too.
+pub(super) const LANGUAGE_HEAD: &str = "lm_head.weight";
 
 /// Shape of a decoder, in the field names of a Hugging Face `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,7 +94,7 @@ impl ModelConfig {
         all.push(("model.norm.weight".to_owned(), [1, d]));
         match head {
             Head::Language if self.tie_word_embeddings => {}
-            Head::Language => all.push(("lm_head.weight".to_owned(), [self.vocab_size, d])),
+            Head::Language => all.push((LANGUAGE_HEAD.to_owned(), [self.vocab_size, d])),
             Head::Value => all.push((VALUE_HEAD.to_owned(), [1, d])),
         }
         all

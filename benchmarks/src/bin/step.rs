@@ -11,7 +11,6 @@ use rlef::policy::tokenizer::Tokenizer;
 use rlef::problem::contest::{self, ContestConfig, Split};
 use rlef::sft::ShapeConfig;
 use rlef::train::{self, Learner};
-use rlef::update::Optimizer;
 use rlef::verdict::host_judge;
 use rlef::{demonstration, rollout::RolloutConfig};
 use rlef_benchmarks::{head, measure, row};
@@ -53,7 +52,6 @@ fn main() -> anyhow::Result<()> {
         context: 1024,
     };
     let policy = Decoder::random(&shape.config(tokenizer.vocab_size()), 1, &Device::flex());
-    let value = policy.value_network();
     let mut config = TrainConfig {
         problems_per_round: 8,
         updates_per_round: 1,
@@ -66,15 +64,6 @@ fn main() -> anyhow::Result<()> {
     };
     config.rollout.sampling.max_tokens = 64;
     let judge = host_judge(0)?;
-    let mut learner = Learner {
-        reference: policy.clone(),
-        policy_optimizer: Optimizer::new(config.policy_optimizer, policy.trained().tensors.len()),
-        value_optimizer: Optimizer::new(config.value_optimizer, value.trained().tensors.len()),
-        policy,
-        value,
-        tokenizer,
-        engine: None,
-    };
     let mut problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
     let mut kind = format!("{} turns", args.turns);
     if args.grpo {
@@ -85,6 +74,7 @@ fn main() -> anyhow::Result<()> {
             SHORT.clone_into(&mut problem.statement);
         }
     }
+    let mut learner = Learner::new(policy, tokenizer, &config, None);
     head();
     for run in 0..=args.runs {
         let (result, sample) =

@@ -12,6 +12,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn::tensor::{Bytes, DType, Shape};
 
+use super::adamw::{self, AdamwStep};
 use super::attention::{self, AttentionShape};
 use super::rope::RopeTable;
 use super::{rms_norm, swiglu, target_log_probs};
@@ -61,6 +62,18 @@ pub(super) trait KernelOps: Backend {
         head_vd: FloatTensor<Self>,
         targets: Targets,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`super::adamw`]; carries no gradient.
+    fn fused_adamw(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`super::square_sum`]; carries no gradient.
+    fn fused_square_sum(values: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 impl KernelOps for Flex {
@@ -104,6 +117,25 @@ impl KernelOps for Flex {
         let n = Shape::from(vec![targets.tokens.len()]);
         let (log_probs, entropies) = target_log_probs::forward(&hidden_nd, &head_vd, &targets);
         (pack(log_probs, n.clone()), pack(entropies, n))
+    }
+
+    fn fused_adamw(
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        step: AdamwStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let [mut weight, mut first, mut second] = [weight, first, second].map(into_contiguous);
+        let gradient = gradient.to_contiguous();
+        let moments = [first.storage_mut(), second.storage_mut()];
+        adamw::step(weight.storage_mut(), gradient.storage(), moments, step);
+        (weight, first, second)
+    }
+
+    fn fused_square_sum(values: FlexTensor) -> FlexTensor {
+        let sum = adamw::square_sum(values.to_contiguous().storage());
+        pack(vec![sum as f32], Shape::from(vec![1]))
     }
 }
 
@@ -182,6 +214,24 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
             OpsKind::UnTracked(step) => step.finish(log_probs),
         };
         (log_probs, FloatTensor::<Self>::new(entropies))
+    }
+
+    fn fused_adamw(
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [weight, gradient, first, second] =
+            [weight, gradient, first, second].map(FloatTensor::<Self>::into_primitive);
+        let (weight, first, second) = Flex::fused_adamw(weight, gradient, first, second, step);
+        let untracked = FloatTensor::<Self>::new;
+        (untracked(weight), untracked(first), untracked(second))
+    }
+
+    fn fused_square_sum(values: FloatTensor<Self>) -> FloatTensor<Self> {
+        FloatTensor::<Self>::new(Flex::fused_square_sum(values.into_primitive()))
     }
 }
 
