@@ -191,14 +191,6 @@ impl WithSimd for Rows<'_> {
         // With two vectors of the matrix and a factor, so many rows' sums fill the registers.
         let most = if S::REGISTER_COUNT >= 32 { 12 } else { 6 };
         let height = rows.div_ceil(rows.div_ceil(most));
-        let mut x = vec![0.0; self.x.len()];
-        for (rows, result) in self
-            .x
-            .chunks(height * inner)
-            .zip(x.chunks_mut(height * inner))
-        {
-            interleave(rows, inner, rows.len() / inner, result);
-        }
         // A panel stays in the cache while all rows meet it.
         for (index, panel) in self
             .panels
@@ -208,7 +200,7 @@ impl WithSimd for Rows<'_> {
         {
             let panel = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>().0;
             let column = index * width;
-            let blocks = x.chunks(height * inner);
+            let blocks = self.x.chunks(height * inner);
             for (x, result) in blocks.zip(self.result.chunks_mut(height * out)) {
                 let (result, valid) = (&mut result[column..], width.min(out - column));
                 match x.len() / inner {
@@ -230,7 +222,7 @@ impl WithSimd for Rows<'_> {
     }
 }
 
-/// `ROWS` interleaved rows times one panel, its first `valid` columns into rows of `result` that are `out` apart.
+/// `ROWS` rows times one panel, its first `valid` columns into rows of `result` that are `out` apart.
 #[inline(always)]
 fn block<S: Simd, const ROWS: usize>(
     simd: S,
@@ -239,18 +231,32 @@ fn block<S: Simd, const ROWS: usize>(
     [out, valid]: [usize; 2],
     result: &mut [f32],
 ) {
+    let inner = panel.len();
+    let mut rows = [&[] as &[f32]; ROWS];
+    for (place, row) in rows.iter_mut().zip(x.chunks_exact(inner)) {
+        *place = &row[..inner];
+    }
+    // Known once, so that no number's place is checked below.
+    for row in &rows {
+        assert!(row.len() == inner);
+    }
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    for (x, weights) in x.as_chunks::<ROWS>().0.iter().zip(panel) {
-        for (sums, factor) in sums.iter_mut().zip(x) {
-            let factor = simd.splat_f32s(*factor);
+    for (place, weights) in panel.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let factor = simd.splat_f32s(row[place]);
             for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum = simd.mul_add_e_f32s(factor, *weight, *sum);
             }
         }
     }
     for (sums, result) in sums.iter().zip(result.chunks_mut(out)) {
-        let numbers: &[f32] = cast_slice(sums);
-        result[..valid].copy_from_slice(&numbers[..valid]);
+        if valid == VECTORS * S::F32_LANES {
+            let places = S::as_mut_simd_f32s(&mut result[..valid]).0;
+            places.copy_from_slice(sums);
+        } else {
+            let numbers: &[f32] = cast_slice(sums);
+            result[..valid].copy_from_slice(&numbers[..valid]);
+        }
     }
 }
 
