@@ -3,15 +3,10 @@
 //! A kernel called from elsewhere hands its work over and waits, two switches of threads for each of some thirty kernels a
 //! token; called on the pool it goes on where it is. Knows nothing of what is computed.
 
-use std::sync::Once;
-
 /// Does the work on a thread of the pool and waits for it; on such a thread already, right here.
 ///
 /// The work must not wait for other threads that compute: with one core the pool has no second thread for them.
 pub(crate) fn within<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    // Activations of one pass are the memory of the next one.
-    static KEPT: Once = Once::new();
-    KEPT.call_once(rlef_sandbox::keep_freed_memory);
     rayon::scope(|_| work())
 }
 

@@ -16,11 +16,6 @@ mod diagnostics;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-#[expect(
-    unsafe_code,
-    reason = "the allocator's settings have no safe interface"
-)]
-mod host_heap;
 mod image;
 mod isolation;
 #[expect(
@@ -43,7 +38,6 @@ mod workshop;
 pub use cancel::{Cancel, CancelOnDrop};
 pub use config::SandboxConfig;
 pub use error::SandboxError;
-pub use host_heap::keep_freed_memory;
 pub use isolation::{Isolation, Sandbox};
 pub use jail::jail_entry;
 pub use job::{Job, Language, Side, Start};
