@@ -79,8 +79,8 @@ pub enum ValueHead {
     /// From a network of its own, which starts as a copy of the policy (section 2.2).
     #[default]
     Separate,
-    /// From the policy's last hidden states, by a head beside its own: half the passes and a third to a half less memory,
-    /// but both losses pull at one body. `[policy_optimizer]` moves both, `[value_optimizer]` is unused.
+    /// From the policy's last hidden states, by a head beside its own: half the passes and no second network, but both
+    /// losses pull at one body. `[policy_optimizer]` moves both, `[value_optimizer]` is unused.
     Shared,
 }
 
