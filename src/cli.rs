@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Words for people go to stderr, data to stdout.
 
+mod arena;
 pub mod convert;
 pub mod doctor;
 pub mod eval;
@@ -121,6 +122,9 @@ pub fn sentence(error: &anyhow::Error) -> String {
 
 /// Runs the verb the arguments name.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if matches!(cli.verb, Verb::Eval(_) | Verb::Train(_) | Verb::Sft(_)) {
+        arena::keep_one();
+    }
     match cli.verb {
         Verb::Doctor(args) => doctor::run(args),
         Verb::Judge(args) => judge::run(args),
