@@ -196,6 +196,6 @@ pub fn step(
 fn numbers(tensor: Tensor<4>) -> Vec<f32> {
     tensor
         .into_data()
-        .try_to_vec::<f32>()
+        .try_into_vec::<f32>()
         .expect("keys and values are f32 on every backend this crate builds")
 }

@@ -16,8 +16,10 @@ mod swiglu;
 mod target_log_probs;
 mod vector;
 
+use std::sync::Arc;
+
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use super::model::Arithmetic;
 pub use adamw::AdamwStep;
@@ -54,7 +56,7 @@ pub struct Projection(Form);
 
 #[derive(Debug)]
 enum Form {
-    Panels(Panels),
+    Panels(Arc<Panels>),
     Stock(Box<Tensor<2>>, Arithmetic),
 }
 
@@ -69,7 +71,11 @@ impl Projection {
             return Self(Form::Stock(Box::new(weight_oi), arithmetic));
         }
         let [_, inner] = weight_oi.dims();
-        Self(Form::Panels(Panels::new(&numbers(weight_oi), inner)))
+        let weights = weight_oi
+            .into_data()
+            .try_into_vec::<f32>()
+            .expect("kernels are asked for f32 alone");
+        Self(Form::Panels(Arc::new(Panels::new(&weights, inner))))
     }
 
     /// `x [n, in]` times the matrix transposed. On Flex each row's bits do not depend on how many rows there are, which
@@ -80,20 +86,11 @@ impl Projection {
                 arithmetic.product(x_ni, weight_oi.as_ref().clone())
             }
             Form::Panels(panels) => {
-                let ([n, _], device) = (x_ni.dims(), x_ni.device());
-                let product = panels.product(&numbers(x_ni));
-                let out = product.len() / n;
-                Tensor::from_data(TensorData::new(product, [n, out]), &device)
+                let product = Dispatch::fused_projection(x_ni.into_dispatch(), panels.clone());
+                Tensor::from_dispatch(product)
             }
         }
     }
-}
-
-fn numbers(tensor: Tensor<2>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_into_vec::<f32>()
-        .expect("kernels are asked for f32 alone")
 }
 
 /// Causal attention `[b, t, h, d]` of right-padded rows; the token at place i of a row has position i.

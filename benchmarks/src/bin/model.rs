@@ -20,6 +20,12 @@ struct Args {
     /// Only the training step, for a profile of it.
     #[arg(long)]
     training: bool,
+    /// Only sampling, of so many rows, for a profile of it.
+    #[arg(long, conflicts_with = "training")]
+    sampling: Option<usize>,
+    /// Tokens of one pass forward and backward; the gradients of a step's passes are summed.
+    #[arg(long, default_value_t = ROWS * WIDTH)]
+    tokens_per_pass: usize,
 }
 
 const PROMPT: usize = 32;
@@ -89,7 +95,7 @@ fn main() {
     };
     let passes = Passes {
         batch: &batch,
-        tokens: ROWS * WIDTH,
+        tokens: args.tokens_per_pass,
         pad: 0,
         temperature: 1.0,
         recompute: false,
@@ -98,7 +104,8 @@ fn main() {
     let mut adam = Optimizer::new(optimizer(), decoder.weights.tensors.len());
     head();
     for run in 0..=args.runs {
-        for rows in [1, 32, 64].into_iter().filter(|_| !args.training) {
+        let cases = args.sampling.map_or(vec![1, 32, 64], |rows| vec![rows]);
+        for rows in cases.into_iter().filter(|_| !args.training) {
             let requests: Vec<Request> = (0..rows)
                 .map(|row| Request {
                     prefix: tokens(PROMPT, row),
@@ -118,6 +125,9 @@ fn main() {
                     taken,
                 );
             }
+        }
+        if args.sampling.is_some() {
+            continue;
         }
         let targets = batch.actions.len();
         let ((), taken) = measure(|| {

@@ -14,6 +14,7 @@ use burn::tensor::{Bytes, DType, Shape};
 
 use super::adamw::{self, AdamwStep};
 use super::attention::{self, AttentionShape};
+use super::projection::Panels;
 use super::rope::RopeTable;
 use super::{rms_norm, swiglu, target_log_probs};
 
@@ -62,6 +63,9 @@ pub(super) trait KernelOps: Backend {
         head_vd: FloatTensor<Self>,
         targets: Targets,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`super::Projection::of`]; carries no gradient.
+    fn fused_projection(x_ni: FloatTensor<Self>, panels: Arc<Panels>) -> FloatTensor<Self>;
 
     /// See [`super::adamw`]; carries no gradient.
     fn fused_adamw(
@@ -117,6 +121,13 @@ impl KernelOps for Flex {
         let n = Shape::from(vec![targets.tokens.len()]);
         let (log_probs, entropies) = target_log_probs::forward(&hidden_nd, &head_vd, &targets);
         (pack(log_probs, n.clone()), pack(entropies, n))
+    }
+
+    fn fused_projection(x_ni: FlexTensor, panels: Arc<Panels>) -> FlexTensor {
+        let x = x_ni.to_contiguous();
+        let product = panels.product(x.storage());
+        let (n, count) = (shape(&x)[0], product.len());
+        pack(product, Shape::from(vec![n, count / n]))
     }
 
     fn fused_adamw(
@@ -214,6 +225,10 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
             OpsKind::UnTracked(step) => step.finish(log_probs),
         };
         (log_probs, FloatTensor::<Self>::new(entropies))
+    }
+
+    fn fused_projection(x_ni: FloatTensor<Self>, panels: Arc<Panels>) -> FloatTensor<Self> {
+        FloatTensor::<Self>::new(Flex::fused_projection(x_ni.into_primitive(), panels))
     }
 
     fn fused_adamw(
