@@ -7,6 +7,7 @@
     reason = "a helper that is not inlined is compiled without the vector instructions of its caller"
 )]
 
+use prefetch_index::prefetch_index;
 use pulp::bytemuck::cast_slice;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -24,6 +25,8 @@ const SHARED: usize = 1 << 20;
 const OWN: usize = (33 << 20) / size_of::<f32>();
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
+/// So far ahead a number of a matrix is asked for: longer than memory takes, less than a quarter of the innermost cache.
+const AHEAD: usize = 2048;
 
 /// A matrix `[out, inner]` as panels of neighbouring rows: of each panel first all rows' first numbers, then all their
 /// second ones. The last panel is filled up with zeros.
@@ -94,6 +97,15 @@ impl Panels {
                 });
             });
         result
+    }
+}
+
+/// Asks the processor for `count` numbers of a matrix that are met [`AHEAD`] later than those at `place`, be it in this
+/// panel or the next: what it reads ahead by itself ends at every page, and the sums would wait there.
+#[inline(always)]
+fn ask_ahead(panel: &[f32], place: usize, count: usize) {
+    for offset in (0..count).step_by(LINE / size_of::<f32>()) {
+        prefetch_index(panel, place + AHEAD + offset);
     }
 }
 
@@ -198,7 +210,6 @@ impl WithSimd for Rows<'_> {
             .chunks_exact(width * inner)
             .enumerate()
         {
-            let panel = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>().0;
             let column = index * width;
             let blocks = self.x.chunks(height * inner);
             for (x, result) in blocks.zip(self.result.chunks_mut(height * out)) {
@@ -227,11 +238,12 @@ impl WithSimd for Rows<'_> {
 fn block<S: Simd, const ROWS: usize>(
     simd: S,
     x: &[f32],
-    panel: &[[S::f32s; VECTORS]],
+    panel: &[f32],
     [out, valid]: [usize; 2],
     result: &mut [f32],
 ) {
-    let inner = panel.len();
+    let columns = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>().0;
+    let inner = columns.len();
     let mut rows = [&[] as &[f32]; ROWS];
     for (place, row) in rows.iter_mut().zip(x.chunks_exact(inner)) {
         *place = &row[..inner];
@@ -241,7 +253,12 @@ fn block<S: Simd, const ROWS: usize>(
         assert!(row.len() == inner);
     }
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    for (place, weights) in panel.iter().enumerate() {
+    for (place, weights) in columns.iter().enumerate() {
+        ask_ahead(
+            panel,
+            place * VECTORS * S::F32_LANES,
+            VECTORS * S::F32_LANES,
+        );
         for (sums, row) in sums.iter_mut().zip(&rows) {
             let factor = simd.splat_f32s(row[place]);
             for (sum, weight) in sums.iter_mut().zip(weights) {
