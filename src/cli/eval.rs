@@ -147,8 +147,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let judge = args.judging.judge()?;
     judging::require_supported(&judge, &problems, &args.problems)?;
     let stamp = match url {
-        Some(_) => source::stamp(&args.server.name(&args.policy)?)?,
-        None => source::stamp(&args.policy)?,
+        Some(_) => source::stamp(&args.server.name(&args.policy)?, args.device)?,
+        None => source::stamp(&args.policy, args.device)?,
     };
     let journal = open_journal(args, &judge, &problems, &config, &stamp)?;
     let play = Play {

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use clap::Args;
 
 use crate::eval::stamp::PolicyStamp;
+use crate::policy::device::Processor;
 use crate::policy::lora::LoraConfig;
 use crate::policy::model::{Decoder, ModelConfig};
 use crate::policy::tokenizer::Tokenizer;
@@ -108,15 +109,16 @@ fn directory(path: &Path) -> PathBuf {
     }
 }
 
-/// What is recorded of a policy: its name, and a hash of the files it is made of.
-pub fn stamp(name: &str) -> anyhow::Result<PolicyStamp> {
+/// What is recorded of a policy: its name, a hash of the files it is made of, and what computes it.
+pub fn stamp(name: &str, device: Processor) -> anyhow::Result<PolicyStamp> {
     let path = match name.strip_prefix("replay:") {
         Some(file) => PathBuf::from(file),
         None if name == "starter" && !Path::new(name).exists() => PathBuf::from(STARTER),
         None => PathBuf::from(name),
     };
     let files = path.exists().then_some(path.as_path());
-    PolicyStamp::of(name, files).with_context(|| format!("failed to read {}", path.display()))
+    PolicyStamp::of(name, files, device)
+        .with_context(|| format!("failed to read {}", path.display()))
 }
 
 /// The checkpoint that an adapter's folder names; none where the folder is itself a checkpoint.

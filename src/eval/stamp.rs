@@ -6,6 +6,7 @@ use rlef_sandbox::{Language, Protection};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::policy::device::Processor;
 use crate::policy::sampler::Sampling;
 use crate::prompt::{self, PromptStyle};
 use crate::rollout::{FeedbackSource, RolloutConfig};
@@ -19,6 +20,9 @@ pub struct PolicyStamp {
     /// Hash of its files, where it is made of files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// What it was computed on, where it was here and not on the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Processor>,
 }
 
 /// How episodes were played: all of it shifts scores.
@@ -50,8 +54,9 @@ pub struct SandboxStamp {
 }
 
 impl PolicyStamp {
-    /// The stamp of a policy named on the command line; `files` is where it lies, a file or a folder of files.
-    pub fn of(name: &str, files: Option<&Path>) -> std::io::Result<Self> {
+    /// The stamp of a policy named on the command line; `files` is where it lies, a file or a folder of files, which is
+    /// what a device computes.
+    pub fn of(name: &str, files: Option<&Path>, device: Processor) -> std::io::Result<Self> {
         let mut paths = Vec::new();
         match files {
             Some(path) if path.is_dir() => {
@@ -73,6 +78,7 @@ impl PolicyStamp {
         Ok(Self {
             name: name.to_owned(),
             hash,
+            device: (files.is_some_and(Path::is_dir) && device != Processor::Cpu).then_some(device),
         })
     }
 }
@@ -115,4 +121,28 @@ pub(super) fn short(digest: Sha256) -> String {
         .take(8)
         .fold(0_u64, |value, &byte| (value << 8) | u64::from(byte));
     format!("{value:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_names_its_device_unless_that_is_the_cpu() {
+        let folder = tempfile::tempdir().unwrap();
+        let stamp = |files, device| PolicyStamp::of("p", files, device).unwrap();
+        let elsewhere = stamp(Some(folder.path()), Processor::Cuda);
+        let text = serde_json::to_string(&elsewhere).unwrap();
+        assert_eq!(text, r#"{"name":"p","device":"cuda"}"#);
+        assert_eq!(
+            serde_json::from_str::<PolicyStamp>(&text).unwrap(),
+            elsewhere
+        );
+        for plain in [
+            stamp(Some(folder.path()), Processor::Cpu),
+            stamp(None, Processor::Cuda),
+        ] {
+            assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"name":"p"}"#);
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
             policy: PolicyStamp {
                 name: "p".to_owned(),
                 hash: None,
+                device: None,
             },
             play: PlayStamp::of(&config),
             sandbox: SandboxStamp {
