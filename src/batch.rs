@@ -83,16 +83,24 @@ impl Batch {
         batch
     }
 
-    /// Groups of row indices, neighbours in length, with at most `tokens` padded tokens each (one row at least).
+    /// Groups of row indices, neighbours in what they begin with, with at most `tokens` tokens each if all were as long as
+    /// the longest (one row at least).
     pub fn micro_batches(&self, rows: &[usize], tokens: usize) -> Vec<Vec<usize>> {
         let mut order = rows.to_vec();
-        order.sort_by_key(|&row| (self.rows[row].len(), row));
+        order.sort_by_key(|&row| (&self.rows[row], row));
         let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut longest = 0;
         for row in order {
             let length = self.rows[row].len();
             match groups.last_mut() {
-                Some(group) if (group.len() + 1) * length <= tokens => group.push(row),
-                _ => groups.push(vec![row]),
+                Some(group) if (group.len() + 1) * length.max(longest) <= tokens => {
+                    longest = longest.max(length);
+                    group.push(row);
+                }
+                _ => {
+                    longest = length;
+                    groups.push(vec![row]);
+                }
             }
         }
         groups

@@ -119,7 +119,7 @@ pub struct ResourceConfig {
     pub device: Processor,
     /// `f32`, or `bf16` for the products of the blocks' linear maps where the device has it; weights and moments stay f32.
     pub precision: Arithmetic,
-    /// Padded tokens of one forward and backward pass.
+    /// Tokens of one forward and backward pass at most, counted as if its rows were all as long as the longest.
     pub tokens_per_pass: usize,
     /// Whether the way back computes every block again instead of keeping what the way there found: less memory for a
     /// third more work, the same gradients.

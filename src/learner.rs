@@ -1,20 +1,22 @@
 //! Batch × decoder → log-probabilities, values and gradients: the passes every objective shares, in micro-batches
 //! so that memory is bounded. Knows which hidden states matter, not what is done with them.
 
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use crate::batch::Batch;
 use crate::policy::kernels::RopeTable;
 use crate::policy::model::{self, Decoder};
+use crate::policy::packing::Packing;
 use crate::pool;
 use crate::update::GradientSum;
 
-/// The tokens of some rows, right-padded, with the places that are read.
+/// The tokens of some rows, packed, with the places that are read.
 #[derive(Clone)]
 pub struct Micro {
     rows: Vec<usize>,
-    lengths_b: Vec<usize>,
-    tokens_bt: Tensor<2, Int>,
+    packing: Arc<Packing>,
     /// Indices into the batch's actions.
     pub actions: Vec<usize>,
     /// Indices into the batch's turns.
@@ -27,21 +29,15 @@ pub struct Micro {
 }
 
 impl Micro {
-    /// Pads `rows` of the batch to their longest.
-    pub fn new(batch: &Batch, rows: &[usize], pad: u32, device: &Device) -> Self {
-        let width = rows
-            .iter()
-            .map(|&row| batch.rows[row].len())
-            .max()
-            .unwrap_or(0);
-        let mut ids: Vec<i32> = Vec::with_capacity(rows.len() * width);
+    /// Packs `rows` of the batch, in this order.
+    pub fn new(batch: &Batch, rows: &[usize]) -> Self {
+        let packing = Packing::new(rows.iter().map(|&row| batch.rows[row].as_slice()));
         let mut local = vec![usize::MAX; batch.rows.len()];
         for (index, &row) in rows.iter().enumerate() {
             local[row] = index;
-            ids.extend(batch.rows[row].iter().map(|&id| id as i32));
-            ids.resize((index + 1) * width, pad as i32);
         }
         let mine = |row: usize| local[row] != usize::MAX;
+        let place = |row: usize, position| packing.place(local[row], position);
         let actions: Vec<usize> = (0..batch.actions.len())
             .filter(|&index| mine(batch.actions[index].row))
             .collect();
@@ -49,18 +45,17 @@ impl Micro {
             .filter(|&index| mine(batch.turns[index].row))
             .collect();
         Self {
-            lengths_b: rows.iter().map(|&row| batch.rows[row].len()).collect(),
-            tokens_bt: Tensor::from_data(TensorData::new(ids, [rows.len(), width]), device),
             action_places: actions
                 .iter()
-                .map(|&i| local[batch.actions[i].row] * width + batch.actions[i].position)
+                .map(|&i| place(batch.actions[i].row, batch.actions[i].position))
                 .collect(),
             turn_places: turns
                 .iter()
-                .map(|&i| local[batch.turns[i].row] * width + batch.turns[i].prompt_last)
+                .map(|&i| place(batch.turns[i].row, batch.turns[i].prompt_last))
                 .collect(),
             targets: actions.iter().map(|&i| batch.actions[i].target).collect(),
             rows: rows.to_vec(),
+            packing: Arc::new(packing),
             last: None,
             actions,
             turns,
@@ -117,7 +112,7 @@ impl Micro {
     fn hidden(&self, decoder: &Decoder) -> Tensor<3> {
         match &self.last {
             Some(last) => decoder.last_norm(last.clone()),
-            None => decoder.hidden(self.tokens_bt.clone(), &self.lengths_b),
+            None => decoder.hidden(&self.packing),
         }
     }
 
@@ -169,10 +164,8 @@ pub struct Scores {
 pub struct Passes<'a> {
     /// What is cut.
     pub batch: &'a Batch,
-    /// Padded tokens of one pass at most.
+    /// Tokens of one pass at most, counted as if all its rows were as long as the longest.
     pub tokens: usize,
-    /// Id that fills rows.
-    pub pad: u32,
     /// Sampling temperature, which the trainer's distribution shares.
     pub temperature: f64,
     /// Whether the way back computes every block again, so that of a pass only the blocks' inputs are kept: the same
@@ -195,7 +188,7 @@ impl Passes<'_> {
             values: vec![0.0; valued],
         };
         for rows in shares {
-            self.each(rows, &plain.device(), |micro| {
+            self.each(rows, |micro| {
                 let read = micro.read(&plain, self.temperature);
                 scatter(&mut scores.log_probs, &micro.actions, read.log_probs);
                 scores.entropy += f64::from(read.entropies.sum().into_scalar::<f32>());
@@ -219,7 +212,7 @@ impl Passes<'_> {
         let plain = value.plain();
         let mut all = vec![0.0; self.batch.turns.len()];
         for rows in shares {
-            self.each(rows, &plain.device(), |micro| {
+            self.each(rows, |micro| {
                 scatter(&mut all, &micro.turns, micro.values(&plain));
             });
         }
@@ -237,7 +230,7 @@ impl Passes<'_> {
         let plain = decoder.plain();
         let mut sum = GradientSum::default();
         let mut total = 0.0;
-        self.each(rows, &tracked.device(), |micro| {
+        self.each(rows, |micro| {
             let mut take = |value: Tensor<1>| {
                 total += f64::from(value.clone().inner().into_scalar::<f32>());
                 value.backward()
@@ -253,10 +246,10 @@ impl Passes<'_> {
         (sum, total)
     }
 
-    fn each(&self, rows: &[usize], device: &Device, mut work: impl FnMut(&Micro) + Send) {
+    fn each(&self, rows: &[usize], mut work: impl FnMut(&Micro) + Send) {
         pool::within(|| {
             for group in self.batch.micro_batches(rows, self.tokens) {
-                let micro = Micro::new(self.batch, &group, self.pad, device);
+                let micro = Micro::new(self.batch, &group);
                 if !micro.actions.is_empty() {
                     work(&micro);
                 }
@@ -274,9 +267,8 @@ fn by_block(
     sum: &mut GradientSum,
     back: impl FnOnce(&Micro) -> Gradients,
 ) {
-    let mut stations = plain.stations(micro.tokens_bt.clone(), &micro.lengths_b);
-    let [_, t] = micro.tokens_bt.dims();
-    let rope = RopeTable::new(&plain.config.rotary(), t);
+    let mut stations = plain.stations(&micro.packing);
+    let rope = RopeTable::new(&plain.config.rotary(), micro.packing.longest());
     let leaf = |station: Option<Tensor<3>>| {
         let station = station.expect("there is one before every block, and one after the last");
         station.autodiff().require_grad()
@@ -291,14 +283,14 @@ fn by_block(
     sum.add(tracked.trained(), gradients);
     for layer in (0..plain.config.num_hidden_layers).rev() {
         let input = leaf(stations.pop());
-        let output = tracked.one_block(layer, input.clone(), &micro.lengths_b, &rope);
+        let output = tracked.one_block(layer, input.clone(), &micro.packing, &rope);
         // The gradient of this sum is `pull` itself at the block's output.
         let mut gradients = (output * pull.autodiff()).sum().backward();
         pull = taken(&input, &mut gradients);
         sum.add(tracked.trained(), gradients);
     }
     if tracked.adapter.is_none() {
-        let embedded = tracked.embed(micro.tokens_bt.clone());
+        let embedded = tracked.embed(&micro.packing);
         sum.add(
             tracked.trained(),
             (embedded * pull.autodiff()).sum().backward(),

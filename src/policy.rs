@@ -13,6 +13,7 @@ pub mod engine;
 pub mod kernels;
 pub mod lora;
 pub mod model;
+pub mod packing;
 pub mod remote;
 pub mod replay;
 pub mod rope;

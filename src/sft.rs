@@ -32,7 +32,7 @@ pub struct SftConfig {
     /// AdamW; in each stage the rate falls to a tenth along a cosine.
     #[serde(deserialize_with = "optimizer")]
     pub optimizer: OptimizerConfig,
-    /// Padded tokens of one forward and backward pass.
+    /// Tokens of one forward and backward pass at most, counted as if its rows were all as long as the longest.
     pub tokens_per_pass: usize,
 }
 
@@ -178,7 +178,6 @@ pub struct SftProgress {
 pub fn train(
     decoder: &mut Decoder,
     episodes: &[Episode],
-    pad: u32,
     config: &SftConfig,
     stage: &StageConfig,
     mut progress: impl FnMut(SftProgress),
@@ -199,7 +198,6 @@ pub fn train(
             let passes = Passes {
                 batch: &batch,
                 tokens: config.tokens_per_pass,
-                pad,
                 temperature: 1.0,
                 recompute: false,
             };

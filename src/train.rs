@@ -209,7 +209,6 @@ fn learn(
     let passes = Passes {
         batch: &batch,
         tokens: config.resources.tokens_per_pass,
-        pad: learner.tokenizer.pad,
         temperature: config.rollout.sampling.temperature,
         recompute: config.resources.recompute,
     };

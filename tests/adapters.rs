@@ -88,7 +88,6 @@ fn passes(batch: &Batch) -> Passes<'_> {
     Passes {
         batch,
         tokens: 100,
-        pad: 0,
         temperature: 1.0,
         recompute: false,
     }

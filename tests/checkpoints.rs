@@ -2,9 +2,11 @@
 //! were made by `golden/checkpoints.py`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use rlef::policy::model::{Arithmetic, Decoder, Head, Weights, gather_rows};
+use rlef::policy::packing::Packing;
 use rlef::policy::sampler::{Request, Sampling, sample};
 use rlef::policy::{adapter_file, config_json, tensor_file};
 use serde::Deserialize;
@@ -40,19 +42,13 @@ pub(crate) fn load(name: &str) -> Decoder {
     }
 }
 
-/// Logits after the last token of each row, all rows in one padded batch.
+/// Logits after the last token of each row, all rows in one pass.
 fn logits(decoder: &Decoder, rows: &[Vec<u32>]) -> Vec<Vec<f32>> {
-    let width = rows.iter().map(Vec::len).max().unwrap();
-    let ids: Vec<i32> = rows
-        .iter()
-        .flat_map(|row| (0..width).map(|i| row.get(i).map_or(0, |&id| id as i32)))
-        .collect();
-    let tokens = TensorData::new(ids, [rows.len(), width]);
-    let tokens = Tensor::<2, Int>::from_data(tokens, &decoder.device());
-    let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
-    let hidden = decoder.hidden(tokens, &lengths);
-    let last: Vec<usize> = (0..rows.len())
-        .map(|row| row * width + lengths[row] - 1)
+    let packing = Arc::new(Packing::new(rows.iter().map(Vec::as_slice)));
+    let hidden = decoder.hidden(&packing);
+    let ends = rows.iter().enumerate();
+    let last: Vec<usize> = ends
+        .map(|(index, row)| packing.place(index, row.len() - 1))
         .collect();
     let found = gather_rows(hidden, &last).matmul(decoder.head().transpose());
     let found = found.into_data().try_to_vec::<f32>().unwrap();

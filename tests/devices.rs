@@ -15,7 +15,6 @@ fn passes(batch: &Batch, recompute: bool) -> Passes<'_> {
     Passes {
         batch,
         tokens: 100,
-        pad: 0,
         temperature: 1.0,
         recompute,
     }

@@ -153,12 +153,11 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
     let (value, value_gradients) = network("value", Head::Value, &golden.config);
     let rows: Vec<usize> = (0..batch.rows.len()).collect();
     let all = [rows.clone()];
-    // One pass of all rows, and one row a pass: padding and micro-batches must not matter.
+    // One pass of all rows, and one row a pass: micro-batches must not matter.
     for tokens in [10_000, 1] {
         let passes = Passes {
             batch: &batch,
             tokens,
-            pad: 0,
             temperature: 1.0,
             recompute: false,
         };

@@ -166,14 +166,7 @@ fn starter() -> (Decoder, Tokenizer) {
         context: 160,
     };
     let mut decoder = Decoder::random(&shape.config(tokenizer.vocab_size()), 3, &Device::flex());
-    sft::train(
-        &mut decoder,
-        &episodes,
-        tokenizer.pad,
-        &config,
-        &stage,
-        |_| {},
-    );
+    sft::train(&mut decoder, &episodes, &config, &stage, |_| {});
     (decoder, tokenizer)
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rlef::batch::Batch;
+use rlef::batch::{Action, Batch};
 use rlef::learner::{Micro, Passes};
 use rlef::objective::{grpo, rlef as ppo};
 use rlef::policy::adapter_file;
@@ -58,13 +58,12 @@ fn batch(model: &Model) -> Batch {
     batch_of(&model.rows, &model.actions, &model.turns, &model.behaviour)
 }
 
-/// Passes of all rows at once, and of one row each, with blocks kept and computed again: padding, micro-batches and what
-/// is kept must not matter.
+/// Passes of all rows at once, and of one row each, with blocks kept and computed again: micro-batches, what rows
+/// share and what is kept must not matter.
 fn passes(batch: &Batch) -> [Passes<'_>; 4] {
     [(10_000, false), (1, false), (10_000, true), (1, true)].map(|(tokens, recompute)| Passes {
         batch,
         tokens,
-        pad: 0,
         temperature: 1.0,
         recompute,
     })
@@ -148,6 +147,61 @@ fn ppo_and_grpo_losses_and_gradients_are_pytorchs() {
             });
             close(name, &[loss as f32], &[model.grpo as f32], 1e-5);
             compare(&format!("{name}.grpo"), &policy, gradients.tensors());
+        }
+    }
+}
+
+/// What rows begin with alike is computed once where they meet in a pass; alone each computes it for itself.
+#[test]
+fn rows_that_begin_alike_give_the_gradients_they_give_alone() {
+    let golden = golden();
+    let device = Device::flex();
+    for (name, model) in &golden.models {
+        let mut policy = load(name.trim_end_matches("-lora"));
+        if name.ends_with("-lora") {
+            policy.adapter = Some(adapter_file::load(&folder(name), &policy, &device).unwrap());
+        }
+        let (first, second) = (&model.rows[0], &model.rows[1]);
+        let rows = vec![
+            first.clone(),
+            [&first[..first.len() / 2], second].concat(),
+            first.clone(),
+            second.clone(),
+            first[..2].to_vec(),
+        ];
+        let actions = rows.iter().enumerate().flat_map(|(row, ids)| {
+            let targets = ids.iter().skip(1).enumerate();
+            targets.map(move |(position, &target)| Action {
+                row,
+                position,
+                target,
+                turn: 0,
+                sampler_logprob: 0.0,
+            })
+        });
+        let batch = Batch {
+            actions: actions.collect(),
+            rows,
+            turns: Vec::new(),
+        };
+        let weights: Vec<f32> = (0..batch.actions.len())
+            .map(|index| (index as f32 * 0.7).sin())
+            .collect();
+        let all: Vec<usize> = (0..batch.rows.len()).collect();
+        let found = passes(&batch).map(|passes| {
+            let (log_probs, _) = passes.log_probs(&policy, std::slice::from_ref(&all));
+            let (gradients, _) = passes.gradients(&policy, &all, |micro: &Micro, policy| {
+                let weights = micro.of_actions(&weights, &device);
+                (micro.log_probs(policy, 1.0).0 * weights.autodiff()).sum()
+            });
+            (log_probs, gradients)
+        });
+        let (log_probs, gradients) = &found[1];
+        for (others, of_others) in &found {
+            close(name, others, log_probs, 1e-5);
+            for (ours, alone) in of_others.tensors().iter().zip(gradients.tensors()) {
+                close(name, &numbers(ours), &numbers(alone), 1e-5);
+            }
         }
     }
 }

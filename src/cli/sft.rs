@@ -106,19 +106,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
         let updates = (episodes.len().div_ceil(config.batch) * stage.epochs) as u64;
         let mut progress = Progress::new("learning", updates);
-        sft::train(
-            &mut decoder,
-            &episodes,
-            tokenizer.pad,
-            &config,
-            stage,
-            |seen| {
-                progress.set(
-                    seen.update as u64,
-                    &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens),
-                );
-            },
-        );
+        sft::train(&mut decoder, &episodes, &config, stage, |seen| {
+            progress.set(
+                seen.update as u64,
+                &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens),
+            );
+        });
         progress.finish();
     }
     let precision = if args.full_precision {

@@ -22,6 +22,7 @@ use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use super::model::Arithmetic;
+use super::packing::Packing;
 pub use adamw::AdamwStep;
 pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};
@@ -93,54 +94,52 @@ impl Projection {
     }
 }
 
-/// Causal attention `[b, t, h, d]` of right-padded rows; the token at place i of a row has position i.
+/// Causal attention `[1, n, h, d]` of packed rows, whose n tokens have queries `[1, n, h, d]`, keys and values
+/// `[1, n, g, d]`; the token at place i of a row has position i.
 ///
-/// Query head `i` reads key head `i / (h / g)`; queries and keys are rotated inside. `lengths_b` counts the
-/// real tokens of each row: on Flex the padding costs nothing, its results and gradients are zero; on other
-/// backends its results are unspecified.
+/// Query head `i` reads key head `i / (h / g)`; queries and keys are rotated inside.
 ///
 /// # Panics
-/// When the shapes, `lengths_b` and the table don't fit each other.
+/// When the shapes, the packing and the table don't fit each other.
 pub fn attention(
-    q_bthd: Tensor<4>,
-    k_btgd: Tensor<4>,
-    v_btgd: Tensor<4>,
-    lengths_b: &[usize],
+    q_1nhd: Tensor<4>,
+    k_1ngd: Tensor<4>,
+    v_1ngd: Tensor<4>,
+    packing: &Arc<Packing>,
     rope: &RopeTable,
 ) -> Tensor<4> {
-    let [b, t, h, d] = q_bthd.dims();
-    let [_, _, g, _] = k_btgd.dims();
+    let [_, _, h, d] = q_1nhd.dims();
+    let [_, _, g, _] = k_1ngd.dims();
+    let n = packing.tokens().len();
     assert!(
-        k_btgd.dims() == [b, t, g, d]
-            && v_btgd.dims() == [b, t, g, d]
+        q_1nhd.dims() == [1, n, h, d]
+            && k_1ngd.dims() == [1, n, g, d]
+            && v_1ngd.dims() == [1, n, g, d]
             && g > 0
             && h.is_multiple_of(g),
-        "queries {:?}, keys {:?} and values {:?} don't fit each other",
-        q_bthd.dims(),
-        k_btgd.dims(),
-        v_btgd.dims(),
+        "queries {:?}, keys {:?} and values {:?} of {n} tokens don't fit each other",
+        q_1nhd.dims(),
+        k_1ngd.dims(),
+        v_1ngd.dims(),
     );
     assert!(
-        lengths_b.len() == b && lengths_b.iter().all(|&length| length <= t),
-        "the lengths {lengths_b:?} don't fit {b} rows of {t} tokens",
-    );
-    assert!(
-        rope.width() == d && rope.positions() >= t,
-        "a table of {} positions for heads of {} doesn't fit {t} tokens with heads of {d}",
+        rope.width() == d && rope.positions() >= packing.longest(),
+        "a table of {} positions for heads of {} doesn't fit {} tokens with heads of {d}",
         rope.positions(),
         rope.width(),
+        packing.longest(),
     );
-    if !has_kernels(&q_bthd.device(), q_bthd.dtype()) {
-        return attention::composed(q_bthd, k_btgd, v_btgd, rope);
+    if !has_kernels(&q_1nhd.device(), q_1nhd.dtype()) {
+        return attention::composed(q_1nhd, k_1ngd, v_1ngd, packing, rope);
     }
     let rows = AttentionRows {
-        lengths: lengths_b.into(),
+        packing: packing.clone(),
         rope: rope.clone(),
     };
     let output = Dispatch::fused_attention(
-        q_bthd.into_dispatch(),
-        k_btgd.into_dispatch(),
-        v_btgd.into_dispatch(),
+        q_1nhd.into_dispatch(),
+        k_1ngd.into_dispatch(),
+        v_1ngd.into_dispatch(),
         rows,
     );
     Tensor::from_dispatch(output)

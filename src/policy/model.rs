@@ -5,6 +5,7 @@
 //! Knows nothing of files, text or losses.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kernels::{self, Projection, RopeTable};
 use super::lora::Adapter;
+use super::packing::Packing;
 pub use super::shape::{Extras, Head, ModelConfig};
 use super::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
 
@@ -258,18 +260,21 @@ impl Decoder {
         self.weights.tensors[0].device()
     }
 
-    /// Final hidden states `[b, t, d]` of whole rows of tokens, causal, positions counted from the left.
-    ///
-    /// `lengths_b` says how many tokens of each right-padded row are real; hidden states of padding are
-    /// unspecified and must not be read.
-    pub fn hidden(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Tensor<3> {
-        let [_, t] = tokens_bt.dims();
-        let rope = RopeTable::new(&self.config.rotary(), t);
+    /// Final hidden states `[1, n, d]` of the n tokens of packed rows, causal, positions counted from each row's start.
+    pub fn hidden(&self, packing: &Arc<Packing>) -> Tensor<3> {
+        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
         self.run(
-            tokens_bt,
+            self.ids(packing),
             Products::Blocked(self.arithmetic),
-            |_, q, k, v| kernels::attention(q, k, v, lengths_b, &rope),
+            |_, q, k, v| kernels::attention(q, k, v, packing, &rope),
         )
+    }
+
+    /// The tokens of packed rows as a tensor `[1, n]`.
+    fn ids(&self, packing: &Packing) -> Tensor<2, Int> {
+        let ids: Vec<i32> = packing.tokens().iter().map(|&id| id as i32).collect();
+        let shape = [1, ids.len()];
+        Tensor::from_data(TensorData::new(ids, shape), &self.device())
     }
 
     /// Runs all blocks; `attend(layer, q_bthd, k_btgd, v_btgd) → [b, t, h, d]` decides who sees whom.
@@ -279,44 +284,47 @@ impl Decoder {
         products: Products<'_>,
         mut attend: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
-        let mut x_btd = self.embed(tokens_bt);
+        let mut x_btd = self.look_up(tokens_bt);
         for layer in 0..self.config.num_hidden_layers {
             x_btd = self.block(layer, x_btd, products, |q, k, v| attend(layer, q, k, v));
         }
         self.last_norm(x_btd)
     }
 
-    /// The residual stream `[b, t, d]` before every block and after the last, for a way back that computes each block
+    /// The residual stream `[1, n, d]` before every block and after the last, for a way back that computes each block
     /// again.
-    pub fn stations(&self, tokens_bt: Tensor<2, Int>, lengths_b: &[usize]) -> Vec<Tensor<3>> {
-        let [_, t] = tokens_bt.dims();
-        let rope = RopeTable::new(&self.config.rotary(), t);
-        let mut found = vec![self.embed(tokens_bt)];
+    pub fn stations(&self, packing: &Arc<Packing>) -> Vec<Tensor<3>> {
+        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
+        let mut found = vec![self.embed(packing)];
         for layer in 0..self.config.num_hidden_layers {
-            let x_btd = found[layer].clone();
-            found.push(self.one_block(layer, x_btd, lengths_b, &rope));
+            let x_1nd = found[layer].clone();
+            found.push(self.one_block(layer, x_1nd, packing, &rope));
         }
         found
     }
 
-    /// One block on a residual stream `[b, t, d]`, as in [`Decoder::hidden`].
+    /// One block on a residual stream `[1, n, d]`, as in [`Decoder::hidden`].
     pub fn one_block(
         &self,
         layer: usize,
-        x_btd: Tensor<3>,
-        lengths_b: &[usize],
+        x_1nd: Tensor<3>,
+        packing: &Arc<Packing>,
         rope: &RopeTable,
     ) -> Tensor<3> {
         self.block(
             layer,
-            x_btd,
+            x_1nd,
             Products::Blocked(self.arithmetic),
-            |q, k, v| kernels::attention(q, k, v, lengths_b, rope),
+            |q, k, v| kernels::attention(q, k, v, packing, rope),
         )
     }
 
-    /// The residual stream that the first block sees.
-    pub fn embed(&self, tokens_bt: Tensor<2, Int>) -> Tensor<3> {
+    /// The residual stream `[1, n, d]` that the first block sees.
+    pub fn embed(&self, packing: &Packing) -> Tensor<3> {
+        self.look_up(self.ids(packing))
+    }
+
+    fn look_up(&self, tokens_bt: Tensor<2, Int>) -> Tensor<3> {
         module::embedding(self.weights.tensors[0].clone(), tokens_bt)
     }
 
@@ -444,7 +452,7 @@ fn norm(x_btd: Tensor<3>, weight_1d: &Tensor<2>, epsilon: f64) -> Tensor<3> {
     kernels::rms_norm(x_btd, weight_1d.clone().reshape([d]), epsilon)
 }
 
-/// Hidden states `[n, d]` at the given places of a flattened `[b * t]` grid.
+/// Hidden states `[n, d]` at the given places of all `b * t`.
 pub fn gather_rows(hidden_btd: Tensor<3>, places: &[usize]) -> Tensor<2> {
     let [b, t, d] = hidden_btd.dims();
     let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();

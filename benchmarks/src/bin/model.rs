@@ -96,7 +96,6 @@ fn main() {
     let passes = Passes {
         batch: &batch,
         tokens: args.tokens_per_pass,
-        pad: 0,
         temperature: 1.0,
         recompute: false,
     };

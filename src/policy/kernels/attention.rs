@@ -1,14 +1,14 @@
-//! Queries, keys, values and row lengths → causal grouped-query attention with rotary positions, and its
+//! Queries, keys and values of packed rows → causal grouped-query attention with rotary positions, and its
 //! gradients, row by row and head by head in 16 × 16 tiles: scores exist only for 16 queries of one head at
 //! a time (the blockwise idea of Dao et al. 2022, arXiv 2205.14135; here the 16 queries see all their keys
-//! at once, so the backward pass needs nothing from the forward pass but its inputs). Padding costs nothing.
-//! It doesn't know of tensors or projections.
+//! at once, so the backward pass needs nothing from the forward pass but its inputs). Queries that rows share are
+//! computed once. It doesn't know of tensors or projections.
 #![expect(
     clippy::inline_always,
     reason = "a helper that is not inlined is compiled without the vector instructions of its caller"
 )]
 
-use burn::tensor::{Shape, Tensor, activation};
+use burn::tensor::{Int, Shape, Tensor, TensorData, activation};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -16,11 +16,11 @@ use super::rope::{RopeTable, rotate, rotate_back};
 use super::vector::{
     SIDE, Tile, ZERO_TILE, add_transposed_product, exponential, multiply_tiles, transpose,
 };
+use crate::policy::packing::{PackedRow, Packing};
 
-/// Sizes of the queries `[rows, tokens, heads, width]` and of keys and values `[rows, tokens, groups, width]`.
+/// Sizes of the queries `[1, tokens, heads, width]` and of keys and values `[1, tokens, groups, width]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AttentionShape {
-    tokens: usize,
     heads: usize,
     groups: usize,
     width: usize,
@@ -29,7 +29,6 @@ pub(super) struct AttentionShape {
 impl AttentionShape {
     pub(super) fn of(queries: Shape, keys: Shape) -> Self {
         Self {
-            tokens: queries[1],
             heads: queries[2],
             groups: keys[2],
             width: queries[3],
@@ -45,17 +44,54 @@ impl AttentionShape {
         (1.0 / (self.width as f64).sqrt()) as f32
     }
 
-    fn query_row(self) -> usize {
-        self.tokens * self.heads * self.width
+    /// Elements of all heads of one token's query.
+    fn query(self) -> usize {
+        self.heads * self.width
     }
 
-    fn key_row(self) -> usize {
-        self.tokens * self.groups * self.width
+    /// Elements of all heads of one token's key.
+    fn key(self) -> usize {
+        self.groups * self.width
     }
 }
 
-/// The same function as a composition of stock operations, for other backends than Flex; padding isn't zero.
+/// The same function as a composition of stock operations, for other backends than Flex: rows are spelled out, padded, and
+/// packed again.
 pub(super) fn composed(
+    q_1nhd: Tensor<4>,
+    k_1ngd: Tensor<4>,
+    v_1ngd: Tensor<4>,
+    packing: &Packing,
+    rope: &RopeTable,
+) -> Tensor<4> {
+    let [_, n, h, d] = q_1nhd.dims();
+    let (b, t, device) = (packing.rows().len(), packing.longest(), q_1nhd.device());
+    let mut places = vec![0_i32; b * t];
+    let mut owners = vec![0_i32; n];
+    for (index, row) in packing.rows().iter().enumerate() {
+        for (position, &place) in row.places.iter().enumerate() {
+            places[index * t + position] = place as i32;
+            if position >= row.shared {
+                owners[place] = (index * t + position) as i32;
+            }
+        }
+    }
+    let indices = |of: Vec<i32>| {
+        let count = of.len();
+        Tensor::<1, Int>::from_data(TensorData::new(of, [count]), &device)
+    };
+    let places = indices(places);
+    let spelled_out = |x: Tensor<4>| {
+        let [_, n, heads, d] = x.dims();
+        let x = x.reshape([n, heads * d]).select(0, places.clone());
+        x.reshape([b, t, heads, d])
+    };
+    let [q, k, v] = [q_1nhd, k_1ngd, v_1ngd].map(spelled_out);
+    let all = of_padded_rows(q, k, v, rope).reshape([b * t, h * d]);
+    all.select(0, indices(owners)).reshape([1, n, h, d])
+}
+
+fn of_padded_rows(
     q_bthd: Tensor<4>,
     k_btgd: Tensor<4>,
     v_btgd: Tensor<4>,
@@ -79,102 +115,138 @@ pub(super) fn composed(
         .swap_dims(1, 2)
 }
 
-/// Attention of every row, zero past its length.
+/// Attention of every token.
 pub(super) fn forward(
     shape: AttentionShape,
-    [q, k, v]: [&[f32]; 3],
-    lengths: &[usize],
+    inputs: [&[f32]; 3],
+    packing: &Packing,
     rope: &RopeTable,
 ) -> Vec<f32> {
-    let mut result = vec![0.0; q.len()];
-    result
-        .par_chunks_mut(shape.query_row())
-        .zip(q.par_chunks(shape.query_row()))
-        .zip(
-            k.par_chunks(shape.key_row())
-                .zip(v.par_chunks(shape.key_row())),
-        )
-        .zip(lengths)
+    let mut result = vec![0.0; inputs[0].len()];
+    packing
+        .rows()
+        .par_iter()
+        .zip(owned(packing, &mut result, shape.query()))
         .with_max_len(1)
-        .for_each_init(
-            Scratch::default,
-            |scratch, (((result, q), (k, v)), &length)| {
-                let row = Row {
-                    shape,
-                    q,
-                    k,
-                    v,
-                    length,
-                    rope,
-                };
-                Arch::new().dispatch(Forward {
-                    row,
-                    scratch,
-                    result,
-                });
-            },
-        );
+        .for_each_init(Scratch::default, |scratch, (packed, result)| {
+            let row = Row::new(shape, inputs, packed, rope);
+            Arch::new().dispatch(Forward {
+                row,
+                scratch,
+                result,
+            });
+        });
     result
 }
 
 /// Gradients of queries, keys and values from the gradient of the result.
 pub(super) fn backward(
     shape: AttentionShape,
-    [q, k, v]: [&[f32]; 3],
+    inputs: [&[f32]; 3],
     gradient: &[f32],
-    lengths: &[usize],
+    packing: &Packing,
     rope: &RopeTable,
 ) -> [Vec<f32>; 3] {
-    let mut results = [vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]];
+    let mut results = inputs.map(|input| vec![0.0; input.len()]);
     let [q_result, k_result, v_result] = &mut results;
-    let keys = k
-        .par_chunks(shape.key_row())
-        .zip(v.par_chunks(shape.key_row()));
-    let key_results = k_result
-        .par_chunks_mut(shape.key_row())
-        .zip(v_result.par_chunks_mut(shape.key_row()));
-    q_result
-        .par_chunks_mut(shape.query_row())
-        .zip(key_results)
-        .zip(
-            q.par_chunks(shape.query_row())
-                .zip(gradient.par_chunks(shape.query_row())),
-        )
-        .zip(keys)
-        .zip(lengths)
+    let (query, key) = (shape.query(), shape.key());
+    let shared: Vec<[Vec<f32>; 2]> = packing
+        .rows()
+        .par_iter()
+        .zip(owned(packing, q_result, query))
+        .zip(owned(packing, k_result, key))
+        .zip(owned(packing, v_result, key))
         .with_max_len(1)
-        .for_each_init(
-            Scratch::default,
-            |scratch, ((((q_result, (k_result, v_result)), (q, gradient)), (k, v)), &length)| {
-                let row = Row {
-                    shape,
-                    q,
-                    k,
-                    v,
-                    length,
-                    rope,
-                };
-                let results = [q_result, k_result, v_result];
-                Arch::new().dispatch(Backward {
-                    row,
-                    gradient,
-                    scratch,
-                    results,
-                });
-            },
-        );
+        .map_init(Scratch::default, |scratch, (((packed, q), k), v)| {
+            let mut shared = [(); 2].map(|()| vec![0.0; packed.shared * key]);
+            let [k_shared, v_shared] = &mut shared;
+            Arch::new().dispatch(Backward {
+                row: Row::new(shape, inputs, packed, rope),
+                gradient: &gradient[packed.own.start * query..packed.own.end * query],
+                scratch,
+                query: q,
+                key: [k_shared, k],
+                value: [v_shared, v],
+            });
+            shared
+        })
+        .collect();
+    // In the order of rows, so that the sums are the same however many threads there are.
+    for (row, [k_shared, v_shared]) in packing.rows().iter().zip(&shared) {
+        for (result, shared) in [(&mut *k_result, k_shared), (&mut *v_result, v_shared)] {
+            for (&place, gradient) in row.places.iter().zip(shared.chunks_exact(key)) {
+                let sums = &mut result[place * key..(place + 1) * key];
+                for (sum, gradient) in sums.iter_mut().zip(gradient) {
+                    *sum += gradient;
+                }
+            }
+        }
+    }
     results
 }
 
-/// One row of the batch.
+/// The pieces of `values`, so many a token, that belong to each row alone.
+fn owned<'a>(packing: &Packing, mut values: &'a mut [f32], each: usize) -> Vec<&'a mut [f32]> {
+    let rows = packing.rows().iter();
+    rows.map(|row| {
+        let (own, others) = std::mem::take(&mut values).split_at_mut(row.own.len() * each);
+        values = others;
+        own
+    })
+    .collect()
+}
+
+/// One row, and where its tokens are in what is computed of all.
 #[derive(Clone, Copy)]
 struct Row<'a> {
     shape: AttentionShape,
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
-    length: usize,
+    places: &'a [usize],
+    /// The first position whose query is this row's to compute.
+    first: usize,
     rope: &'a RopeTable,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        shape: AttentionShape,
+        [q, k, v]: [&'a [f32]; 3],
+        packed: &'a PackedRow,
+        rope: &'a RopeTable,
+    ) -> Self {
+        Self {
+            shape,
+            q,
+            k,
+            v,
+            places: &packed.places,
+            first: packed.shared,
+            rope,
+        }
+    }
+
+    /// One head of a token's query.
+    #[inline(always)]
+    fn query(&self, token: usize, head: usize) -> &'a [f32] {
+        let start = (self.places[token] * self.shape.heads + head) * self.shape.width;
+        &self.q[start..start + self.shape.width]
+    }
+
+    /// Where one head of a token's key or value is.
+    #[inline(always)]
+    fn key_place(&self, token: usize, group: usize) -> std::ops::Range<usize> {
+        let start = (self.places[token] * self.shape.groups + group) * self.shape.width;
+        start..start + self.shape.width
+    }
+
+    /// Blocks of sixteen tokens, and which of them hold a query to compute.
+    #[inline(always)]
+    fn blocks(&self) -> (usize, std::ops::Range<usize>) {
+        let blocks = self.places.len().div_ceil(SIDE);
+        (blocks, (self.first / SIDE).min(blocks)..blocks)
+    }
 }
 
 /// Tiles of one group of heads, kept between rows to spare allocations. Blocks count tokens in sixteens,
@@ -221,22 +293,22 @@ impl WithSimd for Forward<'_> {
             result,
         } = self;
         let shape = row.shape;
-        let blocks = row.length.div_ceil(SIDE);
+        let (blocks, asked) = row.blocks();
         for group in 0..shape.groups {
             row.load_keys(group, scratch);
             row.load_values(group, scratch);
             for head in shape.heads_of(group) {
-                for block in 0..blocks {
+                for block in asked.clone() {
                     row.load_queries(head, block, scratch);
                     let sums = weigh(simd, block, shape.panels(), scratch);
                     for panel in 0..shape.panels() {
                         let mut tile = ZERO_TILE;
                         let values = &scratch.values[panel * blocks..];
                         multiply_tiles(simd, scratch.weights.iter().zip(values), &mut tile);
-                        for (token, (values, sum)) in
-                            row.tokens_of(block).zip(tile.iter().zip(sums))
-                        {
-                            let place = (token * shape.heads + head) * shape.width + panel * SIDE;
+                        for token in row.asked_of(block) {
+                            let (values, sum) = (&tile[token % SIDE], sums[token % SIDE]);
+                            let own = (token - row.first) * shape.heads + head;
+                            let place = own * shape.width + panel * SIDE;
                             let width = SIDE.min(shape.width - panel * SIDE);
                             let result = &mut result[place..place + width];
                             for (result, value) in result.iter_mut().zip(values) {
@@ -252,9 +324,13 @@ impl WithSimd for Forward<'_> {
 
 struct Backward<'a> {
     row: Row<'a>,
+    /// Of the result, where this row computed it.
     gradient: &'a [f32],
     scratch: &'a mut Scratch,
-    results: [&'a mut [f32]; 3],
+    query: &'a mut [f32],
+    /// Those of the positions shared with other rows, and the others.
+    key: [&'a mut [f32]; 2],
+    value: [&'a mut [f32]; 2],
 }
 
 impl WithSimd for Backward<'_> {
@@ -266,10 +342,12 @@ impl WithSimd for Backward<'_> {
             row,
             gradient,
             scratch,
-            results: [q_result, k_result, v_result],
+            query,
+            key,
+            value,
         } = self;
         let shape = row.shape;
-        let blocks = row.length.div_ceil(SIDE);
+        let (blocks, asked) = row.blocks();
         let panels = shape.panels();
         for group in 0..shape.groups {
             row.load_keys(group, scratch);
@@ -280,12 +358,12 @@ impl WithSimd for Backward<'_> {
                 sums.resize(blocks * panels, ZERO_TILE);
             }
             for head in shape.heads_of(group) {
-                for block in 0..blocks {
+                for block in asked.clone() {
                     row.load_queries(head, block, scratch);
                     scratch.gradient.clear();
                     scratch.gradient.resize(panels, ZERO_TILE);
-                    for token in row.tokens_of(block) {
-                        let place = (token * shape.heads + head) * shape.width;
+                    for token in row.asked_of(block) {
+                        let place = ((token - row.first) * shape.heads + head) * shape.width;
                         let head = &gradient[place..place + shape.width];
                         store_head(head, token % SIDE, scratch.gradient.iter_mut());
                     }
@@ -316,27 +394,26 @@ impl WithSimd for Backward<'_> {
                             .zip(&scratch.keys[panel * blocks..]);
                         multiply_tiles(simd, pairs, &mut scratch.gradient[panel]);
                     }
-                    for token in row.tokens_of(block) {
-                        let place = (token * shape.heads + head) * shape.width;
-                        let result = &mut q_result[place..place + shape.width];
+                    for token in row.asked_of(block) {
+                        let place = ((token - row.first) * shape.heads + head) * shape.width;
+                        let result = &mut query[place..place + shape.width];
                         fetch_head(&scratch.gradient, token % SIDE, shape.scale(), result);
                         rotate_back(result, row.rope.at(token));
                     }
                 }
             }
-            for token in 0..row.length {
-                let place = (token * shape.groups + group) * shape.width;
+            for token in 0..row.places.len() {
+                let owned = usize::from(token >= row.first);
+                let start = token - owned * row.first;
+                let place = (start * shape.groups + group) * shape.width;
                 let tiles = token / SIDE * panels..(token / SIDE + 1) * panels;
-                let result = &mut k_result[place..place + shape.width];
-                fetch_head(
-                    &scratch.key_gradients[tiles.clone()],
-                    token % SIDE,
-                    1.0,
-                    result,
-                );
+                let result = &mut key[owned][place..place + shape.width];
+                let sums = &scratch.key_gradients[tiles.clone()];
+                fetch_head(sums, token % SIDE, 1.0, result);
                 rotate_back(result, row.rope.at(token));
-                let result = &mut v_result[place..place + shape.width];
-                fetch_head(&scratch.value_gradients[tiles], token % SIDE, 1.0, result);
+                let result = &mut value[owned][place..place + shape.width];
+                let sums = &scratch.value_gradients[tiles];
+                fetch_head(sums, token % SIDE, 1.0, result);
             }
         }
     }
@@ -354,18 +431,24 @@ impl Row<'_> {
     /// The real tokens of one block of sixteen.
     #[inline(always)]
     fn tokens_of(&self, block: usize) -> std::ops::Range<usize> {
-        block * SIDE..self.length.min((block + 1) * SIDE)
+        block * SIDE..self.places.len().min((block + 1) * SIDE)
+    }
+
+    /// Those of them whose queries are this row's to compute.
+    #[inline(always)]
+    fn asked_of(&self, block: usize) -> std::ops::Range<usize> {
+        let tokens = self.tokens_of(block);
+        tokens.start.max(self.first)..tokens.end
     }
 
     #[inline(always)]
     fn load_keys(&self, group: usize, scratch: &mut Scratch) {
-        let (shape, blocks) = (self.shape, self.length.div_ceil(SIDE));
+        let (shape, (blocks, _)) = (self.shape, self.blocks());
         scratch.keys.clear();
         scratch.keys.resize(blocks * shape.panels(), ZERO_TILE);
         scratch.head.resize(shape.width, 0.0);
-        for token in 0..self.length {
-            let place = (token * shape.groups + group) * shape.width;
-            let head = &self.k[place..place + shape.width];
+        for token in 0..self.places.len() {
+            let head = &self.k[self.key_place(token, group)];
             rotate(head, self.rope.at(token), &mut scratch.head);
             let tiles = scratch.keys.iter_mut().skip(token / SIDE).step_by(blocks);
             store_head(&scratch.head, token % SIDE, tiles);
@@ -375,12 +458,11 @@ impl Row<'_> {
 
     #[inline(always)]
     fn load_values(&self, group: usize, scratch: &mut Scratch) {
-        let (shape, blocks) = (self.shape, self.length.div_ceil(SIDE));
+        let (shape, (blocks, _)) = (self.shape, self.blocks());
         scratch.values.clear();
         scratch.values.resize(blocks * shape.panels(), ZERO_TILE);
-        for token in 0..self.length {
-            let place = (token * shape.groups + group) * shape.width;
-            let head = &self.v[place..place + shape.width];
+        for token in 0..self.places.len() {
+            let head = &self.v[self.key_place(token, group)];
             let tiles = scratch.values.iter_mut().skip(token / SIDE).step_by(blocks);
             store_head(head, token % SIDE, tiles);
         }
@@ -393,9 +475,8 @@ impl Row<'_> {
         scratch.queries.resize(shape.panels(), ZERO_TILE);
         scratch.head.resize(shape.width, 0.0);
         for token in self.tokens_of(block) {
-            let place = (token * shape.heads + head) * shape.width;
             rotate(
-                &self.q[place..place + shape.width],
+                self.query(token, head),
                 self.rope.at(token),
                 &mut scratch.head,
             );
@@ -537,109 +618,139 @@ fn transpose_blocks(tiles: &[Tile], blocks: usize, result: &mut Vec<Tile>) {
 #[cfg(test)]
 mod tests {
     use super::super::attention;
-    use super::super::testing::{assert_agree, elements, random, with_threads};
+    use std::sync::Arc;
+
+    use super::super::testing::{assert_agree, assert_close, elements, random, with_threads};
     use super::*;
     use crate::policy::rope::Rotary;
-    use burn::tensor::TensorData;
 
-    /// One for the elements `[b, t, h, d]` of real tokens, zero for padding.
-    fn mask(lengths: &[usize], [b, t, h, d]: [usize; 4], like: &Tensor<4>) -> Tensor<4> {
-        let values: Vec<f32> = (0..b * t * h * d)
-            .map(|i| f32::from(i / (h * d) % t < lengths[i / (t * h * d)]))
-            .collect();
-        Tensor::from_data(TensorData::new(values, [b, t, h, d]), &like.device())
+    /// Rows that begin alike for as many tokens as each pair says, and are as long as it says.
+    fn packed(rows: &[[usize; 2]]) -> Packing {
+        let mut tokens: Vec<Vec<u32>> = Vec::new();
+        for (index, &[shared, length]) in rows.iter().enumerate() {
+            let mut row: Vec<u32> = tokens.last().map_or(vec![], |row| row[..shared].to_vec());
+            row.extend((shared..length).map(|position| (index * 1000 + position) as u32));
+            tokens.push(row);
+        }
+        Packing::new(tokens.iter().map(Vec::as_slice))
+    }
+
+    /// Heads, key heads and width.
+    fn sizes([h, g, d]: [usize; 3]) -> AttentionShape {
+        AttentionShape {
+            heads: h,
+            groups: g,
+            width: d,
+        }
     }
 
     #[test]
     fn agrees_with_stock_operations_and_slopes() {
-        // Rows, tokens, heads, key heads, width, and the rows' lengths.
-        let cases: [([usize; 5], &[usize]); 6] = [
-            ([1, 1, 1, 1, 2], &[1]),
-            ([2, 5, 4, 2, 8], &[5, 1]),
-            ([3, 17, 2, 1, 6], &[17, 0, 16]),
-            ([2, 33, 4, 4, 16], &[33, 20]),
-            ([2, 40, 6, 2, 32], &[7, 40]),
-            ([1, 50, 2, 1, 34], &[49]),
+        let cases: [([usize; 3], &[[usize; 2]]); 7] = [
+            ([1, 1, 2], &[[0, 1]]),
+            ([4, 2, 8], &[[0, 5], [0, 1]]),
+            ([2, 1, 6], &[[0, 17], [0, 0], [0, 16]]),
+            ([4, 4, 16], &[[0, 33], [20, 20], [20, 38]]),
+            ([6, 2, 32], &[[0, 7], [3, 40], [39, 41], [40, 40]]),
+            ([2, 1, 34], &[[0, 49]]),
+            ([2, 2, 8], &[[0, 20], [16, 37], [15, 16], [0, 3], [3, 19]]),
         ];
-        for ([b, t, h, g, d], lengths) in cases {
-            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), t + 3);
-            let (queries, keys) = (b * t * h * d, b * t * g * d);
+        for ([h, g, d], rows) in cases {
+            let packing = packed(rows);
+            let n = packing.tokens().len();
+            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), packing.longest() + 3);
+            let (queries, keys) = (n * h * d, n * g * d);
             let shaped = |x: &[Tensor<1>]| {
-                let q = x[0].clone().reshape([b, t, h, d]);
-                (
-                    q * 3,
-                    x[1].clone().reshape([b, t, g, d]),
-                    x[2].clone().reshape([b, t, g, d]),
-                )
-            };
-            let masked = |result: Tensor<4>| {
-                let mask = mask(lengths, [b, t, h, d], &result);
-                (result * mask).reshape([queries])
+                let q = x[0].clone().reshape([1, n, h, d]);
+                let of_key = |x: &Tensor<1>| x.clone().reshape([1, n, g, d]);
+                (q * 3, of_key(&x[1]), of_key(&x[2]))
             };
             assert_agree(
                 &[queries, keys, keys],
                 &|x| {
                     let (q, k, v) = shaped(x);
-                    attention(q, k, v, lengths, &rope).reshape([queries])
+                    attention(q, k, v, &Arc::new(packing.clone()), &rope).reshape([queries])
                 },
                 &|x| {
                     let (q, k, v) = shaped(x);
-                    masked(composed(q, k, v, &rope))
+                    composed(q, k, v, &packing, &rope).reshape([queries])
                 },
             );
         }
     }
 
     #[test]
-    fn rows_padding_and_threads_do_not_change_a_bit() {
-        let [b, t, h, g, d] = [4, 45, 4, 2, 32];
+    fn rows_and_threads_do_not_change_a_bit() {
+        let heads = [4, 2, 32];
+        let [h, g, d] = heads;
         let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), 64);
-        let (q, k, v) = (
-            random(1, [b, t, h, d]),
-            random(2, [b, t, g, d]),
-            random(3, [b, t, g, d]),
-        );
-        let lengths = [45, 30, 1, 18];
-        let whole = with_threads(1, || {
-            elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope))
-        });
-        let again = with_threads(3, || {
-            elements(attention(q.clone(), k.clone(), v.clone(), &lengths, &rope))
-        });
-        assert_eq!(whole, again);
-        for (row, length) in lengths.into_iter().enumerate() {
-            let cut = |x: &Tensor<4>| x.clone().narrow(0, row, 1).narrow(1, 0, length);
-            let alone = elements(attention(cut(&q), cut(&k), cut(&v), &[length], &rope));
-            assert_eq!(alone, whole[row * t * h * d..][..length * h * d]);
-            let padding = &whole[row * t * h * d..][length * h * d..t * h * d];
-            assert!(padding.iter().all(|&x| x == 0.0));
+        let packing = packed(&[[0, 45], [21, 30], [0, 1], [1, 18]]);
+        let n = packing.tokens().len();
+        let [q, gradient] = [1, 2].map(|seed| elements(random(seed, [n, h, d])));
+        let [k, v] = [3, 4].map(|seed| elements(random(seed, [n, g, d])));
+        let run = |threads| {
+            with_threads(threads, || {
+                let inputs = [&q[..], &k, &v];
+                (
+                    forward(sizes(heads), inputs, &packing, &rope),
+                    backward(sizes(heads), inputs, &gradient, &packing, &rope),
+                )
+            })
+        };
+        let (whole, gradients) = run(1);
+        assert_eq!(run(3), (whole.clone(), gradients));
+        for row in packing.rows() {
+            let pick = |of: &[f32], each: usize| -> Vec<f32> {
+                let pieces = row
+                    .places
+                    .iter()
+                    .map(|place| &of[place * each..(place + 1) * each]);
+                pieces.flatten().copied().collect()
+            };
+            let (q, k, v) = (pick(&q, h * d), pick(&k, g * d), pick(&v, g * d));
+            let lone = packed(&[[0, row.places.len()]]);
+            let alone = forward(sizes(heads), [&q, &k, &v], &lone, &rope);
+            assert_eq!(alone, pick(&whole, h * d));
         }
     }
 
     #[test]
-    fn gradients_of_a_row_do_not_depend_on_the_others() {
-        let [b, t, h, g, d] = [3, 40, 4, 2, 32];
-        let shape = AttentionShape {
-            tokens: t,
-            heads: h,
-            groups: g,
-            width: d,
-        };
-        let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), t);
-        let [q, gradient] = [1, 2].map(|seed| elements(random(seed, [b, t, h, d])));
-        let [k, v] = [3, 4].map(|seed| elements(random(seed, [b, t, g, d])));
-        let whole = with_threads(3, || {
-            backward(shape, [&q, &k, &v], &gradient, &[40, 9, 33], &rope)
-        });
-        let (queries, keys) = (shape.query_row(), shape.key_row());
-        let inputs = [
-            &q[queries..2 * queries],
-            &k[keys..2 * keys],
-            &v[keys..2 * keys],
-        ];
-        let alone = backward(shape, inputs, &gradient[queries..2 * queries], &[9], &rope);
-        for (alone, whole) in alone.iter().zip(&whole) {
-            assert_eq!(alone[..], whole[alone.len()..2 * alone.len()]);
+    fn what_rows_share_gets_the_sum_of_their_gradients() {
+        let heads = [4, 2, 32];
+        let [h, g, d] = heads;
+        let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), 64);
+        let packing = packed(&[[0, 40], [19, 30], [19, 52]]);
+        let n = packing.tokens().len();
+        let [q, gradient] = [1, 2].map(|seed| elements(random(seed, [n, h, d])));
+        let [k, v] = [3, 4].map(|seed| elements(random(seed, [n, g, d])));
+        let found = backward(sizes(heads), [&q, &k, &v], &gradient, &packing, &rope);
+        let mut expected = [&q, &k, &v].map(|input| vec![0.0; input.len()]);
+        for row in packing.rows() {
+            let pick = |of: &[f32], each: usize| -> Vec<f32> {
+                let pieces = row
+                    .places
+                    .iter()
+                    .map(|place| &of[place * each..(place + 1) * each]);
+                pieces.flatten().copied().collect()
+            };
+            let mut pull = pick(&gradient, h * d);
+            // Another row answers for these.
+            pull[..row.shared * h * d].fill(0.0);
+            let inputs = [pick(&q, h * d), pick(&k, g * d), pick(&v, g * d)];
+            let lone = packed(&[[0, row.places.len()]]);
+            let inputs = [&inputs[0][..], &inputs[1], &inputs[2]];
+            let alone = backward(sizes(heads), inputs, &pull, &lone, &rope);
+            for ((sums, alone), each) in expected.iter_mut().zip(&alone).zip([h * d, g * d, g * d])
+            {
+                for (place, values) in row.places.iter().zip(alone.chunks_exact(each)) {
+                    for (sum, value) in sums[place * each..].iter_mut().zip(values) {
+                        *sum += value;
+                    }
+                }
+            }
+        }
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_close(found, expected, 1e-5);
         }
     }
 }

@@ -17,12 +17,13 @@ use super::attention::{self, AttentionShape};
 use super::projection::Panels;
 use super::rope::RopeTable;
 use super::{rms_norm, swiglu, target_log_probs};
+use crate::policy::packing::Packing;
 
 /// What attention needs besides its tensors.
 #[derive(Clone, Debug)]
 pub(super) struct AttentionRows {
-    /// Real tokens of each right-padded row.
-    pub(super) lengths: Arc<[usize]>,
+    /// Where each row finds its tokens.
+    pub(super) packing: Arc<Packing>,
     /// Rotations by position.
     pub(super) rope: RopeTable,
 }
@@ -51,9 +52,9 @@ pub(super) trait KernelOps: Backend {
 
     /// See [`super::attention`].
     fn fused_attention(
-        q_bthd: FloatTensor<Self>,
-        k_btgd: FloatTensor<Self>,
-        v_btgd: FloatTensor<Self>,
+        q_1nhd: FloatTensor<Self>,
+        k_1ngd: FloatTensor<Self>,
+        v_1ngd: FloatTensor<Self>,
         rows: AttentionRows,
     ) -> FloatTensor<Self>;
 
@@ -95,20 +96,20 @@ impl KernelOps for Flex {
     }
 
     fn fused_attention(
-        q_bthd: FlexTensor,
-        k_btgd: FlexTensor,
-        v_btgd: FlexTensor,
+        q_1nhd: FlexTensor,
+        k_1ngd: FlexTensor,
+        v_1ngd: FlexTensor,
         rows: AttentionRows,
     ) -> FlexTensor {
         let (q, k, v) = (
-            q_bthd.to_contiguous(),
-            k_btgd.to_contiguous(),
-            v_btgd.to_contiguous(),
+            q_1nhd.to_contiguous(),
+            k_1ngd.to_contiguous(),
+            v_1ngd.to_contiguous(),
         );
         let sizes = AttentionShape::of(shape(&q), shape(&k));
         let inputs = [q.storage(), k.storage(), v.storage()];
         pack(
-            attention::forward(sizes, inputs, &rows.lengths, &rows.rope),
+            attention::forward(sizes, inputs, &rows.packing, &rows.rope),
             shape(&q),
         )
     }
@@ -184,16 +185,16 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
     }
 
     fn fused_attention(
-        q_bthd: FloatTensor<Self>,
-        k_btgd: FloatTensor<Self>,
-        v_btgd: FloatTensor<Self>,
+        q_1nhd: FloatTensor<Self>,
+        k_1ngd: FloatTensor<Self>,
+        v_1ngd: FloatTensor<Self>,
         rows: AttentionRows,
     ) -> FloatTensor<Self> {
-        let nodes = [q_bthd.node(), k_btgd.node(), v_btgd.node()];
+        let nodes = [q_1nhd.node(), k_1ngd.node(), v_1ngd.node()];
         let inputs = [
-            q_bthd.into_primitive(),
-            k_btgd.into_primitive(),
-            v_btgd.into_primitive(),
+            q_1nhd.into_primitive(),
+            k_1ngd.into_primitive(),
+            v_1ngd.into_primitive(),
         ];
         let [q, k, v] = inputs.clone();
         let output = Flex::fused_attention(q, k, v, rows.clone());
@@ -312,7 +313,7 @@ impl Backward<Flex, 3> for AttentionBackward {
         let sizes = AttentionShape::of(shape(&q), shape(&k));
         let slices = [q.storage(), k.storage(), v.storage()];
         let results =
-            attention::backward(sizes, slices, gradient.storage(), &rows.lengths, &rows.rope);
+            attention::backward(sizes, slices, gradient.storage(), &rows.packing, &rows.rope);
         for ((node, result), input) in ops.parents.into_iter().zip(results).zip([&q, &k, &v]) {
             if let Some(node) = node {
                 gradients.register::<Flex>(node.id, pack(result, shape(input)));

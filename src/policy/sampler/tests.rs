@@ -88,7 +88,6 @@ fn sampler_and_trainer_agree_on_log_probabilities() {
         let passes = Passes {
             batch: &batch,
             tokens: 100,
-            pad: 0,
             temperature,
             recompute: false,
         };
