@@ -36,6 +36,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
         .current_dir(folder)
         .env("RLEF_CACHE", folder.join("cache"))
         .env_remove("OPENAI_API_KEY")
+        .env_remove("MALLOC_ARENA_MAX")
         .args(["eval", "--problems", "problems.jsonl", "--rollouts", "1"])
         .args(["--turns", "2", "--workers", "1", "--no-cache"])
         .args(arguments)
@@ -267,6 +268,14 @@ fn a_killed_evaluation_of_a_checkpoint_draws_the_same() {
     assert_eq!(code, Some(0), "{said}");
     let child = run(&["--out", "parts.json", "--journal", "journal.jsonl"]);
     wait_until(|| events(at, "verdict") >= 1);
+    if cfg!(target_env = "gnu") {
+        let environment = std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+        let mut variables = environment.split(|&byte| byte == 0);
+        assert!(
+            variables.any(|variable| variable == b"MALLOC_ARENA_MAX=1"),
+            "the process that was started computes in one arena"
+        );
+    }
     signal(&child, Signal::SIGKILL);
     end(child);
     let (code, said) = end(run(&["--out", "parts.json", "--resume", "journal.jsonl"]));

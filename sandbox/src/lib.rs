@@ -30,6 +30,7 @@ pub mod outcome;
 mod pool;
 mod process;
 pub mod protection;
+mod restart;
 mod sandbox;
 #[cfg(feature = "wasm")]
 mod wasm;
@@ -47,5 +48,6 @@ pub use outcome::{Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;
 pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};
+pub use restart::restart_with;
 #[cfg(feature = "wasm")]
 pub use wasm::WasmError;
