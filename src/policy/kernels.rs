@@ -2,8 +2,8 @@
 //! backend they run hand-written kernels with hand-written gradients; on every other backend, and for other
 //! element types than f32, they are compositions of stock operations, so a model need not know where it is.
 //!
-//! Promises on Flex: a row's result depends on that row alone, bit for bit, whatever the other rows, the
-//! padding and the number of threads (gradients of shared weights sum over rows in a fixed order).
+//! Promises on Flex: a row's result depends on that row alone, bit for bit, whatever the other rows and the
+//! number of threads (gradients of weights, and of what rows share, sum over rows in a fixed order).
 
 mod adamw;
 mod attention;

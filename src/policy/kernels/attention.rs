@@ -113,6 +113,7 @@ pub(super) fn forward(
         .par_iter()
         .zip(owned(packing, &mut result, shape.query()))
         .with_max_len(1)
+        .filter(|(packed, _)| !packed.own.is_empty())
         .for_each_init(Scratch::default, |scratch, (packed, result)| {
             let row = Row::new(shape, inputs, packed, rope);
             Arch::new().dispatch(Forward {
@@ -143,6 +144,10 @@ pub(super) fn backward(
         .zip(owned(packing, v_result, key))
         .with_max_len(1)
         .map_init(Scratch::default, |scratch, (((packed, q), k), v)| {
+            if packed.own.is_empty() {
+                // Nothing was computed here that could have a gradient.
+                return Default::default();
+            }
             let mut shared = [(); 2].map(|()| vec![0.0; packed.shared * key]);
             let [k_shared, v_shared] = &mut shared;
             Arch::new().dispatch(Backward {
