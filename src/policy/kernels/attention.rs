@@ -193,6 +193,7 @@ mod tests {
 
     use super::super::testing::{assert_agree, assert_close, elements, random, with_threads};
     use super::*;
+    use crate::policy::packing::PackedRow;
     use crate::policy::rope::Rotary;
 
     /// Rows that begin alike for as many tokens as each pair says, and are as long as it says.
@@ -204,6 +205,15 @@ mod tests {
             tokens.push(row);
         }
         Packing::new(tokens.iter().map(Vec::as_slice))
+    }
+
+    /// What belongs to the tokens of one row, so many numbers each.
+    fn spelled_out(row: &PackedRow, of: &[f32], each: usize) -> Vec<f32> {
+        let pieces = row
+            .places
+            .iter()
+            .map(|place| &of[place * each..(place + 1) * each]);
+        pieces.flatten().copied().collect()
     }
 
     /// Heads, key heads and width.
@@ -271,13 +281,7 @@ mod tests {
         let (whole, gradients) = run(1);
         assert_eq!(run(3), (whole.clone(), gradients));
         for row in packing.rows() {
-            let pick = |of: &[f32], each: usize| -> Vec<f32> {
-                let pieces = row
-                    .places
-                    .iter()
-                    .map(|place| &of[place * each..(place + 1) * each]);
-                pieces.flatten().copied().collect()
-            };
+            let pick = |of: &[f32], each| spelled_out(row, of, each);
             let (q, k, v) = (pick(&q, h * d), pick(&k, g * d), pick(&v, g * d));
             let lone = packed(&[[0, row.places.len()]]);
             let alone = forward(sizes(heads), [&q, &k, &v], &lone, &rope);
@@ -297,13 +301,7 @@ mod tests {
         let found = backward(sizes(heads), [&q, &k, &v], &gradient, &packing, &rope);
         let mut expected = [&q, &k, &v].map(|input| vec![0.0; input.len()]);
         for row in packing.rows() {
-            let pick = |of: &[f32], each: usize| -> Vec<f32> {
-                let pieces = row
-                    .places
-                    .iter()
-                    .map(|place| &of[place * each..(place + 1) * each]);
-                pieces.flatten().copied().collect()
-            };
+            let pick = |of: &[f32], each| spelled_out(row, of, each);
             let mut pull = pick(&gradient, h * d);
             // Another row answers for these.
             pull[..row.shared * h * d].fill(0.0);
