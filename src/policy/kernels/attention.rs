@@ -3,6 +3,7 @@
 //! gradients. How one row is computed is in `row`; it doesn't know of projections.
 
 mod row;
+mod tiles;
 
 use burn::tensor::{Int, Shape, Tensor, TensorData, activation};
 use pulp::Arch;
