@@ -120,7 +120,7 @@ impl JudgeError {
 }
 
 /// An error and what caused it, on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -27,9 +27,9 @@ mod stdin;
 mod value;
 
 pub use cache::{CACHE_BYTES, CacheError, VerdictCache, VerdictKey};
-pub(crate) use cache::{Keys, shortened};
+pub use cache::{Keys, shortened};
 pub use host::{HostJudge, host_judge, isolated_judge};
-pub(crate) use judge::chain;
+pub use judge::chain;
 pub use judge::{Judge, JudgeError};
 pub use pool::Task;
 pub use public::PublicVerdict;

@@ -50,7 +50,7 @@ impl std::fmt::Display for VerdictKey {
 ///
 /// Problems are told apart by where they are in memory, so a value of this type must not outlive them.
 #[derive(Debug, Default)]
-pub(crate) struct Keys {
+pub struct Keys {
     tests: Mutex<HashMap<(usize, Scope), [u8; 32]>>,
 }
 
@@ -235,7 +235,7 @@ impl VerdictCache {
 }
 
 /// A verdict with the texts of its first failing tests alone: enough for feedback and for what is printed.
-pub(crate) fn shortened(verdict: &Verdict) -> Verdict {
+pub fn shortened(verdict: &Verdict) -> Verdict {
     let mut short = verdict.clone();
     for failure in short.failures.iter_mut().skip(KEPT_FAILURES) {
         *failure = Failure {

@@ -1,0 +1,17 @@
+//! rlef-judge: `Problem → Program → Verdict → feedback`, with neither a model nor a tensor.
+//!
+//! - [`problem`] reads problems, or makes the built-in `contest` set.
+//! - [`prompt`] turns a problem into the text of the first message.
+//! - [`program`] finds the program in a completion.
+//! - [`comparator`] compares expected and printed bytes.
+//! - [`verdict`] runs a program on tests and says what they say; the only caller of the sandbox.
+//! - [`feedback`] makes the text of the next turn from a public verdict.
+
+#![forbid(unsafe_code)]
+
+pub mod comparator;
+pub mod feedback;
+pub mod problem;
+pub mod program;
+pub mod prompt;
+pub mod verdict;
