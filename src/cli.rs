@@ -12,6 +12,7 @@ pub mod progress;
 pub mod replay;
 pub mod sft;
 pub mod source;
+mod starter;
 pub mod train;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
 
+use super::starter::{self, Folder};
 use crate::eval::stamp::PolicyStamp;
 use crate::policy::device::Processor;
 use crate::policy::lora::LoraConfig;
@@ -56,9 +57,6 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
     Ok(kept)
 }
 
-/// Directory of the policy that ships with the repository.
-const STARTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/starter");
-
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
 /// command is run.
 pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenizer)> {
@@ -72,51 +70,45 @@ pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenize
             path.display()
         );
     }
-    let directory = directory(path);
-    if let Some(base) = base_of(&directory)? {
+    let folder = Folder::of(path)?;
+    let directory = folder.path();
+    if let Some(base) = base_of(directory)? {
         let (mut decoder, tokenizer) = policy(&base, device)?;
-        let adapter = adapter_file::load(&directory, &decoder, device)
+        let adapter = adapter_file::load(directory, &decoder, device)
             .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
         decoder.adapter = Some(adapter);
         return Ok((decoder, tokenizer));
     }
-    checkpoint::load(&directory, device)
+    checkpoint::load(directory, device)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 
 /// Shape, tokenizer and adapter of what [`policy`] would load: whether it fits is asked before that. Nothing where the
 /// name is no directory, which `policy` refuses in its own words.
 pub fn shape(path: &Path) -> anyhow::Result<Option<(ModelConfig, Tokenizer, Option<LoraConfig>)>> {
-    let directory = directory(path);
+    let folder = Folder::of(path)?;
+    let directory = folder.path();
     if !directory.exists() {
         return Ok(None);
     }
-    if let Some(base) = base_of(&directory)? {
-        let lora = adapter_file::settings(&directory)?;
+    if let Some(base) = base_of(directory)? {
+        let lora = adapter_file::settings(directory)?;
         let found = shape(&base)?;
         return Ok(found.map(|(shape, tokenizer, _)| (shape, tokenizer, Some(lora))));
     }
-    checkpoint::describe(&directory)
+    checkpoint::describe(directory)
         .map(|(shape, tokenizer)| Some((shape, tokenizer, None)))
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 
-fn directory(path: &Path) -> PathBuf {
-    if path == Path::new("starter") && !path.exists() {
-        PathBuf::from(STARTER)
-    } else {
-        path.to_owned()
-    }
-}
-
 /// What is recorded of a policy: its name, a hash of the files it is made of, and what computes it.
 pub fn stamp(name: &str, device: Processor) -> anyhow::Result<PolicyStamp> {
-    let path = match name.strip_prefix("replay:") {
-        Some(file) => PathBuf::from(file),
-        None if name == "starter" && !Path::new(name).exists() => PathBuf::from(STARTER),
-        None => PathBuf::from(name),
+    let folder = match name.strip_prefix("replay:") {
+        Some(file) => Folder::There(PathBuf::from(file)),
+        None => Folder::of(Path::new(name))?,
     };
-    let files = path.exists().then_some(path.as_path());
+    let path = folder.path();
+    let files = path.exists().then_some(path);
     PolicyStamp::of(name, files, device)
         .with_context(|| format!("failed to read {}", path.display()))
 }
@@ -134,7 +126,7 @@ fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
         format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
     })?;
     anyhow::ensure!(
-        base == "starter" || Path::new(base).join("config.json").exists(),
+        base == starter::NAME || Path::new(base).join("config.json").exists(),
         "failed to load the adapter {}: its base {base:?} is not a folder with a checkpoint; put the folder's path into base_model_name_or_path",
         directory.display()
     );
