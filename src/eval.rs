@@ -1,5 +1,5 @@
 //! Groups of graded episodes → what an evaluation says: solved by turn, pass@k, n@k, repair, with intervals that resample
-//! whole problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
+//! whole clusters of problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
 
 pub mod estimators;
 pub mod journal;
@@ -8,7 +8,7 @@ mod repair;
 pub mod stamp;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,13 +28,19 @@ pub(crate) use table::histogram;
 pub struct Report {
     /// Problems evaluated.
     pub problems: usize,
+    /// Clusters they form, which are what intervals resample; 0 in files made before there were any.
+    #[serde(default)]
+    pub clusters: usize,
+    /// Problems without public tests, of which one turn is played: there is nothing to tell a policy.
+    #[serde(default)]
+    pub single_turn: usize,
     /// Episodes that were graded.
     pub episodes: usize,
     /// Episodes that the sandbox or the policy's server lost; they count nowhere else.
     pub aborted: usize,
     /// Share of episodes that all tests accept when stopped after turn 1, 2, ...: the last entry is 1@turns.
     pub solved_by_turn: Vec<Estimate>,
-    /// Share solved in the end among those whose first answer failed a public test.
+    /// Share solved in the end among those that the first answer did not solve, whichever test it failed.
     pub repair_rate: Estimate,
     /// Share of later answers that repeat the program before them.
     pub identical_resubmissions: f64,
@@ -98,21 +104,31 @@ const LABELS: [&str; 2] = ["difficulty", "language"];
 /// Values of a label that are still a table.
 const LABEL_VALUES: usize = 12;
 
-/// Summarises graded groups; `turns` is the limit they were played under, `seed` names the bootstrap's draws.
-pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -> Report {
+/// Summarises graded groups of `problems`; `turns` is the limit they were played under, `seed` names the bootstrap's draws.
+/// A group whose problem is not among them is a cluster of its own.
+pub fn report(
+    groups: &[Group],
+    problems: &[Problem],
+    turns: usize,
+    stats: &RolloutStats,
+    seed: u64,
+) -> Report {
+    let problem_of = by_id(problems);
+    let clusters = clusters(groups, &problem_of);
     let graded = graded(groups);
     let all: Vec<&Episode> = graded.iter().flatten().copied().collect();
-    let counts: Vec<Counts> = graded
+    let (counts, clusters_of_counts): (Vec<Counts>, Vec<usize>) = graded
         .iter()
-        .filter(|episodes| !episodes.is_empty())
-        .map(|episodes| counts(episodes))
-        .collect();
+        .zip(&clusters)
+        .filter(|(episodes, _)| !episodes.is_empty())
+        .map(|(episodes, &cluster)| (counts(episodes), cluster))
+        .unzip();
     let fewest = counts
         .iter()
         .map(|counts| counts.samples)
         .min()
         .unwrap_or(0);
-    let by_turn = repair::by_turn(&graded, turns, seed);
+    let by_turn = repair::by_turn(&graded, &clusters, turns, seed);
     let mut grades = BTreeMap::new();
     for verdict in all.iter().filter_map(|episode| episode.outcome.as_ref()) {
         *grades.entry(verdict.grade).or_insert(0) += 1;
@@ -134,6 +150,12 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
     };
     Report {
         problems: groups.len(),
+        clusters: clusters.iter().collect::<BTreeSet<_>>().len(),
+        single_turn: groups
+            .iter()
+            .filter_map(|group| problem_of.get(group.problem_id.as_str()))
+            .filter(|problem| problem.public_tests.is_empty())
+            .count(),
         episodes: all.len(),
         aborted: groups
             .iter()
@@ -141,11 +163,14 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
             .filter(|episode| episode.stop == Some(StopReason::Aborted))
             .count(),
         solved_by_turn: (1..=turns)
-            .map(|turn| share(&graded, seed, |episode| Some(episode.is_solved_by(turn))))
+            .map(|turn| {
+                share(&graded, &clusters, seed, |episode| {
+                    Some(episode.is_solved_by(turn))
+                })
+            })
             .collect(),
-        repair_rate: share(&graded, seed, |episode| {
-            let failed = !episode.turns.first()?.verdict.is_accepted();
-            (failed && episode.turns.len() > 1).then(|| episode.is_solved())
+        repair_rate: share(&graded, &clusters, seed, |episode| {
+            (!episode.is_solved_by(1)).then(|| episode.is_solved())
         }),
         identical_resubmissions: same as f64 / later.max(1) as f64,
         grades,
@@ -161,7 +186,7 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
                     .iter()
                     .map(|counts| pass_at_k(counts.samples, counts.solved, k))
                     .collect();
-                (k, bootstrap::mean(&values, seed))
+                (k, bootstrap::mean(&values, &clusters_of_counts, seed))
             })
             .collect(),
         n_at: N_AT
@@ -175,7 +200,7 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
                 NAtK {
                     n,
                     k,
-                    solved: bootstrap::mean(&values, seed),
+                    solved: bootstrap::mean(&values, &clusters_of_counts, seed),
                 }
             })
             .collect(),
@@ -184,6 +209,28 @@ pub fn report(groups: &[Group], turns: usize, stats: &RolloutStats, seed: u64) -
         by_label: BTreeMap::new(),
         usage: None,
     }
+}
+
+fn by_id(problems: &[Problem]) -> HashMap<&str, &Problem> {
+    problems
+        .iter()
+        .map(|problem| (problem.id.as_str(), problem))
+        .collect()
+}
+
+/// The number of each group's cluster, by first appearance.
+fn clusters(groups: &[Group], problem_of: &HashMap<&str, &Problem>) -> Vec<usize> {
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    groups
+        .iter()
+        .map(|group| {
+            let name = problem_of
+                .get(group.problem_id.as_str())
+                .map_or_else(|| group.problem_id.clone(), |problem| problem.cluster());
+            let next = numbers.len();
+            *numbers.entry(name).or_insert(next)
+        })
+        .collect()
 }
 
 /// The episodes of each group that have an outcome.
@@ -219,13 +266,15 @@ fn passes_public(episode: &Episode) -> bool {
         || episode.is_solved()
 }
 
-/// Share of episodes for which `property` holds, of those for which it is defined; bootstrap clustered by problem.
+/// Share of episodes for which `property` holds, of those for which it is defined; `clusters[i]` is the cluster of the
+/// i-th group.
 fn share(
     groups: &[Vec<&Episode>],
+    clusters: &[usize],
     seed: u64,
     property: impl Fn(&Episode) -> Option<bool>,
 ) -> Estimate {
-    let clusters: Vec<(f64, f64)> = groups
+    let pairs: Vec<(f64, f64)> = groups
         .iter()
         .map(|episodes| {
             episodes
@@ -236,17 +285,14 @@ fn share(
                 })
         })
         .collect();
-    bootstrap::ratio(&clusters, seed)
+    bootstrap::ratio(&bootstrap::gathered(&pairs, clusters), seed)
 }
 
 impl Report {
     /// The same report, split by the labels that `problems` carry.
     #[must_use]
     pub fn with_labels(mut self, groups: &[Group], problems: &[Problem], seed: u64) -> Self {
-        let problem_of: BTreeMap<&str, &Problem> = problems
-            .iter()
-            .map(|problem| (problem.id.as_str(), problem))
-            .collect();
+        let problem_of = by_id(problems);
         for label in LABELS {
             let mut parts: BTreeMap<String, Vec<Group>> = BTreeMap::new();
             for group in groups {
@@ -259,7 +305,10 @@ impl Report {
             }
             if (2..=LABEL_VALUES).contains(&parts.len()) {
                 let slices = parts.into_iter().map(|(value, part)| {
-                    let solved = share(&graded(&part), seed, |episode| Some(episode.is_solved()));
+                    let clusters = clusters(&part, &problem_of);
+                    let solved = share(&graded(&part), &clusters, seed, |episode| {
+                        Some(episode.is_solved())
+                    });
                     (
                         value,
                         Slice {
@@ -331,14 +380,15 @@ mod tests {
                 ],
             ),
         ];
-        let report = report(&groups, 3, &RolloutStats::default(), 1);
+        let report = report(&groups, &[], 3, &RolloutStats::default(), 1);
         let means: Vec<f64> = report
             .solved_by_turn
             .iter()
             .map(|estimate| estimate.mean)
             .collect();
         assert_eq!(means, vec![0.25, 0.5, 0.5]);
-        assert_eq!(report.repair_rate.mean, 0.5);
+        // Three first answers were wrong, one of them by the private tests alone; one was repaired.
+        assert!((report.repair_rate.mean - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(report.turns, 7.0 / 4.0);
         assert_eq!(report.identical_resubmissions, 1.0);
         // Problem a solves both episodes, b none of two: 1@2 and pass@2 are 1/2 on average.
@@ -367,13 +417,78 @@ mod tests {
     }
 
     #[test]
+    fn problems_with_one_statement_are_one_cluster() {
+        let right = || vec![played(&[Grade::Accepted], true)];
+        let wrong = || vec![played(&[Grade::WrongAnswer], false)];
+        let groups: Vec<Group> = ["a", "b", "c", "d"]
+            .into_iter()
+            .zip([right(), right(), wrong(), wrong()])
+            .map(|(id, episodes)| group(id, episodes))
+            .collect();
+        let problem = |id: &str, statement: &str, label: Option<&str>| Problem {
+            id: id.to_owned(),
+            statement: statement.to_owned(),
+            labels: label
+                .map(|label| ("cluster".to_owned(), label.to_owned()))
+                .into_iter()
+                .collect(),
+            ..Problem::default()
+        };
+        let clusters = |problems: &[Problem]| {
+            let report = report(&groups, problems, 1, &RolloutStats::default(), 1);
+            assert_eq!(report.final_solved().mean, 0.5);
+            report.clusters
+        };
+        assert_eq!(clusters(&[]), 4);
+        let same = [
+            problem("a", "Add  two\nnumbers.", None),
+            problem("b", "Add two numbers.", None),
+            problem("c", "Sort.", None),
+            problem("d", "Sort. ", None),
+        ];
+        assert_eq!(clusters(&same), 2);
+        // A label goes before the statement; no statement says nothing of a kinship.
+        let labelled = [
+            problem("a", "Add.", Some("x")),
+            problem("b", "Sort.", Some("x")),
+            problem("c", "", None),
+            problem("d", " ", None),
+        ];
+        assert_eq!(clusters(&labelled), 3);
+    }
+
+    #[test]
+    fn a_set_without_public_tests_says_that_it_has_one_turn() {
+        let groups = [group("a", vec![played(&[Grade::Accepted], true)])];
+        let problems = [Problem {
+            id: "a".to_owned(),
+            statement: "Add.".to_owned(),
+            ..Problem::default()
+        }];
+        let report = report(&groups, &problems, 3, &RolloutStats::default(), 1);
+        assert_eq!(report.single_turn, 1);
+        let text = report.to_string();
+        assert!(text.contains("no public tests"), "{text}");
+        assert!(
+            !text.contains("later turns") && !text.contains("repaired"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn an_answer_that_is_given_up_counts_by_turn_and_as_broken() {
         // Played on whatever the tests say: wrong, right, wrong again.
         let mut episode = played(&[Grade::WrongAnswer; 3], false);
         episode.turns[1].verdict.grade = Grade::Accepted;
         episode.turns[1].verdict.passed = 1;
         episode.turns[1].full = Some(crate::episode::tests::verdict(Grade::Accepted));
-        let report = report(&[group("a", vec![episode])], 3, &RolloutStats::default(), 1);
+        let report = report(
+            &[group("a", vec![episode])],
+            &[],
+            3,
+            &RolloutStats::default(),
+            1,
+        );
         let means: Vec<f64> = report.solved_by_turn.iter().map(|e| e.mean).collect();
         assert_eq!(means, vec![0.0, 1.0, 0.0]);
         assert_eq!((report.by_turn[1].fixed, report.by_turn[1].broken), (1, 0));
@@ -394,7 +509,7 @@ mod tests {
             played(&[wrong; 3], false),
             played(&[wrong; 3], false),
         ];
-        let report = report(&[group("a", episodes)], 3, &RolloutStats::default(), 1);
+        let report = report(&[group("a", episodes)], &[], 3, &RolloutStats::default(), 1);
         assert_eq!(report.n_at.len(), 1);
         // Of 4 draws of 3: two leave out a failure (both public drawn, half right), one leaves out the solved (0), one
         // the public failure (1): (0.5 + 0.5 + 0 + 1) / 4.
@@ -408,7 +523,7 @@ mod tests {
         lost.stop = Some(StopReason::Aborted);
         lost.outcome = None;
         let groups = vec![group("a", vec![played(&[Grade::Accepted], true), lost])];
-        let report = report(&groups, 1, &RolloutStats::default(), 1);
+        let report = report(&groups, &[], 1, &RolloutStats::default(), 1);
         assert_eq!(
             (report.episodes, report.aborted, report.final_solved().mean),
             (1, 1, 1.0)

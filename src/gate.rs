@@ -119,6 +119,9 @@ pub struct Report {
 pub struct Pair {
     /// The problem.
     pub id: String,
+    /// What it was sampled together with; absent where it stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Episodes and solved ones of the baseline.
     pub baseline: Score,
     /// And of the candidate.
@@ -209,7 +212,8 @@ pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options)
         .filter(|(difference, _)| !options.allow.contains(difference))
         .map(|(difference, words)| {
             format!(
-                "{words}; evaluate again, or accept it with --allow {}",
+                "{words}; {}, or accept it with --allow {}",
+                difference.remedy(),
                 difference.name()
             )
         })
@@ -223,6 +227,9 @@ pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options)
             ));
         }
     }
+    report
+        .reasons
+        .extend(unknown_names(baseline, candidate, options));
     if !report.reasons.is_empty() {
         return report;
     }
@@ -237,6 +244,33 @@ pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options)
     weigh(baseline, options, &mut report);
     golden(candidate, options, turn, &mut report);
     report
+}
+
+/// Labels and problems that the options name and neither side has: a misspelt slice would weaken the gate, a misspelt
+/// golden problem would fail it.
+fn unknown_names(baseline: &Evaluation, candidate: &Evaluation, options: &Options) -> Vec<String> {
+    let records = || baseline.problems.iter().chain(&candidate.problems);
+    let labels: BTreeSet<&str> = records()
+        .flat_map(|record| record.labels.keys().map(String::as_str))
+        .collect();
+    let ids: BTreeSet<&str> = records().map(|record| record.id.as_str()).collect();
+    let slices = options
+        .slices
+        .iter()
+        .filter(|label| !labels.contains(label.as_str()))
+        .map(|label| {
+            let known = match labels.len() {
+                0 => "none".to_owned(),
+                _ => labels.iter().copied().collect::<Vec<_>>().join(", "),
+            };
+            format!("no problem carries the label {label} that --slice names; there are: {known}")
+        });
+    let golden = options
+        .golden
+        .iter()
+        .filter(|id| !ids.contains(id.as_str()))
+        .map(|id| format!("neither side has the problem {id} that --golden names"));
+    slices.chain(golden).collect()
 }
 
 /// Puts the two sides of each problem together.
@@ -281,6 +315,7 @@ fn pair(
             };
             report.problems.push(Pair {
                 id: old.id.clone(),
+                cluster: old.cluster.clone().or_else(|| new.cluster.clone()),
                 drop: pass_at_k(before.samples, before.solved, options.k)
                     - pass_at_k(after.samples, after.solved, options.k),
                 baseline: score(old, before.solved),
@@ -397,9 +432,20 @@ fn data(pairs: &[&Pair], options: &Options) -> Data {
             let next = denominator(n, options.k)?;
             common.checked_mul(next / paired::gcd(common, next))
         });
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let clusters = pairs
+        .iter()
+        .map(|item| {
+            let next = numbers.len();
+            // A cluster and a problem may have the same name only where they are the same.
+            let name = item.cluster.as_deref().unwrap_or(&item.id);
+            *numbers.entry(name).or_insert(next)
+        })
+        .collect();
     Data {
         baseline,
         candidate,
+        clusters,
         k: options.k,
         denominator: common,
     }

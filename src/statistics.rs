@@ -1,7 +1,8 @@
 //! Numbers of several problems → what they allow one to say: intervals, p-values, how much data it takes. Pure; every
 //! random draw is seeded. Knows nothing of episodes or gates.
 //!
-//! The unit is always the problem: samples of one problem are alike, so a problem is drawn, flipped or counted whole.
+//! The unit is what was sampled together, a cluster: the samples of one problem are alike, and so are problems that share a
+//! statement. A cluster is drawn, flipped or counted whole.
 
 pub mod bootstrap;
 pub mod paired;

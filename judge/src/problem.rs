@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rlef_sandbox::{Language, Limits};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::comparator::Comparison;
 
@@ -141,6 +142,31 @@ impl Problem {
             .next()
             .or_else(label)
             .unwrap_or(Language::Python)
+    }
+
+    /// What this problem was sampled together with, so that its outcomes rise and fall with theirs: the label `cluster`,
+    /// else the statement without regard to blanks (as a hash), else, where there is no statement, the problem alone.
+    /// Intervals draw whole clusters.
+    pub fn cluster(&self) -> String {
+        if let Some(label) = self.labels.get("cluster") {
+            return label.clone();
+        }
+        let mut words = self.statement.split_whitespace().peekable();
+        if words.peek().is_none() {
+            return self.id.clone();
+        }
+        let mut digest = Sha256::new();
+        for word in words {
+            digest.update(word);
+            digest.update(" ");
+        }
+        digest
+            .finalize()
+            .iter()
+            .take(8)
+            .fold("statement ".to_owned(), |text, byte| {
+                format!("{text}{byte:02x}")
+            })
     }
 }
 

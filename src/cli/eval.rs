@@ -390,7 +390,7 @@ fn evaluate_each(
         total.programs += stats.programs;
         total.sampling_seconds += stats.sampling_seconds;
         total.judging_seconds += stats.judging_seconds;
-        let so_far = eval::report(&groups, config.turns, &total, seed);
+        let so_far = eval::report(&groups, problems, config.turns, &total, seed);
         let message = format!(
             "1@{} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
             config.turns,
@@ -401,6 +401,6 @@ fn evaluate_each(
         progress.set(groups.len() as u64, &message);
     }
     progress.finish();
-    let report = eval::report(&groups, config.turns, &total, seed);
+    let report = eval::report(&groups, problems, config.turns, &total, seed);
     Ok((groups, report))
 }

@@ -99,6 +99,9 @@ pub struct ProblemRecord {
     /// Difficulty and language, where known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What it was sampled together with; absent where no other problem of the set was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 #[expect(
@@ -181,6 +184,13 @@ impl Evaluation {
                 ))
             })
             .collect();
+        let mut members: BTreeMap<String, usize> = BTreeMap::new();
+        for name in records.iter().filter_map(|record| record.cluster.clone()) {
+            *members.entry(name).or_default() += 1;
+        }
+        for record in &mut records {
+            record.cluster.take_if(|name| members[name] < 2);
+        }
         records.sort_by(|one, other| one.id.cmp(&other.id));
         let parts = records
             .iter()
@@ -340,6 +350,7 @@ impl ProblemRecord {
                 .iter()
                 .filter_map(|&label| Some((label.to_owned(), problem.labels.get(label)?.clone())))
                 .collect(),
+            cluster: Some(problem.cluster()),
         }
     }
 

@@ -18,7 +18,8 @@ pub struct TurnReport {
     pub answers: usize,
     /// Those that pass the public tests.
     pub passed_public: usize,
-    /// Answers by what the public tests say.
+    /// Answers by what the public tests say, so an accepted one may still fail a private test.
+    #[serde(rename = "public_grades", alias = "grades")]
     pub grades: BTreeMap<Grade, usize>,
     /// Answers whose predecessor failed.
     pub after_failure: usize,
@@ -41,12 +42,19 @@ pub struct TurnReport {
     pub tokens: f64,
 }
 
-/// One entry a turn, up to `turns`.
-pub(super) fn by_turn(groups: &[Vec<&Episode>], turns: usize, seed: u64) -> Vec<TurnReport> {
-    (0..turns).map(|turn| at(groups, turn, seed)).collect()
+/// One entry a turn, up to `turns`; `clusters[i]` is the cluster of the i-th group.
+pub(super) fn by_turn(
+    groups: &[Vec<&Episode>],
+    clusters: &[usize],
+    turns: usize,
+    seed: u64,
+) -> Vec<TurnReport> {
+    (0..turns)
+        .map(|turn| at(groups, clusters, turn, seed))
+        .collect()
 }
 
-fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
+fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> TurnReport {
     let mut report = TurnReport {
         answers: 0,
         passed_public: 0,
@@ -61,7 +69,7 @@ fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
         edit: None,
         tokens: 0.0,
     };
-    let mut clusters = Vec::with_capacity(groups.len());
+    let mut pairs = Vec::with_capacity(groups.len());
     let (mut edits, mut edited) = (0.0, 0_usize);
     for episodes in groups {
         let before = (report.fixed, report.after_failure);
@@ -91,11 +99,12 @@ fn at(groups: &[Vec<&Episode>], turn: usize, seed: u64) -> TurnReport {
             edited += 1;
         }
         let (fixed, failed) = (report.fixed - before.0, report.after_failure - before.1);
-        clusters.push((fixed as f64, failed as f64));
+        pairs.push((fixed as f64, failed as f64));
     }
     report.tokens /= report.answers.max(1) as f64;
     report.edit = (edited > 0).then(|| edits / edited as f64);
-    report.fixed_rate = (report.after_failure > 0).then(|| bootstrap::ratio(&clusters, seed));
+    report.fixed_rate = (report.after_failure > 0)
+        .then(|| bootstrap::ratio(&bootstrap::gathered(&pairs, clusters), seed));
     report
 }
 

@@ -10,6 +10,7 @@ use crate::policy::device::Processor;
 use crate::policy::sampler::Sampling;
 use crate::prompt::{self, PromptStyle};
 use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::verdict::RULES;
 
 /// What proposed the programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,14 @@ pub struct SandboxStamp {
     pub isolation: String,
     /// The interpreter and its version.
     pub interpreter: String,
+    /// The rules that made the verdicts, [`RULES`]; 1 in files that don't say.
+    #[serde(default = "unstamped")]
+    pub rules: u32,
+}
+
+/// What verdicts were made by before they were stamped.
+const fn unstamped() -> u32 {
+    1
 }
 
 impl PolicyStamp {
@@ -109,6 +118,7 @@ impl SandboxStamp {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             isolation: protection.isolation.clone(),
             interpreter: protection.interpreter.clone(),
+            rules: RULES,
         }
     }
 }

@@ -14,12 +14,25 @@ impl Display for Report {
             }
             lost => format!(", {lost} lost to the sandbox and not counted"),
         };
+        let clusters = match self.clusters {
+            0 => String::new(),
+            some if some == self.problems => String::new(),
+            some => format!(" in {some} clusters"),
+        };
         writeln!(
             out,
-            "{} problems, {} episodes{lost}",
+            "{} problems{clusters}, {} episodes{lost}",
             self.problems, self.episodes
         )?;
         self.sentence(out)?;
+        let turns = self.turns_played();
+        if self.single_turn > 0 && self.solved_by_turn.len() > 1 {
+            writeln!(
+                out,
+                "{} of the problems have no public tests to tell the policy of: one turn was played of each.",
+                self.single_turn
+            )?;
+        }
         let unit = if self.usage.is_some() {
             " bytes"
         } else {
@@ -29,10 +42,9 @@ impl Display for Report {
             out,
             "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  {unit}"
         )?;
-        for (index, turn) in self.by_turn.iter().enumerate() {
+        for (index, turn) in self.by_turn.iter().take(turns).enumerate() {
             self.row(out, index, turn)?;
         }
-        let turns = self.solved_by_turn.len();
         if turns > 1 {
             writeln!(
                 out,
@@ -58,7 +70,7 @@ impl Display for Report {
             )?;
         }
         if turns > 1 {
-            let of = "of episodes whose first answer failed";
+            let of = "of episodes whose first answer was wrong";
             line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
         }
         for (label, slices) in &self.by_label {
@@ -114,7 +126,7 @@ impl Report {
             .solved_by_turn
             .first()
             .map_or(end, |estimate| estimate.mean);
-        if self.solved_by_turn.len() < 2 {
+        if self.turns_played() < 2 {
             return writeln!(out, "{} solved, {} not.", percent(end), percent(1.0 - end));
         }
         let after = if end >= first {
@@ -128,6 +140,15 @@ impl Report {
             percent(first),
             percent(1.0 - end)
         )
+    }
+
+    /// Turns that at least one problem allows.
+    fn turns_played(&self) -> usize {
+        if self.problems > 0 && self.single_turn == self.problems {
+            self.solved_by_turn.len().min(1)
+        } else {
+            self.solved_by_turn.len()
+        }
     }
 
     fn row(&self, out: &mut Formatter<'_>, index: usize, turn: &TurnReport) -> Result {
@@ -145,7 +166,11 @@ impl Report {
             "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6.0}",
             index + 1,
             turn.answers,
-            share(turn.passed_public, turn.answers),
+            if self.single_turn == self.problems {
+                "-".to_owned()
+            } else {
+                share(turn.passed_public, turn.answers)
+            },
             share(turn.fixed, turn.after_failure),
             share(turn.repeated, later),
             turn.edit

@@ -24,6 +24,8 @@ pub enum Difference {
     Sampling,
     /// Version or isolation of the sandbox, or version of its interpreter.
     Sandbox,
+    /// Rules that turn answers into verdicts.
+    Rules,
 }
 
 impl Difference {
@@ -38,6 +40,18 @@ impl Difference {
             Self::Prompt => "prompt",
             Self::Sampling => "sampling",
             Self::Sandbox => "sandbox",
+            Self::Rules => "rules",
+        }
+    }
+
+    /// What to do about it besides accepting it.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Rules => {
+                "judge the answers of the older one again with this program (`rlef eval --policy replay:JOURNAL --out FILE` \
+                plays the answers that its --journal kept, and asks no policy)"
+            }
+            _ => "evaluate again",
         }
     }
 }
@@ -96,6 +110,12 @@ pub fn differences(
         "the sandbox",
         sandbox(old),
         sandbox(new),
+    );
+    differ(
+        Difference::Rules,
+        "the stamp of the rules that make verdicts",
+        old.rules.to_string(),
+        new.rules.to_string(),
     );
     found
 }

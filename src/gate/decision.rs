@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use crate::eval::estimators::pass_at_k;
-use crate::statistics::{normal_quantile, paired};
+use crate::statistics::{bootstrap, normal_quantile, paired};
 
 /// Both sides of some problems.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Data {
     pub baseline: Vec<(usize, usize)>,
     /// The same of the candidate, in the same order.
     pub candidate: Vec<(usize, usize)>,
+    /// Number of each problem's cluster, in the same order: what was sampled together is weighed as one.
+    pub clusters: Vec<usize>,
     /// k of pass@k.
     pub k: usize,
     /// Whole number of whose inverse every difference is a multiple, if it fits.
@@ -33,6 +35,8 @@ pub(crate) const POWER: f64 = 0.8;
 pub struct Test {
     /// Problems.
     pub problems: usize,
+    /// Clusters they form, the unit that is weighed.
+    pub clusters: usize,
     /// The metric on the baseline.
     pub baseline: f64,
     /// And on the candidate.
@@ -77,22 +81,24 @@ pub fn decide(data: &Data, margin: f64, alpha: f64, seed: u64) -> Test {
     );
     let drop = mean(&mut differences.iter().copied());
     let z = normal_quantile(1.0 - alpha);
-    let (low, high) = paired::bounds(&differences, z);
-    let (p, exact) = paired::sign_flip(&differences, data.denominator, seed);
+    let paired: Vec<(f64, f64)> = differences.iter().map(|&d| (d, 1.0)).collect();
+    let clusters = bootstrap::gathered(&paired, &data.clusters);
+    let sums: Vec<f64> = clusters.iter().map(|(sum, _)| *sum).collect();
+    let largest = clusters.iter().map(|(_, size)| *size as usize).max();
+    let (low, high) = paired::bounds(&sums, problems, largest.unwrap_or(1), z);
+    let (p, exact) = paired::sign_flip(&sums, data.denominator, seed);
     let error = (high - drop) / z;
     let reach = z + normal_quantile(POWER);
     let (problems_needed, episodes_needed) = if margin > 0.0 {
         let factor = reach * error / margin;
         let needed = (problems as f64 * factor * factor).ceil() as usize;
-        (
-            Some(needed.max(1)),
-            episodes(data, &differences, margin / reach),
-        )
+        (Some(needed.max(1)), episodes(data, error, margin / reach))
     } else {
         (None, None)
     };
     let mut test = Test {
         problems,
+        clusters: clusters.len(),
         baseline,
         candidate,
         drop,
@@ -110,20 +116,16 @@ pub fn decide(data: &Data, margin: f64, alpha: f64, seed: u64) -> Test {
     test
 }
 
-/// Episodes per problem and side that bring the standard error of the mean down to `target`: what varies between problems
-/// stays, what varies within a problem shrinks. Only for k = 1 with at least two episodes, where the two can be told apart.
-fn episodes(data: &Data, differences: &[f64], target: f64) -> Option<usize> {
-    let problems = differences.len() as f64;
+/// Episodes per problem and side that bring the standard error of the mean, `error` now, down to `target`: what varies
+/// between problems stays, what varies within a problem shrinks. Only for k = 1 with at least two episodes, where the two
+/// can be told apart. `error` is that of the bounds that decide, so that the advice and the verdict never contradict.
+fn episodes(data: &Data, error: f64, target: f64) -> Option<usize> {
+    let problems = data.baseline.len() as f64;
     let sides = || data.baseline.iter().chain(&data.candidate);
     if data.k != 1 || problems < 2.0 || sides().any(|&(n, _)| n < 2) {
         return None;
     }
-    let mean = differences.iter().sum::<f64>() / problems;
-    let variance = differences
-        .iter()
-        .map(|d| (d - mean) * (d - mean))
-        .sum::<f64>()
-        / (problems - 1.0);
+    let variance = error * error * problems;
     // Unbiased estimate of p(1-p) of each side, and of what it adds to the variance of a difference.
     let unit = |&(n, c): &(usize, usize)| {
         let (n, share) = (n as f64, c as f64 / n as f64);

@@ -36,6 +36,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
                 version: "0".to_owned(),
                 isolation: "process".to_owned(),
                 interpreter: "/usr/bin/python3 (3.11.2)".to_owned(),
+                rules: crate::verdict::RULES,
             },
             rollouts: 1,
             seed: 1,
@@ -65,6 +66,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
                     "difficulty".to_owned(),
                     if index % 2 == 0 { "easy" } else { "hard" }.to_owned(),
                 )]),
+                cluster: None,
             })
             .collect(),
     }
@@ -245,6 +247,77 @@ fn what_differs_is_named_and_can_be_accepted() {
         compare(&old, &elsewhere, &options()).verdict,
         Verdict::NoRegression
     );
+}
+
+#[test]
+fn siblings_that_fail_together_count_once() {
+    // Ten newly fail, two newly pass; alone that is a regression. As five families of two that fail whole and one that
+    // passes whole it is 5 against 1: P(X >= 5), X ~ B(6, 1/2) = 7/64.
+    let (mut old, mut new) = flips(10, 2);
+    for side in [&mut old, &mut new] {
+        for (index, record) in side.problems.iter_mut().enumerate() {
+            record.cluster = Some(format!("family {}", index / 2));
+        }
+    }
+    let report = compare(&old, &new, &options());
+    let test = report.overall.as_ref().unwrap();
+    assert_eq!((test.problems, test.clusters), (100, 50));
+    assert!((test.p - 7.0 / 64.0).abs() < 1e-12 && test.exact);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    let (plain_old, plain_new) = flips(10, 2);
+    let plain = compare(&plain_old, &plain_new, &options()).overall.unwrap();
+    assert!(test.high > plain.high && test.low < plain.low);
+    assert!((test.drop - plain.drop).abs() < 1e-12);
+    // A baseline that doesn't say is compared by the clusters of the candidate.
+    let half = compare(&plain_old, &new, &options()).overall.unwrap();
+    assert!((half.p - test.p).abs() < 1e-12);
+}
+
+#[test]
+fn unlike_rules_are_refused_with_what_to_do() {
+    let (mut old, new) = flips(10, 2);
+    old.provenance.sandbox.rules = 1;
+    let report = compare(&old, &new, &options());
+    assert_eq!(report.verdict, Verdict::NotComparable);
+    let reason = &report.reasons[0];
+    assert!(
+        reason.contains("rules") && reason.contains("replay:") && reason.contains("--allow rules"),
+        "{reason}"
+    );
+    let allowed = Options {
+        allow: BTreeSet::from([Difference::Rules]),
+        ..options()
+    };
+    assert_eq!(compare(&old, &new, &allowed).verdict, Verdict::Regression);
+    // A file from before verdicts were stamped says nothing of rules, which means the first ones.
+    let text = serde_json::to_string(&new.provenance.sandbox).unwrap();
+    let unstamped = text.replace(&format!(",\"rules\":{}", crate::verdict::RULES), "");
+    assert_ne!(text, unstamped);
+    assert_eq!(
+        serde_json::from_str::<SandboxStamp>(&unstamped)
+            .unwrap()
+            .rules,
+        1
+    );
+}
+
+#[test]
+fn a_misspelt_slice_or_golden_problem_is_refused() {
+    let (old, new) = flips(10, 2);
+    let slice = Options {
+        slices: vec!["dificulty".to_owned()],
+        ..options()
+    };
+    let report = compare(&old, &new, &slice);
+    assert_eq!(report.verdict, Verdict::NotComparable);
+    assert!(report.reasons[0].contains("there are: difficulty"));
+    let golden = Options {
+        golden: BTreeSet::from(["p/999".to_owned()]),
+        ..options()
+    };
+    let report = compare(&old, &new, &golden);
+    assert_eq!(report.verdict, Verdict::NotComparable);
+    assert!(report.golden_failures.is_empty());
 }
 
 #[test]

@@ -52,6 +52,13 @@ pub fn render(report: &Report) -> String {
             report.alpha,
             100.0 * test.minimum_detectable
         );
+        if test.clusters < test.problems {
+            let _ = writeln!(
+                text,
+                "  {} problems form {} clusters of problems sampled together, which are weighed whole",
+                test.problems, test.clusters
+            );
+        }
     }
     changed(&mut text, "newly failing", report, Pair::newly_fails);
     changed(&mut text, "newly passing", report, Pair::newly_passes);

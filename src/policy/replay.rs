@@ -1,7 +1,8 @@
 //! A policy that answers from a file: completions somebody else made, a list of samples a problem, each a list of
-//! turns. For tests, and for judging other people's samples turn by turn. Its ids are the bytes of its text.
+//! turns. For tests, and for judging other people's samples, or the episodes of a journal, again turn by turn. Its ids are
+//! the bytes of its text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -18,6 +19,27 @@ struct Line {
     problem_id: String,
     /// The answers of one episode, in turn order; the last is repeated where the episode goes on.
     completions: Vec<String>,
+}
+
+/// A line of a journal: an episode that was played, or what an evaluation notes between them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JournalLine {
+    /// An answer, a verdict, the settings: nothing that was played to its end.
+    Note {
+        #[serde(rename = "event")]
+        _event: String,
+    },
+    Episode {
+        problem_id: String,
+        sample: usize,
+        turns: Vec<Said>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Said {
+    text: String,
 }
 
 /// Why a replay file could not be read.
@@ -51,13 +73,15 @@ pub struct ReplayPolicy {
 }
 
 impl ReplayPolicy {
-    /// Reads JSON lines, one episode a line; several lines of one problem are its samples.
+    /// Reads JSON lines, one episode a line; several lines of one problem are its samples. A journal that `eval` or `train`
+    /// wrote is such a file, too: its episodes come in the order of their numbers, whatever order they were written in.
     pub fn load(path: &Path) -> Result<Self, ReplayError> {
         let text = std::fs::read_to_string(path).map_err(|cause| ReplayError::Read {
             path: path.to_owned(),
             cause,
         })?;
         let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+        let mut played: BTreeMap<(String, usize), Vec<String>> = BTreeMap::new();
         for (index, raw) in text
             .lines()
             .enumerate()
@@ -68,6 +92,29 @@ impl ReplayPolicy {
                 line: index + 1,
                 reason,
             };
+            match serde_json::from_str(raw) {
+                Ok(JournalLine::Note { .. }) => continue,
+                Ok(JournalLine::Episode {
+                    problem_id,
+                    sample,
+                    turns,
+                }) => {
+                    let texts: Vec<String> = turns.into_iter().map(|turn| turn.text).collect();
+                    if texts.is_empty() {
+                        return Err(bad(format!(
+                            "episode {sample} of {problem_id} was lost before its first answer; there is nothing to replay"
+                        )));
+                    }
+                    if played.insert((problem_id.clone(), sample), texts).is_some() {
+                        return Err(bad(format!(
+                            "episode {sample} of {problem_id} is there twice; a journal of several rounds can't be replayed as one evaluation"
+                        )));
+                    }
+                    continue;
+                }
+                // Said in the words of a file of samples.
+                Err(_) => {}
+            }
             let line: Line = serde_json::from_str(raw).map_err(|error| bad(error.to_string()))?;
             if line.completions.is_empty() {
                 return Err(bad("completions is empty".to_owned()));
@@ -76,6 +123,9 @@ impl ReplayPolicy {
                 .entry(line.problem_id)
                 .or_default()
                 .push(line.completions);
+        }
+        for ((problem_id, _), texts) in played {
+            samples.entry(problem_id).or_default().push(texts);
         }
         Ok(Self { samples })
     }

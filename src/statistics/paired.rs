@@ -1,7 +1,8 @@
 //! Two evaluations of the same problems → is the candidate worse? One difference a problem (baseline − candidate, so
-//! that a positive number is a drop), whatever was measured on it. Pure and seeded.
+//! that a positive number is a drop), whatever was measured on it, added up over the problems that were sampled together.
+//! Pure and seeded.
 //!
-//! - p-value: sign-flip test with the problem as the unit. Under "nothing changed" a problem's difference is as likely
+//! - p-value: sign-flip test with the cluster as the unit. Under "nothing changed" a cluster's difference is as likely
 //!   as its negative. Differences that are multiples of 1/L are summed exactly; at one sample a problem this *is* the
 //!   exact McNemar test. Otherwise 20,000 seeded flips.
 //! - bounds: Tango's score interval for paired shares (Statistics in Medicine 17, 1998), with counts in units of
@@ -104,21 +105,22 @@ fn exact(differences: &[i64]) -> f64 {
     probability[least..].iter().sum::<f64>().min(1.0)
 }
 
-/// Lower and upper bound of the mean difference, each one-sided with normal quantile `z`.
-pub fn bounds(differences: &[f64], z: f64) -> (f64, f64) {
-    let problems = differences.len() as f64;
+/// Lower and upper bound of the mean difference of problems, each one-sided with normal quantile `z`. `differences` has
+/// one sum a cluster, `problems` counts the problems in all of them, `largest` those of the largest cluster.
+pub fn bounds(differences: &[f64], problems: usize, largest: usize, z: f64) -> (f64, f64) {
+    let problems = problems as f64;
     if differences.is_empty() {
         return (-1.0, 1.0);
     }
     let down: f64 = differences.iter().filter(|d| **d > 0.0).sum();
     let up: f64 = -differences.iter().filter(|d| **d < 0.0).sum::<f64>();
     let squares: f64 = differences.iter().map(|d| d * d).sum();
-    // Size of a typical change: 1 at one sample a problem. Where nothing changed nothing is known of it but the largest
-    // it could be.
+    // Size of a typical change: 1 at one sample a problem and one problem a cluster. Where nothing changed nothing is
+    // known of it but the largest it could be.
     let unit = if down + up > 0.0 {
         squares / (down + up)
     } else {
-        1.0
+        largest.max(1) as f64
     };
     tango(down / unit, up / unit, problems / unit, z)
 }

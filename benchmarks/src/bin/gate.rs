@@ -122,6 +122,7 @@ fn study(
         let data = Data {
             baseline: sides.iter().map(|side| count(&side.0)).collect(),
             candidate: sides.iter().map(|side| count(&side.1)).collect(),
+            clusters: Vec::new(),
             k: 1,
             denominator: Some(samples as u64),
         };

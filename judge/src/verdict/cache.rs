@@ -2,27 +2,34 @@
 //!
 //! One file a verdict, in 256 folders by the first byte of its key; a file is written under another name and renamed, so
 //! that any number of processes may share the folder and none ever reads half a verdict. Each folder is bounded: the files
-//! used longest ago go first. Nothing here fails a run: what can't be read is judged anew. Errors are never kept, for
+//! used longest ago go first. A folder that another user owns or can write to is refused, and so is a file that is not this
+//! user's own or whose content is not what was written. Nothing here fails a run: what can't be read is judged anew. Errors are never kept, for
 //! there is no verdict to keep; a timeout is kept only where `settle` found that more time would not have helped.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use nix::fcntl::OFlag;
+use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, Scope, StopAt, Verdict};
+use super::{Failure, RULES, Scope, StopAt, Verdict};
 use crate::comparator::Comparison;
 use crate::problem::Problem;
 use crate::program::Program;
 
 /// Form of a file and of what its key is made of; another one is judged anew.
-const SCHEMA: &str = "rlef-verdict/1";
+const SCHEMA: &str = "rlef-verdict/2";
+
+/// Largest file that is read: failing tests' texts are bounded far below it.
+const LARGEST: u64 = 64 << 20;
 
 /// Bytes of all files, by default.
 pub const CACHE_BYTES: u64 = 512 << 20;
@@ -75,7 +82,7 @@ impl Keys {
             self.lock().insert(place, hash);
             hash
         });
-        VerdictKey(hash_of(&(SCHEMA, stamp, program, stop, tests)))
+        VerdictKey(hash_of(&((SCHEMA, RULES), stamp, program, stop, tests)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), [u8; 32]>> {
@@ -99,12 +106,28 @@ pub(super) fn languages(program: &Program, problem: &Problem) -> Vec<rlef_sandbo
     }
 }
 
-/// A file's content.
-#[derive(Serialize, Deserialize)]
-struct Kept<'a> {
+/// A file's first line; the verdict is the rest.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Head<'a> {
     schema: std::borrow::Cow<'a, str>,
     key: String,
-    verdict: Verdict,
+    /// Hash over the key and the verdict's bytes: a file that was damaged, edited or moved no longer fits it. It keeps
+    /// nobody out who may write here, which the folder's owner and mode do.
+    seal: String,
+}
+
+impl Head<'_> {
+    fn of(key: &VerdictKey, verdict: &[u8]) -> Self {
+        let key = key.to_string();
+        let mut digest = Sha256::new();
+        digest.update(&key);
+        digest.update(verdict);
+        Self {
+            schema: SCHEMA.into(),
+            seal: VerdictKey(digest.finalize().into()).to_string(),
+            key,
+        }
+    }
 }
 
 /// Why there is no cache. Completes "failed to ...".
@@ -115,6 +138,11 @@ pub struct CacheError {
     folder: PathBuf,
     /// What the system said.
     cause: std::io::Error,
+}
+
+/// Whether a file or folder belongs to this user and nobody else can write to it.
+fn is_own(about: &fs::Metadata) -> bool {
+    about.uid() == Uid::effective().as_raw() && about.mode() & 0o022 == 0
 }
 
 /// Verdicts on disk.
@@ -151,6 +179,20 @@ impl VerdictCache {
                 folder: folder.to_owned(),
                 cause,
             })?;
+        // Whoever can write here can say what is accepted. A link is judged by what it leads to.
+        let about = fs::metadata(folder).map_err(|cause| CacheError {
+            folder: folder.to_owned(),
+            cause,
+        })?;
+        if !is_own(&about) {
+            return Err(CacheError {
+                folder: folder.to_owned(),
+                cause: std::io::Error::new(
+                    std::io::ErrorKind::PermissionDenied,
+                    "it belongs to or can be written by somebody else (chmod 700 it)",
+                ),
+            });
+        }
         Ok(Self {
             folder: folder.to_owned(),
             shard_bytes: bytes / SHARDS,
@@ -161,30 +203,51 @@ impl VerdictCache {
     /// The verdict of this key, if it is there and whole.
     pub fn get(&self, key: &VerdictKey) -> Option<Verdict> {
         let path = self.path(key);
-        let kept: Kept<'_> = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        if kept.schema != SCHEMA || kept.key != key.to_string() {
+        if !is_own(&path.parent()?.symlink_metadata().ok()?) {
             return None;
         }
+        // Neither a link nor a pipe, which would keep one waiting.
+        let mut file = File::options()
+            .read(true)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(&path)
+            .ok()?;
+        let about = file.metadata().ok()?;
+        if !about.is_file() || !is_own(&about) || about.len() > LARGEST {
+            return None;
+        }
+        let mut text = Vec::new();
+        (&mut file).take(LARGEST).read_to_end(&mut text).ok()?;
+        let end = text.iter().position(|&byte| byte == b'\n')?;
+        let head: Head<'_> = serde_json::from_slice(&text[..end]).ok()?;
+        let body = &text[end + 1..];
+        if head != Head::of(key, body) {
+            return None;
+        }
+        let verdict = serde_json::from_slice(body).ok()?;
         // So that what is used stays; a failure only makes it look older.
         let _ = File::options()
             .append(true)
             .open(&path)
             .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(kept.verdict)
+        Some(verdict)
     }
 
     /// Keeps a verdict; where that fails it will be found out again.
     pub fn put(&self, key: &VerdictKey, verdict: &Verdict) {
-        let kept = Kept {
-            schema: SCHEMA.into(),
-            key: key.to_string(),
-            verdict: shortened(verdict),
+        let Ok(body) = serde_json::to_vec(&shortened(verdict)) else {
+            return;
         };
+        let head = Head::of(key, &body);
         let path = self.path(key);
         let Some(shard) = path.parent() else { return };
-        let written = fs::create_dir_all(shard).and_then(|()| {
+        let mut builder = fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(shard);
+        let written = made.and_then(|()| {
             let mut file = tempfile::Builder::new().prefix(".new").tempfile_in(shard)?;
-            file.write_all(&serde_json::to_vec(&kept)?)?;
+            file.write_all(&serde_json::to_vec(&head)?)?;
+            file.write_all(b"\n")?;
+            file.write_all(&body)?;
             file.persist(&path).map_err(|error| error.error)
         });
         if let Err(error) = written {
@@ -295,6 +358,47 @@ mod tests {
         fs::create_dir_all(cache.path(&key(2)).parent().unwrap()).unwrap();
         fs::write(cache.path(&key(2)), &whole).unwrap();
         assert_eq!(cache.get(&key(2)), None, "a file under another's name");
+        let text = String::from_utf8(whole.clone()).unwrap();
+        let edited = text.replace("wrong_answer", "accepted");
+        assert_ne!(text, edited);
+        fs::write(&path, edited).unwrap();
+        assert_eq!(cache.get(&key(1)), None, "a file edited by hand");
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+    }
+
+    #[test]
+    fn what_others_can_write_to_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+        cache.put(&key(1), &verdict("x", 1));
+        let path = cache.path(&key(1));
+        let shard = path.parent().unwrap();
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        assert_eq!(shard.metadata().unwrap().mode() & 0o777, 0o700);
+        for (place, own) in [(path.as_path(), 0o600), (shard, 0o700)] {
+            mode(place, 0o777);
+            assert_eq!(cache.get(&key(1)), None, "{}", place.display());
+            mode(place, own);
+            assert!(cache.get(&key(1)).is_some());
+        }
+        for bits in [0o777, 0o770, 0o702] {
+            mode(folder.path(), bits);
+            let error = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap_err();
+            assert!(error.to_string().contains("chmod 700"), "{error}");
+        }
+        mode(folder.path(), 0o755);
+        assert!(VerdictCache::open(folder.path(), CACHE_BYTES).is_ok());
+        // A link to a good file, and a pipe that nobody writes to.
+        fs::rename(&path, shard.join("moved")).unwrap();
+        std::os::unix::fs::symlink("moved", &path).unwrap();
+        assert_eq!(cache.get(&key(1)), None);
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert_eq!(cache.get(&key(1)), None);
     }
 
     #[test]

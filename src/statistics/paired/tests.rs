@@ -20,6 +20,26 @@ fn enumerated(differences: &[f64]) -> f64 {
     hits as f64 / f64::from(choices)
 }
 
+/// Bounds where every problem is a cluster of its own.
+fn alone(differences: &[f64], z: f64) -> (f64, f64) {
+    bounds(differences, differences.len(), 1, z)
+}
+
+#[test]
+fn bounds_of_clusters_are_those_of_fewer_larger_units() {
+    // 100 problems in 50 pairs whose members change together, 12 down and 2 up: Tango's bounds of the 50 pairs, for each
+    // is one unit of twice the size.
+    let mut sums = vec![2.0; 12];
+    sums.extend([-2.0; 2]);
+    sums.resize(50, 0.0);
+    assert_eq!(bounds(&sums, 100, 2, 1.645), tango(12.0, 2.0, 50.0, 1.645));
+    // Nothing changed: as if 50 units had been seen, not 100.
+    assert_eq!(
+        bounds(&[0.0; 50], 100, 2, 1.645),
+        tango(0.0, 0.0, 50.0, 1.645)
+    );
+}
+
 #[test]
 fn one_sample_a_problem_is_the_exact_test_of_mcnemar() {
     // 8 went down, 2 went up, 90 stayed: P(X >= 8), X ~ B(10, 1/2) = (45 + 10 + 1) / 1024.
@@ -75,11 +95,11 @@ proptest! {
     ) {
         let differences: Vec<f64> = values.iter().map(|&value| f64::from(value) / 5.0).collect();
         let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-        let (low, high) = bounds(&differences, 1.645);
+        let (low, high) = alone(&differences, 1.645);
         prop_assert!(low <= mean + 1e-9 && mean <= high + 1e-9, "{} {} {}", low, mean, high);
         prop_assert!(low >= -1.0 && high <= 1.0);
         let turned: Vec<f64> = differences.iter().map(|d| -d).collect();
-        let (low_turned, high_turned) = bounds(&turned, 1.645);
+        let (low_turned, high_turned) = alone(&turned, 1.645);
         prop_assert!((low + high_turned).abs() < 1e-6 && (high + low_turned).abs() < 1e-6);
     }
 }
@@ -88,7 +108,7 @@ proptest! {
 fn without_any_change_the_bound_is_by_hand() {
     // n d / (1 - d) = z^2, so d = z^2 / (n + z^2).
     let z = normal_quantile(0.95);
-    let (low, high) = bounds(&[0.0; 164], z);
+    let (low, high) = alone(&[0.0; 164], z);
     assert!((high - z * z / (164.0 + z * z)).abs() < 1e-9, "{high}");
     assert!((low + high).abs() < 1e-9);
 }
@@ -123,7 +143,7 @@ fn at_one_sample_the_effective_counts_are_the_counts() {
     let mut differences = vec![1.0; 12];
     differences.extend([-1.0; 2]);
     differences.extend([0.0; 36]);
-    assert_eq!(bounds(&differences, 1.645), tango(12.0, 2.0, 50.0, 1.645));
+    assert_eq!(alone(&differences, 1.645), tango(12.0, 2.0, 50.0, 1.645));
 }
 
 /// Problems of differing difficulty; the candidate loses `drop` on a share of them. Share of worlds in which the upper
@@ -147,7 +167,7 @@ fn errors(problems: usize, samples: u32, drop: f64, worlds: u64) -> (f64, f64, f
                 (draw(p) as f64 - draw(lower) as f64) / f64::from(samples)
             })
             .collect();
-        let (low, high) = bounds(&differences, z);
+        let (low, high) = alone(&differences, z);
         above += usize::from(low > drop);
         below += usize::from(high < drop);
         alarms += usize::from(sign_flip(&differences, Some(u64::from(samples)), 1).0 < 0.05);

@@ -160,6 +160,8 @@ fn problem(pipeline: &Pipeline, mut tests: Vec<TestCase>, options: usize, split:
     let private_tests = tests.split_off(PUBLIC_TESTS);
     let names: Vec<_> = pipeline.steps.iter().map(|step| step.family.name).collect();
     let labels = [
+        // Problems of one composition share steps, wording and often the statement: they are hard or easy together.
+        ("cluster", pipeline.composition()),
         ("composition", pipeline.composition()),
         ("families", names.join(",")),
         (
