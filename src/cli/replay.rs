@@ -12,7 +12,7 @@ use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
 use crate::problem::Problem;
-use crate::program::Program;
+use crate::program::{Program, Wanted};
 use crate::rollout::{Work, grade_once, turn_scope};
 use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
 
@@ -104,7 +104,9 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             record,
             turn,
             problem,
-            program: Program::extract(text, problem.language()).ok(),
+            program: Program::find(text, &Wanted::of(problem))
+                .ok()
+                .map(|found| found.program),
             was,
         };
         for (index, turn) in record.turns.iter().enumerate() {

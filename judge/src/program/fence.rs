@@ -1,0 +1,381 @@
+//! Lines of an answer → its fenced blocks. `CommonMark`, with what models make of it.
+//!
+//! - Three or more backticks or tildes open a block and at least as many of the same close it. List markers, quotation marks
+//!   and indentation may stand in front; the opening fence's indentation is taken off the content.
+//! - A fence may stand behind words (`Code: ```python`) and hold special tokens or tags of answers before and after it.
+//! - A fence inside a string or comment of the block's language that is closed later on belongs to the program.
+//! - A tagged fence in code begins a new block: the one before it was never closed. Backticks in code close it.
+
+use rlef_sandbox::Language;
+
+use super::lexer::Lexer;
+use super::tag::{Tag, tag};
+use super::token;
+
+/// An opening fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Opener<'a> {
+    /// What it is made of.
+    sign: char,
+    count: usize,
+    /// What stands behind it.
+    pub(super) info: &'a str,
+    pub(super) tag: Tag,
+    /// Column of what the line says behind list markers and quotation marks.
+    column: usize,
+    /// Quotation marks in front.
+    quotes: usize,
+}
+
+impl Opener<'_> {
+    /// The language whose strings and comments the block may have; `default` for a block without a tag.
+    pub(super) fn language(&self, default: Language) -> Option<Language> {
+        match self.tag {
+            Tag::Language(language) => Some(language),
+            Tag::None => Some(default),
+            Tag::Other | Tag::Markdown | Tag::Unknown => None,
+        }
+    }
+}
+
+/// What follows an opening fence.
+#[derive(Clone, Debug)]
+pub(super) struct Body<'a> {
+    /// The lines of the content, as they stand.
+    lines: Vec<&'a str>,
+    /// Whether the last of them shared its line with the closing fence.
+    is_glued: bool,
+    pub(super) is_closed: bool,
+    /// The line to go on with.
+    pub(super) next: usize,
+}
+
+/// A block of code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) info: String,
+    pub(super) tag: Tag,
+    pub(super) source: String,
+    pub(super) is_closed: bool,
+}
+
+/// The opening fence in a line.
+pub(super) fn opener(line: &str) -> Option<Opener<'_>> {
+    let (rest, column, quotes) = behind_markers(line);
+    let text = token::after_tokens(rest).trim_start_matches(token::is_blank);
+    let at_start = |text: &'_ str| ['`', '~'].into_iter().find(|&sign| run(text, sign) >= 3);
+    if let Some(sign) = at_start(text) {
+        let count = run(text, sign);
+        let info = token::before_tokens(&text[count..]).trim_matches(token::is_blank);
+        let tag = tag(info);
+        // A backtick further on makes it code in a line; tildes that name nothing are no fence.
+        let is_fence = if sign == '`' { !info.contains('`') } else { tag != Tag::Unknown };
+        return is_fence.then_some(Opener { sign, count, info, tag, column, quotes });
+    }
+    // Behind words: only where what follows names a language, or the words say that code follows.
+    let start = text.find("```")?;
+    let (before, fence) = text.split_at(start);
+    let count = run(fence, '`');
+    let info = token::before_tokens(&fence[count..]).trim_matches(token::is_blank);
+    if info.contains('`') {
+        return None;
+    }
+    let tag = tag(info);
+    let is_fence = match tag {
+        Tag::None => before.trim_end().ends_with([':', '>', '{', '\u{ff1a}']),
+        Tag::Unknown => false,
+        Tag::Language(_) | Tag::Other | Tag::Markdown => is_tag_alone(info),
+    };
+    is_fence.then_some(Opener { sign: '`', count, info, tag, column, quotes })
+}
+
+/// Whether an info string is a word or two, and not a sentence that starts with the name of a language.
+fn is_tag_alone(info: &str) -> bool {
+    info.split_whitespace().count() <= 1 || info.contains(['=', '{', ':'])
+}
+
+/// How many of `sign` a text starts with.
+fn run(text: &str, sign: char) -> usize {
+    text.len() - text.trim_start_matches(sign).len()
+}
+
+/// What a line says behind indentation, quotation marks and list markers, at which column, behind how many quotation marks.
+fn behind_markers(line: &str) -> (&str, usize, usize) {
+    let (mut rest, mut column, mut quotes) = (line, 0, 0);
+    loop {
+        let trimmed = rest.trim_start_matches(token::is_blank);
+        column += width(&rest[..rest.len() - trimmed.len()], column);
+        rest = trimmed;
+        if let Some(after) = rest.strip_prefix('>') {
+            rest = after.strip_prefix(' ').unwrap_or(after);
+            column = 0;
+            quotes += 1;
+            continue;
+        }
+        let digits = rest.len() - rest.trim_start_matches(|sign: char| sign.is_ascii_digit()).len();
+        let marker = match rest[digits..].chars().next() {
+            Some('-' | '*' | '+' | '\u{2022}') if digits == 0 => rest.chars().next().map_or(0, char::len_utf8),
+            Some('.' | ')') if (1..=9).contains(&digits) => digits + 1,
+            _ => 0,
+        };
+        if marker == 0 || !rest[marker..].starts_with([' ', '\t']) {
+            return (rest, column, quotes);
+        }
+        column += rest[..marker].chars().count();
+        rest = &rest[marker..];
+    }
+}
+
+/// Columns that white space takes from a column on.
+fn width(space: &str, from: usize) -> usize {
+    let end = space.chars().fold(from, |column, character| match character {
+        '\t' => column + 4 - column % 4,
+        '\u{feff}' | '\u{200b}' => column,
+        _ => column + 1,
+    });
+    end - from
+}
+
+/// How a line ends the block that it stands in.
+enum End<'a> {
+    /// It closes it.
+    Closes,
+    /// It opens another.
+    Reopens,
+    /// Its last sign of code is followed by a closing fence.
+    Glued(&'a str),
+    /// Not at all.
+    No,
+}
+
+/// The block's lines from `start` on.
+pub(super) fn body<'a>(lines: &[&'a str], start: usize, opener: &Opener<'_>, default: Language) -> Body<'a> {
+    let mut body = Body {
+        lines: Vec::new(),
+        is_glued: false,
+        is_closed: false,
+        next: lines.len(),
+    };
+    let mut lexer = opener.language(default).map(Lexer::new);
+    // Fences before this line are known to stand in a string.
+    let mut safe = start;
+    for index in start..lines.len() {
+        let line = unquoted(lines[index], opener.quotes);
+        let is_text = lexer.as_ref().is_some_and(Lexer::is_in_text);
+        let mut end = if index < safe { End::No } else { end(line, opener, is_text) };
+        if is_text
+            && !matches!(end, End::No)
+            && let Some(lexer) = &lexer
+            && let Some(place) = closed_later(lines, index, opener, lexer.clone())
+        {
+            safe = place;
+            end = End::No;
+        }
+        let glued = lexer.as_mut().and_then(|lexer| lexer.line(line));
+        if let (End::No, Some(at)) = (&end, glued)
+            && opener.sign == '`'
+            && run(&line[at..], '`') >= opener.count
+            && token::is_only_tokens(&line[at + run(&line[at..], '`')..])
+        {
+            end = End::Glued(&line[..at]);
+        }
+        match end {
+            End::No => body.lines.push(line),
+            End::Closes => {
+                body.is_closed = true;
+                body.next = index + 1;
+                return body;
+            }
+            End::Glued(code) => {
+                body.lines.push(code);
+                body.is_closed = true;
+                body.is_glued = true;
+                body.next = index + 1;
+                return body;
+            }
+            End::Reopens => {
+                body.next = index;
+                return body;
+            }
+        }
+    }
+    body
+}
+
+/// A line without the quotation marks that its block stands behind.
+fn unquoted(line: &str, quotes: usize) -> &str {
+    let mut rest = line;
+    for _ in 0..quotes {
+        let Some(after) = rest.trim_start().strip_prefix('>') else {
+            break;
+        };
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    rest
+}
+
+/// What a line is to the block it stands in. `is_text`: inside a string or comment, where backticks close nothing by words.
+fn end<'a>(line: &str, opener: &Opener<'_>, is_text: bool) -> End<'a> {
+    let text = token::after_tokens(line).trim_start_matches(token::is_blank);
+    let count = run(text, opener.sign);
+    if count < opener.count {
+        return End::No;
+    }
+    let rest = &text[count..];
+    if token::is_only_tokens(rest) {
+        return End::Closes;
+    }
+    if rest.contains('`') || opener.sign == '~' {
+        return End::No;
+    }
+    match tag(rest) {
+        // A sentence behind the closing fence. In text it is anything.
+        Tag::None | Tag::Unknown if is_text => End::No,
+        Tag::None | Tag::Unknown => End::Closes,
+        _ if is_tag_alone(rest.trim()) => End::Reopens,
+        _ if is_text => End::No,
+        _ => End::Closes,
+    }
+}
+
+/// Where the block that a fence in a string belongs to is closed, if the string is closed first and all else is, too: then
+/// the fence is the program's.
+fn closed_later(lines: &[&str], from: usize, opener: &Opener<'_>, mut lexer: Lexer) -> Option<usize> {
+    /// Longest program that is looked through, so that many open strings cost no more than their number.
+    const WINDOW: usize = 2000;
+    for (index, line) in lines.iter().enumerate().skip(from).take(WINDOW) {
+        let line = unquoted(line, opener.quotes);
+        if !lexer.is_in_text() && matches!(end(line, opener, false), End::Closes) {
+            return lexer.is_balanced().then_some(index);
+        }
+        if let Some(at) = lexer.line(line) {
+            return (at > 0 && lexer.is_balanced()).then_some(index);
+        }
+    }
+    None
+}
+
+/// All blocks of an answer. `default` is the language of those without a tag.
+pub(super) fn blocks(lines: &[&str], default: Language) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut index = 0;
+    while let Some(line) = lines.get(index) {
+        index += 1;
+        let Some(opener) = opener(line) else {
+            continue;
+        };
+        let body = body(lines, index, &opener, default);
+        index = body.next;
+        let inner = if opener.tag == Tag::Markdown {
+            self::blocks(&body.lines, default)
+        } else {
+            Vec::new()
+        };
+        if inner.is_empty() {
+            blocks.push(Block {
+                info: opener.info.to_owned(),
+                tag: opener.tag,
+                source: body.source(opener.column),
+                is_closed: body.is_closed,
+            });
+        } else {
+            blocks.extend(inner);
+        }
+    }
+    blocks
+}
+
+impl Body<'_> {
+    /// The content, without the indentation that it shares with the opening fence at `column`.
+    fn source(&self, column: usize) -> String {
+        let first = self.lines.iter().find(|line| !line.trim().is_empty());
+        let indent = first.map_or(0, |line| width(&line[..line.len() - line.trim_start().len()], 0));
+        let strip = column.min(indent);
+        let mut source = String::new();
+        for (number, line) in self.lines.iter().enumerate() {
+            let line = if number == 0 { line.trim_start_matches('\u{feff}') } else { line };
+            source.push_str(dedent(line, strip));
+            if number + 1 < self.lines.len() || !self.is_glued {
+                source.push('\n');
+            }
+        }
+        source
+    }
+}
+
+/// A line without up to so many columns of white space; a tab that reaches further goes as a whole.
+fn dedent(line: &str, strip: usize) -> &str {
+    let mut column = 0;
+    for (at, character) in line.char_indices() {
+        if column >= strip || !matches!(character, ' ' | '\t') {
+            return &line[at..];
+        }
+        column += width(&line[at..=at], column);
+    }
+    ""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(text: &str) -> Vec<String> {
+        let lines: Vec<&str> = text.lines().collect();
+        let blocks = blocks(&lines, Language::Python);
+        blocks.into_iter().filter(|block| block.is_closed).map(|block| block.source).collect()
+    }
+
+    #[test]
+    fn indentation_is_taken_off_as_far_as_the_code_has_it() {
+        for (text, expected) in [
+            ("   ```\n   if x:\n       y\n   ```", "if x:\n    y\n"),
+            ("   ```\nif x:\n    y\n   ```", "if x:\n    y\n"),
+            ("- ```\n  a\n\n  b\n  ```", "a\n\nb\n"),
+            ("> ```\n> a\n>\n>   b\n> ```", "a\n\n  b\n"),
+            ("> > ```\n> > a\n> > ```", "a\n"),
+            ("1. x\n   - ```\n     a\n     ```", "a\n"),
+            ("\t```\n\ta\n\t\tb\n\t```", "a\n\tb\n"),
+            ("```\n    a\n  b\n```", "    a\n  b\n"),
+            ("1. Code: ```python\n   a\n   ```", "a\n"),
+        ] {
+            assert_eq!(sources(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn fences_close_as_they_were_opened() {
+        for (text, expected) in [
+            ("~~~python\na\n```\n~~~", "a\n```\n"),
+            ("````\n```\n````", "```\n"),
+            ("```\na\n`````", "a\n"),
+            ("```\na\n```<|im_end|>", "a\n"),
+            ("```\na\n```</answer>", "a\n"),
+            ("$\\boxed{```python\na\n```}$", "a\n"),
+            ("```python\na\n```This is it.", "a\n"),
+            ("```python\na```", "a"),
+            ("```python\na```</s>", "a"),
+            ("```markdown\n```python\na\n```\n```", "a\n"),
+        ] {
+            assert_eq!(sources(text)[0], expected, "{text}");
+        }
+        assert_eq!(sources("```python\na\n```python\nb\n```"), ["b\n"]);
+        assert!(sources("use ```print(1)``` here\nand ```x```").is_empty());
+        assert!(sources("```python\na\n``").is_empty());
+    }
+
+    #[test]
+    fn fences_in_strings_are_the_programs() {
+        for program in [
+            "def f():\n    '''x\n```\nf()\n```\n    '''\n",
+            "s = \"\"\"```\n%s\n```\"\"\"\n",
+            "def f():\n    \"\"\"\n```python\nf()\n```\n\"\"\"\n",
+        ] {
+            assert_eq!(sources(&format!("```python\n{program}```\nx")), [program], "{program}");
+        }
+        // A string that is never closed hides no fence.
+        assert_eq!(
+            sources("```python\ns = '''\n```\nIt's:\n```python\nb\n```"),
+            ["s = '''\n", "b\n"]
+        );
+    }
+}
