@@ -149,15 +149,18 @@ impl Program {
     pub fn find(completion: &str, wanted: &Wanted) -> Result<Found, NoProgram> {
         let mut found = Self::search(completion, wanted)?;
         // A last line that had no end gets none.
-        if found.taken.rule == Rule::Bare && !completion.ends_with(['\n', '\r']) {
-            found.program.source.pop();
+        let source = &mut found.program.source;
+        if found.taken.rule == Rule::Bare && source.lines().next_back().is_some_and(|line| completion.ends_with(line)) {
+            source.pop();
         }
         Ok(found)
     }
 
     fn search(completion: &str, wanted: &Wanted) -> Result<Found, NoProgram> {
         let lines = lines(completion.trim_start_matches('\u{feff}'));
-        if let Some(source) = bare::whole(&lines, wanted) {
+        if !thought::is_marked(&lines, wanted.language())
+            && let Some(source) = bare::whole(&lines, wanted)
+        {
             return Ok(Found::bare(source, wanted));
         }
         let answer = thought::answer(&lines, wanted.language());

@@ -243,9 +243,11 @@ fn heads(line: &str, name: &str) -> bool {
     at_margin
         && !ends.ends_with(';')
         && line.match_indices(name).any(|(at, _)| {
-            let before = line[..at].chars().next_back();
-            let after = line[at + name.len()..].trim_start();
-            before.is_some_and(|letter| !is_word(letter) && letter != '.') && !after.starts_with(is_word)
+            let before = &line[..at];
+            let after = line[at + name.len()..].chars().next();
+            before.ends_with(|letter: char| !is_word(letter) && letter != '.')
+                && !before.contains(['(', '{', '=', ';'])
+                && !after.is_some_and(is_word)
         })
 }
 

@@ -267,7 +267,7 @@ mod tests {
         for prose in [
             "Quick try.\nprint(1)", "Here it is:\nprint(1)", "Done.", "I can't", "print(1)\n```", "f(", "Sure!", "x = 'cut",
             "Code:", "print \"x\"", "<think>\nx\n</think>", "This multiplies the number", "1. a = 2", "`x`", "\u{2014}", "return value of x",
-            "print(1)\nThat is it", "please return x", "",
+            "print(1)\nThat was it", "please return x", "",
         ] {
             assert!(!is_code(prose, Language::Python), "{prose}");
         }

@@ -1,5 +1,6 @@
 //! The marks of thoughts and answers that models in use have, and where in a line they count.
 
+use super::lexer::is_word;
 use super::token;
 
 /// What a mark says.
@@ -49,7 +50,7 @@ pub(super) struct Found {
 const THOUGHTS: &[&str] = &[
     "think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "analysis", "scratchpad", "seed:think",
     "mm:think", "antthinking", "antml:thinking", "longcat_think", "longcat:think", "inner_monologue", "internal_monologue",
-    "thought_process", "thinking_process", "reasoning_process", "chain_of_thought", "cot", "ds_think",
+    "thought_process", "thinking_process", "reasoning_process", "chain_of_thought", "cot", "ds_think", "|channel",
 ];
 
 /// Names of tags around answers.
@@ -81,9 +82,13 @@ pub(super) fn first(line: &str) -> Option<Found> {
         candidates(line).find(|found| {
             let before = &line[..found.start];
             // A mark that is quoted is spoken of.
-            let is_quoted = before.contains(['"', '\'', '`']);
+            let is_quoted = before.trim_start().trim_start_matches('`').contains(['"', '\'', '`']);
             let at_end = || matches!(found.mark, Mark::Close) && line[found.end..].trim().is_empty();
-            let starts = token::after_tokens(before).trim().is_empty();
+            let starts = token::after_tokens(before.trim_start().trim_start_matches('`')).trim().is_empty();
+            // `vector<Thought>` is code.
+            if matches!(found.mark, Mark::Open(Kind::Named(_)) | Mark::Wrap(true)) && before.ends_with(is_word) {
+                return false;
+            }
             starts || !is_quoted || (at_end() && !before.ends_with(['"', '\'', '`']))
         })
     })
@@ -182,10 +187,10 @@ fn sentence(line: &str) -> Option<Found> {
 fn named(text: &str) -> Option<(String, bool, usize)> {
     const LONGEST: usize = 200;
     if text.starts_with("<|channel>thought") {
-        return Some(("channel".to_owned(), false, "<|channel>thought".len()));
+        return Some(("|channel".to_owned(), false, "<|channel>thought".len()));
     }
     if text.starts_with("<channel|>") {
-        return Some(("channel".to_owned(), true, "<channel|>".len()));
+        return Some(("|channel".to_owned(), true, "<channel|>".len()));
     }
     let (open, close) = match text.chars().next()? {
         '<' => ('<', '>'),

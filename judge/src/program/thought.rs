@@ -38,6 +38,16 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Whether any mark of a thought or an answer stands outside of strings and comments of such code.
+pub(super) fn is_marked(lines: &[&str], language: Language) -> bool {
+    let mut lexer = Lexer::new(language);
+    lines.iter().any(|line| {
+        let is_text = lexer.is_in_text();
+        lexer.line(line);
+        !is_text && mark::first(line).is_some()
+    })
+}
+
 /// The answer in a completion's lines. `language` is that of blocks without a tag.
 pub(super) fn answer<'a>(lines: &[&'a str], language: Language) -> Answer<'a> {
     let mut walk = Walk {
@@ -58,7 +68,9 @@ pub(super) fn answer<'a>(lines: &[&'a str], language: Language) -> Answer<'a> {
             continue;
         }
         let opener = if walk.thought.is_none() { fence::opener(rest) } else { None };
-        if walk.thought.is_none() && !walk.is_over {
+        // What a mark leaves of its line may be nothing.
+        let is_rest = rest.len() < lines[index].len() && rest.trim_matches(token::is_blank).is_empty();
+        if walk.thought.is_none() && !walk.is_over && !is_rest {
             walk.answer.lines.push(rest);
         }
         index += 1;
