@@ -150,7 +150,12 @@ impl Program {
         let mut found = Self::search(completion, wanted)?;
         // A last line that had no end gets none.
         let source = &mut found.program.source;
-        if found.taken.rule == Rule::Bare && source.lines().next_back().is_some_and(|line| completion.ends_with(line)) {
+        if found.taken.rule == Rule::Bare
+            && source
+                .lines()
+                .next_back()
+                .is_some_and(|line| completion.ends_with(line))
+        {
             source.pop();
         }
         Ok(found)

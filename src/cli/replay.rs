@@ -55,6 +55,12 @@ struct Item<'a> {
     was: Told,
 }
 
+/// The program in an answer of a journal.
+pub(super) fn program_of(text: &str, problem: &Problem) -> Option<Program> {
+    let found = Program::find(text, &Wanted::of(problem));
+    found.ok().map(|found| found.program)
+}
+
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let records: Vec<EpisodeRecord> = journal::read(&args.journal)?;
@@ -104,9 +110,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             record,
             turn,
             problem,
-            program: Program::find(text, &Wanted::of(problem))
-                .ok()
-                .map(|found| found.program),
+            program: program_of(text, problem),
             was,
         };
         for (index, turn) in record.turns.iter().enumerate() {

@@ -39,9 +39,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let references = match fields.text_or_empty("gold_standard_solution")? {
         "" => Vec::new(),
         text => {
-            let program =
-                Program::find(text, &Wanted::any(language))
-                    .map_or_else(|_| Program::bare(text, language), |found| found.program);
+            let program = Program::find(text, &Wanted::any(language))
+                .map_or_else(|_| Program::bare(text, language), |found| found.program);
             vec![Reference {
                 language: program.language,
                 source: program.source,

@@ -5,6 +5,7 @@
 
 use rlef_sandbox::Language;
 
+use super::Rule;
 use super::choose::{self, Level};
 use super::code;
 use super::fence;
@@ -42,7 +43,10 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
         let (end, code) = match (fence::opener(line), glued) {
             (Some(opener), _) if matches!(opener.tag, Tag::None | Tag::Unknown) => (true, ""),
             (Some(_), _) => return None,
-            (None, Some(at)) => (token::is_only_tokens(line[at..].trim_start_matches('`')), &line[..at]),
+            (None, Some(at)) => (
+                token::is_only_tokens(line[at..].trim_start_matches('`')),
+                &line[..at],
+            ),
             (None, None) => (false, ""),
         };
         if end {
@@ -52,7 +56,9 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
             }
             let source = joined(&before);
             let is_bare = code::is_code(&source, language) && shows(&source, language, wanted)
-                || !wanted.head.trim().is_empty() && is_indented(&source) && can_continue(&source, wanted);
+                || !wanted.head.trim().is_empty()
+                    && is_indented(&source)
+                    && can_continue(&source, wanted);
             return is_bare.then_some((source, index + 1));
         }
         if glued.is_some() {
@@ -64,13 +70,21 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
 
 /// Lines without the special tokens, tags and blank lines around them; a first line's indentation stays.
 fn joined(lines: &[&str]) -> String {
-    let is_empty = |line: &&&str| token::after_tokens(line).trim_matches(token::is_blank).is_empty();
+    let is_empty = |line: &&&str| {
+        token::after_tokens(line)
+            .trim_matches(token::is_blank)
+            .is_empty()
+    };
     let start = lines.iter().take_while(is_empty).count();
     let end = lines.len() - lines[start..].iter().rev().take_while(is_empty).count();
     let mut source = String::new();
     for (index, line) in lines[start..end].iter().enumerate() {
         let line = if index == 0 { first_line(line) } else { line };
-        let line = if start + index + 1 == end { token::before_tokens(line) } else { line };
+        let line = if start + index + 1 == end {
+            token::before_tokens(line)
+        } else {
+            line
+        };
         source.push_str(line);
         source.push('\n');
     }
@@ -80,12 +94,21 @@ fn joined(lines: &[&str]) -> String {
 /// A line without the special tokens in front of it.
 fn first_line(line: &str) -> &str {
     let rest = token::after_tokens(line);
-    if rest.len() == line.len() { line.trim_start_matches('\u{feff}') } else { rest }
+    if rest.len() == line.len() {
+        line.trim_start_matches('\u{feff}')
+    } else {
+        rest
+    }
 }
 
 /// Whether bare code shows enough of what is asked to be taken without a fence.
 fn shows(source: &str, language: Language, wanted: &Wanted) -> bool {
-    wanted.asked == Asked::Anything || choose::level(source, language, wanted) != Level::None
+    wanted.asked == Asked::Anything
+        || match choose::level(source, language, wanted) {
+            Level::Whole(_) => true,
+            Level::Part(rule) => rule == Rule::ContinuesPrompt,
+            Level::None => false,
+        }
 }
 
 /// Whether a text can go on with the head: the head ends in a string, or the text starts as code does.
@@ -102,7 +125,8 @@ fn can_continue(source: &str, wanted: &Wanted) -> bool {
     }
     let trimmed = first.trim();
     if wanted.language() != Language::Python {
-        return trimmed.ends_with([';', '{', '}', ')', ',', '>']) || trimmed.starts_with(['#', '/', '}']);
+        return trimmed.ends_with([';', '{', '}', ')', ',', '>'])
+            || trimmed.starts_with(['#', '/', '}']);
     }
     // A statement may go on in the next lines: its brackets and strings need not be closed here.
     let mut statement = Lexer::new(Language::Python);

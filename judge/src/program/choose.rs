@@ -42,7 +42,11 @@ impl Level {
 }
 
 /// The program among the blocks. `first` is bare code that stands before them, if any.
-pub(super) fn best(first: Option<String>, blocks: &[Block], wanted: &Wanted) -> Result<Found, NoProgram> {
+pub(super) fn best(
+    first: Option<String>,
+    blocks: &[Block],
+    wanted: &Wanted,
+) -> Result<Found, NoProgram> {
     let mut reason = NoProgram::NoFence;
     let mut candidates = Vec::new();
     if let Some(source) = &first {
@@ -56,7 +60,10 @@ pub(super) fn best(first: Option<String>, blocks: &[Block], wanted: &Wanted) -> 
     }
     for (index, block) in blocks.iter().enumerate() {
         match candidate(block, wanted) {
-            Ok(candidate) => candidates.push(Candidate { number: index + 1, ..candidate }),
+            Ok(candidate) => candidates.push(Candidate {
+                number: index + 1,
+                ..candidate
+            }),
             Err(why) => reason = why,
         }
     }
@@ -65,7 +72,13 @@ pub(super) fn best(first: Option<String>, blocks: &[Block], wanted: &Wanted) -> 
     let single = candidates.len() == 1;
     let found = candidates
         .into_iter()
-        .max_by_key(|candidate| (candidate.level.rank(), candidate.is_tagged, candidate.number))
+        .max_by_key(|candidate| {
+            (
+                candidate.level.rank(),
+                candidate.is_tagged,
+                candidate.number,
+            )
+        })
         .ok_or(reason)?;
     let rule = match found.level {
         _ if found.number == 0 => Rule::Bare,
@@ -90,7 +103,9 @@ pub(super) fn best(first: Option<String>, blocks: &[Block], wanted: &Wanted) -> 
 fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoProgram> {
     let language = match block.tag {
         Tag::None => Some(wanted.language()),
-        Tag::Language(language) => Some(language).filter(|language| wanted.languages.contains(language)),
+        Tag::Language(language) => {
+            Some(language).filter(|language| wanted.languages.contains(language))
+        }
         Tag::Other | Tag::Markdown | Tag::Unknown => None,
     };
     if !block.is_closed {
@@ -105,7 +120,9 @@ fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoP
     }
     let is_tagged = block.tag != Tag::None;
     let level = level(&block.source, language, wanted);
-    if is_session(&block.source, is_tagged) || !is_tagged && level == Level::None && !is_some_code(&block.source, language, wanted) {
+    if is_session(&block.source, is_tagged)
+        || !is_tagged && level == Level::None && !is_some_code(&block.source, language, wanted)
+    {
         return Err(NoProgram::NoCode);
     }
     Ok(Candidate {
@@ -119,16 +136,29 @@ fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoP
 
 /// Whether an untagged block that shows nothing of what is asked is at least code.
 fn is_some_code(source: &str, language: Language, wanted: &Wanted) -> bool {
-    wanted.asked == Asked::Anything || code::is_code(source, language) && !code::is_data(source, language)
+    wanted.asked == Asked::Anything
+        || code::is_code(source, language) && !code::is_data(source, language)
 }
 
 /// Whether the block records a shell or an interpreter at work.
 fn is_session(source: &str, is_tagged: bool) -> bool {
-    let first = source.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim_start();
+    let first = source
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim_start();
     let prompts: &[&str] = if is_tagged {
         &[">>> "]
     } else {
-        &[">>> ", "$ ", "% ", "> ", "In [", "C:\\", "Traceback (most recent call last)"]
+        &[
+            ">>> ",
+            "$ ",
+            "% ",
+            "> ",
+            "In [",
+            "C:\\",
+            "Traceback (most recent call last)",
+        ]
     };
     prompts.iter().any(|prompt| first.starts_with(prompt))
 }
@@ -139,7 +169,9 @@ pub(super) fn level(source: &str, language: Language, wanted: &Wanted) -> Level 
     match &wanted.asked {
         Asked::Anything => Level::None,
         Asked::ToPrint => prints(&code, language),
-        Asked::ToDefine { class, function } => defines(&code, language, class.as_deref(), function, &wanted.head),
+        Asked::ToDefine { class, function } => {
+            defines(&code, language, class.as_deref(), function, &wanted.head)
+        }
     }
 }
 
@@ -154,9 +186,19 @@ fn prints(code: &str, language: Language) -> Level {
             has(&["stdin", "readline", "readFileSync", "prompt", "read"]),
             has(&["log", "stdout", "write", "print"]),
         ),
-        Language::Wasm => return if code.contains("(module") { Level::Whole(Rule::HasMain) } else { Level::None },
+        Language::Wasm => {
+            return if code.contains("(module") {
+                Level::Whole(Rule::HasMain)
+            } else {
+                Level::None
+            };
+        }
         _ => {
-            return if has_word(code, "main") { Level::Whole(Rule::HasMain) } else { Level::None };
+            return if has_word(code, "main") {
+                Level::Whole(Rule::HasMain)
+            } else {
+                Level::None
+            };
         }
     };
     match (reads, writes) {
@@ -175,7 +217,13 @@ fn has_word(code: &str, word: &str) -> bool {
     })
 }
 
-fn defines(code: &str, language: Language, class: Option<&str>, function: &str, head: &str) -> Level {
+fn defines(
+    code: &str,
+    language: Language,
+    class: Option<&str>,
+    function: &str,
+    head: &str,
+) -> Level {
     if language != Language::Python {
         let outer = class.unwrap_or(function);
         let heads = code.lines().any(|line| heads(line, outer));
@@ -194,7 +242,10 @@ fn defines(code: &str, language: Language, class: Option<&str>, function: &str, 
         })
     };
     let whole = match class {
-        Some(class) => defined(class, false) && (defined(function, true) || !code.contains(&format!("class {class}"))),
+        Some(class) => {
+            defined(class, false)
+                && (defined(function, true) || !code.contains(&format!("class {class}")))
+        }
         None => defined(top, false),
     };
     if whole {
@@ -220,19 +271,33 @@ fn binds(statement: &str, name: &str) -> bool {
         let rest = rest.trim_start().strip_prefix(name)?;
         (!rest.starts_with(is_word)).then(|| rest.trim_start().to_owned())
     };
-    let behind = |keyword: &str| statement.strip_prefix(keyword).filter(|rest| rest.starts_with(char::is_whitespace)).and_then(named);
-    let def = statement.strip_prefix("async").map_or(statement, str::trim_start);
-    if let Some(rest) = def.strip_prefix("def").filter(|rest| rest.starts_with(char::is_whitespace)).and_then(named) {
+    let behind = |keyword: &str| {
+        statement
+            .strip_prefix(keyword)
+            .filter(|rest| rest.starts_with(char::is_whitespace))
+            .and_then(named)
+    };
+    let def = statement
+        .strip_prefix("async")
+        .map_or(statement, str::trim_start);
+    if let Some(rest) = def
+        .strip_prefix("def")
+        .filter(|rest| rest.starts_with(char::is_whitespace))
+        .and_then(named)
+    {
         return rest.starts_with(['(', '[']);
     }
     if let Some(rest) = behind("class") {
         return rest.starts_with(['(', ':', '[']);
     }
     if statement.starts_with("from ") || statement.starts_with("import ") {
-        return statement.split([',', '(', ')']).any(|part| part.split_whitespace().next_back() == Some(name));
+        return statement
+            .split([',', '(', ')'])
+            .any(|part| part.split_whitespace().next_back() == Some(name));
     }
     named(statement).is_some_and(|rest| {
-        rest.starts_with('=') && !rest.starts_with("==") || rest.starts_with(':') && rest.contains('=')
+        rest.starts_with('=') && !rest.starts_with("==")
+            || rest.starts_with(':') && rest.contains('=')
     })
 }
 
@@ -261,7 +326,10 @@ pub(super) fn continues(code: &str, head: &str) -> bool {
     let lines = || code.lines().filter(|line| !line.trim().is_empty());
     margin > 0
         || lines().any(|line| {
-            let word = line.split(|character: char| !is_word(character)).next().unwrap_or_default();
+            let word = line
+                .split(|character: char| !is_word(character))
+                .next()
+                .unwrap_or_default();
             matches!(word, "return" | "yield" | "raise")
         })
         || code.matches('}').count() > code.matches('{').count()
@@ -298,8 +366,20 @@ const MOST_NAMES: usize = 100;
 /// Functions and classes that a source defines.
 fn definitions(code: &str) -> Vec<String> {
     let name = |line: &str| {
-        let rest = ["def ", "async def ", "class ", "function ", "async function "].iter().find_map(|keyword| line.strip_prefix(keyword))?;
-        let name: String = rest.trim_start().chars().take_while(|&character| is_word(character)).collect();
+        let rest = [
+            "def ",
+            "async def ",
+            "class ",
+            "function ",
+            "async function ",
+        ]
+        .iter()
+        .find_map(|keyword| line.strip_prefix(keyword))?;
+        let name: String = rest
+            .trim_start()
+            .chars()
+            .take_while(|&character| is_word(character))
+            .collect();
         (!name.is_empty()).then_some(name)
     };
     code.lines().filter_map(name).take(MOST_NAMES).collect()
@@ -309,7 +389,8 @@ fn definitions(code: &str) -> Vec<String> {
 fn calls(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();
-        code[at + name.len()..].starts_with('(') && !before.is_some_and(|letter| is_word(letter) || letter == '.')
+        code[at + name.len()..].starts_with('(')
+            && !before.is_some_and(|letter| is_word(letter) || letter == '.')
     })
 }
 
@@ -319,10 +400,27 @@ mod tests {
 
     #[test]
     fn statements_that_make_a_name() {
-        for statement in ["def f(x):", "async def f ():", "class f:", "f = 1", "f: int = 1", "from a import b as f", "from a import (f, b)", "def f[T](x):"] {
+        for statement in [
+            "def f(x):",
+            "async def f ():",
+            "class f:",
+            "f = 1",
+            "f: int = 1",
+            "from a import b as f",
+            "from a import (f, b)",
+            "def f[T](x):",
+        ] {
             assert!(binds(statement, "f"), "{statement}");
         }
-        for statement in ["f(1)", "f == 1", "def ff():", "f: int", "import fs", "print(f=1)", "define f(x)"] {
+        for statement in [
+            "f(1)",
+            "f == 1",
+            "def ff():",
+            "f: int",
+            "import fs",
+            "print(f=1)",
+            "define f(x)",
+        ] {
             assert!(!binds(statement, "f"), "{statement}");
         }
     }

@@ -25,7 +25,20 @@ pub(super) fn is_code(text: &str, language: Language) -> bool {
 /// Whether a line outside of all brackets can be one of a language with braces.
 fn can_end_statement(line: &str) -> bool {
     const STARTS: &[&str] = &[
-        "#", "@", "//", "/*", "*", "template", "package ", "import ", "var ", "let ", "const ", "type ", "func ", "namespace ",
+        "#",
+        "@",
+        "//",
+        "/*",
+        "*",
+        "template",
+        "package ",
+        "import ",
+        "var ",
+        "let ",
+        "const ",
+        "type ",
+        "func ",
+        "namespace ",
     ];
     line.is_empty()
         || line.ends_with([';', '{', '}', ')', ',', '>', '\\'])
@@ -52,12 +65,15 @@ enum Last {
 }
 
 /// Words that join operands.
-const JOINING: &[&str] = &["and", "or", "not", "in", "is", "if", "else", "for", "lambda", "await", "yield", "from", "as", "async", "import"];
+const JOINING: &[&str] = &[
+    "and", "or", "not", "in", "is", "if", "else", "for", "lambda", "await", "yield", "from", "as",
+    "async", "import",
+];
 
 /// Words that begin a statement.
 const STATEMENTS: &[&str] = &[
-    "def", "class", "return", "while", "with", "try", "raise", "del", "pass", "break", "continue", "global", "nonlocal", "assert",
-    "except", "finally", "elif",
+    "def", "class", "return", "while", "with", "try", "raise", "del", "pass", "break", "continue",
+    "global", "nonlocal", "assert", "except", "finally", "elif",
 ];
 
 /// Words that begin a statement and are names elsewhere.
@@ -68,7 +84,8 @@ const ALONE: &[&str] = &["pass", "break", "continue", "return", "raise", "yield"
 
 /// Words behind which a colon ends a line.
 const HEADS: &[&str] = &[
-    "def", "class", "while", "with", "try", "except", "finally", "elif", "if", "else", "for", "async", "match", "case",
+    "def", "class", "while", "with", "try", "except", "finally", "elif", "if", "else", "for",
+    "async", "match", "case",
 ];
 
 /// Whether the lines of Python could be statements: no two operands beside each other, no sign that Python doesn't have.
@@ -112,7 +129,11 @@ fn python(text: &str) -> bool {
                 if line.last == Last::Nothing && depth == 0 {
                     return false;
                 }
-                line.takes(if first == ':' { Last::Colon } else { Last::Separator });
+                line.takes(if first == ':' {
+                    Last::Colon
+                } else {
+                    Last::Separator
+                });
             }
             '.' if rest.starts_with("...") => {
                 step = 3;
@@ -131,16 +152,21 @@ fn python(text: &str) -> bool {
                 line.takes(Last::Operator);
             }
             _ if is_word(first) => {
-                let end = rest.find(|character: char| !is_word(character)).unwrap_or(rest.len());
+                let end = rest
+                    .find(|character: char| !is_word(character))
+                    .unwrap_or(rest.len());
                 let word = &rest[..end];
                 // A number goes on behind its point.
                 step = if first.is_ascii_digit() {
-                    rest.find(|character: char| !is_word(character) && character != '.').unwrap_or(rest.len())
+                    rest.find(|character: char| !is_word(character) && character != '.')
+                        .unwrap_or(rest.len())
                 } else {
                     end
                 };
                 // Letters in front of a string say what sort it is.
-                let is_prefix = rest[end..].starts_with('"') && word.len() <= 2 && word.chars().all(|letter| "rRbBuUfFtT".contains(letter));
+                let is_prefix = rest[end..].starts_with('"')
+                    && word.len() <= 2
+                    && word.chars().all(|letter| "rRbBuUfFtT".contains(letter));
                 if !is_prefix && !line.word(word) {
                     return false;
                 }
@@ -210,7 +236,9 @@ impl<'a> Line<'a> {
     fn can_end(&self) -> bool {
         match self.last {
             Last::Nothing | Last::Operand | Last::Text => true,
-            Last::Operator => ALONE.contains(&self.last_word) || self.last_word.is_empty() && self.first == "from",
+            Last::Operator => {
+                ALONE.contains(&self.last_word) || self.last_word.is_empty() && self.first == "from"
+            }
             Last::Separator => self.is_rich,
             Last::Colon => HEADS.contains(&self.first),
         }
@@ -265,9 +293,25 @@ mod tests {
             assert!(is_code(code, Language::Python), "{code}");
         }
         for prose in [
-            "Quick try.\nprint(1)", "Here it is:\nprint(1)", "Done.", "I can't", "print(1)\n```", "f(", "Sure!", "x = 'cut",
-            "Code:", "print \"x\"", "<think>\nx\n</think>", "This multiplies the number", "1. a = 2", "`x`", "\u{2014}", "return value of x",
-            "print(1)\nThat was it", "please return x", "",
+            "Quick try.\nprint(1)",
+            "Here it is:\nprint(1)",
+            "Done.",
+            "I can't",
+            "print(1)\n```",
+            "f(",
+            "Sure!",
+            "x = 'cut",
+            "Code:",
+            "print \"x\"",
+            "<think>\nx\n</think>",
+            "This multiplies the number",
+            "1. a = 2",
+            "`x`",
+            "\u{2014}",
+            "return value of x",
+            "print(1)\nThat was it",
+            "please return x",
+            "",
         ] {
             assert!(!is_code(prose, Language::Python), "{prose}");
         }

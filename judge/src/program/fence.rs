@@ -69,8 +69,19 @@ pub(super) fn opener(line: &str) -> Option<Opener<'_>> {
         let info = token::before_tokens(&text[count..]).trim_matches(token::is_blank);
         let tag = tag(info);
         // A backtick further on makes it code in a line; tildes that name nothing are no fence.
-        let is_fence = if sign == '`' { !info.contains('`') } else { tag != Tag::Unknown };
-        return is_fence.then_some(Opener { sign, count, info, tag, column, quotes });
+        let is_fence = if sign == '`' {
+            !info.contains('`')
+        } else {
+            tag != Tag::Unknown
+        };
+        return is_fence.then_some(Opener {
+            sign,
+            count,
+            info,
+            tag,
+            column,
+            quotes,
+        });
     }
     // Behind words: only where what follows names a language, or the words say that code follows.
     let start = text.find("```")?;
@@ -86,7 +97,14 @@ pub(super) fn opener(line: &str) -> Option<Opener<'_>> {
         Tag::Unknown => false,
         Tag::Language(_) | Tag::Other | Tag::Markdown => is_tag_alone(info),
     };
-    is_fence.then_some(Opener { sign: '`', count, info, tag, column, quotes })
+    is_fence.then_some(Opener {
+        sign: '`',
+        count,
+        info,
+        tag,
+        column,
+        quotes,
+    })
 }
 
 /// Whether an info string is a word or two, and not a sentence that starts with the name of a language.
@@ -112,9 +130,14 @@ fn behind_markers(line: &str) -> (&str, usize, usize) {
             quotes += 1;
             continue;
         }
-        let digits = rest.len() - rest.trim_start_matches(|sign: char| sign.is_ascii_digit()).len();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|sign: char| sign.is_ascii_digit())
+                .len();
         let marker = match rest[digits..].chars().next() {
-            Some('-' | '*' | '+' | '\u{2022}') if digits == 0 => rest.chars().next().map_or(0, char::len_utf8),
+            Some('-' | '*' | '+' | '\u{2022}') if digits == 0 => {
+                rest.chars().next().map_or(0, char::len_utf8)
+            }
             Some('.' | ')') if (1..=9).contains(&digits) => digits + 1,
             _ => 0,
         };
@@ -128,11 +151,13 @@ fn behind_markers(line: &str) -> (&str, usize, usize) {
 
 /// Columns that white space takes from a column on.
 fn width(space: &str, from: usize) -> usize {
-    let end = space.chars().fold(from, |column, character| match character {
-        '\t' => column + 4 - column % 4,
-        '\u{feff}' | '\u{200b}' => column,
-        _ => column + 1,
-    });
+    let end = space
+        .chars()
+        .fold(from, |column, character| match character {
+            '\t' => column + 4 - column % 4,
+            '\u{feff}' | '\u{200b}' => column,
+            _ => column + 1,
+        });
     end - from
 }
 
@@ -149,7 +174,12 @@ enum End<'a> {
 }
 
 /// The block's lines from `start` on.
-pub(super) fn body<'a>(lines: &[&'a str], start: usize, opener: &Opener<'_>, default: Language) -> Body<'a> {
+pub(super) fn body<'a>(
+    lines: &[&'a str],
+    start: usize,
+    opener: &Opener<'_>,
+    default: Language,
+) -> Body<'a> {
     let mut body = Body {
         lines: Vec::new(),
         is_glued: false,
@@ -162,7 +192,11 @@ pub(super) fn body<'a>(lines: &[&'a str], start: usize, opener: &Opener<'_>, def
     for index in start..lines.len() {
         let line = unquoted(lines[index], opener.quotes);
         let is_text = lexer.as_ref().is_some_and(Lexer::is_in_text);
-        let mut end = if index < safe { End::No } else { end(line, opener, is_text) };
+        let mut end = if index < safe {
+            End::No
+        } else {
+            end(line, opener, is_text)
+        };
         if is_text
             && !matches!(end, End::No)
             && let Some(lexer) = &lexer
@@ -225,10 +259,11 @@ fn end<'a>(line: &str, opener: &Opener<'_>, is_text: bool) -> End<'a> {
     if token::is_only_tokens(rest) {
         return End::Closes;
     }
-    if rest.contains('`') || opener.sign == '~' {
+    if rest.contains('`') {
         return End::No;
     }
     match tag(rest) {
+        Tag::None | Tag::Unknown if opener.sign == '~' => End::No,
         // A sentence behind the closing fence. In text it is anything.
         Tag::None | Tag::Unknown if is_text => End::No,
         Tag::None | Tag::Unknown => End::Closes,
@@ -240,9 +275,14 @@ fn end<'a>(line: &str, opener: &Opener<'_>, is_text: bool) -> End<'a> {
 
 /// Where the block that a fence in a string belongs to is closed, if the string is closed first and all else is, too: then
 /// the fence is the program's.
-fn closed_later(lines: &[&str], from: usize, opener: &Opener<'_>, mut lexer: Lexer) -> Option<usize> {
+fn closed_later(
+    lines: &[&str],
+    from: usize,
+    opener: &Opener<'_>,
+    mut lexer: Lexer,
+) -> Option<usize> {
     /// Longest program that is looked through, so that many open strings cost no more than their number.
-    const WINDOW: usize = 2000;
+    const WINDOW: usize = 1000;
     for (index, line) in lines.iter().enumerate().skip(from).take(WINDOW) {
         let line = unquoted(line, opener.quotes);
         if !lexer.is_in_text() && matches!(end(line, opener, false), End::Closes) {
@@ -257,6 +297,13 @@ fn closed_later(lines: &[&str], from: usize, opener: &Opener<'_>, mut lexer: Lex
 
 /// All blocks of an answer. `default` is the language of those without a tag.
 pub(super) fn blocks(lines: &[&str], default: Language) -> Vec<Block> {
+    blocks_within(lines, default, DEEPEST)
+}
+
+/// Blocks of Markdown in blocks of Markdown that are looked into.
+const DEEPEST: usize = 3;
+
+fn blocks_within(lines: &[&str], default: Language, depth: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut index = 0;
     while let Some(line) = lines.get(index) {
@@ -266,8 +313,8 @@ pub(super) fn blocks(lines: &[&str], default: Language) -> Vec<Block> {
         };
         let body = body(lines, index, &opener, default);
         index = body.next;
-        let inner = if opener.tag == Tag::Markdown {
-            self::blocks(&body.lines, default)
+        let inner = if opener.tag == Tag::Markdown && depth > 0 {
+            blocks_within(&body.lines, default, depth - 1)
         } else {
             Vec::new()
         };
@@ -289,11 +336,17 @@ impl Body<'_> {
     /// The content, without the indentation that it shares with the opening fence at `column`.
     fn source(&self, column: usize) -> String {
         let first = self.lines.iter().find(|line| !line.trim().is_empty());
-        let indent = first.map_or(0, |line| width(&line[..line.len() - line.trim_start().len()], 0));
+        let indent = first.map_or(0, |line| {
+            width(&line[..line.len() - line.trim_start().len()], 0)
+        });
         let strip = column.min(indent);
         let mut source = String::new();
         for (number, line) in self.lines.iter().enumerate() {
-            let line = if number == 0 { line.trim_start_matches('\u{feff}') } else { line };
+            let line = if number == 0 {
+                line.trim_start_matches('\u{feff}')
+            } else {
+                line
+            };
             source.push_str(dedent(line, strip));
             if number + 1 < self.lines.len() || !self.is_glued {
                 source.push('\n');
@@ -322,7 +375,11 @@ mod tests {
     fn sources(text: &str) -> Vec<String> {
         let lines: Vec<&str> = text.lines().collect();
         let blocks = blocks(&lines, Language::Python);
-        blocks.into_iter().filter(|block| block.is_closed).map(|block| block.source).collect()
+        blocks
+            .into_iter()
+            .filter(|block| block.is_closed)
+            .map(|block| block.source)
+            .collect()
     }
 
     #[test]
@@ -370,7 +427,11 @@ mod tests {
             "s = \"\"\"```\n%s\n```\"\"\"\n",
             "def f():\n    \"\"\"\n```python\nf()\n```\n\"\"\"\n",
         ] {
-            assert_eq!(sources(&format!("```python\n{program}```\nx")), [program], "{program}");
+            assert_eq!(
+                sources(&format!("```python\n{program}```\nx")),
+                [program],
+                "{program}"
+            );
         }
         // A string that is never closed hides no fence.
         assert_eq!(

@@ -69,7 +69,11 @@ impl Lexer {
     }
 
     /// Takes a line, hands its parts to `piece`, and gives the byte at which three backticks stand in code, if they do.
-    pub(super) fn line_with(&mut self, line: &str, piece: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
+    pub(super) fn line_with(
+        &mut self,
+        line: &str,
+        piece: &mut dyn FnMut(Piece<'_>),
+    ) -> Option<usize> {
         let mut fence = None;
         let (mut at, mut start) = (0, 0);
         while at < line.len() {
@@ -122,7 +126,9 @@ impl Lexer {
             ';' if self.language == Language::Wasm && rest.starts_with(";;") => {
                 return (rest.len(), Some(Piece::Comment));
             }
-            '/' if self.is_like_c() && rest.starts_with("//") => return (rest.len(), Some(Piece::Comment)),
+            '/' if self.is_like_c() && rest.starts_with("//") => {
+                return (rest.len(), Some(Piece::Comment));
+            }
             '/' if self.is_like_c() && rest.starts_with("/*") => {
                 self.state = State::Comment(1);
                 return (2, Some(Piece::Comment));
@@ -144,7 +150,13 @@ impl Lexer {
     }
 
     /// A quote in code.
-    fn quote(&mut self, rest: &str, quote: char, line: &str, at: usize) -> (usize, Option<Piece<'static>>) {
+    fn quote(
+        &mut self,
+        rest: &str,
+        quote: char,
+        line: &str,
+        at: usize,
+    ) -> (usize, Option<Piece<'static>>) {
         let before = line[..at].chars().next_back().unwrap_or(' ');
         match (self.language, quote) {
             (Language::Python, '"') if rest.starts_with("\"\"\"") => self.text_until("\"\"\"", 3),
@@ -237,9 +249,15 @@ fn character(rest: &str) -> (usize, Option<Piece<'static>>) {
     let close = match characters.next() {
         Some((_, '\\')) => {
             characters.next();
-            inner.get(2..).and_then(|more| more.find('\'')).map(|at| at + 2)
+            inner
+                .get(2..)
+                .and_then(|more| more.find('\''))
+                .map(|at| at + 2)
         }
-        Some(_) => characters.next().filter(|&(_, last)| last == '\'').map(|(at, _)| at),
+        Some(_) => characters
+            .next()
+            .filter(|&(_, last)| last == '\'')
+            .map(|(at, _)| at),
         None => None,
     };
     close.map_or((1, None), |at| (at + 2, Some(Piece::Text)))

@@ -48,14 +48,45 @@ pub(super) struct Found {
 
 /// Names of tags around thoughts.
 const THOUGHTS: &[&str] = &[
-    "think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "analysis", "scratchpad", "seed:think",
-    "mm:think", "antthinking", "antml:thinking", "longcat_think", "longcat:think", "inner_monologue", "internal_monologue",
-    "thought_process", "thinking_process", "reasoning_process", "chain_of_thought", "cot", "ds_think", "|channel",
+    "think",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reason",
+    "reasoning",
+    "reflection",
+    "analysis",
+    "scratchpad",
+    "seed:think",
+    "mm:think",
+    "antthinking",
+    "antml:thinking",
+    "longcat_think",
+    "longcat:think",
+    "inner_monologue",
+    "internal_monologue",
+    "thought_process",
+    "thinking_process",
+    "reasoning_process",
+    "chain_of_thought",
+    "cot",
+    "ds_think",
+    "|channel",
 ];
 
 /// Names of tags around answers.
 const ANSWERS: &[&str] = &[
-    "answer", "solution", "response", "final", "final_answer", "final_solution", "finalanswer", "output", "code", "python", "cpp",
+    "answer",
+    "solution",
+    "response",
+    "final",
+    "final_answer",
+    "final_solution",
+    "finalanswer",
+    "output",
+    "code",
+    "python",
+    "cpp",
 ];
 
 /// The sentences between which Granite thinks.
@@ -71,27 +102,42 @@ const STRIPPED_FINAL: &str = "assistantfinal";
 pub(super) fn stripped_channel(line: &str) -> Option<Kind> {
     let line = line.trim_start_matches(token::is_blank);
     let line = line.strip_prefix("assistant").unwrap_or(line);
-    let rest = ["analysis", "commentary"].iter().find_map(|name| line.strip_prefix(name))?;
+    let rest = ["analysis", "commentary"]
+        .iter()
+        .find_map(|name| line.strip_prefix(name))?;
     let next = rest.chars().next()?;
-    (next.is_uppercase() || next.is_ascii_digit() || "\"'`*#-".contains(next)).then_some(Kind::Stripped)
+    (next.is_uppercase() || next.is_ascii_digit() || "\"'`*#-".contains(next))
+        .then_some(Kind::Stripped)
 }
 
 /// The first mark of a line outside of thoughts.
 pub(super) fn first(line: &str) -> Option<Found> {
-    sentence(line).or_else(|| {
-        candidates(line).find(|found| {
-            let before = &line[..found.start];
-            // A mark that is quoted is spoken of.
-            let is_quoted = before.trim_start().trim_start_matches('`').contains(['"', '\'', '`']);
-            let at_end = || matches!(found.mark, Mark::Close) && line[found.end..].trim().is_empty();
-            let starts = token::after_tokens(before.trim_start().trim_start_matches('`')).trim().is_empty();
-            // `vector<Thought>` is code.
-            if matches!(found.mark, Mark::Open(Kind::Named(_)) | Mark::Wrap(true)) && before.ends_with(is_word) {
-                return false;
-            }
-            starts || !is_quoted || (at_end() && !before.ends_with(['"', '\'', '`']))
-        })
-    })
+    if let Some(found) = sentence(line) {
+        return Some(found);
+    }
+    let fence = line.len() - line.trim_start().trim_start_matches('`').len();
+    let (mut seen, mut is_quoted) = (fence, false);
+    for found in candidates(line) {
+        // A mark that is quoted is spoken of.
+        if found.start > seen {
+            is_quoted |= line[seen..found.start].contains(['"', '\'', '`']);
+            seen = found.start;
+        }
+        let before = &line[..found.start];
+        // `vector<Thought>` is code.
+        let is_type = matches!(found.mark, Mark::Open(Kind::Named(_)) | Mark::Wrap(true))
+            && before.ends_with(is_word);
+        // The end of a thought may stand behind a sentence that quotes.
+        let at_end = || {
+            found.mark == Mark::Close
+                && line[found.end..].trim().is_empty()
+                && !before.ends_with(['"', '\'', '`'])
+        };
+        if !is_type && (!is_quoted || at_end()) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 /// The mark in a line that ends a thought of this kind.
@@ -99,7 +145,11 @@ pub(super) fn closing(line: &str, kind: &Kind) -> Option<Found> {
     match kind {
         Kind::Sentence => SENTENCES.iter().find_map(|(_, end)| {
             let start = line.find(end)?;
-            Some(Found { mark: Mark::Close, start, end: start + end.len() })
+            Some(Found {
+                mark: Mark::Close,
+                start,
+                end: start + end.len(),
+            })
         }),
         Kind::Stripped => candidates(line).find(|found| found.mark == Mark::Final),
         Kind::Channel => candidates(line)
@@ -107,7 +157,11 @@ pub(super) fn closing(line: &str, kind: &Kind) -> Option<Found> {
             .or_else(|| ends_message(line)),
         Kind::Named(name) => places(line).find_map(|start| {
             let (said, closes, length) = named(&line[start..])?;
-            (closes && said == *name).then_some(Found { mark: Mark::Close, start, end: start + length })
+            (closes && said == *name).then_some(Found {
+                mark: Mark::Close,
+                start,
+                end: start + length,
+            })
         }),
     }
 }
@@ -122,7 +176,11 @@ fn places(line: &str) -> impl Iterator<Item = usize> + '_ {
 fn candidates(line: &str) -> impl Iterator<Item = Found> + '_ {
     places(line).filter_map(|start| {
         let (mark, length) = at(&line[start..])?;
-        Some(Found { mark, start, end: start + length })
+        Some(Found {
+            mark,
+            start,
+            end: start + length,
+        })
     })
 }
 
@@ -130,7 +188,9 @@ fn candidates(line: &str) -> impl Iterator<Item = Found> + '_ {
 fn at(text: &str) -> Option<(Mark, usize)> {
     if let Some(rest) = text.strip_prefix(STRIPPED_FINAL) {
         // A name of a program that starts so.
-        let goes_on = rest.trim_start().starts_with(['_', '(', '=', '.', ',', ')']);
+        let goes_on = rest
+            .trim_start()
+            .starts_with(['_', '(', '=', '.', ',', ')']);
         return (!goes_on).then_some((Mark::Final, STRIPPED_FINAL.len()));
     }
     if token::next_speaker(text) {
@@ -139,13 +199,24 @@ fn at(text: &str) -> Option<(Mark, usize)> {
     channel(text).or_else(|| {
         let (name, closes, length) = named(text)?;
         if THOUGHTS.contains(&name.as_str()) {
-            return Some((if closes { Mark::Close } else { Mark::Open(Kind::Named(name)) }, length));
+            return Some((
+                if closes {
+                    Mark::Close
+                } else {
+                    Mark::Open(Kind::Named(name))
+                },
+                length,
+            ));
         }
         // Details are a thought only where they say so, and their end closes nothing else.
         if name == "details" && !closes {
-            return text[..length].contains("reasoning").then_some((Mark::Open(Kind::Named(name)), length));
+            return text[..length]
+                .contains("reasoning")
+                .then_some((Mark::Open(Kind::Named(name)), length));
         }
-        ANSWERS.contains(&name.as_str()).then_some((Mark::Wrap(!closes), length))
+        ANSWERS
+            .contains(&name.as_str())
+            .then_some((Mark::Wrap(!closes), length))
     })
 }
 
@@ -154,7 +225,9 @@ fn channel(text: &str) -> Option<(Mark, usize)> {
     const CHANNEL: &str = "<|channel|>";
     const MESSAGE: &str = "<|message|>";
     let rest = text.strip_prefix(CHANNEL)?;
-    let length = rest.find(MESSAGE).map_or(text.len(), |at| CHANNEL.len() + at + MESSAGE.len());
+    let length = rest
+        .find(MESSAGE)
+        .map_or(text.len(), |at| CHANNEL.len() + at + MESSAGE.len());
     let mark = if rest.trim_start().starts_with("final") {
         Mark::Final
     } else {
@@ -167,7 +240,13 @@ fn channel(text: &str) -> Option<(Mark, usize)> {
 fn ends_message(line: &str) -> Option<Found> {
     ["<|end|>", "<|return|>", "<|call|>", "<|start|>"]
         .iter()
-        .filter_map(|token| line.find(token).map(|start| Found { mark: Mark::Close, start, end: start + token.len() }))
+        .filter_map(|token| {
+            line.find(token).map(|start| Found {
+                mark: Mark::Close,
+                start,
+                end: start + token.len(),
+            })
+        })
         .min_by_key(|found| found.start)
 }
 
@@ -199,7 +278,11 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
         _ => return None,
     };
     let rest = &text[open.len_utf8()..];
-    let end = rest.char_indices().take(LONGEST).find(|&(_, character)| character == close)?.0;
+    let end = rest
+        .char_indices()
+        .take(LONGEST)
+        .find(|&(_, character)| character == close)?
+        .0;
     let length = open.len_utf8() + end + close.len_utf8();
     let inner = &rest[..end];
     if open == '[' && inner.chars().any(|character| character.is_lowercase()) {
@@ -209,15 +292,29 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
     let bars = ['|', '\u{ff5c}'];
     let is_barred = inner.starts_with(bars) && inner.ends_with(bars) && inner.len() > 2;
     let inner = inner.trim_matches(bars);
-    let (inner, mut closes) = inner.strip_prefix('/').map_or((inner, false), |name| (name, true));
+    let (inner, mut closes) = inner
+        .strip_prefix('/')
+        .map_or((inner, false), |name| (name, true));
     let name = inner.split_whitespace().next()?;
     let mut name = name.to_owned();
     if is_barred {
         let inner = name.clone();
-        let opened = ["begin_of_", "start_of_", "begin_", "start_"].iter().find_map(|prefix| inner.strip_prefix(prefix));
-        let opened = opened.or_else(|| ["_start", "_begin", "_prefix"].iter().find_map(|suffix| inner.strip_suffix(suffix)));
-        let closed = ["end_of_", "end_"].iter().find_map(|prefix| inner.strip_prefix(prefix));
-        let closed = closed.or_else(|| ["_end", "_suffix"].iter().find_map(|suffix| inner.strip_suffix(suffix)));
+        let opened = ["begin_of_", "start_of_", "begin_", "start_"]
+            .iter()
+            .find_map(|prefix| inner.strip_prefix(prefix));
+        let opened = opened.or_else(|| {
+            ["_start", "_begin", "_prefix"]
+                .iter()
+                .find_map(|suffix| inner.strip_suffix(suffix))
+        });
+        let closed = ["end_of_", "end_"]
+            .iter()
+            .find_map(|prefix| inner.strip_prefix(prefix));
+        let closed = closed.or_else(|| {
+            ["_end", "_suffix"]
+                .iter()
+                .find_map(|suffix| inner.strip_suffix(suffix))
+        });
         if let Some(base) = closed {
             (name, closes) = (base.to_owned(), true);
         } else if let Some(base) = opened {

@@ -19,17 +19,151 @@ pub(super) enum Tag {
 
 /// Well known words that name no language of programs, or a record of one being used.
 const OTHERS: &[&str] = &[
-    "text", "txt", "plaintext", "plain", "output", "out", "stdout", "stderr", "input", "in", "stdin", "console", "terminal",
-    "bash", "sh", "shell", "shellsession", "shell-session", "zsh", "fish", "powershell", "ps1", "cmd", "bat", "batch", "dos",
-    "pycon", "python-repl", "python-console", "python-session", "python-traceback", "pytb", "py3tb", "repl", "doctest", "log",
-    "json", "jsonl", "json5", "yaml", "yml", "toml", "ini", "csv", "tsv", "xml", "html", "css", "svg", "sql", "diff", "patch",
-    "latex", "tex", "math", "mermaid", "graphviz", "dot", "ascii", "none", "pseudocode", "pseudo", "algorithm", "python2", "py2",
-    "typescript", "ts", "tsx", "jsx", "csharp", "cs", "c#", "fsharp", "f#", "kotlin", "kt", "scala", "swift", "ruby", "rb",
-    "php", "perl", "pl", "haskell", "hs", "lua", "r", "julia", "jl", "dart", "elixir", "ex", "erlang", "clojure", "clj",
-    "ocaml", "ml", "lisp", "scheme", "racket", "fortran", "pascal", "delphi", "ada", "d", "nim", "zig", "crystal", "groovy",
-    "cobol", "matlab", "octave", "objectivec", "objective-c", "objc", "vb", "vbnet", "asm", "assembly", "nasm", "llvm",
-    "prolog", "solidity", "verilog", "vhdl", "cuda", "cython", "mojo", "makefile", "make", "cmake", "dockerfile", "docker",
-    "tool_code", "tool_call", "tool_output", "xml-doc", "http", "nginx", "awk", "sed", "vim", "graphql", "proto", "protobuf",
+    "text",
+    "txt",
+    "plaintext",
+    "plain",
+    "output",
+    "out",
+    "stdout",
+    "stderr",
+    "input",
+    "in",
+    "stdin",
+    "console",
+    "terminal",
+    "bash",
+    "sh",
+    "shell",
+    "shellsession",
+    "shell-session",
+    "zsh",
+    "fish",
+    "powershell",
+    "ps1",
+    "cmd",
+    "bat",
+    "batch",
+    "dos",
+    "pycon",
+    "python-repl",
+    "python-console",
+    "python-session",
+    "python-traceback",
+    "pytb",
+    "py3tb",
+    "repl",
+    "doctest",
+    "log",
+    "json",
+    "jsonl",
+    "json5",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "csv",
+    "tsv",
+    "xml",
+    "html",
+    "css",
+    "svg",
+    "sql",
+    "diff",
+    "patch",
+    "latex",
+    "tex",
+    "math",
+    "mermaid",
+    "graphviz",
+    "dot",
+    "ascii",
+    "none",
+    "pseudocode",
+    "pseudo",
+    "algorithm",
+    "python2",
+    "py2",
+    "typescript",
+    "ts",
+    "tsx",
+    "jsx",
+    "csharp",
+    "cs",
+    "c#",
+    "fsharp",
+    "f#",
+    "kotlin",
+    "kt",
+    "scala",
+    "swift",
+    "ruby",
+    "rb",
+    "php",
+    "perl",
+    "pl",
+    "haskell",
+    "hs",
+    "lua",
+    "r",
+    "julia",
+    "jl",
+    "dart",
+    "elixir",
+    "ex",
+    "erlang",
+    "clojure",
+    "clj",
+    "ocaml",
+    "ml",
+    "lisp",
+    "scheme",
+    "racket",
+    "fortran",
+    "pascal",
+    "delphi",
+    "ada",
+    "d",
+    "nim",
+    "zig",
+    "crystal",
+    "groovy",
+    "cobol",
+    "matlab",
+    "octave",
+    "objectivec",
+    "objective-c",
+    "objc",
+    "vb",
+    "vbnet",
+    "asm",
+    "assembly",
+    "nasm",
+    "llvm",
+    "prolog",
+    "solidity",
+    "verilog",
+    "vhdl",
+    "cuda",
+    "cython",
+    "mojo",
+    "makefile",
+    "make",
+    "cmake",
+    "dockerfile",
+    "docker",
+    "tool_code",
+    "tool_call",
+    "tool_output",
+    "xml-doc",
+    "http",
+    "nginx",
+    "awk",
+    "sed",
+    "vim",
+    "graphql",
+    "proto",
+    "protobuf",
 ];
 
 /// The tag of an info string.
@@ -42,11 +176,19 @@ pub(super) fn tag(info: &str) -> Tag {
     // `{python}`, `{.python .numberLines}`, `{code-cell} python`.
     let bare = info.trim_start_matches("{code-cell}").trim_start();
     let bare = bare.trim_start_matches(['{', '.', '[', '(', '`', '\'', '"']);
-    let bare = ["language-", "language=", "language:", "lang-", "lang=", "lang:", "highlight-"]
-        .iter()
-        .find_map(|prefix| bare.strip_prefix(prefix))
-        .unwrap_or(bare)
-        .trim_start_matches(['"', '\'', ' ']);
+    let bare = [
+        "language-",
+        "language=",
+        "language:",
+        "lang-",
+        "lang=",
+        "lang:",
+        "highlight-",
+    ]
+    .iter()
+    .find_map(|prefix| bare.strip_prefix(prefix))
+    .unwrap_or(bare)
+    .trim_start_matches(['"', '\'', ' ']);
     let word = bare
         .split(|character: char| character.is_whitespace() || ":,;{}[]()=|\"'".contains(character))
         .next()
@@ -55,7 +197,18 @@ pub(super) fn tag(info: &str) -> Tag {
     let rest = bare[word.len().min(bare.len())..].trim();
     // `python 2.7`, `python console`.
     let second = rest.split_whitespace().next().unwrap_or_default();
-    if ["console", "repl", "session", "output", "traceback", "2", "2.7"].contains(&second) && !word.is_empty() {
+    if [
+        "console",
+        "repl",
+        "session",
+        "output",
+        "traceback",
+        "2",
+        "2.7",
+    ]
+    .contains(&second)
+        && !word.is_empty()
+    {
         return Tag::Other;
     }
     word_tag(word)
@@ -76,13 +229,19 @@ fn word_tag(word: &str) -> Option<Tag> {
     if OTHERS.contains(&word) {
         return Some(Tag::Other);
     }
-    let stem = word.trim_end_matches(|character: char| character.is_ascii_digit() || ".-_+".contains(character));
+    let stem = word.trim_end_matches(|character: char| {
+        character.is_ascii_digit() || ".-_+".contains(character)
+    });
     let version = &word[stem.len()..];
     // `c++17`, `gnu++20`, `c++2a`, `g++`.
     let plus = ["gnu++", "c++", "g++", "clang++", "cpp"];
     if plus.iter().any(|name| {
-        word.strip_prefix(name)
-            .is_some_and(|rest| rest.len() <= 4 && rest.chars().all(|character| character.is_ascii_alphanumeric() || ".-_".contains(character)))
+        word.strip_prefix(name).is_some_and(|rest| {
+            rest.len() <= 4
+                && rest
+                    .chars()
+                    .all(|character| character.is_ascii_alphanumeric() || ".-_".contains(character))
+        })
     }) {
         return Some(Tag::Language(Language::Cpp));
     }
@@ -90,7 +249,11 @@ fn word_tag(word: &str) -> Option<Tag> {
     match stem {
         "python" | "py" | "pypy" | "cpython" | "ipython" | "ipy" | "pyodide" => {
             let old = version.trim_start_matches(['-', '_', '.']).starts_with('2');
-            Some(if old { Tag::Other } else { Tag::Language(Language::Python) })
+            Some(if old {
+                Tag::Other
+            } else {
+                Tag::Language(Language::Python)
+            })
         }
         "gcc" | "gnu" | "gnuc" | "ansi-c" => Some(Tag::Language(Language::C)),
         "es" | "ecmascript" | "jsnode" | "mjs" | "cjs" => Some(Tag::Language(Language::JavaScript)),
@@ -107,9 +270,15 @@ fn file_tag(info: &str) -> Option<Tag> {
     info.split(|character: char| character.is_whitespace() || "\"'=:,;{}()[]".contains(character))
         .filter_map(|part| part.rsplit_once('.'))
         .filter(|(stem, _)| !stem.is_empty())
-        .find_map(|(_, extension)| Language::from_extension(extension).map(Tag::Language).or_else(|| {
-            ["txt", "sh", "json", "md", "out", "in", "log", "csv"].contains(&extension).then_some(Tag::Other)
-        }))
+        .find_map(|(_, extension)| {
+            Language::from_extension(extension)
+                .map(Tag::Language)
+                .or_else(|| {
+                    ["txt", "sh", "json", "md", "out", "in", "log", "csv"]
+                        .contains(&extension)
+                        .then_some(Tag::Other)
+                })
+        })
 }
 
 #[cfg(test)]
@@ -119,36 +288,109 @@ mod tests {
     #[test]
     fn info_strings_of_all_sorts() {
         for info in [
-            "python", "Python", " python ", "py", "py3", "python3", "Python3.11", "python 3", "python-3", "python_3.12", "pypy",
-            "pypy3", "PyPy3.10", "{python}", "{.python .numberLines}", "{code-cell} python", "python:main.py", "python title=\"x\"",
-            "python{1,3-4}", "python,linenos", "lang=python", "language-python", "python showLineNumbers", "main.py", "sol.py:1",
-            "filename=\"a.py\"", "ipython3", "cpython", "python;", "[python]",
+            "python",
+            "Python",
+            " python ",
+            "py",
+            "py3",
+            "python3",
+            "Python3.11",
+            "python 3",
+            "python-3",
+            "python_3.12",
+            "pypy",
+            "pypy3",
+            "PyPy3.10",
+            "{python}",
+            "{.python .numberLines}",
+            "{code-cell} python",
+            "python:main.py",
+            "python title=\"x\"",
+            "python{1,3-4}",
+            "python,linenos",
+            "lang=python",
+            "language-python",
+            "python showLineNumbers",
+            "main.py",
+            "sol.py:1",
+            "filename=\"a.py\"",
+            "ipython3",
+            "cpython",
+            "python;",
+            "[python]",
         ] {
             assert_eq!(tag(info), Tag::Language(Language::Python), "{info}");
         }
         for info in [
-            "cpp", "c++", "C++", "C++17", "cpp17", "cpp20", "gnu++20", "c++2a", "g++", "g++17", "cc", "cxx", "C++ 17", "c++ (gcc)",
-            "main.cpp", "cpp14", "c++23", "cpp:a.cpp", "clang++",
+            "cpp",
+            "c++",
+            "C++",
+            "C++17",
+            "cpp17",
+            "cpp20",
+            "gnu++20",
+            "c++2a",
+            "g++",
+            "g++17",
+            "cc",
+            "cxx",
+            "C++ 17",
+            "c++ (gcc)",
+            "main.cpp",
+            "cpp14",
+            "c++23",
+            "cpp:a.cpp",
+            "clang++",
         ] {
             assert_eq!(tag(info), Tag::Language(Language::Cpp), "{info}");
         }
         for (info, language) in [
-            ("c", Language::C), ("c11", Language::C), ("c23", Language::C), ("java17", Language::Java), ("Java 21", Language::Java),
-            ("rust2021", Language::Rust), ("rust,editable", Language::Rust), ("go1.22", Language::Go), ("js", Language::JavaScript),
-            ("node18", Language::JavaScript), ("es6", Language::JavaScript), ("wat", Language::Wasm),
+            ("c", Language::C),
+            ("c11", Language::C),
+            ("c23", Language::C),
+            ("java17", Language::Java),
+            ("Java 21", Language::Java),
+            ("rust2021", Language::Rust),
+            ("rust,editable", Language::Rust),
+            ("go1.22", Language::Go),
+            ("js", Language::JavaScript),
+            ("node18", Language::JavaScript),
+            ("es6", Language::JavaScript),
+            ("wat", Language::Wasm),
         ] {
             assert_eq!(tag(info), Tag::Language(language), "{info}");
         }
         for info in [
-            "text", "output", "bash", "c#", "csharp", "pycon", "python-repl", "python console", "python2", "python2.7", "typescript",
-            "json", "out.txt", "cobol", "pseudocode",
+            "text",
+            "output",
+            "bash",
+            "c#",
+            "csharp",
+            "pycon",
+            "python-repl",
+            "python console",
+            "python2",
+            "python2.7",
+            "typescript",
+            "json",
+            "out.txt",
+            "cobol",
+            "pseudocode",
         ] {
             assert_eq!(tag(info), Tag::Other, "{info}");
         }
         assert_eq!(tag(""), Tag::None);
         assert_eq!(tag("  "), Tag::None);
         assert_eq!(tag("markdown"), Tag::Markdown);
-        for info in ["This multiplies", "Explanation:", "pythonn", "e.g. so", "{", "3", "++"] {
+        for info in [
+            "This multiplies",
+            "Explanation:",
+            "pythonn",
+            "e.g. so",
+            "{",
+            "3",
+            "++",
+        ] {
             assert_eq!(tag(info), Tag::Unknown, "{info}");
         }
     }

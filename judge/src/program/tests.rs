@@ -1,55 +1,14 @@
 //! The extraction on a corpus of answer styles, and what holds for every text.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use rlef_sandbox::Language;
 
 use super::*;
-use crate::problem::{Problem, TestCase};
+use crate::problem::Problem;
 
 mod corpus;
 
-/// A problem that reads and prints.
-fn stdin(language: Language) -> Problem {
-    Problem {
-        private_tests: vec![TestCase::Stdin {
-            input: String::new(),
-            expected: String::new(),
-        }],
-        labels: if language == Language::Python {
-            BTreeMap::new()
-        } else {
-            BTreeMap::from([("language".to_owned(), language.name().to_owned())])
-        },
-        ..Problem::default()
-    }
-}
-
-/// A problem whose tests call something.
-fn call(name: &str) -> Problem {
-    Problem {
-        private_tests: vec![TestCase::Call {
-            function: name.to_owned(),
-            arguments: Vec::new(),
-            expected: serde_json::Value::Null,
-        }],
-        ..Problem::default()
-    }
-}
-
-/// A problem whose prompt ends inside a function.
-fn headed(name: &str, head: &str, language: Language) -> Problem {
-    Problem {
-        private_tests: vec![TestCase::Asserted {
-            entry_point: name.to_owned(),
-            code: "assert True".to_owned(),
-            language,
-        }],
-        preamble: head.to_owned(),
-        ..Problem::default()
-    }
-}
+use corpus::{call, headed, stdin};
 
 fn source(completion: &str) -> Result<String, NoProgram> {
     let wanted = Wanted::of(&stdin(Language::Python));
@@ -66,7 +25,10 @@ fn a_tag_never_chooses_a_language_that_the_problem_does_not_have() {
         assert_eq!(Program::find(wat, wanted), other);
     }
     let cpp = "```cpp\nint main() {}\n```";
-    assert_eq!(Program::find(cpp, &many).unwrap().program.language, Language::Cpp);
+    assert_eq!(
+        Program::find(cpp, &many).unwrap().program.language,
+        Language::Cpp
+    );
     assert!(Program::find(cpp, &Wanted::of(&python)).is_err());
     for problem in [call("f"), stdin(Language::Rust)] {
         let wanted = Wanted::of(&problem).in_any_language(&problem);
@@ -97,7 +59,10 @@ fn it_is_told_which_block_was_taken_and_why() {
         r#"{"none":{"other_language":"sql"}}"#
     );
     let head = headed("f", "def f(x):\n", Language::Python);
-    assert_eq!(told("    return x", &head), r#"{"block":0,"of":0,"rule":"bare"}"#);
+    assert_eq!(
+        told("    return x", &head),
+        r#"{"block":0,"of":0,"rule":"bare"}"#
+    );
     for text in [
         r#"{"block":2,"of":3,"rule":"has_main"}"#,
         r#"{"none":{"other_language":"sql"}}"#,
@@ -118,7 +83,13 @@ fn wrapped(program: &str, style: usize, before: &str) -> String {
     let indented = |by: &str| {
         program
             .lines()
-            .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{by}{line}\n") })
+            .map(|line| {
+                if line.is_empty() {
+                    "\n".to_owned()
+                } else {
+                    format!("{by}{line}\n")
+                }
+            })
             .collect::<String>()
     };
     match style {
@@ -130,7 +101,10 @@ fn wrapped(program: &str, style: usize, before: &str) -> String {
         5 => format!("{before}: ```python\n{program}```<|im_end|>"),
         6 => format!("<answer>```{{python}}\n{program}```</answer>"),
         7 => format!("[THINK]{before}[/THINK]\n`````pypy3\n{program}`````\n```text\n3\n```"),
-        8 => format!("{before}\n\u{feff}    ```Python\n{}    ```", indented("    ")),
+        8 => format!(
+            "{before}\n\u{feff}    ```Python\n{}    ```",
+            indented("    ")
+        ),
         _ => format!("analysisWe {before}.assistantfinal```python\n{program}```"),
     }
 }
@@ -189,10 +163,74 @@ proptest! {
 
 /// What answers are made of.
 const PARTS: &[&str] = &[
-    "```", "````", "~~~", "```python", "```cpp", "```text", "\n", "\n", "\n", "\r\n", "\r", "    ", "\t", "> ", "- ", "1. ",
-    "print(input())", "def f(x):", "class A:", "    return x", "int main() {", "}", "'''", "\"\"\"", "\"", "'", "\\", "#", "//", "/*",
-    "*/", "R\"(", ")\"", "r#\"", "`", "<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>analysis<|message|>", "<|end|>",
-    "<|start|>assistant", "<|channel|>final<|message|>", "assistantfinal", "analysisWe", "<answer>", "</answer>", "<|im_end|>",
-    "<|im_start|>user", "</s>", "\u{feff}", "\u{25c1}think\u{25b7}", "\u{25c1}", "\u{ff5c}", "<", ">", "[", "]", "(", ")", "{", "\u{e9}",
-    "Here is my thought process:", "Here is my response:", "x = 1", "words and words", ":", "0", "\u{0}", "```markdown",
+    "```",
+    "````",
+    "~~~",
+    "```python",
+    "```cpp",
+    "```text",
+    "\n",
+    "\n",
+    "\n",
+    "\r\n",
+    "\r",
+    "    ",
+    "\t",
+    "> ",
+    "- ",
+    "1. ",
+    "print(input())",
+    "def f(x):",
+    "class A:",
+    "    return x",
+    "int main() {",
+    "}",
+    "'''",
+    "\"\"\"",
+    "\"",
+    "'",
+    "\\",
+    "#",
+    "//",
+    "/*",
+    "*/",
+    "R\"(",
+    ")\"",
+    "r#\"",
+    "`",
+    "<think>",
+    "</think>",
+    "[THINK]",
+    "[/THINK]",
+    "<|channel|>analysis<|message|>",
+    "<|end|>",
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "assistantfinal",
+    "analysisWe",
+    "<answer>",
+    "</answer>",
+    "<|im_end|>",
+    "<|im_start|>user",
+    "</s>",
+    "\u{feff}",
+    "\u{25c1}think\u{25b7}",
+    "\u{25c1}",
+    "\u{ff5c}",
+    "<",
+    ">",
+    "[",
+    "]",
+    "(",
+    ")",
+    "{",
+    "\u{e9}",
+    "Here is my thought process:",
+    "Here is my response:",
+    "x = 1",
+    "words and words",
+    ":",
+    "0",
+    "\u{0}",
+    "```markdown",
 ];

@@ -29,7 +29,10 @@ impl<'a> Answer<'a> {
         let mut parts = Vec::new();
         for (index, &(start, opens)) in self.wraps.iter().enumerate() {
             if opens {
-                let end = self.wraps.get(index + 1).map_or(self.lines.len(), |&(line, _)| line);
+                let end = self
+                    .wraps
+                    .get(index + 1)
+                    .map_or(self.lines.len(), |&(line, _)| line);
                 parts.push(&self.lines[start..end]);
             }
         }
@@ -67,9 +70,14 @@ pub(super) fn answer<'a>(lines: &[&'a str], language: Language) -> Answer<'a> {
             rest = after;
             continue;
         }
-        let opener = if walk.thought.is_none() { fence::opener(rest) } else { None };
+        let opener = if walk.thought.is_none() {
+            fence::opener(rest)
+        } else {
+            None
+        };
         // What a mark leaves of its line may be nothing.
-        let is_rest = rest.len() < lines[index].len() && rest.trim_matches(token::is_blank).is_empty();
+        let is_rest =
+            rest.len() < lines[index].len() && rest.trim_matches(token::is_blank).is_empty();
         if walk.thought.is_none() && !walk.is_over && !is_rest {
             walk.answer.lines.push(rest);
         }
@@ -125,7 +133,12 @@ impl<'a> Walk<'a> {
             }
             Mark::NextSpeaker => {
                 self.keep(before);
-                if self.answer.lines.iter().any(|line| !token::is_only_tokens(line)) {
+                if self
+                    .answer
+                    .lines
+                    .iter()
+                    .any(|line| !token::is_only_tokens(line))
+                {
                     self.is_over = true;
                 }
             }
@@ -147,7 +160,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes a block of code from its first line on; the line to go on with, and what of it is left.
-    fn block(&mut self, lines: &[&'a str], start: usize, opener: &Opener<'_>, language: Language) -> (usize, &'a str) {
+    fn block(
+        &mut self,
+        lines: &[&'a str],
+        start: usize,
+        opener: &Opener<'_>,
+        language: Language,
+    ) -> (usize, &'a str) {
         let body = fence::body(lines, start, opener, language);
         let mut lexer = opener.language(language).map(Lexer::new);
         for index in start..body.next.min(lines.len()) {
@@ -176,40 +195,91 @@ mod tests {
     fn kept(text: &str) -> (String, bool) {
         let lines: Vec<&str> = text.lines().collect();
         let answer = answer(&lines, Language::Python);
-        let kept: Vec<&str> = answer.lines.iter().copied().filter(|line| !line.trim().is_empty()).collect();
+        let kept: Vec<&str> = answer
+            .lines
+            .iter()
+            .copied()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         (kept.join("|"), answer.is_cut)
     }
 
     #[test]
     fn thoughts_in_every_marking_are_left_out() {
         for (open, close) in [
-            ("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<Thought>", "</Thought>"), ("<reasoning>", "</reasoning>"),
-            ("[THINK]", "[/THINK]"), ("<|begin_of_thought|>", "<|end_of_thought|>"), ("\u{25c1}think\u{25b7}", "\u{25c1}/think\u{25b7}"),
-            ("<seed:think>", "</seed:think>"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("<|channel>thought", "<channel|>"),
-            ("<|channel|>analysis<|message|>", "<|end|>"), ("Here is my thought process:", "Here is my response:"),
-            ("<think time=\"3\">", "</think >"), ("<|inner_prefix|>", "<|inner_suffix|>"), ("<|think|>", "<|/think|>"),
+            ("<think>", "</think>"),
+            ("<thinking>", "</thinking>"),
+            ("<Thought>", "</Thought>"),
+            ("<reasoning>", "</reasoning>"),
+            ("[THINK]", "[/THINK]"),
+            ("<|begin_of_thought|>", "<|end_of_thought|>"),
+            ("\u{25c1}think\u{25b7}", "\u{25c1}/think\u{25b7}"),
+            ("<seed:think>", "</seed:think>"),
+            ("<|START_THINKING|>", "<|END_THINKING|>"),
+            ("<|channel>thought", "<channel|>"),
+            ("<|channel|>analysis<|message|>", "<|end|>"),
+            ("Here is my thought process:", "Here is my response:"),
+            ("<think time=\"3\">", "</think >"),
+            ("<|inner_prefix|>", "<|inner_suffix|>"),
+            ("<|think|>", "<|/think|>"),
             ("<details type=\"reasoning\" done=\"true\">", "</details>"),
         ] {
             let draft = "a\n```python\ndraft\n```\n";
-            assert_eq!(kept(&format!("{open}\n{draft}{close}\nx")), ("x".into(), false), "{open}");
-            assert_eq!(kept(&format!("y\n{open}\n{draft}")), ("y".into(), true), "{open}");
-            assert_eq!(kept(&format!("{open}\n```python\ndraft\n{close}\nx")), ("x".into(), false), "{open}");
+            assert_eq!(
+                kept(&format!("{open}\n{draft}{close}\nx")),
+                ("x".into(), false),
+                "{open}"
+            );
+            assert_eq!(
+                kept(&format!("y\n{open}\n{draft}")),
+                ("y".into(), true),
+                "{open}"
+            );
+            assert_eq!(
+                kept(&format!("{open}\n```python\ndraft\n{close}\nx")),
+                ("x".into(), false),
+                "{open}"
+            );
         }
-        for close in ["</think>", "</thinking>", "[/THINK]", "\u{25c1}/think\u{25b7}", "<|end_of_thought|>", "<|END_THINKING|>"] {
-            assert_eq!(kept(&format!("draft\n{close}\nx")), ("x".into(), false), "{close}");
-            assert_eq!(kept(&format!("```python\ndraft\n{close}\nx\n{close}\ny")), ("x|y".into(), false), "{close}");
+        for close in [
+            "</think>",
+            "</thinking>",
+            "[/THINK]",
+            "\u{25c1}/think\u{25b7}",
+            "<|end_of_thought|>",
+            "<|END_THINKING|>",
+        ] {
+            assert_eq!(
+                kept(&format!("draft\n{close}\nx")),
+                ("x".into(), false),
+                "{close}"
+            );
+            assert_eq!(
+                kept(&format!("```python\ndraft\n{close}\nx\n{close}\ny")),
+                ("x|y".into(), false),
+                "{close}"
+            );
         }
     }
 
     #[test]
     fn channels_with_and_without_their_marks() {
         let draft = "d\n```python\ndraft\n```\n";
-        assert_eq!(kept(&format!("analysisWe {draft}off.assistantfinalx")).0, "x");
+        assert_eq!(
+            kept(&format!("analysisWe {draft}off.assistantfinalx")).0,
+            "x"
+        );
         assert_eq!(kept(&format!("analysisWe {draft}")), (String::new(), true));
         let message = "<|end|><|start|>assistant<|channel|>final<|message|>x<|return|>";
-        assert_eq!(kept(&format!("<|channel|>analysis<|message|>{draft}{message}")).0, "x<|return|>");
+        assert_eq!(
+            kept(&format!("<|channel|>analysis<|message|>{draft}{message}")).0,
+            "x<|return|>"
+        );
         assert_eq!(kept(&format!("{draft}{message}")).0, "x<|return|>");
-        assert_eq!(kept("analysis of the problem\nx").0, "analysis of the problem|x");
+        assert_eq!(
+            kept("analysis of the problem\nx").0,
+            "analysis of the problem|x"
+        );
     }
 
     #[test]
@@ -227,7 +297,10 @@ mod tests {
     #[test]
     fn the_next_speaker_ends_the_answer() {
         assert_eq!(kept("x<|im_end|>\n<|im_start|>user\ny").0, "x<|im_end|>");
-        assert_eq!(kept("<|im_start|>assistant\nx").0, "<|im_start|>assistant|x");
+        assert_eq!(
+            kept("<|im_start|>assistant\nx").0,
+            "<|im_start|>assistant|x"
+        );
     }
 
     #[test]

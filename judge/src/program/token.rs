@@ -3,8 +3,26 @@
 
 /// Special tokens that do not show it by bars.
 const PLAIN: &[&str] = &[
-    "s", "/s", "eos", "bos", "pad", "unk", "sep", "cls", "eot", "eod", "eom", "end", "end_of_turn", "start_of_turn", "end_of_text",
-    "end_of_utterance", "endoftext", "turn|", "|turn", "end_of_sentence",
+    "s",
+    "/s",
+    "eos",
+    "bos",
+    "pad",
+    "unk",
+    "sep",
+    "cls",
+    "eot",
+    "eod",
+    "eom",
+    "end",
+    "end_of_turn",
+    "start_of_turn",
+    "end_of_text",
+    "end_of_utterance",
+    "endoftext",
+    "turn|",
+    "|turn",
+    "end_of_sentence",
 ];
 
 /// The same between square brackets.
@@ -18,7 +36,9 @@ pub(super) fn length(text: &str) -> Option<usize> {
     let inner = |open: char, close: char| {
         let rest = text.strip_prefix(open)?;
         let window = rest.char_indices().take(LONGEST);
-        let end = window.into_iter().find(|&(_, character)| character == close || character == '\n')?;
+        let end = window
+            .into_iter()
+            .find(|&(_, character)| character == close || character == '\n')?;
         (end.1 == close).then(|| (&rest[..end.0], open.len_utf8() + end.0 + close.len_utf8()))
     };
     if let Some((name, length)) = inner('<', '>') {
@@ -40,16 +60,26 @@ fn is_special(name: &str) -> bool {
 /// Length of the tag, such as `<answer>` or `</details>`, that `text` starts with.
 fn tag_length(text: &str) -> Option<usize> {
     let rest = text.strip_prefix('<')?;
-    let end = rest.char_indices().take(LONGEST).find(|&(_, character)| character == '>')?.0;
+    let end = rest
+        .char_indices()
+        .take(LONGEST)
+        .find(|&(_, character)| character == '>')?
+        .0;
     let name = rest[..end].trim_start_matches('/').trim_end_matches('/');
     let named = name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || "_:-".contains(character));
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "_:-".contains(character));
     named.then_some(end + 2)
 }
 
 /// White space that a text may start or end with, byte order marks included.
 pub(super) fn is_blank(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}')
+    character.is_whitespace()
+        || matches!(
+            character,
+            '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}'
+        )
 }
 
 /// Text without the special tokens, tags and white space that it starts with; white space before a first word stays where
@@ -107,9 +137,22 @@ pub(super) fn before_tokens(text: &str) -> &str {
 /// Whether `text` starts with what opens another speaker's turn: an answer ends there.
 pub(super) fn next_speaker(text: &str) -> bool {
     const USERS: &[&str] = &[
-        "<|im_start|>user", "<|im_start|>system", "<|start_header_id|>user", "<|start_header_id|>system", "<start_of_turn>user",
-        "<|turn>user", "<|user|>", "<|User|>", "<\u{ff5c}User\u{ff5c}>", "<|start|>user", "<|start|>system", "<|start|>developer",
-        "<|start_of_role|>user", "<|USER_TOKEN|>", "[INST]", "<|endofprompt|>",
+        "<|im_start|>user",
+        "<|im_start|>system",
+        "<|start_header_id|>user",
+        "<|start_header_id|>system",
+        "<start_of_turn>user",
+        "<|turn>user",
+        "<|user|>",
+        "<|User|>",
+        "<\u{ff5c}User\u{ff5c}>",
+        "<|start|>user",
+        "<|start|>system",
+        "<|start|>developer",
+        "<|start_of_role|>user",
+        "<|USER_TOKEN|>",
+        "[INST]",
+        "<|endofprompt|>",
     ];
     USERS.iter().any(|user| text.starts_with(user))
 }
@@ -120,12 +163,28 @@ mod tests {
 
     #[test]
     fn tokens_are_known_by_their_form() {
-        for token in ["<|im_end|>", "</s>", "<|eot_id|>", "<end_of_turn>", "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>", "[/INST]"] {
+        for token in [
+            "<|im_end|>",
+            "</s>",
+            "<|eot_id|>",
+            "<end_of_turn>",
+            "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
+            "[/INST]",
+        ] {
             assert_eq!(length(token), Some(token.len()), "{token}");
             assert_eq!(before_tokens(&format!("x = 1\n{token}\n")), "x = 1\n");
             assert!(is_only_tokens(&format!(" {token}. ")));
         }
-        for text in ["<int>", "<|", "<||>", "a < b > c", "[0]", "<| a |>", "<\n>", ""] {
+        for text in [
+            "<int>",
+            "<|",
+            "<||>",
+            "a < b > c",
+            "[0]",
+            "<| a |>",
+            "<\n>",
+            "",
+        ] {
             assert_eq!(length(text), None, "{text}");
             assert_eq!(before_tokens(text), text);
         }

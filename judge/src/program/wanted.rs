@@ -34,10 +34,16 @@ impl Wanted {
     /// What this problem wants, in its own language.
     pub fn of(problem: &Problem) -> Self {
         let tests = problem.public_tests.iter().chain(&problem.private_tests);
-        let asked = tests.into_iter().next().map_or(Asked::Anything, |test| match test {
-            TestCase::Stdin { .. } => Asked::ToPrint,
-            TestCase::Call { function: name, .. } | TestCase::Asserted { entry_point: name, .. } => Asked::to_define(name),
-        });
+        let asked = tests
+            .into_iter()
+            .next()
+            .map_or(Asked::Anything, |test| match test {
+                TestCase::Stdin { .. } => Asked::ToPrint,
+                TestCase::Call { function: name, .. }
+                | TestCase::Asserted {
+                    entry_point: name, ..
+                } => Asked::to_define(name),
+            });
         Self {
             languages: vec![problem.language()],
             asked,
@@ -66,7 +72,9 @@ impl Wanted {
     #[must_use]
     pub fn in_any_language(mut self, problem: &Problem) -> Self {
         if self.asked == Asked::ToPrint && !problem.labels.contains_key("language") {
-            let others = Language::ALL.into_iter().filter(|&other| other != Language::Wasm);
+            let others = Language::ALL
+                .into_iter()
+                .filter(|&other| other != Language::Wasm);
             for language in others {
                 if !self.languages.contains(&language) {
                     self.languages.push(language);

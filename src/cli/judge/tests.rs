@@ -6,6 +6,8 @@ use super::*;
 use crate::comparator::Comparison;
 use crate::problem::TestCase;
 
+mod agreement;
+
 /// Prints the program's own source back, which makes `1` right; a program `break` breaks the sandbox.
 struct Echo;
 
