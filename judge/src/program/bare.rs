@@ -6,10 +6,10 @@
 use rlef_sandbox::Language;
 
 use super::Rule;
-use super::choose::{self, Level};
 use super::code;
-use super::fence;
+use super::level::{Level, level};
 use super::lexer::Lexer;
+use super::opener::opener;
 use super::tag::Tag;
 use super::token;
 use super::wanted::{Asked, Wanted};
@@ -40,7 +40,7 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
         if is_text {
             continue;
         }
-        let (end, code) = match (fence::opener(line), glued) {
+        let (end, code) = match (opener(line), glued) {
             (Some(opener), _) if matches!(opener.tag, Tag::None | Tag::Unknown) => (true, ""),
             (Some(_), _) => return None,
             (None, Some(at)) => (
@@ -104,7 +104,7 @@ fn first_line(line: &str) -> &str {
 /// Whether bare code shows enough of what is asked to be taken without a fence.
 fn shows(source: &str, language: Language, wanted: &Wanted) -> bool {
     wanted.asked == Asked::Anything
-        || match choose::level(source, language, wanted) {
+        || match level(source, language, wanted) {
             Level::Whole(_) => true,
             Level::Part(rule) => rule == Rule::ContinuesPrompt,
             Level::None => false,

@@ -18,153 +18,16 @@ pub(super) enum Tag {
 }
 
 /// Well known words that name no language of programs, or a record of one being used.
-const OTHERS: &[&str] = &[
-    "text",
-    "txt",
-    "plaintext",
-    "plain",
-    "output",
-    "out",
-    "stdout",
-    "stderr",
-    "input",
-    "in",
-    "stdin",
-    "console",
-    "terminal",
-    "bash",
-    "sh",
-    "shell",
-    "shellsession",
-    "shell-session",
-    "zsh",
-    "fish",
-    "powershell",
-    "ps1",
-    "cmd",
-    "bat",
-    "batch",
-    "dos",
-    "pycon",
-    "python-repl",
-    "python-console",
-    "python-session",
-    "python-traceback",
-    "pytb",
-    "py3tb",
-    "repl",
-    "doctest",
-    "log",
-    "json",
-    "jsonl",
-    "json5",
-    "yaml",
-    "yml",
-    "toml",
-    "ini",
-    "csv",
-    "tsv",
-    "xml",
-    "html",
-    "css",
-    "svg",
-    "sql",
-    "diff",
-    "patch",
-    "latex",
-    "tex",
-    "math",
-    "mermaid",
-    "graphviz",
-    "dot",
-    "ascii",
-    "none",
-    "pseudocode",
-    "pseudo",
-    "algorithm",
-    "python2",
-    "py2",
-    "typescript",
-    "ts",
-    "tsx",
-    "jsx",
-    "csharp",
-    "cs",
-    "c#",
-    "fsharp",
-    "f#",
-    "kotlin",
-    "kt",
-    "scala",
-    "swift",
-    "ruby",
-    "rb",
-    "php",
-    "perl",
-    "pl",
-    "haskell",
-    "hs",
-    "lua",
-    "r",
-    "julia",
-    "jl",
-    "dart",
-    "elixir",
-    "ex",
-    "erlang",
-    "clojure",
-    "clj",
-    "ocaml",
-    "ml",
-    "lisp",
-    "scheme",
-    "racket",
-    "fortran",
-    "pascal",
-    "delphi",
-    "ada",
-    "d",
-    "nim",
-    "zig",
-    "crystal",
-    "groovy",
-    "cobol",
-    "matlab",
-    "octave",
-    "objectivec",
-    "objective-c",
-    "objc",
-    "vb",
-    "vbnet",
-    "asm",
-    "assembly",
-    "nasm",
-    "llvm",
-    "prolog",
-    "solidity",
-    "verilog",
-    "vhdl",
-    "cuda",
-    "cython",
-    "mojo",
-    "makefile",
-    "make",
-    "cmake",
-    "dockerfile",
-    "docker",
-    "tool_code",
-    "tool_call",
-    "tool_output",
-    "xml-doc",
-    "http",
-    "nginx",
-    "awk",
-    "sed",
-    "vim",
-    "graphql",
-    "proto",
-    "protobuf",
-];
+const OTHERS: &str = "\
+    text txt plaintext plain output out stdout stderr input in stdin console terminal bash sh shell shellsession \
+    shell-session zsh fish powershell ps1 cmd bat batch dos pycon python-repl python-console python-session \
+    python-traceback pytb py3tb repl doctest log json jsonl json5 yaml yml toml ini csv tsv xml html css svg sql \
+    diff patch latex tex math mermaid graphviz dot ascii none pseudocode pseudo algorithm python2 py2 typescript ts \
+    tsx jsx csharp cs c# fsharp f# kotlin kt scala swift ruby rb php perl pl haskell hs lua r julia jl dart elixir \
+    ex erlang clojure clj ocaml ml lisp scheme racket fortran pascal delphi ada d nim zig crystal groovy cobol \
+    matlab octave objectivec objective-c objc vb vbnet asm assembly nasm llvm prolog solidity verilog vhdl cuda \
+    cython mojo makefile make cmake dockerfile docker tool_code tool_call tool_output xml-doc http nginx awk sed vim \
+    graphql proto protobuf";
 
 /// The tag of an info string.
 pub(super) fn tag(info: &str) -> Tag {
@@ -216,6 +79,10 @@ pub(super) fn tag(info: &str) -> Tag {
         .unwrap_or(Tag::Unknown)
 }
 
+fn is_other(word: &str) -> bool {
+    OTHERS.split(' ').any(|other| other == word)
+}
+
 fn word_tag(word: &str) -> Option<Tag> {
     if word.is_empty() {
         return None;
@@ -226,7 +93,7 @@ fn word_tag(word: &str) -> Option<Tag> {
     if let Some(language) = Language::from_tag(word) {
         return Some(Tag::Language(language));
     }
-    if OTHERS.contains(&word) {
+    if is_other(word) {
         return Some(Tag::Other);
     }
     let stem = word.trim_end_matches(|character: char| {
@@ -259,7 +126,7 @@ fn word_tag(word: &str) -> Option<Tag> {
         "es" | "ecmascript" | "jsnode" | "mjs" | "cjs" => Some(Tag::Language(Language::JavaScript)),
         _ => match Language::from_tag(stem) {
             Some(language) => Some(Tag::Language(language)),
-            None if OTHERS.contains(&stem) => Some(Tag::Other),
+            None if is_other(stem) => Some(Tag::Other),
             None => None,
         },
     }

@@ -7,9 +7,10 @@
 
 use rlef_sandbox::Language;
 
-use super::fence::{self, Opener};
+use super::fence;
 use super::lexer::Lexer;
 use super::mark::{self, Kind, Mark};
+use super::opener::{Opener, opener};
 use super::token;
 
 /// What remains of a completion.
@@ -71,7 +72,7 @@ pub(super) fn answer<'a>(lines: &[&'a str], language: Language) -> Answer<'a> {
             continue;
         }
         let opener = if walk.thought.is_none() {
-            fence::opener(rest)
+            opener(rest)
         } else {
             None
         };
