@@ -10,13 +10,13 @@ use super::code;
 use super::level::{Level, level};
 use super::lexer::Lexer;
 use super::opener::opener;
-use super::tag::Tag;
+use super::tag::{Tag, tag};
 use super::token;
 use super::wanted::{Asked, Wanted};
 
 /// All of the lines, where they are code that shows what is asked.
 pub(super) fn whole(lines: &[&str], wanted: &Wanted) -> Option<String> {
-    let source = joined(lines);
+    let source = joined(lines, wanted);
     let language = wanted.language();
     (code::is_code(&source, language) && shows(&source, language, wanted)).then_some(source)
 }
@@ -26,7 +26,7 @@ pub(super) fn continuation(lines: &[&str], wanted: &Wanted) -> Option<String> {
     if wanted.head.trim().is_empty() {
         return None;
     }
-    let source = joined(lines);
+    let source = joined(lines, wanted);
     can_continue(&source, wanted).then_some(source)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
             if !code.trim().is_empty() {
                 before.push(code);
             }
-            let source = joined(&before);
+            let source = joined(&before, wanted);
             let is_bare = code::is_code(&source, language) && shows(&source, language, wanted)
                 || !wanted.head.trim().is_empty()
                     && is_indented(&source)
@@ -68,14 +68,21 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
     None
 }
 
-/// Lines without the special tokens, tags and blank lines around them; a first line's indentation stays.
-fn joined(lines: &[&str]) -> String {
+/// Lines without the special tokens, tags, blank lines and the language's name around them; a first line's indentation stays.
+fn joined(lines: &[&str], wanted: &Wanted) -> String {
     let is_empty = |line: &&&str| {
         token::after_tokens(line)
             .trim_matches(token::is_blank)
             .is_empty()
     };
-    let start = lines.iter().take_while(is_empty).count();
+    let mut start = lines.iter().take_while(is_empty).count();
+    // The name of the language, which an opening fence had before it.
+    if lines
+        .get(start)
+        .is_some_and(|line| is_name_of(line, wanted.language()))
+    {
+        start += 1;
+    }
     let end = lines.len() - lines[start..].iter().rev().take_while(is_empty).count();
     let mut source = String::new();
     for (index, line) in lines[start..end].iter().enumerate() {
@@ -89,6 +96,12 @@ fn joined(lines: &[&str]) -> String {
         source.push('\n');
     }
     source
+}
+
+/// Whether a line is the name of a language and no more.
+fn is_name_of(line: &str, language: Language) -> bool {
+    let word = line.trim();
+    word.chars().all(char::is_alphanumeric) && tag(word) == Tag::Language(language)
 }
 
 /// A line without the special tokens in front of it.

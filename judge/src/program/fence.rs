@@ -4,7 +4,8 @@
 //!   and indentation may stand in front; the opening fence's indentation is taken off the content.
 //! - A fence may stand behind words (`Code: ```python`) and hold special tokens or tags of answers before and after it.
 //! - A fence inside a string or comment of the block's language that is closed later on belongs to the program.
-//! - A tagged fence in code begins a new block: the one before it was never closed. Backticks in code close it.
+//! - A tagged fence in code begins a new block: the one before it was never closed, unless nothing follows. Backticks in
+//!   code close it.
 
 use rlef_sandbox::Language;
 
@@ -101,7 +102,11 @@ pub(super) fn body<'a>(
                 return body;
             }
             End::Reopens => {
-                body.next = index;
+                // With nothing behind it, it was meant to close.
+                body.is_closed = lines[index + 1..]
+                    .iter()
+                    .all(|line| token::is_only_tokens(line));
+                body.next = if body.is_closed { lines.len() } else { index };
                 return body;
             }
         }
@@ -195,7 +200,7 @@ fn blocks_within(lines: &[&str], default: Language, depth: usize) -> Vec<Block> 
             blocks.push(Block {
                 info: opener.info.to_owned(),
                 tag: opener.tag,
-                source: body.source(opener.column),
+                source: body.source(&opener, default),
                 is_closed: body.is_closed,
             });
         } else {
@@ -206,13 +211,14 @@ fn blocks_within(lines: &[&str], default: Language, depth: usize) -> Vec<Block> 
 }
 
 impl Body<'_> {
-    /// The content, without the indentation that it shares with the opening fence at `column`.
-    fn source(&self, column: usize) -> String {
+    /// The content, without the indentation that it shares with the opening fence, and without a first line that is the name
+    /// of the language, where the fence has none.
+    fn source(&self, opener: &Opener<'_>, default: Language) -> String {
         let first = self.lines.iter().find(|line| !line.trim().is_empty());
         let indent = first.map_or(0, |line| {
             width(&line[..line.len() - line.trim_start().len()], 0)
         });
-        let strip = column.min(indent);
+        let strip = opener.column.min(indent);
         let mut source = String::new();
         for (number, line) in self.lines.iter().enumerate() {
             let line = if number == 0 {
@@ -220,6 +226,13 @@ impl Body<'_> {
             } else {
                 line
             };
+            if number == 0
+                && opener.tag == Tag::None
+                && tag(line) == Tag::Language(default)
+                && !line.contains(['.', '='])
+            {
+                continue;
+            }
             source.push_str(dedent(line, strip));
             if number + 1 < self.lines.len() || !self.is_glued {
                 source.push('\n');

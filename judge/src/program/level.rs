@@ -41,6 +41,10 @@ pub(super) fn level(source: &str, language: Language, wanted: &Wanted) -> Level 
 fn prints(code: &str, language: Language) -> Level {
     let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
     let (reads, writes) = match language {
+        // What tries a program out is none.
+        Language::Python if has(&["unittest", "pytest", "doctest", "subprocess", "timeit"]) => {
+            (false, false)
+        }
         Language::Python => (
             has(&["input", "stdin", "open", "fileinput", "read", "raw_input"]),
             has(&["print", "stdout", "write", "writelines"]),
@@ -111,7 +115,16 @@ fn defines(
         }
         None => defined(top, false),
     };
-    if whole {
+    // The name of what is asked for alone: a signature that is shown, or a snippet that imports the solution.
+    let is_stub = code
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .is_some_and(|line| matches!(line.trim(), "pass" | "..."));
+    let is_imported = code
+        .lines()
+        .map(str::trim_start)
+        .any(|line| is_import(line) && !line.contains(" as ") && binds(line, top));
+    if whole && !is_stub && !is_imported {
         Level::Whole(Rule::DefinesEntryPoint)
     } else if continues(code, head) {
         Level::Part(Rule::ContinuesPrompt)
@@ -126,6 +139,10 @@ fn defines(
 fn margin(code: &str) -> usize {
     let first = code.lines().find(|line| !line.trim().is_empty());
     first.map_or(0, |line| line.len() - line.trim_start().len())
+}
+
+fn is_import(statement: &str) -> bool {
+    statement.starts_with("from ") || statement.starts_with("import ")
 }
 
 /// Whether a statement of Python makes a name: a definition, an assignment, an import.
@@ -153,7 +170,7 @@ pub(super) fn binds(statement: &str, name: &str) -> bool {
     if let Some(rest) = behind("class") {
         return rest.starts_with(['(', ':', '[']);
     }
-    if statement.starts_with("from ") || statement.starts_with("import ") {
+    if is_import(statement) {
         return statement
             .split([',', '(', ')'])
             .any(|part| part.split_whitespace().next_back() == Some(name));

@@ -96,6 +96,13 @@ fn word_tag(word: &str) -> Option<Tag> {
     if is_other(word) {
         return Some(Tag::Other);
     }
+    // What the block is, not what it is in.
+    if matches!(
+        word,
+        "code" | "program" | "source" | "solution" | "answer" | "editor"
+    ) {
+        return Some(Tag::None);
+    }
     let stem = word.trim_end_matches(|character: char| {
         character.is_ascii_digit() || ".-_+".contains(character)
     });
@@ -247,6 +254,7 @@ mod tests {
             assert_eq!(tag(info), Tag::Other, "{info}");
         }
         assert_eq!(tag(""), Tag::None);
+        assert_eq!(tag("code"), Tag::None);
         assert_eq!(tag("  "), Tag::None);
         assert_eq!(tag("markdown"), Tag::Markdown);
         for info in [
