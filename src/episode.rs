@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::policy::sampler::{Completion, StopCause};
+use crate::program::{Found, NoProgram, Program};
 use crate::verdict::Verdict;
 
 /// Why an episode ended.
@@ -29,6 +30,8 @@ pub struct Turn {
     pub completion: Completion,
     /// The completion as text.
     pub text: String,
+    /// The program in it, or why there is none; absent where nobody looked.
+    pub found: Option<Result<Found, NoProgram>>,
     /// What the public tests said; `Grade::NoProgram` where there was nothing to run.
     pub verdict: Verdict,
     /// What the policy was told next; empty after the last turn.
@@ -36,6 +39,14 @@ pub struct Turn {
     /// What all tests say of this answer: only where an episode goes on whatever the public tests say, so that a good
     /// answer may be given up again; the last answer's is the episode's outcome.
     pub full: Option<Verdict>,
+}
+
+impl Turn {
+    /// The program that was judged.
+    pub fn program(&self) -> Option<&Program> {
+        let found = self.found.as_ref()?.as_ref().ok()?;
+        Some(&found.program)
+    }
 }
 
 /// One play of one problem.
@@ -90,6 +101,7 @@ impl Episode {
             prompt_end,
             completion,
             text,
+            found: None,
             verdict,
             feedback: String::new(),
             full: None,
@@ -98,6 +110,13 @@ impl Episode {
             self.stop = Some(StopReason::Solved);
         } else if self.turns.len() >= max_turns {
             self.stop = Some(StopReason::MaxTurns);
+        }
+    }
+
+    /// Says which program the last answer was found to hold.
+    pub fn tell_found(&mut self, found: Result<Found, NoProgram>) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.found = Some(found);
         }
     }
 

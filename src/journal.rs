@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
+use crate::program::Extraction;
 use crate::verdict::{Grade, Verdict};
 
 /// One turn as it is written.
@@ -22,6 +23,9 @@ pub struct TurnRecord {
     pub tokens: Vec<u32>,
     /// Their log-probabilities when they were drawn.
     pub sampler_logprobs: Vec<f32>,
+    /// Which block of the text is the program and by which rule, or why there is none; absent in journals that are older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Extraction>,
     /// What the public tests said.
     pub grade: Grade,
     /// Public tests passed.
@@ -95,6 +99,7 @@ impl EpisodeRecord {
             text: turn.text.clone(),
             tokens: turn.completion.tokens.clone(),
             sampler_logprobs: turn.completion.sampler_logprobs.clone(),
+            program: turn.found.as_ref().map(Extraction::of),
             grade: turn.verdict.grade,
             passed: turn.verdict.passed,
             total: turn.verdict.total,

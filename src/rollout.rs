@@ -14,7 +14,7 @@ use crate::policy::sampler::{Completion, Sampling};
 use crate::policy::tokenizer::Place;
 use crate::policy::{Answer, Ask, Policy, PolicyError};
 use crate::problem::Problem;
-use crate::program::Program;
+use crate::program::{Found, NoProgram, Program, Wanted};
 use crate::prompt::{self, PromptStyle};
 use crate::verdict::{Grade, HostJudge, JudgeError, PublicVerdict, Scope, StopAt, Task, Verdict};
 
@@ -198,13 +198,21 @@ pub fn play(
         stats.sampling_seconds += clock.elapsed().as_secs_f64();
         let clock = std::time::Instant::now();
         let on: Vec<&Problem> = live.iter().map(|&index| problem_of(index)).collect();
-        let verdicts = judge_public(grader, &on, &said, &mut stats);
+        let found: Vec<Result<Found, NoProgram>> = said
+            .iter()
+            .zip(&on)
+            .map(|((_, text), problem)| Program::find(text, &Wanted::of(problem)))
+            .collect();
+        let verdicts = judge_public(grader, &on, &found, &mut stats);
         stats.judging_seconds += clock.elapsed().as_secs_f64();
-        for ((&index, (completion, text)), verdict) in live.iter().zip(said).zip(verdicts) {
+        for (((&index, (completion, text)), found), verdict) in
+            live.iter().zip(said).zip(found).zip(verdicts)
+        {
             match verdict {
                 Ok(verdict) => {
                     let limit = turn_limit(problem_of(index), config);
                     episodes[index].push(completion, text, verdict, limit);
+                    episodes[index].tell_found(found);
                     if config.feedback == FeedbackSource::SelfRepair && turn + 1 < limit {
                         // To stop at a pass would tell the policy that earlier answers failed.
                         episodes[index].stop = None;
@@ -270,21 +278,16 @@ fn abort(episode: &mut Episode, error: &JudgeError) {
 fn judge_public(
     grader: &dyn Grader,
     problems: &[&Problem],
-    said: &[(Completion, String)],
+    found: &[Result<Found, NoProgram>],
     stats: &mut RolloutStats,
 ) -> Vec<Result<Verdict, JudgeError>> {
-    let programs: Vec<Option<Program>> = said
-        .iter()
-        .zip(problems)
-        .map(|((_, text), problem)| Program::extract(text, problem.language()).ok())
-        .collect();
     let work: Vec<Option<Work<'_>>> = problems
         .iter()
-        .zip(&programs)
-        .map(|(&problem, program)| {
-            program.as_ref().map(|program| Work {
+        .zip(found)
+        .map(|(&problem, found)| {
+            found.as_ref().ok().map(|found| Work {
                 problem,
-                program,
+                program: &found.program,
                 scope: turn_scope(problem),
             })
         })
@@ -330,16 +333,13 @@ fn grade_finals<'a>(
 ) {
     let programs: Vec<Option<Program>> = episodes
         .iter()
-        .enumerate()
-        .map(|(index, episode)| {
+        .map(|episode| {
             let last = episode
                 .turns
                 .last()
                 .filter(|_| episode.stop != Some(StopReason::Aborted))?;
             let passed = last.verdict.is_accepted();
-            passed
-                .then(|| Program::extract(&last.text, problem_of(index).language()).ok())
-                .flatten()
+            passed.then(|| last.program().cloned()).flatten()
         })
         .collect();
     let work: Vec<Option<Work<'_>>> = programs
@@ -392,9 +392,7 @@ fn grade_earlier<'a>(
                 .enumerate()
                 .filter_map(move |(turn, said)| {
                     let passed = said.verdict.is_accepted();
-                    let language = problem_of(index).language();
-                    let program = Program::extract(&said.text, language).ok();
-                    Some((index, turn, program.filter(|_| passed)?))
+                    Some((index, turn, said.program().filter(|_| passed)?.clone()))
                 })
         })
         .collect();

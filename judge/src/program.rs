@@ -1,19 +1,40 @@
-//! Completion text → Program, or why there is none. Pure.
+//! Completion text + what the problem wants → Program, or why there is none. Pure; the one extraction of all commands.
 //!
-//! Knows nothing of problems, models or whether the program compiles: a program with a syntax error is a
-//! program, and its verdict says so.
+//! Knows nothing of models or whether the program compiles: a program with a syntax error is a program, and its verdict
+//! says so. The rule, in order:
 //!
-//! RLEF (arXiv 2410.02089, section 3.1) asks for code "enclosed in triple backticks" and penalises an answer
-//! without valid code, but leaves "valid" open. Here a completion has a program when it holds at least one
-//! *closed* fenced block that is not blank and whose tag names a supported language (or is absent). The last
-//! such block wins, as a model that corrects itself puts the correction last. A fence that is never closed
-//! does not count: the answer was cut off, or the model never learnt to end it.
+//! 1. An answer that is code from end to end, and shows what is asked, is the program.
+//! 2. Thoughts are no answer, in whichever marks they stand (`thought.rs`); one that is cut off holds none.
+//! 3. Tags around an answer (`<answer>`) are searched before the rest of it, the last first.
+//! 4. Of the fenced blocks (`fence.rs`) those count that are closed, not blank, and tagged with a wanted language or not at
+//!    all. A fence that is never closed does not count: the answer was cut off, or the model never learnt to end it. Records
+//!    of a shell and sample output are none. A tag never chooses a language that the problem doesn't have.
+//! 5. The block that shows most of what is asked wins (it defines the entry point, reads and prints, has a `main`), then one
+//!    with a tag over one without, then the later one, as a model that corrects itself puts the correction last. Blocks are
+//!    never joined (`choose.rs`).
+//! 6. Bare code before a lone closing fence counts as an untagged block, and where the prompt ends inside a function
+//!    (HumanEval), an answer without any fence goes on with it as it stands (`bare.rs`).
 //!
-//! A model that thinks aloud writes drafts between `<think>` and `</think>`; those are no answer. Only what
-//! follows the thought is searched, and a thought that never ends leaves no answer.
+//! RLEF (arXiv 2410.02089, section 3.1) asks for code "enclosed in triple backticks" and penalises an answer without valid
+//! code, but leaves "valid" open. Line ends come out as `\n`; a byte order mark in front is taken off.
 
 use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
+
+mod bare;
+mod choose;
+mod code;
+mod fence;
+mod level;
+mod lexer;
+mod mark;
+mod opener;
+mod tag;
+mod thought;
+mod token;
+mod wanted;
+
+pub use wanted::Wanted;
 
 /// Source and language found in a completion.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +43,74 @@ pub struct Program {
     pub language: Language,
     /// Its source.
     pub source: String,
+}
+
+/// A program and where in its answer it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What is judged.
+    pub program: Program,
+    /// What was taken and why.
+    pub taken: Taken,
+}
+
+/// Which block of an answer is the program, and by which rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// The block, from one; 0 for code outside of blocks.
+    pub block: usize,
+    /// Blocks of code in the answer, whatever is in them.
+    pub of: usize,
+    /// Why this one.
+    pub rule: Rule,
+}
+
+/// Why a block is the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// It was given as a program, not as an answer.
+    Given,
+    /// It defines the function or class that the tests call.
+    DefinesEntryPoint,
+    /// It goes on with the function that the prompt begins.
+    ContinuesPrompt,
+    /// It reads input and prints.
+    ReadsAndPrints,
+    /// It has a `main`.
+    HasMain,
+    /// It prints.
+    Prints,
+    /// There is no other.
+    Only,
+    /// None shows what is asked, and it is the last.
+    Last,
+    /// It is code without a fence.
+    Bare,
+}
+
+/// What was made of an answer, as journals and reports tell it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Extraction {
+    /// A program was taken.
+    Taken(Taken),
+    /// There is none.
+    Absent {
+        /// Why.
+        none: NoProgram,
+    },
+}
+
+impl Extraction {
+    /// What is told of a search.
+    pub fn of(found: &Result<Found, NoProgram>) -> Self {
+        match found {
+            Ok(found) => Self::Taken(found.taken),
+            Err(none) => Self::Absent { none: none.clone() },
+        }
+    }
 }
 
 /// Why a completion holds no program.
@@ -40,84 +129,125 @@ pub enum NoProgram {
     /// Every block is blank.
     #[error("the code block is empty")]
     Blank,
-    /// Every block is tagged with a language that isn't supported.
-    #[error("the code block is tagged `{0}`, which is not a supported language")]
+    /// Every block is tagged with a language that isn't asked for.
+    #[error("the code block is tagged `{0}`, which is not the language asked for")]
     OtherLanguage(String),
+    /// The blocks hold no program, but what one prints or how one is called.
+    #[error("the code block is a record of a shell or sample output, not a program")]
+    NoCode,
 }
 
 impl Program {
-    /// A program given bare, without any fence.
+    /// A program given bare, without any fence. A byte order mark in front belongs to the file it came from.
     pub fn bare(source: impl Into<String>, language: Language) -> Self {
-        Self {
-            language,
-            source: source.into(),
+        let mut source: String = source.into();
+        if source.starts_with('\u{feff}') {
+            source.drain(..'\u{feff}'.len_utf8());
         }
+        Self { language, source }
     }
 
-    /// The last closed, non-blank fenced block of `completion` after its thought, in this language; an untagged one counts as such.
-    pub fn extract(completion: &str, language: Language) -> Result<Self, NoProgram> {
-        Self::extract_where(completion, language, |found| found == language)
+    /// The program in an answer to what is wanted.
+    pub fn find(completion: &str, wanted: &Wanted) -> Result<Found, NoProgram> {
+        let mut found = Self::search(completion, wanted)?;
+        // A last line that had no end gets none.
+        let source = &mut found.program.source;
+        if found.taken.rule == Rule::Bare
+            && source
+                .lines()
+                .next_back()
+                .is_some_and(|line| completion.ends_with(line))
+        {
+            source.pop();
+        }
+        Ok(found)
     }
 
-    /// The last closed, non-blank fenced block of `completion` after its thought, in any language; an untagged one is in `default`.
-    pub fn extract_any(completion: &str, default: Language) -> Result<Self, NoProgram> {
-        Self::extract_where(completion, default, |_| true)
-    }
-
-    fn extract_where(
-        completion: &str,
-        default: Language,
-        wanted: impl Fn(Language) -> bool,
-    ) -> Result<Self, NoProgram> {
-        let mut reason = NoProgram::NoFence;
-        let mut found = None;
-        let answer = after_thought(completion).ok_or(NoProgram::Thinking)?;
-        let mut lines = answer.split_inclusive('\n');
-        while let Some(line) = lines.next() {
-            let Some(fence) = Fence::open(line) else {
-                continue;
-            };
-            let mut source = String::new();
-            let closed = lines.by_ref().any(|line| {
-                let closes = fence.is_closed_by(line);
-                if !closes {
-                    source.push_str(line);
-                }
-                closes
-            });
-            match language_of_tag(fence.tag, default).filter(|&language| wanted(language)) {
-                _ if !closed => reason = NoProgram::Unterminated,
-                None => reason = NoProgram::OtherLanguage(fence.tag.to_owned()),
-                Some(_) if source.trim().is_empty() => reason = NoProgram::Blank,
-                Some(language) => found = Some(Self { language, source }),
+    fn search(completion: &str, wanted: &Wanted) -> Result<Found, NoProgram> {
+        let lines = lines(completion.trim_start_matches('\u{feff}'));
+        if !thought::is_marked(&lines, wanted.language())
+            && let Some(source) = bare::whole(&lines, wanted)
+        {
+            return Ok(Found::bare(source, wanted));
+        }
+        let answer = thought::answer(&lines, wanted.language());
+        for part in answer.wrapped() {
+            if let Ok(found) = in_answer(part, wanted) {
+                return Ok(found);
             }
         }
-        found.ok_or(reason)
+        in_answer(&answer.lines, wanted).map_err(|reason| {
+            if answer.is_cut {
+                NoProgram::Thinking
+            } else {
+                reason
+            }
+        })
     }
 }
 
-/// What follows the thought; all of a text without one, `None` where the thought never ends.
-fn after_thought(completion: &str) -> Option<&str> {
-    const OPEN: &str = "<think>";
-    const CLOSE: &str = "</think>";
-    if let Some(thought) = completion.trim_start().strip_prefix(OPEN) {
-        return thought.split_once(CLOSE).map(|(_, answer)| answer);
-    }
-    // Many chat templates open the thought in the prompt, so that only its end is said. It starts or ends a
-    // line, which tells it from a program that prints the tag.
-    let mut start = 0;
-    for line in completion.split_inclusive('\n') {
-        let bare = line.trim();
-        if bare.starts_with(CLOSE) || bare.ends_with(CLOSE) {
-            let end = line.find(CLOSE)? + CLOSE.len();
-            return completion.get(start + end..);
+impl Found {
+    /// A program that was handed over as one.
+    pub fn given(program: Program) -> Self {
+        Self {
+            program,
+            taken: Taken {
+                block: 0,
+                of: 0,
+                rule: Rule::Given,
+            },
         }
-        start += line.len();
     }
-    Some(completion)
+
+    fn bare(source: String, wanted: &Wanted) -> Self {
+        Self {
+            program: Program {
+                language: wanted.language(),
+                source,
+            },
+            taken: Taken {
+                block: 0,
+                of: 0,
+                rule: Rule::Bare,
+            },
+        }
+    }
 }
 
-/// Language that a fence's tag names; `default` for an empty tag, `None` for an unsupported one.
+/// The program in an answer without thoughts.
+fn in_answer(lines: &[&str], wanted: &Wanted) -> Result<Found, NoProgram> {
+    if let Some(source) = bare::whole(lines, wanted) {
+        return Ok(Found::bare(source, wanted));
+    }
+    let (first, next) = match bare::before_stray_fence(lines, wanted) {
+        Some((source, next)) => (Some(source), next),
+        None => (None, 0),
+    };
+    let blocks = fence::blocks(&lines[next..], wanted.language());
+    if blocks.is_empty()
+        && first.is_none()
+        && let Some(source) = bare::continuation(lines, wanted)
+    {
+        return Ok(Found::bare(source, wanted));
+    }
+    choose::best(first, &blocks, wanted)
+}
+
+/// Lines without their ends, which are `\n`, `\r\n` or `\r`.
+fn lines(text: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(end) = rest.find(['\n', '\r']) {
+        lines.push(&rest[..end]);
+        rest = rest[end..].strip_prefix("\r\n").unwrap_or(&rest[end + 1..]);
+    }
+    if !rest.is_empty() {
+        lines.push(rest);
+    }
+    lines
+}
+
+/// Language that a tag names; `default` for an empty tag, `None` for an unsupported one.
 pub fn language_of_tag(tag: &str, default: Language) -> Option<Language> {
     if tag.is_empty() {
         return Some(default);
@@ -125,152 +255,5 @@ pub fn language_of_tag(tag: &str, default: Language) -> Option<Language> {
     Language::from_tag(tag)
 }
 
-struct Fence<'a> {
-    backticks: usize,
-    tag: &'a str,
-}
-
-impl<'a> Fence<'a> {
-    fn open(line: &'a str) -> Option<Self> {
-        let (backticks, rest) = split_backticks(line);
-        // A backtick further on makes it inline code, as in Markdown.
-        if backticks < 3 || rest.contains('`') {
-            return None;
-        }
-        Some(Self {
-            backticks,
-            tag: rest.split_whitespace().next().unwrap_or_default(),
-        })
-    }
-
-    fn is_closed_by(&self, line: &str) -> bool {
-        let (backticks, rest) = split_backticks(line);
-        backticks >= self.backticks && rest.trim().is_empty()
-    }
-}
-
-fn split_backticks(line: &str) -> (usize, &str) {
-    // Four spaces of indentation are code in Markdown, and a line of Python may well be that.
-    let trimmed = line.trim_start_matches(' ');
-    if line.len() - trimmed.len() > 3 {
-        return (0, line);
-    }
-    let rest = trimmed.trim_start_matches('`');
-    (trimmed.len() - rest.len(), rest)
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn source(completion: &str) -> Result<String, NoProgram> {
-        Program::extract(completion, Language::Python).map(|program| program.source)
-    }
-
-    #[test]
-    fn the_last_closed_block_wins() {
-        let completion = "First:\n```python\nprint(1)\n```\nBetter:\n```py\nprint(2)\n```\nDone.";
-        assert_eq!(source(completion).unwrap(), "print(2)\n");
-    }
-
-    #[test]
-    fn an_unclosed_block_after_a_closed_one_is_ignored() {
-        assert_eq!(
-            source("```\nprint(1)\n```\n```python\nprint(2)\n").unwrap(),
-            "print(1)\n"
-        );
-    }
-
-    #[test]
-    fn reasons_for_no_program() {
-        assert_eq!(source("print(1)"), Err(NoProgram::NoFence));
-        assert_eq!(source("use ```print(1)``` here"), Err(NoProgram::NoFence));
-        assert_eq!(source("```python\nprint(1)"), Err(NoProgram::Unterminated));
-        assert_eq!(source("```python\n\n  \n```"), Err(NoProgram::Blank));
-        assert_eq!(
-            source("```cobol\nDISPLAY 1.\n```"),
-            Err(NoProgram::OtherLanguage("cobol".into()))
-        );
-        assert_eq!(source(""), Err(NoProgram::NoFence));
-    }
-
-    #[test]
-    fn other_languages_count_only_where_they_are_asked_for() {
-        let completion = "```python\nprint(1)\n```\n```C++\nint main(){}\n```\n";
-        assert_eq!(source(completion).unwrap(), "print(1)\n");
-        let any = Program::extract_any(completion, Language::Python).unwrap();
-        assert_eq!(any, Program::bare("int main(){}\n", Language::Cpp));
-        assert_eq!(
-            source("```cpp\nint main(){}\n```"),
-            Err(NoProgram::OtherLanguage("cpp".into()))
-        );
-    }
-
-    #[test]
-    fn drafts_of_a_thought_are_no_answer() {
-        let draft = "draft:\n```python\nprint(1)\n```\n";
-        let answer = "```python\nprint(2)\n```\n";
-        for thought in [
-            format!("<think>\n{draft}</think>\n{answer}"),
-            format!("\n<think>{draft}so</think>\n\n{answer}"),
-            format!("{draft}that is it.</think>\n{answer}"),
-            format!("{draft}</think>\r\n{answer}"),
-        ] {
-            assert_eq!(source(&thought).unwrap(), "print(2)\n", "{thought}");
-        }
-        assert_eq!(
-            source(&format!("<think>\n{draft}")),
-            Err(NoProgram::Thinking)
-        );
-        assert_eq!(
-            source(&format!("{draft}</think>\n")),
-            Err(NoProgram::NoFence)
-        );
-    }
-
-    #[test]
-    fn a_program_may_print_the_tags() {
-        let program = "print('<think>')\nprint('</think>')\n";
-        assert_eq!(
-            source(&format!("```python\n{program}```\n")).unwrap(),
-            program
-        );
-    }
-
-    #[test]
-    fn longer_fences_hold_shorter_ones() {
-        assert_eq!(
-            source("````python\ns = '''\n```\n'''\n````\n").unwrap(),
-            "s = '''\n```\n'''\n"
-        );
-    }
-
-    #[test]
-    fn windows_line_ends_and_indented_fences_are_accepted() {
-        assert_eq!(
-            source("  ```Python\r\nprint(1)\r\n  ```\r\n").unwrap(),
-            "print(1)\r\n"
-        );
-        assert_eq!(
-            source("```python\nprint('''\n    ```\n''')\n```\n").unwrap(),
-            "print('''\n    ```\n''')\n"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_fenced_program_comes_back_unchanged(lines in prop::collection::vec("[ -_a-~]{0,20}", 1..6), before in "[a-z\n]{0,20}") {
-            let program = lines.join("\n") + "\n";
-            prop_assume!(!program.trim().is_empty());
-            let completion = format!("{before}\n```python\n{program}```\n");
-            prop_assert_eq!(source(&completion).unwrap(), program);
-        }
-
-        #[test]
-        fn no_text_panics(completion in ".*", more in "[`a\n ]{0,40}") {
-            let _ = source(&(completion + &more));
-        }
-    }
-}
+mod tests;

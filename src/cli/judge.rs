@@ -17,7 +17,7 @@ use super::judging::JudgingArgs;
 use super::progress::Progress;
 use super::{exit, source};
 use crate::problem::Problem;
-use crate::program::{NoProgram, Program};
+use crate::program::{Extraction, Found, NoProgram, Program, Wanted};
 use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task};
 
 mod line;
@@ -26,9 +26,9 @@ mod line;
 #[derive(ClapArgs)]
 #[command(
     after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`) and either `program`, \
-    the bare source, or `completion`, an answer whose last fenced block is the program, in the language of its tag; \
-    `language` names the language of one that has no tag; a completion without any fence \
-    is taken as it is where the problem has a preamble for it to continue (HumanEval).\n\n\
+    the bare source, or `completion`, an answer that is searched for its program as `eval` and `train` search it: the block \
+    that shows what the problem asks, in the problem's language or the one that `language` names. What was taken is in \
+    `program`.\n\n\
     Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that can't \
     be judged, 3 a protection is \
     missing, 4 the sandbox failed on at least one program.\n\n\
@@ -43,10 +43,11 @@ pub struct Args {
     /// Problems: a file of any known schema, or `contest:train`, `contest:validation`, `contest:test`.
     #[arg(long)]
     problems: String,
-    /// Language of programs that do not say theirs by `language` or the tag of their fence: python, cpp, c, rust,
-    /// java, javascript or go.
-    #[arg(long, default_value = "python", value_parser = language)]
-    language: Language,
+    /// Language of programs that do not say theirs by `language`: python, cpp, c, rust, java, javascript or go. Without it
+    /// programs are in the language of their problem. `any` takes for problems on standard input whichever language the tag
+    /// of a fence names.
+    #[arg(long, value_parser = spoken)]
+    language: Option<Spoken>,
     /// Programs as JSON lines.
     #[arg(long)]
     programs: PathBuf,
@@ -73,8 +74,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let judge = args.judging.judge()?;
     let languages: BTreeSet<Language> = submissions
         .iter()
-        .filter_map(|submission| submission.program.as_ref().ok())
-        .map(|program| program.language)
+        .filter_map(|submission| submission.found.as_ref().ok())
+        .map(|found| found.program.language)
         .collect();
     for language in languages {
         // Before anything runs: what this host cannot run says nothing of a program.
@@ -112,6 +113,25 @@ struct Line {
     language: Option<String>,
 }
 
+/// In which language answers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    /// In this one.
+    One(Language),
+    /// In any that a fence names.
+    Any,
+}
+
+/// The choice of this name.
+fn spoken(name: &str) -> Result<Spoken, String> {
+    if name.eq_ignore_ascii_case("any") {
+        return Ok(Spoken::Any);
+    }
+    language(name)
+        .map(Spoken::One)
+        .map_err(|expected| format!("{expected}, any"))
+}
+
 /// The language of this name.
 fn language(name: &str) -> Result<Language, String> {
     Language::from_tag(name).ok_or_else(|| {
@@ -123,14 +143,21 @@ fn language(name: &str) -> Result<Language, String> {
 /// A program and the problem it is for.
 struct Submission<'a> {
     problem: &'a Problem,
-    program: Result<Program, NoProgram>,
+    found: Result<Found, NoProgram>,
+}
+
+impl Submission<'_> {
+    /// What was made of the answer.
+    fn extraction(&self) -> Extraction {
+        Extraction::of(&self.found)
+    }
 }
 
 /// Every line is checked before anything runs.
 fn read<'a>(
     path: &Path,
     problems: &'a [Problem],
-    default: Language,
+    default: Option<Spoken>,
 ) -> anyhow::Result<Vec<Submission<'a>>> {
     let by_id: HashMap<&str, &Problem> = problems
         .iter()
@@ -158,26 +185,27 @@ fn read<'a>(
                 line.problem_id
             );
         };
-        let spoken = match &line.language {
+        let named = match &line.language {
             None => default,
-            Some(name) => language(name).map_err(|expected| {
+            Some(name) => Some(Spoken::One(language(name).map_err(|expected| {
                 anyhow::anyhow!("{}: unknown language `{name}`; {expected}", place())
-            })?,
+            })?)),
         };
-        let program = match (line.program, line.completion) {
-            (Some(source), None) => Ok(Program::bare(source, spoken)),
-            (None, Some(text)) => match Program::extract_any(&text, spoken) {
-                Err(NoProgram::NoFence) if !problem.preamble.is_empty() => {
-                    Ok(Program::bare(text, spoken))
-                }
-                found => found,
-            },
+        let wanted = Wanted::of(problem);
+        let wanted = match named {
+            None => wanted,
+            Some(Spoken::One(language)) => wanted.in_language(language),
+            Some(Spoken::Any) => wanted.in_any_language(problem),
+        };
+        let found = match (line.program, line.completion) {
+            (Some(source), None) => Ok(Found::given(Program::bare(source, wanted.language()))),
+            (None, Some(text)) => Program::find(&text, &wanted),
             _ => bail!(
                 "{}: expected either `program` or `completion`; keep one of them",
                 place()
             ),
         };
-        submissions.push(Submission { problem, program });
+        submissions.push(Submission { problem, found });
     }
     if submissions.is_empty() {
         bail!(
@@ -255,7 +283,7 @@ fn judge_all<R: Runner>(
     let tasks: Vec<Task<'_>> = submissions
         .iter()
         .map(|submission| {
-            let program = submission.program.as_ref().ok();
+            let program = submission.found.as_ref().ok().map(|found| &found.program);
             Task {
                 program,
                 problem: submission.problem,

@@ -12,7 +12,7 @@ use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
 use crate::problem::Problem;
-use crate::program::Program;
+use crate::program::{Program, Wanted};
 use crate::rollout::{Work, grade_once, turn_scope};
 use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
 
@@ -53,6 +53,12 @@ struct Item<'a> {
     problem: &'a Problem,
     program: Option<Program>,
     was: Told,
+}
+
+/// The program in an answer of a journal.
+pub(super) fn program_of(text: &str, problem: &Problem) -> Option<Program> {
+    let found = Program::find(text, &Wanted::of(problem));
+    found.ok().map(|found| found.program)
 }
 
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
@@ -104,7 +110,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             record,
             turn,
             problem,
-            program: Program::extract(text, problem.language()).ok(),
+            program: program_of(text, problem),
             was,
         };
         for (index, turn) in record.turns.iter().enumerate() {

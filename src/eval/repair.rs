@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
 use crate::episode::{Episode, Turn};
-use crate::program::Program;
 use crate::statistics::{Estimate, bootstrap};
 use crate::verdict::Grade;
 
@@ -110,9 +108,9 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
 
 /// The program of an answer; its whole text where it holds none.
 fn program(turn: &Turn) -> String {
-    match Program::extract_any(&turn.text, Language::Python) {
-        Ok(program) => program.source,
-        Err(_) => turn.text.clone(),
+    match turn.program() {
+        Some(program) => program.source.clone(),
+        None => turn.text.clone(),
     }
 }
 

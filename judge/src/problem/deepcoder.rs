@@ -14,7 +14,7 @@ use super::codecontests::limits_of;
 use super::row::{Fields, oversized_integer, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
-use crate::program::Program;
+use crate::program::{Program, Wanted};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -55,8 +55,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
     let program = |source: &str| Reference {
         language: Language::Python,
-        source: Program::extract(source, Language::Python)
-            .map_or_else(|_| source.to_owned(), |program| program.source),
+        source: Program::find(source, &Wanted::any(Language::Python))
+            .map_or_else(|_| source.to_owned(), |found| found.program.source),
     };
     Ok(fields
         .texts("solutions")?

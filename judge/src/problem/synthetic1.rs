@@ -13,7 +13,7 @@ use super::python_literal::json_or_literal;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
-use crate::program::{Program, language_of_tag};
+use crate::program::{Program, Wanted, language_of_tag};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -39,8 +39,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let references = match fields.text_or_empty("gold_standard_solution")? {
         "" => Vec::new(),
         text => {
-            let program =
-                Program::extract(text, language).unwrap_or_else(|_| Program::bare(text, language));
+            let program = Program::find(text, &Wanted::any(language))
+                .map_or_else(|_| Program::bare(text, language), |found| found.program);
             vec![Reference {
                 language: program.language,
                 source: program.source,

@@ -5,11 +5,14 @@ use serde::Serialize;
 
 use super::Submission;
 use crate::problem::Problem;
+use crate::program::Extraction;
 use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
 
 #[derive(Serialize)]
 struct Judged<'a> {
     problem_id: &'a str,
+    /// Which block of the answer is the program and why, or why there is none.
+    program: Extraction,
     /// Null where the sandbox failed or the problem is at fault: that is no verdict.
     verdict: Option<Grade>,
     passed: usize,
@@ -51,6 +54,7 @@ pub(super) fn json(
     let problem = submission.problem;
     let mut line = Judged {
         problem_id: &problem.id,
+        program: submission.extraction(),
         verdict: None,
         passed: 0,
         total: Scope::All.tests(problem).len(),
@@ -114,7 +118,7 @@ pub(super) fn row(
     width: usize,
 ) -> String {
     let id = &submission.problem.id;
-    match (result, &submission.program) {
+    match (result, &submission.found) {
         (Err(error), _) => format!("{id:width$}  not judged: failed to {error}"),
         (Ok(_), Err(reason)) => format!("{id:width$}  {}: {reason}", Grade::NoProgram.name()),
         (Ok(verdict), Ok(_)) => format!(

@@ -6,6 +6,8 @@ use super::*;
 use crate::comparator::Comparison;
 use crate::problem::TestCase;
 
+mod agreement;
+
 /// Prints the program's own source back, which makes `1` right; a program `break` breaks the sandbox.
 struct Echo;
 
@@ -76,7 +78,7 @@ fn problems() -> Vec<Problem> {
 
 fn arguments(json: bool) -> Args {
     Args {
-        language: Language::Python,
+        language: None,
         problems: String::new(),
         programs: PathBuf::new(),
         json,
@@ -104,7 +106,7 @@ fn read_text(text: &str, problems: &[Problem]) -> Result<usize, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("programs.jsonl");
     fs::write(&path, text).unwrap();
-    let read = read(&path, problems, Language::Python).map(|submissions| submissions.len());
+    let read = read(&path, problems, None).map(|submissions| submissions.len());
     read.map_err(|error| {
         format!("{error:#}").replace(&format!("{}/", directory.path().display()), "")
     })
@@ -115,7 +117,7 @@ fn output(json: bool, out: impl Write) -> (anyhow::Result<Counts>, usize) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("programs.jsonl");
     fs::write(&path, PROGRAMS).unwrap();
-    let submissions = read(&path, &problems, Language::Python).unwrap();
+    let submissions = read(&path, &problems, None).unwrap();
     let mut calls = 0;
     let judge = Judge::new(Echo);
     let counts = judge_all(

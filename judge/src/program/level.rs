@@ -1,0 +1,248 @@
+//! Source → how much of what is asked its text shows, strings and comments left out.
+
+use rlef_sandbox::Language;
+
+use super::Rule;
+use super::lexer::{code_only, is_word};
+use super::wanted::{Asked, Wanted};
+
+/// How much of what is asked a source shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    None,
+    /// Some of it.
+    Part(Rule),
+    /// All that its text can show.
+    Whole(Rule),
+}
+
+impl Level {
+    pub(super) const fn rank(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Part(_) => 1,
+            Self::Whole(_) => 2,
+        }
+    }
+}
+
+/// How much of what is asked a source shows.
+pub(super) fn level(source: &str, language: Language, wanted: &Wanted) -> Level {
+    let code = code_only(source, language);
+    match &wanted.asked {
+        Asked::Anything => Level::None,
+        Asked::ToPrint => prints(&code, language),
+        Asked::ToDefine { class, function } => {
+            defines(&code, language, class.as_deref(), function, &wanted.head)
+        }
+    }
+}
+
+fn prints(code: &str, language: Language) -> Level {
+    let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
+    let (reads, writes) = match language {
+        // What tries a program out is none.
+        Language::Python if has(&["unittest", "pytest", "doctest", "subprocess", "timeit"]) => {
+            (false, false)
+        }
+        Language::Python => (
+            has(&["input", "stdin", "open", "fileinput", "read", "raw_input"]),
+            has(&["print", "stdout", "write", "writelines"]),
+        ),
+        Language::JavaScript => (
+            has(&["stdin", "readline", "readFileSync", "prompt", "read"]),
+            has(&["log", "stdout", "write", "print"]),
+        ),
+        Language::Wasm => {
+            return if code.contains("(module") {
+                Level::Whole(Rule::HasMain)
+            } else {
+                Level::None
+            };
+        }
+        _ => {
+            return if has_word(code, "main") {
+                Level::Whole(Rule::HasMain)
+            } else {
+                Level::None
+            };
+        }
+    };
+    match (reads, writes) {
+        (true, true) => Level::Whole(Rule::ReadsAndPrints),
+        (false, true) => Level::Part(Rule::Prints),
+        _ => Level::None,
+    }
+}
+
+/// Whether a name or keyword occurs by itself.
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].chars().next_back().is_some_and(is_word);
+        let after = code[at + word.len()..].chars().next().is_some_and(is_word);
+        !before && !after
+    })
+}
+
+fn defines(
+    code: &str,
+    language: Language,
+    class: Option<&str>,
+    function: &str,
+    head: &str,
+) -> Level {
+    if language != Language::Python {
+        let outer = class.unwrap_or(function);
+        let heads = code.lines().any(|line| heads(line, outer));
+        return match (heads, continues(code, head)) {
+            (true, _) => Level::Whole(Rule::DefinesEntryPoint),
+            (false, true) => Level::Part(Rule::ContinuesPrompt),
+            _ => Level::None,
+        };
+    }
+    let margin = margin(code);
+    let top = class.unwrap_or(function);
+    let defined = |name: &str, deeper: bool| {
+        code.lines().any(|line| {
+            let indent = line.len() - line.trim_start().len();
+            (deeper || indent <= margin) && binds(line.trim_start(), name)
+        })
+    };
+    let whole = match class {
+        Some(class) => {
+            defined(class, false)
+                && (defined(function, true) || !code.contains(&format!("class {class}")))
+        }
+        None => defined(top, false),
+    };
+    // The name of what is asked for alone: a signature that is shown, or a snippet that imports the solution.
+    let is_stub = code
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .is_some_and(|line| matches!(line.trim(), "pass" | "..."));
+    let is_imported = code
+        .lines()
+        .map(str::trim_start)
+        .any(|line| is_import(line) && !line.contains(" as ") && binds(line, top));
+    if whole && !is_stub && !is_imported {
+        Level::Whole(Rule::DefinesEntryPoint)
+    } else if continues(code, head) {
+        Level::Part(Rule::ContinuesPrompt)
+    } else if defined(function, true) || defined(top, false) {
+        Level::Part(Rule::DefinesEntryPoint)
+    } else {
+        Level::None
+    }
+}
+
+/// Column of the first line of code.
+fn margin(code: &str) -> usize {
+    let first = code.lines().find(|line| !line.trim().is_empty());
+    first.map_or(0, |line| line.len() - line.trim_start().len())
+}
+
+fn is_import(statement: &str) -> bool {
+    statement.starts_with("from ") || statement.starts_with("import ")
+}
+
+/// Whether a statement of Python makes a name: a definition, an assignment, an import.
+pub(super) fn binds(statement: &str, name: &str) -> bool {
+    let named = |rest: &str| -> Option<String> {
+        let rest = rest.trim_start().strip_prefix(name)?;
+        (!rest.starts_with(is_word)).then(|| rest.trim_start().to_owned())
+    };
+    let behind = |keyword: &str| {
+        statement
+            .strip_prefix(keyword)
+            .filter(|rest| rest.starts_with(char::is_whitespace))
+            .and_then(named)
+    };
+    let def = statement
+        .strip_prefix("async")
+        .map_or(statement, str::trim_start);
+    if let Some(rest) = def
+        .strip_prefix("def")
+        .filter(|rest| rest.starts_with(char::is_whitespace))
+        .and_then(named)
+    {
+        return rest.starts_with(['(', '[']);
+    }
+    if let Some(rest) = behind("class") {
+        return rest.starts_with(['(', ':', '[']);
+    }
+    if is_import(statement) {
+        return statement
+            .split([',', '(', ')'])
+            .any(|part| part.split_whitespace().next_back() == Some(name));
+    }
+    named(statement).is_some_and(|rest| {
+        rest.starts_with('=') && !rest.starts_with("==")
+            || rest.starts_with(':') && rest.contains('=')
+    })
+}
+
+/// Whether a line at the left margin of a language with braces names a function or class that it begins to define.
+fn heads(line: &str, name: &str) -> bool {
+    let at_margin = line.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    let ends = line.trim_end();
+    at_margin
+        && !ends.ends_with(';')
+        && line.match_indices(name).any(|(at, _)| {
+            let before = &line[..at];
+            let after = line[at + name.len()..].chars().next();
+            before.ends_with(|letter: char| !is_word(letter) && letter != '.')
+                && !before.contains(['(', '{', '=', ';'])
+                && !after.is_some_and(is_word)
+        })
+}
+
+/// Whether a source looks like the rest of the function that the head ends in: it starts indented, returns from a function
+/// that it doesn't have, or closes a brace that it didn't open.
+fn continues(code: &str, head: &str) -> bool {
+    if head.trim().is_empty() {
+        return false;
+    }
+    let margin = margin(code);
+    let lines = || code.lines().filter(|line| !line.trim().is_empty());
+    margin > 0
+        || lines().any(|line| {
+            let word = line
+                .split(|character: char| !is_word(character))
+                .next()
+                .unwrap_or_default();
+            matches!(word, "return" | "yield" | "raise")
+        })
+        || code.matches('}').count() > code.matches('{').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_that_make_a_name() {
+        for statement in [
+            "def f(x):",
+            "async def f ():",
+            "class f:",
+            "f = 1",
+            "f: int = 1",
+            "from a import b as f",
+            "from a import (f, b)",
+            "def f[T](x):",
+        ] {
+            assert!(binds(statement, "f"), "{statement}");
+        }
+        for statement in [
+            "f(1)",
+            "f == 1",
+            "def ff():",
+            "f: int",
+            "import fs",
+            "print(f=1)",
+            "define f(x)",
+        ] {
+            assert!(!binds(statement, "f"), "{statement}");
+        }
+    }
+}
