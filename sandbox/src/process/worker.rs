@@ -32,8 +32,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OWN_PROCESSES: u64 = 2;
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 const MOST_PROCESSES: u64 = 1 << 22;
-/// Limits of memory are set in steps, so that small changes of what the jail itself uses cost no write.
-const MEMORY_STEP: u64 = 8 << 20;
+/// Limits of memory are set in steps of a few pages: small changes of what the jail itself uses cost no write, and no
+/// program gets more than that beyond its limit.
+const MEMORY_STEP: u64 = 256 << 10;
+/// The least that a program is given: with less, the kernel could not even set the limit.
+const LEAST_MEMORY: u64 = 1 << 20;
+/// Growth of what the jail uses beyond which it is asked whether the kernel keeps it for nobody.
+const NOTICED: u64 = 8 << 20;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -251,6 +256,12 @@ impl Worker {
         tree::longest_wait(self.first_pid, if compiling { 1 } else { 2 })
     }
 
+    /// How long the test that runs has run, if all of it sleeps now.
+    pub(crate) fn asleep(&self) -> Option<u64> {
+        // Below the zygote is the program's own first process.
+        tree::asleep(self.first_pid, 2)
+    }
+
     /// CPU microseconds of everything in the jail, ever.
     pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
         Ok(self
@@ -306,7 +317,8 @@ impl Worker {
             .saturating_add(OWN_PROCESSES)
             .min(MOST_PROCESSES);
         self.cgroup.set_limits(
-            used.saturating_add(limits.memory_bytes).min(1 << 62),
+            used.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
+                .min(1 << 62),
             processes,
         )?;
         Ok(())
@@ -316,12 +328,12 @@ impl Worker {
     /// back first: it would give later ones that much more memory.
     fn own_memory(&mut self) -> Result<u64, SandboxError> {
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used <= self.settled_bytes.saturating_add(MEMORY_STEP) {
+        if used <= self.settled_bytes.saturating_add(NOTICED) {
             self.settled_bytes = self.settled_bytes.min(used);
             return Ok(used);
         }
         let kept = self.cgroup.kept_bytes()?;
-        if kept > self.kept_bytes.saturating_add(MEMORY_STEP) {
+        if kept > self.kept_bytes.saturating_add(NOTICED) {
             let own = used.saturating_sub(kept - self.kept_bytes);
             self.cgroup.shrink(own.next_multiple_of(MEMORY_STEP))?;
             return Ok(self.cgroup.memory_bytes()?.unwrap_or(0));

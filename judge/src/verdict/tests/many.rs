@@ -42,6 +42,16 @@ impl Runner for Slow {
         Err(Broken)
     }
 
+    fn run_interactive(
+        &self,
+        _: &Cancel,
+        _: Side<'_>,
+        _: &[u8],
+        _: Side<'_>,
+    ) -> Result<Interaction, Broken> {
+        Err(Broken)
+    }
+
     fn run_batch_until(
         &self,
         cancel: &Cancel,
