@@ -38,7 +38,7 @@ const MEMORY_STEP: u64 = 256 << 10;
 /// The least that a program is given: with less, the kernel could not even set the limit.
 const LEAST_MEMORY: u64 = 1 << 20;
 /// Growth of what the jail uses beyond which it is asked whether the kernel keeps it for nobody.
-const NOTICED: u64 = 8 << 20;
+const NOTICED: u64 = 512 << 10;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]

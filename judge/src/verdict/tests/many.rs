@@ -4,8 +4,6 @@ use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rlef_sandbox::Cancel;
-
 use super::pool::AHEAD;
 use super::*;
 

@@ -104,3 +104,28 @@ fn one_test_does_not_see_the_input_of_another() {
     assert_eq!(text(&outcomes[1].stdout), "secret2 0\n");
     canary();
 }
+
+/// Inodes are numbered, and a number would tell how many files the programs before have made.
+#[test]
+fn numbers_of_files_tell_nothing_of_earlier_programs() {
+    let sandbox = rlef_sandbox::Sandbox::new(rlef_sandbox::SandboxConfig {
+        ..crate::support::config(1)
+    })
+    .unwrap();
+    let number = || {
+        let source = "import os\nprint(os.fstat(os.open('/box/x', os.O_CREAT)).st_ino, os.stat('/box').st_ino, os.fstat(os.open('/tmp', os.O_TMPFILE | os.O_RDWR)).st_ino)";
+        text(&sandbox.run(&job(source), b"", &limits()).unwrap().stdout)
+    };
+    number();
+    let first = number();
+    for makes in [
+        "for _ in range(1234):\n    os.close(os.open('/box/y', os.O_CREAT)); os.unlink('/box/y')",
+        "for _ in range(77): os.close(os.open('/tmp', os.O_TMPFILE | os.O_RDWR))",
+        "for n in range(99): os.mkdir('/dev/shm/%d' % n)",
+    ] {
+        let source = format!("import os\n{makes}");
+        sandbox.run(&job(source), b"", &limits()).unwrap();
+        assert_eq!(number(), first, "{makes}");
+    }
+    assert!(first.len() > 4, "{first}");
+}
