@@ -76,6 +76,8 @@ pub(crate) struct Worker {
     pub(crate) missing: Vec<(Safeguard, String)>,
     /// Host uid of the programs, where it is not the supervisor's own.
     pub(crate) owner: Option<u32>,
+    /// Processes it may have at most, whatever the limits of a run.
+    most_processes: u64,
 }
 
 impl Worker {
@@ -123,6 +125,7 @@ impl Worker {
             version: String::new(),
             missing: Vec::new(),
             owner: blueprint.identity.owner(number),
+            most_processes: blueprint.processes.min(MOST_PROCESSES),
         };
         worker.bring_up(&blueprint.plan)?;
         Ok(worker)
@@ -288,7 +291,7 @@ impl Worker {
             limits,
             image.exec,
             bounds_memory.then_some(base_bytes),
-            !self.cgroup.limits_processes(),
+            (!self.cgroup.limits_processes()).then_some(self.most_processes),
         );
         let memory_kills = self.cgroup.memory_kills()?;
         let source = stream::sealed("source", &image.bytes)?;
@@ -315,7 +318,7 @@ impl Worker {
         let processes = limits
             .processes
             .saturating_add(OWN_PROCESSES)
-            .min(MOST_PROCESSES);
+            .min(self.most_processes);
         self.cgroup.set_limits(
             used.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
                 .min(1 << 62),
@@ -360,12 +363,12 @@ impl Worker {
 }
 
 /// What the zygote is told of the limits: `address_space` is what the interpreter itself takes, where addresses have to
-/// stand in for memory; `processes` says whether nobody else bounds those.
+/// stand in for memory; `most_processes` is what a jail may have of those where nobody else bounds them.
 fn request(
     limits: &Limits,
     exec: bool,
     address_space: Option<u64>,
-    processes: bool,
+    most_processes: Option<u64>,
 ) -> ProgramRequest {
     ProgramRequest {
         exec,
@@ -373,14 +376,9 @@ fn request(
         address_space_bytes: address_space.map_or(0, |base_bytes| {
             limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
         }),
-        processes: if processes {
-            limits
-                .processes
-                .saturating_add(OWN_PROCESSES)
-                .min(MOST_PROCESSES)
-        } else {
-            0
-        },
+        processes: most_processes.map_or(0, |most| {
+            limits.processes.saturating_add(OWN_PROCESSES).min(most)
+        }),
         open_files: limits.open_files.min(1 << 20),
         file_bytes: limits.file_bytes.min(1 << 62),
         stack_bytes: limits.stack_bytes.min(1 << 62),
@@ -431,7 +429,7 @@ mod tests {
             let limits = Limits {
                 cpu_ms, wall_ms, memory_bytes, processes, open_files, output_bytes, file_bytes, stack_bytes,
             };
-            let request = request(&limits, exec, base, counts);
+            let request = request(&limits, exec, base, counts.then_some(MOST_PROCESSES));
             prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
             prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);
             let address_space = base.map(|base| u128::from(base) + u128::from(memory_bytes));
