@@ -260,11 +260,7 @@ fn an_interactor_that_fails_is_the_programs_doing_or_broken() {
     }
     let endless = "while True: print('1' * 100000, end='')";
     assert_eq!(verdict(endless, &set(careless)).grade, Grade::OutputLimit);
-    for broken in [
-        "1/0",
-        "import os\nos.kill(os.getpid(), 9)",
-        "while True: pass",
-    ] {
+    for broken in ["1/0", "import os\nos.kill(os.getpid(), 9)"] {
         let program = Program::bare("print(37)", Language::Python);
         let error = judge().judge(&program, &set(broken), Scope::All, StopAt::Never);
         assert!(
