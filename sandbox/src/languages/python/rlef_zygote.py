@@ -44,7 +44,6 @@ class Zygote:
         fix_thread_stacks()
         reset_signals()
         self.marks = rlef_scratch.wipe()
-        self.number = rlef_scratch.next_number()
         rlef_rehearse.rehearse(self.exit)
         rlef_pages.move_code()
 
@@ -63,13 +62,12 @@ class Zygote:
         raise OSError(errno.ENOENT, "the interpreter does not hold its script open")
 
     def resize_scratch(self, size):
-        if rlef_scratch.next_number() != self.number + 1:
+        if rlef_scratch.next_number() > rlef_scratch.MOST_NUMBERS:
             rlef_scratch.renew(size)
             self.marks = rlef_scratch.wipe()
         elif size != self.scratch_bytes:
             self.marks = rlef_scratch.wipe()
             rlef_scratch.resize(size)
-        self.number = rlef_scratch.next_number()
         self.scratch_bytes = size
 
     def serve(self):
