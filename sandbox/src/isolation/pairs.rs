@@ -39,7 +39,10 @@ impl Sandbox {
         );
         #[cfg(feature = "wasm")]
         let (left, right) = match &modules {
-            (Ok(first), Ok(second)) => (module_of(left, first), module_of(right, second)),
+            (Ok(first), Ok(second)) => (
+                module_of(left, first.as_ref()),
+                module_of(right, second.as_ref()),
+            ),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome.clone())),
         };
         match self.place(left, right)? {
@@ -83,9 +86,10 @@ impl Sandbox {
         );
         #[cfg(feature = "wasm")]
         let (interactor, program) = match modules {
-            (Ok(ref first), Ok(ref second)) => {
-                (module_of(interactor, first), module_of(program, second))
-            }
+            (Ok(ref first), Ok(ref second)) => (
+                module_of(interactor, first.as_ref()),
+                module_of(program, second.as_ref()),
+            ),
             (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
             (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
         };
@@ -120,9 +124,9 @@ enum Place<'a> {
 
 /// One of a pair, as the module that it became, if it did.
 #[cfg(feature = "wasm")]
-fn module_of<'a>(side: Side<'a>, module: &'a Option<Job>) -> Side<'a> {
+fn module_of<'a>(side: Side<'a>, module: Option<&'a Job>) -> Side<'a> {
     Side {
-        job: module.as_ref().unwrap_or(side.job),
+        job: module.unwrap_or(side.job),
         ..side
     }
 }
