@@ -85,13 +85,13 @@ impl Sandbox {
             self.compiled(cancel, program.job, program.limits)?,
         );
         #[cfg(feature = "wasm")]
-        let (interactor, program) = match modules {
-            (Ok(ref first), Ok(ref second)) => (
+        let (interactor, program) = match &modules {
+            (Ok(first), Ok(second)) => (
                 module_of(interactor, first.as_ref()),
                 module_of(program, second.as_ref()),
             ),
-            (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
-            (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
+            (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome.clone())),
+            (_, Err(outcome)) => return Ok(Interaction::without_program(outcome.clone())),
         };
         match self.place(interactor, program)? {
             #[cfg(feature = "wasm")]
