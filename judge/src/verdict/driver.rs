@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::decider::PARTIAL_BASE;
 
 const WIRE: &str = include_str!("wire.py");
+const UNPACK: &str = include_str!("unpack.py");
 const PROGRAM: &str = include_str!("program.py");
 const CALL: &str = include_str!("call.py");
 const CANDIDATE: &str = include_str!("candidate.py");
@@ -16,10 +17,44 @@ const CHECKER: &str = include_str!("checker.py");
 const CPP_CHECKER: &str = include_str!("checker.cpp");
 const FILES: &str = include_str!("files.py");
 
+/// Parts of the drivers that few runs need: they travel as text and are compiled when they are first asked for.
+#[derive(Serialize)]
+struct Later {
+    values: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handles: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<&'static str>,
+}
+
+impl Later {
+    /// What every driver may need.
+    const VALUES: Self = Self {
+        values: include_str!("values.py"),
+        handles: None,
+        remote: None,
+        kept: None,
+    };
+    /// What the program's side of an asserted test may need.
+    const CANDIDATE: Self = Self {
+        handles: Some(include_str!("handles.py")),
+        ..Self::VALUES
+    };
+    /// What the side of the tests may need.
+    const TESTER: Self = Self {
+        remote: Some(include_str!("remote.py")),
+        kept: Some(include_str!("kept.py")),
+        ..Self::VALUES
+    };
+}
+
 #[derive(Serialize)]
 struct ProgramPayload<'a> {
     source: &'a str,
     entry_point: &'a str,
+    later: Later,
 }
 
 #[derive(Serialize)]
@@ -28,6 +63,7 @@ struct TesterPayload<'a> {
     code: &'a str,
     entry_point: &'a str,
     nonce: &'a str,
+    later: Later,
 }
 
 #[derive(Serialize)]
@@ -107,6 +143,7 @@ pub(super) fn call(source: &str) -> Job {
         &ProgramPayload {
             source,
             entry_point: "",
+            later: Later::VALUES,
         },
     )
 }
@@ -114,10 +151,11 @@ pub(super) fn call(source: &str) -> Job {
 /// A job that loads the program and answers the tester's calls.
 pub(super) fn candidate(source: &str, entry_point: &str) -> Job {
     job(
-        &[WIRE, PROGRAM, CANDIDATE],
+        &[WIRE, UNPACK, PROGRAM, CANDIDATE],
         &ProgramPayload {
             source,
             entry_point,
+            later: Later::CANDIDATE,
         },
     )
 }
@@ -125,12 +163,13 @@ pub(super) fn candidate(source: &str, entry_point: &str) -> Job {
 /// A job that runs the test code and reports on standard error after `nonce`.
 pub(super) fn tester(preamble: &str, code: &str, entry_point: &str, nonce: &str) -> Job {
     job(
-        &[WIRE, TESTER],
+        &[WIRE, UNPACK, TESTER],
         &TesterPayload {
             preamble,
             code,
             entry_point,
             nonce,
+            later: Later::TESTER,
         },
     )
 }

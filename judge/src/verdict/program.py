@@ -4,6 +4,7 @@ import traceback
 import types
 
 FILE = "program.py"
+PROGRAM = None
 TRACE_CHARACTERS = 4000
 
 
@@ -22,11 +23,15 @@ def trace_of(error):
 def raised(error):
     """An exception as a message: its class, the builtin classes above it, its arguments, its traceback."""
     names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
-    try:
-        arguments, _ = pack([tuple(error.args)])
-    except BaseException:
-        arguments, _ = pack([()])
-    return {"raised": type(error).__name__, "builtins": names, "arguments": arguments, "trace": trace_of(error)}
+    others = [[kind.__module__, kind.__qualname__] for kind in type(error).__mro__ if kind.__module__ != "builtins"]
+    for values in ([tuple(error.args), dict(vars(error))], [tuple(error.args)], [()]):
+        try:
+            arguments, _ = pack(values)
+            break
+        except BaseException:
+            pass
+    return {"raised": type(error).__name__, "builtins": names, "others": others, "arguments": arguments,
+            "trace": trace_of(error)}
 
 
 def load(source, name):
@@ -36,7 +41,8 @@ def load(source, name):
         code = compile(source, FILE, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
         return None, {"failed": "compile", "trace": trace_of(error)}
-    module = types.ModuleType("program")
+    global PROGRAM
+    PROGRAM = module = types.ModuleType("program")
     module.__file__ = FILE
     sys.modules["program"] = module
     try:
@@ -52,8 +58,8 @@ def load(source, name):
 
 
 def find(names, name):
-    """The function, `Class.method` on a new instance, or a method of a class `Solution`."""
-    owner, dot, method = name.partition(".")
+    """The function, `Class.method` or `Class().method` on a new instance, or a method of a class `Solution`."""
+    owner, dot, method = name.replace("().", ".").partition(".")
     if not dot and callable(names.get(name)):
         return names[name]
     kind = names.get(owner if dot else "Solution")
@@ -61,3 +67,17 @@ def find(names, name):
     if callable(getattr(kind, method, None)):
         return lambda *arguments, **named: getattr(kind(), method)(*arguments, **named)
     return None
+
+
+def class_named(name):
+    """The program's class of this dotted name, if it has one."""
+    found = PROGRAM
+    for part in name.split("."):
+        names = getattr(found, "__dict__", {})
+        found = names.get(part) if part in names else None
+    return found if isinstance(found, type) else None
+
+
+def hand_out(value, kind, item):
+    """What stands for a generator, an iterator or a function: it works here alone."""
+    return ["h", 0, kind.__name__, "i"]

@@ -1,8 +1,8 @@
-"""Values to plain JSON and back, so that two interpreters can exchange them without trusting each other.
+"""Values to plain JSON, so that two interpreters can exchange them without trusting each other.
 
 Atoms stand inline: null, booleans, strings, and tagged lists such as ["i", "ff"]. Containers stand in a flat
 list of nodes and are referred to as ["r", position], which keeps shared and cyclic structure. A subclass is
-sent as its plain base value, so no overridden method crosses. Anything else is a TypeError.
+sent as the nearest class that both sides know, so no overridden method crosses. What has no form is a TypeError.
 
 Between program and test code (`COMPACT`) a list of integers or of floats alone stands as JSON has it, for some have a
 million, and the result of a regular expression's search as a stand-in that is true and equals nothing else.
@@ -14,6 +14,7 @@ import sys
 COMPACT = False
 # Integers past this are sent in hexadecimal digits: Python refuses to read very long decimal ones.
 WIDE = 1 << 63
+PLAIN = frozenset((str, int, float, complex, bytes, list, tuple, dict, set, frozenset, bytearray, range))
 
 
 class Match:
@@ -21,6 +22,24 @@ class Match:
 
     def __repr__(self):
         return "<re.Match object>"
+
+
+class Later:
+    """A part of this driver that few runs need: compiled when a name of it is first asked for. It sees this module's
+    names as they are then, and keeps its own to itself."""
+
+    def __init__(self, name):
+        self.name, self.names = name, None
+
+    def __getattr__(self, name):
+        if self.names is None:
+            names = dict(globals())
+            exec(compile(PAYLOAD["later"][self.name], self.name + ".py", "exec", dont_inherit=True), names)
+            self.names = names
+        return self.names[name]
+
+
+rich = Later("values")
 
 
 def open_channel():
@@ -48,19 +67,39 @@ def brief(value, limit):
     return text if len(text) <= limit else text[:limit] + "..."
 
 
-def pack(values, known=()):
+def pack(values, known=(), reached_only=False):
     """(message, containers): values as nodes and references, and the container behind each node.
 
-    `known` containers keep their positions and are sent as they are now."""
+    `known` containers keep their positions and are sent as they are now; with `reached_only` just those that
+    `values` lead to are sent, and the others' nodes are null."""
     containers = list(known)
+    nodes = [None] * len(containers)
+    todo = [] if reached_only else list(range(len(containers)))
+    unsent = set(range(len(containers))) if reached_only else ()
     positions = {}
     for position, container in enumerate(containers):
         positions.setdefault(id(container), position)
+
+    def place(value):
+        position = positions.get(id(value))
+        if position is None:
+            position = positions[id(value)] = len(containers)
+            containers.append(value)
+            nodes.append(None)
+            todo.append(position)
+        elif position in unsent:
+            unsent.discard(position)
+            todo.append(position)
+        return ["r", position]
 
     def item(value):
         kind = type(value)
         if value is None or kind is bool:
             return value
+        if kind not in PLAIN:
+            atom = rich.atom(value, kind, item, place)
+            if atom is not None:
+                return atom[0]
         if issubclass(kind, str):
             text = str.__str__(value)
             try:
@@ -79,18 +118,16 @@ def pack(values, known=()):
             return ["b", bytes.hex(value)]
         if kind is range:
             return ["R", item(value.start), item(value.stop), item(value.step)]
-        if COMPACT and (kind is Match or kind.__module__ == "re" and kind.__name__ == "Match"):
-            return ["m"]
         if not issubclass(kind, (list, tuple, dict, set, frozenset, bytearray)):
             raise TypeError("a value of type " + kind.__name__ + " can't be passed between program and tests")
-        position = positions.get(id(value))
-        if position is None:
-            position = positions[id(value)] = len(containers)
-            containers.append(value)
-        return ["r", position]
+        return place(value)
 
     def node(value):
         kind = type(value)
+        if kind not in PLAIN:
+            special = rich.node(value, kind, item)
+            if special is not None:
+                return special
         if issubclass(kind, list):
             parts = list(list.__iter__(value)) if COMPACT else ()
             if parts and all(type(part) is float for part in parts):
@@ -109,76 +146,7 @@ def pack(values, known=()):
         return ["B", bytearray.hex(value)]
 
     roots = [item(value) for value in values]
-    nodes = []
-    while len(nodes) < len(containers):
-        nodes.append(node(containers[len(nodes)]))
+    while todo:
+        position = todo.pop()
+        nodes[position] = node(containers[position])
     return {"nodes": nodes, "values": roots}, containers
-
-
-def unpack(message, originals=()):
-    """(values, containers) of a packed message; containers with an original are updated in place."""
-    nodes = message["nodes"]
-    fresh = {"l": list, "I": list, "F": list, "d": dict, "s": set, "B": bytearray}
-    frozen = {"t": tuple, "z": frozenset}
-    containers = []
-    for position, (tag, _) in enumerate(nodes):
-        if position < len(originals):
-            containers.append(originals[position])
-            if not isinstance(originals[position], fresh.get(tag) or frozen[tag]):
-                raise ValueError("container changed its type")
-        else:
-            containers.append(fresh[tag]() if tag in fresh else None)
-
-    def build(position):
-        if containers[position] is None:
-            tag, parts = nodes[position]
-            # A frozen container can't hold itself; the mark makes such a message fail instead of recursing.
-            containers[position] = Ellipsis
-            containers[position] = frozen[tag]([read(part) for part in parts])
-        if containers[position] is Ellipsis:
-            raise ValueError("frozen container holds itself")
-        return containers[position]
-
-    def read(part):
-        if part is None or type(part) in (bool, str):
-            return part
-        tag = part[0]
-        if tag == "r":
-            return build(part[1])
-        if tag == "i":
-            return int(part[1], 16)
-        if tag == "f":
-            return float(part[1])
-        if tag == "u":
-            return bytes.fromhex(part[1]).decode("utf-8", "surrogatepass")
-        if tag == "b":
-            return bytes.fromhex(part[1])
-        if tag == "c":
-            return complex(float(part[1]), float(part[2]))
-        if tag == "R":
-            return range(read(part[1]), read(part[2]), read(part[3]))
-        if tag == "m":
-            return Match()
-        raise ValueError("unknown tag")
-
-    for position, (tag, parts) in enumerate(nodes):
-        container = containers[position]
-        if tag == "l":
-            container[:] = [read(part) for part in parts]
-        elif tag in ("I", "F"):
-            # What the other side wrote by hand is not taken for a number.
-            if not all(type(part) is (int if tag == "I" else float) for part in parts):
-                raise ValueError("no number")
-            container[:] = parts
-        elif tag == "d":
-            pairs = [(read(key), read(part)) for key, part in parts]
-            container.clear()
-            container.update(pairs)
-        elif tag == "s":
-            members = [read(part) for part in parts]
-            container.clear()
-            container.update(members)
-        elif tag == "B":
-            container[:] = bytes.fromhex(parts)
-    values = [read(part) for part in message["values"]]
-    return values, [build(position) for position in range(len(nodes))]

@@ -1,0 +1,104 @@
+"""What stands in the tests for a generator, an iterator, a coroutine or a function that the program returned.
+Shares the names of tester.py; compiled when the first of them is met."""
+
+# From here on several items may come at once.
+SINGLE_ITEMS = 1024
+BATCH = 256
+stand_ins = {}
+classes_of_iterators = {}
+MOST_ARGUMENT_ITEMS = 1_000_000
+
+
+class Remote:
+    """One of them, as far as it has been read."""
+
+    def __init__(self, index, name):
+        self.index, self.name = index, name
+        self.session = candidate_side.session
+        self.buffer, self.pulled, self.over, self.value, self.error = [], 0, False, None, None
+
+    def more(self, sent=None):
+        """Whether there is another item, which then is in the buffer."""
+        if not self.buffer and not self.over:
+            most = 1 if self.pulled < SINGLE_ITEMS else BATCH
+            self.buffer, self.over, self.value, self.error = candidate_side.advance(self, most, sent)
+            self.pulled += len(self.buffer)
+        if not self.buffer and self.error is not None:
+            error, self.error, self.over = self.error, None, True
+            candidate_side.throw(error)
+        return bool(self.buffer)
+
+    def next(self, sent=None):
+        if self.more(sent):
+            return self.buffer.pop(0)
+        raise StopIteration
+
+
+class Iterator:
+    """Base of the stand-ins of iterators; each kind has a class of its name."""
+
+    def __init__(self, remote):
+        self.remote = remote
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.remote.next()
+
+
+class Function:
+    """A function of the program."""
+
+    def __init__(self, remote):
+        self.remote = remote
+        self.__name__ = remote.name
+
+    def __call__(self, *arguments, **named):
+        return candidate_side.call({"to": self.remote.index}, arguments, named)
+
+
+def generate(remote):
+    sent = None
+    while remote.more(sent):
+        sent = yield remote.buffer.pop(0)
+    return remote.value
+
+
+async def wait(remote):
+    remote.more()
+    return remote.value
+
+
+def stand_in(index, name, flavour):
+    if type(index) is not int or type(name) is not str or index < 0:
+        raise ValueError("no handle")
+    if index not in stand_ins:
+        remote = Remote(index, name[:100])
+        if flavour == "g":
+            made = generate(remote)
+        elif flavour == "a":
+            made = wait(remote)
+        elif flavour == "f":
+            made = Function(remote)
+        else:
+            if name not in classes_of_iterators:
+                classes_of_iterators[name] = type(name, (Iterator,), {})
+            made = classes_of_iterators[name](remote)
+        stand_ins[index] = made
+    return stand_ins[index]
+
+
+def as_argument(value, kind, item):
+    """A stand-in goes back as what it stands for; an iterator of the tests as one over its items."""
+    for index, one in stand_ins.items():
+        if one is value:
+            return ["h", index]
+    if not hasattr(kind, "__next__"):
+        raise TypeError("a value of type " + kind.__name__ + " can't be passed between program and tests")
+    items = []
+    for one in value:
+        items.append(one)
+        if len(items) > MOST_ARGUMENT_ITEMS:
+            raise TypeError("an iterator over so many items can't be passed between program and tests")
+    return ["g", item(items)]
