@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::problem::printable_lines;
+
 /// The verbs.
 #[derive(Parser)]
 #[command(
@@ -117,7 +119,8 @@ pub fn sentence(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    // Ids, fields and paths in it are others'.
+    printable_lines(&text)
 }
 
 /// Runs the verb the arguments name.

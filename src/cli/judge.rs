@@ -2,7 +2,7 @@
 //!
 //! Standard output is data; progress and the summary go to standard error.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::judging::JudgingArgs;
 use super::progress::Progress;
 use super::{exit, source};
-use crate::problem::Problem;
+use crate::problem::id::{self, ById};
+use crate::problem::{Problem, printable};
 use crate::program::{NoProgram, Program};
 use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task};
 
@@ -25,8 +26,8 @@ mod line;
 /// Arguments of `rlef judge`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`) and either `program`, \
-    the bare source, or `completion`, an answer whose last fenced block is the program, in the language of its tag; \
+    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`), a text or a \
+    number, and either `program` (or `solution`), the bare source, or `completion`, an answer whose last fenced block is the program, in the language of its tag; \
     `language` names the language of one that has no tag; a completion without any fence \
     is taken as it is where the problem has a preamble for it to continue (HumanEval).\n\n\
     Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that can't \
@@ -43,6 +44,8 @@ pub struct Args {
     /// Problems: a file of any known schema, or `contest:train`, `contest:validation`, `contest:test`.
     #[arg(long)]
     problems: String,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// Language of programs that do not say theirs by `language` or the tag of their fence: python, cpp, c, rust,
     /// java, javascript or go.
     #[arg(long, default_value = "python", value_parser = language)]
@@ -68,7 +71,7 @@ pub struct Args {
 
 /// Judges the programs.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let problems = source::problems(&args.problems)?;
+    let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let submissions = read(&args.programs, &problems, args.language)?;
     let judge = args.judging.judge()?;
     let languages: BTreeSet<Language> = submissions
@@ -105,8 +108,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 #[derive(Deserialize)]
 struct Line {
-    #[serde(alias = "task_id")]
+    #[serde(alias = "task_id", deserialize_with = "id::deserialize")]
     problem_id: String,
+    /// `solution`, as EvalPlus has it, is a whole program, too.
+    #[serde(alias = "solution")]
     program: Option<String>,
     completion: Option<String>,
     language: Option<String>,
@@ -132,14 +137,11 @@ fn read<'a>(
     problems: &'a [Problem],
     default: Language,
 ) -> anyhow::Result<Vec<Submission<'a>>> {
-    let by_id: HashMap<&str, &Problem> = problems
-        .iter()
-        .map(|problem| (problem.id.as_str(), problem))
-        .collect();
+    let by_id = ById::new(problems);
     let text = fs::read_to_string(path)
         .with_context(|| format!("failed to read programs from {}", path.display()))?;
     let mut submissions = Vec::new();
-    for (index, line) in text
+    for (index, line) in id::without_mark(&text)
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
@@ -151,13 +153,9 @@ fn read<'a>(
                 place()
             )
         })?;
-        let Some(&problem) = by_id.get(line.problem_id.as_str()) else {
-            bail!(
-                "{}: there is no problem `{}`; give the set it belongs to",
-                place(),
-                line.problem_id
-            );
-        };
+        let problem = by_id
+            .find(&line.problem_id)
+            .map_err(|reason| anyhow::anyhow!("{}: failed to {reason}", place()))?;
         let spoken = match &line.language {
             None => default,
             Some(name) => language(name).map_err(|expected| {
@@ -172,8 +170,12 @@ fn read<'a>(
                 }
                 found => found,
             },
-            _ => bail!(
-                "{}: expected either `program` or `completion`; keep one of them",
+            (Some(_), Some(_)) => bail!(
+                "{}: it has a program (`program` or `solution`) and a `completion`; keep the one that is to be judged",
+                place()
+            ),
+            (None, None) => bail!(
+                "{}: expected `program` (or `solution`) with the source, or `completion` with an answer; add one of them",
                 place()
             ),
         };
@@ -268,7 +270,7 @@ fn judge_all<R: Runner>(
     let mut written = Ok(());
     let width = submissions
         .iter()
-        .map(|submission| submission.problem.id.len())
+        .map(|submission| printable(&submission.problem.id).chars().count())
         .max()
         .unwrap_or(0);
     judge.judge_all(&tasks, workers, &mut |index, result| {

@@ -9,12 +9,14 @@ use serde::Deserialize;
 use super::sampler::{Completion, Sampling, StopCause};
 use super::tokenizer::{Place, TokenizerError};
 use super::{Answer, Ask, Policy, PolicyError};
+use crate::problem::id::{self, ById};
+use crate::problem::{Problem, printable};
 
 /// One line of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    #[serde(alias = "task_id")]
+    #[serde(alias = "task_id", deserialize_with = "id::deserialize")]
     problem_id: String,
     /// The answers of one episode, in turn order; the last is repeated where the episode goes on.
     completions: Vec<String>,
@@ -43,6 +45,15 @@ pub enum ReplayError {
         /// What is wrong.
         reason: String,
     },
+    /// One problem has two names in the file.
+    #[error(
+        "failed to take the completions of {}: the file has them by its whole id and by its number; write one",
+        printable(problem_id)
+    )]
+    Twice {
+        /// The problem.
+        problem_id: String,
+    },
 }
 
 /// Recorded completions by problem and sample.
@@ -58,7 +69,7 @@ impl ReplayPolicy {
             cause,
         })?;
         let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
-        for (index, raw) in text
+        for (index, raw) in id::without_mark(&text)
             .lines()
             .enumerate()
             .filter(|(_, raw)| !raw.trim().is_empty())
@@ -76,6 +87,23 @@ impl ReplayPolicy {
                 .entry(line.problem_id)
                 .or_default()
                 .push(line.completions);
+        }
+        Ok(Self { samples })
+    }
+
+    /// The same for a set, whose problems the file may call by their numbers alone.
+    pub fn of(self, problems: &[Problem]) -> Result<Self, ReplayError> {
+        let ids = ById::new(problems);
+        let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+        for (id, episodes) in self.samples {
+            // What is not of this set is left as it is: nobody asks for it.
+            let whole = ids.find(&id).map_or(id.as_str(), |problem| &problem.id);
+            if samples.contains_key(whole) {
+                return Err(ReplayError::Twice {
+                    problem_id: whole.to_owned(),
+                });
+            }
+            samples.insert(whole.to_owned(), episodes);
         }
         Ok(Self { samples })
     }

@@ -23,6 +23,11 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     of(&value).ok_or_else(|| D::Error::custom("an id is a string or a whole number"))
 }
 
+/// A text without the mark that some editors put before UTF-8.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Problems by the ids that others know them by.
 #[derive(Debug)]
 pub struct ById<'a> {

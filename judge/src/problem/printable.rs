@@ -18,12 +18,14 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// The same for a text of several lines, whose line ends stay.
+/// The same for a text of several lines, whose line ends and tabs stay.
 pub fn printable_lines(text: &str) -> String {
-    text.split('\n')
-        .map(printable)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.split_inclusive(['\n', '\t'])
+        .map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(kept) => printable(kept).into_owned() + &part[kept.len()..],
+            None => printable(part).into_owned(),
+        })
+        .collect()
 }
 
 /// Control characters, separators of lines, and marks that turn the direction of writing.
@@ -51,7 +53,7 @@ mod tests {
         assert!(matches!(printable("HumanEval/0 é 日本"), Cow::Borrowed(_)));
         assert_eq!(printable("a\x1b]0;t\x07\nb"), r"a\u{1b}]0;t\u{7}\nb");
         assert_eq!(printable("\u{9b}31m\u{202e}x"), r"\u{9b}31m\u{202e}x");
-        assert_eq!(printable_lines("a\nb\x1b"), "a\nb\\u{1b}");
+        assert_eq!(printable_lines("a\n\tb\x1b"), "a\n\tb\\u{1b}");
     }
 
     proptest! {

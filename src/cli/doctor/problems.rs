@@ -15,7 +15,7 @@ use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
 use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
-use crate::problem::{self, Problem, ProblemError, Reference};
+use crate::problem::{self, Problem, ProblemError, Reference, printable, printable_lines};
 use crate::program::Program;
 use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
 
@@ -106,13 +106,14 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     if problem::contest::parse_spec(name).is_some() {
         problems = source::problems(name)?;
     } else {
-        problem::each(path, schema, &mut |row| {
+        let notices = problem::each(path, schema, &mut |row| {
             match row {
                 Ok(problem) => problems.push(problem),
                 Err(error) => findings.push(unread(&error)),
             }
             Ok(())
         })?;
+        source::tell(&notices);
     }
     for finding in &findings {
         tell(finding, options.json)?;
@@ -153,7 +154,11 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
             }
             Err(error) => {
                 lost += 1;
-                eprintln!("{} is not judged: failed to {error}", problem.id);
+                let words = printable_lines(&error.to_string());
+                eprintln!(
+                    "{} is not judged: failed to {words}",
+                    printable(&problem.id)
+                );
             }
         }
         progress.set(index as u64 + 1, "");
@@ -179,7 +184,8 @@ fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(finding)?);
     } else if finding.state != State::Fine && finding.state != State::NoReference {
         let (id, state) = (&finding.problem_id, finding.state.name());
-        println!("{id:<24} {state:<18} {}", finding.detail);
+        let (id, detail) = (printable(id), printable(&finding.detail));
+        println!("{id:<24} {state:<18} {detail}");
     }
     Ok(())
 }

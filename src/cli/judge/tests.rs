@@ -78,6 +78,7 @@ fn arguments(json: bool) -> Args {
     Args {
         language: Language::Python,
         problems: String::new(),
+        schema: source::SchemaArgs::default(),
         programs: PathBuf::new(),
         json,
         judging: JudgingArgs {
