@@ -158,3 +158,36 @@ impl Policy for ReplayPolicy {
         usize::MAX
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(text: &str) -> Result<ReplayPolicy, ReplayError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let set = ["MBPP/11", "MBPP/12"].map(|id| Problem {
+            id: id.into(),
+            ..Problem::default()
+        });
+        ReplayPolicy::load(&path)?.of(&set)
+    }
+
+    #[test]
+    fn ids_may_be_numbers_and_the_text_may_have_a_mark() {
+        let policy = loaded(
+            "\u{feff}{\"task_id\": 11, \"completions\": [\"a\"]}\n{\"problem_id\": \"MBPP/12\", \"completions\": [\"b\"]}\n\
+             {\"task_id\": 11, \"completions\": [\"c\"]}\n",
+        )
+        .unwrap();
+        let count = |id| policy.samples_of(id);
+        assert_eq!((count("MBPP/11"), count("MBPP/12")), (2, 1));
+    }
+
+    #[test]
+    fn two_names_of_one_problem_are_an_error() {
+        let text = "{\"task_id\": 11, \"completions\": [\"a\"]}\n{\"task_id\": \"MBPP/11\", \"completions\": [\"b\"]}\n";
+        assert!(matches!(loaded(text), Err(ReplayError::Twice { .. })));
+    }
+}

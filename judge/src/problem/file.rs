@@ -52,11 +52,23 @@ pub(super) fn for_each_row(path: &Path, take: &mut Take<'_>) -> Result<(), Probl
             },
         });
     }
-    let budget = Budget::of(path, size);
+    for_each_row_within(path, &Budget::of(path, size), take)
+}
+
+/// The same for a regular file, under a budget.
+pub(super) fn for_each_row_within(
+    path: &Path,
+    budget: &Budget,
+    take: &mut Take<'_>,
+) -> Result<(), ProblemError> {
+    let failed = |cause| ProblemError::Read {
+        path: path.to_owned(),
+        cause,
+    };
     let mut file = File::open(path).map_err(failed)?;
     let first = head(&mut file).map_err(failed)?;
     if first.starts_with(&PARQUET_MAGIC) {
-        return parquet::for_each_row(path, &budget, take);
+        return parquet::for_each_row(path, budget, take);
     }
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     // By content, not by name: a file saved from a browser may have lost either.
@@ -79,12 +91,7 @@ pub(super) fn for_each_row(path: &Path, take: &mut Take<'_>) -> Result<(), Probl
     let first = head(&mut source).map_err(failed)?;
     if Tree::is_archive(&first) {
         let whole = Cursor::new(first).chain(source);
-        return tree::for_each_row(
-            path,
-            &Tree::of_archive(path, whole, &budget)?,
-            &budget,
-            take,
-        );
+        return tree::for_each_row(path, &Tree::of_archive(path, whole, budget)?, budget, take);
     }
     if first.starts_with(&[0xff, 0xfe]) || first.starts_with(&[0xfe, 0xff]) {
         return Err(ProblemError::NotText {
@@ -99,7 +106,7 @@ pub(super) fn for_each_row(path: &Path, take: &mut Take<'_>) -> Result<(), Probl
     };
     let mut text = Text {
         path,
-        budget: &budget,
+        budget,
         lines: BufReader::new(Cursor::new(first[start..].to_vec()).chain(source)),
         number: 0,
         failed: &failed,

@@ -2,7 +2,8 @@
 //!
 //! `public_test_cases` are public, `private_test_cases` only grade. The private ones are JSON, or JSON pickled as a
 //! string, packed by zlib and written in base64; `pickle` reads the one string and refuses everything else.
-//! Programs have 6 s for a test and 4 GB, as in the benchmark; lines are compared trimmed, numbers by value.
+//! Programs have 6 s for a test and 4 GB, as in the benchmark; lines are compared trimmed, numbers by value,
+//! non-integers nearly (`Comparison::Decimals`).
 //!
 //! SandboxFusion's form (`id`, `content`, `test`) packs a dictionary whose `input_output` is as in APPS. Its
 //! `canonical_solution` is a placeholder that exits at once and no reference.

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod bounds;
+mod fields;
 mod schemas;
 
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -181,7 +183,7 @@ fn humaneval_hides_its_test() {
 }
 
 #[test]
-fn humaneval_pack_shows_examples_and_test() {
+fn humaneval_pack_shows_its_test_and_grades_by_nothing_else() {
     let row = json!({
         "task_id": "Python/0", "prompt": "def f(x):\n", "entry_point": "f", "canonical_solution": "    return x\n",
         "buggy_solution": "    return -x\n", "bug_type": "excess logic", "test_setup": "import math",
@@ -198,12 +200,8 @@ fn humaneval_pack_shows_examples_and_test() {
         })
         .collect();
     assert_eq!(
-        codes[0],
-        "import math\ndef check(f):\n    assert f(1) == 1\ncheck(f)\n"
-    );
-    assert_eq!(
-        codes[1],
-        "import math\ndef check(f):\n    assert f(2) == 2\n\ncheck(f)\n"
+        codes,
+        ["import math\ndef check(f):\n    assert f(2) == 2\n\ncheck(f)\n"]
     );
     assert_eq!(problem.private_tests, []);
     assert_eq!(problem.labels["buggy_solution"], "    return -x\n");

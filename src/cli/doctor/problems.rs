@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use rlef_sandbox::Language;
 use serde::Serialize;
 
 use super::super::{exit, progress::Progress, source};
@@ -15,7 +16,9 @@ use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
 use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
-use crate::problem::{self, Problem, ProblemError, Reference, printable, printable_lines};
+use crate::problem::{
+    self, Problem, ProblemError, Reference, TestCase, printable, printable_lines,
+};
 use crate::program::Program;
 use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
 
@@ -255,6 +258,22 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         Ok(verdicts) => verdicts,
         Err(error) => return broken(finding, error),
     };
+    if let Some(program) = own_answers(problem) {
+        // What the jury expects is right, whatever else is.
+        match verdicts(judge, problem, &[program], 1) {
+            Ok(found) => {
+                if let Some(failure) = found.iter().find_map(|verdict| verdict.failures.first()) {
+                    finding.state = State::BrokenTest;
+                    finding.detail = format!(
+                        "the checker rejects the expected answer of test {}",
+                        failure.test
+                    );
+                    return Ok(finding);
+                }
+            }
+            Err(error) => return broken(finding, error),
+        }
+    }
     let accepted = |verdicts: &[Verdict]| {
         verdicts
             .iter()
@@ -282,7 +301,7 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         {
             State::Fine
         } else {
-            failing_state(&references[index])
+            failing_state(&references[index], &problem.comparison)
         }
     } else {
         State::Fine
@@ -301,6 +320,43 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
     Ok(finding)
 }
 
+/// Where a checker decides: a program that prints what each test expects. It runs in this command alone, in the sandbox,
+/// and no other program is judged beside it.
+fn own_answers(problem: &Problem) -> Option<Reference> {
+    if !matches!(problem.comparison, Comparison::Checker(_)) {
+        return None;
+    }
+    let tests = problem.public_tests.iter().chain(&problem.private_tests);
+    let mut answers = BTreeMap::new();
+    for test in tests {
+        let TestCase::Stdin { input, expected } = test else {
+            return None;
+        };
+        // Two answers to one input can't be printed by one program.
+        if *answers.entry(input).or_insert(expected) != expected {
+            return None;
+        }
+    }
+    // A text as JSON is a text of Python; a surrogate stands in no Rust string.
+    let answers = serde_json::to_string(&answers).ok()?;
+    let (read, write) = match &problem.files {
+        None => (
+            "sys.stdin.buffer".to_owned(),
+            "sys.stdout.buffer".to_owned(),
+        ),
+        Some(files) => (
+            format!("open({:?}, 'rb')", files.input),
+            format!("open({:?}, 'wb')", files.output),
+        ),
+    };
+    Some(Reference {
+        language: Language::Python,
+        source: format!(
+            "import sys\nanswers = {answers}\nout = {write}\nout.write(answers[{read}.read().decode()].encode())\nout.flush()\n"
+        ),
+    })
+}
+
 fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError> {
     match error {
         JudgeError::BrokenTest { .. }
@@ -314,7 +370,7 @@ fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError
     }
 }
 
-fn failing_state(verdict: &Verdict) -> State {
+fn failing_state(verdict: &Verdict, rule: &Comparison) -> State {
     let looser = [
         Comparison::Contest,
         Comparison::Floats {
@@ -327,13 +383,18 @@ fn failing_state(verdict: &Verdict) -> State {
     match verdict.grade {
         Grade::TimeLimit => State::TimeTooTight,
         Grade::WrongAnswer
-            if verdict.failures.iter().all(|failure| {
-                looser.iter().any(|rule| {
-                    comparator::accepts(rule, failure.expected.as_bytes(), failure.got.as_bytes())
-                }) || failure.expected.split_whitespace().count()
-                    == failure.got.split_whitespace().count()
-                    && failure.expected.split_whitespace().count() > 1
-            }) =>
+            if !matches!(rule, Comparison::Checker(_) | Comparison::Interactor(_))
+                && verdict.failures.iter().all(|failure| {
+                    looser.iter().any(|rule| {
+                        comparator::accepts(
+                            rule,
+                            failure.expected.as_bytes(),
+                            failure.got.as_bytes(),
+                        )
+                    }) || failure.expected.split_whitespace().count()
+                        == failure.got.split_whitespace().count()
+                        && failure.expected.split_whitespace().count() > 1
+                }) =>
         {
             State::NeedsChecker
         }
