@@ -85,13 +85,9 @@ pub(super) fn called<'a>(text: &'a str, is_defined: impl Fn(&str) -> bool) -> Op
 /// `assert_case`: assertions as test code, one test each, about the function `named` or the only one they all call.
 pub(super) fn tests(fields: &Fields<'_>, named: &str) -> Result<Vec<TestCase>, ProblemError> {
     const FIELD: &str = "assert_case";
-    let single;
     let cases = match fields.get(FIELD) {
         None => return Ok(Vec::new()),
-        Some(Value::String(text)) => {
-            single = [text.as_str()];
-            single.to_vec()
-        }
+        Some(Value::String(text)) => vec![text.as_str()],
         Some(_) => fields.texts(FIELD)?,
     };
     let cases: Vec<&str> = cases
@@ -131,11 +127,11 @@ fn entry_point_of<'a>(cases: &[&'a str]) -> Result<&'a str, String> {
         };
         calls(case).map(|(_, name)| name).filter(foreign).collect()
     };
-    let mut names: Vec<&str> = cases.iter().flat_map(|case| of(case)).collect();
+    let mut names: Vec<&str> = cases.iter().flat_map(|&case| of(case)).collect();
     names.sort_unstable();
     names.dedup();
     match names.as_slice() {
-        [name] if cases.iter().all(|case| of(case).contains(name)) => Ok(name),
+        [name] if cases.iter().all(|&case| of(case).contains(name)) => Ok(*name),
         [] => Err("no call".to_owned()),
         [name] => Err(format!("some without a call of {name}")),
         several => Err(format!("calls of {}", several.join(", "))),

@@ -55,7 +55,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }],
     };
     Ok(Problem {
-        id: fields.text("task_id")?.to_owned(),
+        id: fields.name("task_id")?,
         statement: prompt.to_owned(),
         private_tests: vec![TestCase::Asserted {
             entry_point: entry_point.to_owned(),

@@ -92,7 +92,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }
     }
     Ok(Problem {
-        id: fields.text("name")?.to_owned(),
+        id: fields.name("name")?,
         statement: fields.text("description")?.to_owned(),
         public_tests,
         private_tests,

@@ -131,7 +131,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         });
     }
     Ok(Problem {
-        id: fields.text("task_id")?.to_owned(),
+        id: fields.name("task_id")?,
         statement: prompt.to_owned(),
         public_tests,
         private_tests,

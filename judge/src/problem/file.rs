@@ -43,13 +43,16 @@ pub(super) fn for_each_row(path: &Path, take: &mut Take<'_>) -> Result<(), Probl
     }
     if !about.is_file() {
         let kind = about.file_type();
+        let kind = if kind.is_fifo() {
+            "a pipe"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        };
         return Err(ProblemError::NotAFile {
             path: path.to_owned(),
-            kind: match () {
-                () if kind.is_fifo() => "a pipe",
-                () if kind.is_socket() => "a socket",
-                () => "a device",
-            },
+            kind,
         });
     }
     for_each_row_within(path, &Budget::of(path, size), take)

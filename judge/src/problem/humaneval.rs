@@ -53,7 +53,7 @@ pub(super) const KNOWN: Known = Known {
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    let id = fields.text("task_id")?;
+    let id = fields.name("task_id")?;
     let language = match id.split_once('/') {
         Some(("CPP", _)) => Language::Cpp,
         Some(("JavaScript" | "Java" | "Go" | "Rust", _)) => {
@@ -72,22 +72,18 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     };
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
-        if language == Language::Cpp {
-            return TestCase::Asserted {
-                entry_point: entry_point.to_owned(),
-                code: code.to_owned(),
-                language,
-            };
-        }
-        let code = running(code, entry_point);
         let setup = if setup.is_empty() {
             String::new()
         } else {
             format!("{setup}\n")
         };
+        let code = match language {
+            Language::Cpp => code.to_owned(),
+            _ => running(code, entry_point) + "\n",
+        };
         TestCase::Asserted {
             entry_point: entry_point.to_owned(),
-            code: format!("{setup}{code}\n"),
+            code: setup + &code,
             language,
         }
     };
@@ -126,7 +122,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }],
     };
     Ok(Problem {
-        id: id.to_owned(),
+        id,
         statement: prompt.to_owned(),
         public_tests,
         private_tests,

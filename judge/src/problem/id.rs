@@ -60,11 +60,11 @@ impl<'a> ById<'a> {
     /// sets that number their problems have it. The error completes "failed to …".
     pub fn find(&self, id: &str) -> Result<&'a Problem, String> {
         if let Some(problem) = self.whole.get(id) {
-            return Ok(problem);
+            return Ok(*problem);
         }
         let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
         match self.ends.get(id).filter(|_| is_number) {
-            Some(Some(problem)) => Ok(problem),
+            Some(Some(problem)) => Ok(*problem),
             Some(None) => Err(format!(
                 "find problem `{id}`: several ids end in /{id}; write the whole id"
             )),

@@ -52,7 +52,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             .collect()
     };
     Ok(Problem {
-        id: format!("APPS/{}", fields.text("name")?),
+        id: format!("APPS/{}", fields.name("name")?),
         statement: with_starter(fields.text("description")?, starter),
         public_tests: tests("sample_io")?,
         private_tests: tests("test_list")?,

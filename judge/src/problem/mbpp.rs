@@ -82,6 +82,10 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 fn called<'a>(text: &'a str, code: &str) -> Option<&'a str> {
     let defines = |name: &str| {
         code.lines().any(|line| {
+            let assigned = line.strip_prefix(name).map(str::trim_start);
+            if assigned.is_some_and(|rest| rest.starts_with('=') && !rest.starts_with("==")) {
+                return true;
+            }
             ["def ", "async def ", "class "].iter().any(|keyword| {
                 let rest = line
                     .strip_prefix(keyword)

@@ -83,9 +83,9 @@ pub(super) fn for_each_row(
         return Ok(());
     };
     let mut number = 0;
-    let mut next = || match records.next() {
-        Some(record) => Ok(Some(object(record?.into_columns()))),
-        None => Ok(None),
+    let mut next = || -> Result<Option<Value>, ParquetError> {
+        let record = records.next().transpose()?;
+        Ok(record.map(|record| object(record.into_columns())))
     };
     while let Some(value) = guarded(&mut next).map_err(broken)? {
         number += 1;

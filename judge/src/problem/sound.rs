@@ -5,10 +5,8 @@ use rlef_sandbox::Language;
 
 use super::{Place, Problem, ProblemError, TestCase};
 
-/// The least of each limit under which a program can be started: below it, not even an empty one runs.
-const LEAST_MEMORY: u64 = 4 << 20;
-const LEAST_FILES: u64 = 16;
-const LEAST_STACK: u64 = 64 << 10;
+/// Open files that a program needs to start.
+const LEAST_FILES: u64 = 8;
 
 /// Refuses a problem that no program could solve because of what it says of itself.
 pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError> {
@@ -21,15 +19,19 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
     let limits = &problem.limits;
     for (name, value, least) in [
         ("cpu_ms", limits.cpu_ms, 1),
-        ("wall_ms", limits.wall_ms, 1),
-        ("memory_bytes", limits.memory_bytes, LEAST_MEMORY),
+        ("wall_ms", limits.wall_ms, limits.cpu_ms.max(1)),
+        ("memory_bytes", limits.memory_bytes, 1),
         ("processes", limits.processes, 1),
         ("open_files", limits.open_files, LEAST_FILES),
-        ("stack_bytes", limits.stack_bytes, LEAST_STACK),
+        ("output_bytes", limits.output_bytes, 1),
+        ("stack_bytes", limits.stack_bytes, 1),
     ] {
         if value < least {
             let field = format!("limits.{name}");
-            let expected = format!("at least {least}, so that a program can start");
+            let expected = match name {
+                "wall_ms" => format!("at least cpu_ms ({least})"),
+                _ => format!("at least {least}, for a program to run"),
+            };
             return Err(wrong(&field, &expected, value.to_string()));
         }
     }

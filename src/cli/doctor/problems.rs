@@ -20,7 +20,9 @@ use crate::problem::{
     self, Problem, ProblemError, Reference, TestCase, printable, printable_lines,
 };
 use crate::program::Program;
-use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
+use crate::verdict::{
+    Failure, Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge,
+};
 
 /// The state of a problem, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -262,7 +264,9 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         // What the jury expects is right, whatever else is.
         match verdicts(judge, problem, &[program], 1) {
             Ok(found) => {
-                if let Some(failure) = found.iter().find_map(|verdict| verdict.failures.first()) {
+                let failures = found.iter().flat_map(|verdict| &verdict.failures);
+                let rejected = |failure: &&Failure| failure.grade == Grade::WrongAnswer;
+                if let Some(failure) = failures.into_iter().find(rejected) {
                     finding.state = State::BrokenTest;
                     finding.detail = format!(
                         "the checker rejects the expected answer of test {}",
@@ -320,6 +324,9 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
     Ok(finding)
 }
 
+/// Bytes of answers that one program prints at most.
+const MOST_ANSWERS: usize = 8 << 20;
+
 /// Where a checker decides: a program that prints what each test expects. It runs in this command alone, in the sandbox,
 /// and no other program is judged beside it.
 fn own_answers(problem: &Problem) -> Option<Reference> {
@@ -336,6 +343,10 @@ fn own_answers(problem: &Problem) -> Option<Reference> {
         if *answers.entry(input).or_insert(expected) != expected {
             return None;
         }
+    }
+    let size: usize = answers.values().map(|answer| answer.len()).sum();
+    if size > MOST_ANSWERS {
+        return None;
     }
     // A text as JSON is a text of Python; a surrogate stands in no Rust string.
     let answers = serde_json::to_string(&answers).ok()?;

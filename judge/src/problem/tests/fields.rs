@@ -425,10 +425,12 @@ fn limits_under_which_nothing_can_run_are_the_problems_fault() {
         ("cpu_ms", 0),
         ("wall_ms", 0),
         ("memory_bytes", 0),
-        ("memory_bytes", 4096),
+        ("output_bytes", 0),
+        ("wall_ms", 9_999),
         ("processes", 0),
         ("open_files", 0),
         ("open_files", 1),
+        ("open_files", 7),
         ("stack_bytes", 0),
     ] {
         let row = json!({"id": "a", "statement": "", "limits": {name: value},
