@@ -45,6 +45,7 @@ mod schema;
 mod sound;
 mod synthetic1;
 mod tree;
+mod unique;
 
 pub use error::{Place, ProblemError, Where};
 pub use known::Notice;

@@ -46,7 +46,18 @@ pub(super) const APPS: Known = Known {
         "input_output.assert_case",
         "problem_id",
     ],
-    harmless: &[("id", "a name")],
+    harmless: &[
+        (
+            "baseline_solutions.json",
+            "programs of a model, in the layout on disk",
+        ),
+        (
+            "gen_solutions.json",
+            "programs of a model, in the layout on disk",
+        ),
+        ("LICENSE", "not of the problem"),
+        ("id", "a name"),
+    ],
     refused: &[],
 };
 

@@ -31,7 +31,6 @@ pub(super) const KNOWN: Known = Known {
         "test.fn_name",
         "test.assert_case",
         "labels",
-        "labels.*",
         "canonical_solution",
         "canonical_solution.*",
     ],
@@ -112,6 +111,7 @@ pub(super) fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, Pr
     let object = value
         .as_object()
         .ok_or_else(|| fields.wrong("labels", "an object", &value))?;
+    fields.check_labels("labels", &value)?;
     let text = |value: &Value| {
         value
             .as_str()

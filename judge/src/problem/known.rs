@@ -142,7 +142,7 @@ impl Known {
     }
 
     /// The same for what a harmless field holds; what nobody listed there is refused or ignored, and not named.
-    fn check_within(
+    pub(super) fn check_within(
         &self,
         value: &Value,
         prefix: &str,

@@ -29,9 +29,9 @@ pub(super) const KNOWN: Known = Known {
     ],
     harmless: &[
         ("input_output", "the calls of test once more, as text"),
+        ("input_output.*", "the calls of test once more, as text"),
         ("response", "the completion in an answer"),
         ("meta", "says where it comes from"),
-        ("meta.*", "says where it comes from"),
     ],
     refused: &[],
 };

@@ -23,7 +23,6 @@ pub(super) const KNOWN: Known = Known {
         "reward_model",
         "reward_model.style",
         "reward_model.ground_truth",
-        "reward_model.ground_truth",
         "reward_model.ground_truth.inputs",
         "reward_model.ground_truth.outputs",
         "reward_model.ground_truth.fn_name",

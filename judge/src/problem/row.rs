@@ -107,6 +107,13 @@ impl<'a> Fields<'a> {
         self.ledger.known.check(self.object, &self.prefix, of)
     }
 
+    /// Refuses labels, which decide nothing, whose names say that they do.
+    pub(super) fn check_labels(&self, name: &str, value: &Value) -> Result<(), ProblemError> {
+        let of = (self.ledger.schema, self.place, self.ledger.notices);
+        let prefix = format!("{}{name}.", self.prefix);
+        self.ledger.known.check_within(value, &prefix, of)
+    }
+
     /// What the row may still unpack, in bytes.
     pub(super) fn budget(&self) -> &'a Budget {
         self.ledger.budget

@@ -29,7 +29,6 @@ pub(super) const KNOWN: Known = Known {
         "verification_info",
         "verification_info.language",
         "verification_info.test_cases",
-        "verification_info.test_cases",
         "verification_info.test_cases.type",
         "verification_info.test_cases.input",
         "verification_info.test_cases.output",
@@ -39,8 +38,12 @@ pub(super) const KNOWN: Known = Known {
         ("in_source_id", "says where it comes from"),
         ("metadata", "says where it comes from"),
         (
-            "metadata.*",
-            "labels of where it comes from; the set's own grader reads none of them",
+            "metadata.time_limit",
+            "the set's own grader knows no limits",
+        ),
+        (
+            "metadata.memory_limit",
+            "the set's own grader knows no limits",
         ),
         ("llm_response", "an answer of a model"),
         ("response_id", "names an answer of a model"),

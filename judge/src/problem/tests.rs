@@ -351,7 +351,7 @@ fn refusals_name_file_row_field_and_remedy() {
 fn unreadable_files_are_named() {
     let (_directory, path) = file("broken.gz", [0x1f, 0x8b, 8, 0, 1, 2]);
     assert!(matches!(load(&path), Err(ProblemError::Unzip { .. })));
-    let (_directory, path) = file("latin.jsonl", b"{}\n{\"\xe9\": 1}\n");
+    let (_directory, path) = file("latin.jsonl", b"\n{\"\xe9\": 1}\n");
     assert!(matches!(
         load(&path),
         Err(ProblemError::NotText { line: 2, .. })

@@ -145,6 +145,15 @@ pub(super) fn for_each_row(
     Ok(())
 }
 
+/// Files of a problem in the layout of APPS that become fields of its row.
+const KNOWN_FILES: [&str; 5] = [
+    "question.txt",
+    "input_output.json",
+    "solutions.json",
+    "starter_code.py",
+    "metadata.json",
+];
+
 /// A row of `apps` for each folder with a question.
 fn apps_rows(tree: &Tree) -> Vec<(PathBuf, Value)> {
     let questions = tree
@@ -170,13 +179,22 @@ fn apps_rows(tree: &Tree) -> Vec<(PathBuf, Value)> {
             row.insert("starter_code".to_owned(), text("starter_code.py"));
             if let Some(Ok(Value::Object(metadata))) = tree
                 .text(&folder.join("metadata.json"))
-                .map(|text| serde_json::from_str(&text))
+                .map(|text| super::unique::parse(&text))
             {
-                row.extend(
-                    metadata
-                        .into_iter()
-                        .filter(|(name, _)| name == "difficulty" || name == "url"),
-                );
+                for (name, value) in metadata {
+                    row.entry(name).or_insert(value);
+                }
+            }
+            // A checker, say, that the layout doesn't know: as a field it is refused or named.
+            let others = tree
+                .files()
+                .range(folder.clone()..)
+                .take_while(|(path, _)| path.starts_with(&folder))
+                .filter(|(path, _)| path.parent() == Some(&folder))
+                .filter_map(|(path, _)| path.file_name()?.to_str())
+                .filter(|name| !KNOWN_FILES.contains(name));
+            for name in others {
+                row.insert(name.to_owned(), text(name));
             }
             (folder, Value::Object(row))
         })

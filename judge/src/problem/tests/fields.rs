@@ -455,3 +455,46 @@ fn parquet_columns_of_json_text_are_read() {
         json!({"style": "model", "ground_truth": {"inputs": ["1"], "outputs": ["2"]}});
     assert!(told(&row.to_string()).is_err());
 }
+
+#[test]
+fn labels_and_files_that_may_decide_are_refused() {
+    let mut row = json!({"id": 1, "content": "c", "labels": {"difficulty": "easy", "programming_language": "python"},
+                         "test": [{"input": {"stdin": "1"}, "output": {"stdout": "2"}}]});
+    assert_eq!(told(&row.to_string()).unwrap().1, []);
+    row["labels"]["checker"] = json!("int main() {}");
+    let message = told(&row.to_string()).unwrap_err().to_string();
+    assert!(message.contains("`labels.checker`"), "{message}");
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("0001");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("question.txt", "Add.");
+    write(
+        "input_output.json",
+        r#"{"inputs": ["1"], "outputs": ["2"]}"#,
+    );
+    write("notes.md", "Nothing.");
+    let (_, notices) = read(directory.path(), None).unwrap();
+    assert_eq!((notices.len(), notices[0].field.as_str()), (1, "notes.md"));
+    write("checker.cpp", "int main() {}");
+    let message = read(directory.path(), None).unwrap_err().to_string();
+    assert!(message.contains("`checker.cpp`"), "{message}");
+    std::fs::remove_file(folder.join("checker.cpp")).unwrap();
+    write(
+        "metadata.json",
+        r#"{"difficulty": "easy", "time_limit": 1}"#,
+    );
+    let message = read(directory.path(), None).unwrap_err().to_string();
+    assert!(message.contains("`time_limit`"), "{message}");
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_an_error() {
+    for row in [
+        r#"{"problem": "p", "tests": {"inputs": ["1"], "outputs": ["2"]}, "tests": {"inputs": ["1"], "outputs": ["3"]}}"#,
+        r#"{"problem": "p", "tests": "{\"inputs\": [\"1\"], \"outputs\": [\"2\"], \"outputs\": [\"3\"]}"}"#,
+    ] {
+        let message = told(row).unwrap_err().to_string();
+        assert!(message.contains("twice"), "{message}");
+    }
+}
