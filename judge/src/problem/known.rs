@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Place, ProblemError, printable};
+use super::{Place, ProblemError, Where, printable};
 
 mod suggests;
 
@@ -54,7 +54,7 @@ impl std::fmt::Display for Notice {
 
 /// Notices of one file, one for each field.
 #[derive(Debug, Default)]
-pub(super) struct Notices(RefCell<BTreeMap<(String, String), Notice>>);
+pub(super) struct Notices(RefCell<BTreeMap<(String, String), (Notice, Where)>>);
 
 /// Different fields named at most: a file may have a new one in each row.
 const MOST: usize = 100;
@@ -64,8 +64,10 @@ impl Notices {
         let mut notices = self.0.borrow_mut();
         let full = notices.len() >= MOST;
         let key = (field, what);
-        if let Some(notice) = notices.get_mut(&key) {
-            notice.rows += 1;
+        if let Some((notice, last)) = notices.get_mut(&key) {
+            // Several objects of a row may have it.
+            notice.rows += usize::from(*last != place.at);
+            *last = place.at;
         } else if !full {
             let (field, what) = key.clone();
             let notice = Notice {
@@ -74,12 +76,13 @@ impl Notices {
                 first: place.clone(),
                 what,
             };
-            notices.insert(key, notice);
+            notices.insert(key, (notice, place.at));
         }
     }
 
     pub(super) fn into_list(self) -> Vec<Notice> {
-        self.0.into_inner().into_values().collect()
+        let notices = self.0.into_inner().into_values();
+        notices.map(|(notice, _)| notice).collect()
     }
 }
 

@@ -106,7 +106,13 @@ fn failure(
             ),
         },
         _ if report.calls == 0 => {
-            return Err(Fault::Tests(report.trace.clone() + &report.expected));
+            let mut words = report.trace.clone() + &report.expected;
+            if words.contains("ModuleNotFoundError") {
+                words.push_str(
+                    " (the Python here lacks it: install it, `rlef doctor` names that Python)",
+                );
+            }
+            return Err(Fault::Tests(words));
         }
         "assertion" | "tests" => blank(Grade::WrongAnswer, trace),
         other => {
