@@ -255,7 +255,7 @@ mod tests {
                 assert!(all.contains(&name), "{} does not list {name}", schema.name);
             }
             let reasons = known.harmless.iter().chain(known.refused);
-            assert!(reasons.into_iter().all(|(_, why)| why.len() > 10));
+            assert!(reasons.into_iter().all(|(_, why)| !why.is_empty()));
         }
     }
 

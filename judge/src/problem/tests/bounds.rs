@@ -8,7 +8,7 @@ use super::super::file::for_each_row_within;
 use super::*;
 
 /// Rows of a file, under a budget of so many bytes for all and for each.
-fn rows_within(path: &std::path::Path, most: u64, row: u64) -> Result<usize, ProblemError> {
+fn rows_within(path: &Path, most: u64, row: u64) -> Result<usize, ProblemError> {
     let notices = known::Notices::default();
     let mut count = 0;
     let budget = Budget::with(path, most, row);
@@ -122,20 +122,21 @@ fn parquet_is_bounded_by_rows() {
     assert!(is_too_large(rows_within(&path, 4 << 20, 5_000)));
 }
 
-/// Every byte of a small Parquet file changed in turn: an error or problems, never a panic.
+/// Bytes of a small Parquet file changed in turn: an error or problems, never a panic.
 #[test]
 fn a_parquet_file_with_a_wrong_byte_is_an_error_or_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("set.parquet");
     save(&path, &[sample()]).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    for index in 0..bytes.len() {
-        for mask in [0x01, 0x80, 0xff] {
-            let mut bytes = bytes.clone();
-            bytes[index] ^= mask;
-            std::fs::write(&path, &bytes).unwrap();
-            let _ = load(&path);
-        }
+    for (index, mask) in (0..bytes.len())
+        .step_by(5)
+        .zip([0x01, 0x80, 0xff].into_iter().cycle())
+    {
+        let mut bytes = bytes.clone();
+        bytes[index] ^= mask;
+        std::fs::write(&path, &bytes).unwrap();
+        let _ = load(&path);
     }
 }
 
