@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Place, ProblemError};
+use super::{Place, ProblemError, printable};
 
 /// What a file may hold in any case.
 const FLOOR: u64 = 1 << 30;
@@ -69,10 +69,16 @@ impl Budget {
 
     /// Takes what a row costs.
     pub(super) fn take_row(&self, place: &Place, cost: u64) -> Result<(), ProblemError> {
+        self.check_row(place, cost)?;
+        self.take(cost)
+    }
+
+    /// Refuses a row that costs too much, where it is paid for already.
+    pub(super) fn check_row(&self, place: &Place, cost: u64) -> Result<(), ProblemError> {
         if cost > self.row {
             return Err(self.row_too_large(place));
         }
-        self.take(cost)
+        Ok(())
     }
 
     /// The error for a row that holds too much.
@@ -89,7 +95,7 @@ impl Budget {
     /// The error for a file that does.
     pub(super) fn file_too_large(&self) -> ProblemError {
         ProblemError::TooLarge {
-            what: self.path.display().to_string(),
+            what: printable(&self.path.to_string_lossy()).into_owned(),
             most: self.most >> 20,
         }
     }

@@ -146,7 +146,7 @@ pub enum ProblemError {
         cause: parquet::errors::ParquetError,
     },
     /// A folder or archive holds no known layout.
-    #[error("find problems in {}: {found}; expected {expected}", printable(&path.to_string_lossy()))]
+    #[error("find problems in {}: {}; expected {expected}", printable(&path.to_string_lossy()), printable(found))]
     Layout {
         /// The folder or archive.
         path: PathBuf,

@@ -13,7 +13,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use super::budget::{Budget, cost_of_text};
+use super::budget::{Budget, cost_of_text, cost_of_value};
 use super::row::oversized_integer;
 use super::tree::{self, Tree};
 use super::{Place, Problem, ProblemError, Row, Where, evalplus, floats, parquet};
@@ -191,22 +191,43 @@ impl<R: BufRead> Text<'_, R> {
         })
     }
 
-    fn for_each_row(&mut self, take: &mut Take<'_>) -> Result<(), ProblemError> {
-        let mut before = String::new();
-        while let Some(line) = self.line()? {
-            if line.trim().is_empty() {
-                before.push_str(&line);
-            } else if line.trim_start().starts_with('[') {
-                let text = before + &line + &self.rest()?;
-                return self.array(&text, take);
-            } else if line.trim() == "{" {
-                // A single object spread over lines.
-                let text = before + &line + &self.rest()?;
-                return self.object(&text, take);
-            } else {
-                self.row(&line, take)?;
-                break;
+    /// Goes past white space; the first byte that is none.
+    fn first(&mut self) -> Result<Option<u8>, ProblemError> {
+        loop {
+            let bytes = self.lines.fill_buf().map_err(self.failed)?;
+            let blank = bytes
+                .iter()
+                .take_while(|byte| byte.is_ascii_whitespace())
+                .count();
+            let found = bytes.get(blank).copied();
+            let ended = bytes.is_empty();
+            self.number += bytes[..blank].iter().filter(|&&byte| byte == b'\n').count();
+            self.lines.consume(blank);
+            self.budget.take(blank as u64)?;
+            if found.is_some() || ended {
+                return Ok(found);
             }
+        }
+    }
+
+    fn for_each_row(&mut self, take: &mut Take<'_>) -> Result<(), ProblemError> {
+        match self.first()? {
+            None => return Ok(()),
+            Some(b'[') => {
+                let blank = self.number;
+                let text = self.whole(blank, String::new())?;
+                return self.array(text, take);
+            }
+            Some(_) => {}
+        }
+        let blank = self.number;
+        if let Some(line) = self.line()? {
+            if line.trim() == "{" {
+                // A single object spread over lines.
+                let text = self.whole(blank, line)?;
+                return self.object(&text, take);
+            }
+            self.row(&line, take)?;
         }
         while let Some(line) = self.line()? {
             if !line.trim().is_empty() {
@@ -214,6 +235,12 @@ impl<R: BufRead> Text<'_, R> {
             }
         }
         Ok(())
+    }
+
+    /// The whole text: so many blank lines, this one, and all that is left.
+    fn whole(&mut self, blank: usize, line: String) -> Result<String, ProblemError> {
+        let rest = self.rest()?;
+        Ok("\n".repeat(blank) + &line + &rest)
     }
 
     fn row(&self, line: &str, take: &mut Take<'_>) -> Result<(), ProblemError> {
@@ -241,11 +268,12 @@ impl<R: BufRead> Text<'_, R> {
             cause,
         })?;
         exact(self.path, text, 1)?;
+        self.budget.check_row(&place, cost_of_value(&value))?;
         take(Row { place, value }, self.budget)
     }
 
-    fn array(&self, text: &str, take: &mut Take<'_>) -> Result<(), ProblemError> {
-        let rows = floats::parse(text).map_err(|cause| ProblemError::Json {
+    fn array(&self, text: String, take: &mut Take<'_>) -> Result<(), ProblemError> {
+        let rows = floats::parse(&text).map_err(|cause| ProblemError::Json {
             place: self.place(Where::Line(cause.line())),
             cause,
         })?;
@@ -253,9 +281,11 @@ impl<R: BufRead> Text<'_, R> {
             // A text that starts with a bracket is a list or no JSON.
             return Ok(());
         };
-        exact(self.path, text, 1)?;
+        exact(self.path, &text, 1)?;
+        drop(text);
         for (index, value) in rows.into_iter().enumerate() {
             let place = self.place(Where::Row(index + 1));
+            self.budget.check_row(&place, cost_of_value(&value))?;
             take(Row { place, value }, self.budget)?;
         }
         Ok(())

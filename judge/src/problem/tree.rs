@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::budget::Budget;
-use super::{Place, ProblemError, Row, Where, introclass};
+use super::{Place, ProblemError, Row, Where, introclass, printable};
 
 /// Where a tar archive has its magic number.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
@@ -41,7 +41,7 @@ impl Tree {
                     size += kind.len();
                     if size > LARGEST {
                         return Err(ProblemError::TooLarge {
-                            what: folder.display().to_string(),
+                            what: printable(&folder.to_string_lossy()).into_owned(),
                             most: LARGEST >> 20,
                         });
                     }

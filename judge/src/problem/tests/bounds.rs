@@ -51,14 +51,21 @@ fn packed(size: usize) -> String {
 fn gzip_is_bounded_as_lines_and_as_a_whole() {
     let lines: String = (0..200).map(|id| native(id, &"a".repeat(1000))).collect();
     let array = format!("[{}]", lines.trim_end().replace('\n', ","));
-    let blank = " ".repeat(300_000);
-    for text in [lines.as_str(), &array, &blank] {
+    let (blank, empty) = (" ".repeat(300_000), "\n".repeat(300_000));
+    for text in [lines.as_str(), &array, &blank, &empty] {
         let (_directory, path) = file("set.jsonl.gz", gzip(text.as_bytes()));
         assert!(is_too_large(rows_within(&path, 100_000, 100_000)));
     }
     let (_directory, path) = file("set.jsonl.gz", gzip(lines.as_bytes()));
     assert_eq!(rows_within(&path, 1 << 20, 1 << 20).unwrap(), 200);
     assert!(is_too_large(rows_within(&path, 1 << 20, 500)), "one row");
+    let array = array.replace("},{\"id\"", "},\n{\"id\"");
+    let (_directory, path) = file("set.jsonl.gz", gzip(array.as_bytes()));
+    assert_eq!(rows_within(&path, 1 << 20, 2000).unwrap(), 200);
+    assert!(
+        is_too_large(rows_within(&path, 1 << 20, 1200)),
+        "one element"
+    );
 }
 
 #[test]
