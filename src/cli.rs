@@ -19,6 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::problem::printable_lines;
+
 /// The verbs.
 #[derive(Parser)]
 #[command(
@@ -118,7 +120,8 @@ pub fn sentence(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    // Ids, fields and paths in it are others'.
+    printable_lines(&text)
 }
 
 /// Runs the verb the arguments name.

@@ -46,6 +46,7 @@ pub struct EpisodeRecord {
     /// Policy version that played it.
     pub step: usize,
     /// The problem.
+    #[serde(deserialize_with = "crate::problem::id::deserialize")]
     pub problem_id: String,
     /// Which of the group's episodes.
     pub sample: usize,

@@ -415,3 +415,69 @@ fn mbpp_plus_takes_a_match_for_found() {
         assert_eq!(verdict.grade, Grade::WrongAnswer, "{}", problem.id);
     }
 }
+
+/// Rows whose deciding field is beside the ones their schema is known by: a right program and one that only the other
+/// fields would accept.
+#[test]
+fn fields_beside_the_usual_ones_decide() {
+    use serde_json::json;
+
+    let cases = [
+        (
+            json!({"task_id": 7, "code": "def even(n):\n    return n % 2 == 0", "prompt": "Even?", "test_list": ["assert even (4) == True"],
+                 "test": "for n in range(-3, 9):\n    assert even(n) == (n % 2 == 0), n\n"}),
+            "def even(n):\n    return n % 2 == 0\n",
+            "def even(n):\n    return n == 4\n",
+        ),
+        (
+            json!({"data_source": "d", "prompt": "Thrice.", "reward_model": {"ground_truth":
+                 {"inputs": [""], "outputs": [""], "assert_case": ["assert thrice(2) == 6", "assert thrice(0) == 0"]}}}),
+            "def thrice(n):\n    return 3 * n\n",
+            "def thrice(n):\n    return 6\n",
+        ),
+        (
+            json!({"task_id": "tops", "prompt": "from typing import *\n", "entry_point": "Solution().tops", "query": "Two largest.",
+                 "test": "def check(candidate):\n    assert candidate(xs = [1, 3, 2]) == [3, 2]\n    assert candidate(xs = []) == []\n"}),
+            "class Solution:\n    def tops(self, xs: List[int]) -> List[int]:\n        return sorted(xs, reverse=True)[:2]\n",
+            "class Solution:\n    def tops(self, xs):\n        return [3, 2]\n",
+        ),
+        (
+            json!({"task_id": "T/0", "prompt": "def inc(x):\n", "entry_point": "inc", "canonical_solution": "    return x + 1\n",
+                 "base_input": [[1]], "plus_input": [], "atol": 0, "test": "def check(candidate):\n    assert candidate(5) == 6\n"}),
+            "    return x + 1\n",
+            "    return 2\n",
+        ),
+    ];
+    for (row, right, wrong) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.jsonl");
+        std::fs::write(&path, row.to_string()).unwrap();
+        let set = problem::load(&path).unwrap_or_else(|error| panic!("failed to {error}"));
+        assert_all_accepted(&set, &grades(&set, |_| right.to_owned(), StopAt::Never));
+        let verdicts = grades(&set, |_| wrong.to_owned(), StopAt::Never);
+        assert_eq!(verdicts[0].grade, Grade::WrongAnswer, "{row}");
+    }
+}
+
+/// Test code that ends without a call would accept every program.
+#[test]
+fn test_code_that_calls_nothing_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.jsonl");
+    let row = serde_json::json!({"task_id": "T/0", "prompt": "", "entry_point": "f",
+        "test": "def test_f(candidate):\n    assert candidate(1) == 2\n"});
+    std::fs::write(&path, row.to_string()).unwrap();
+    let set = problem::load(&path).unwrap();
+    let program = Program::bare("def f(x):\n    return 7\n".to_owned(), set[0].language());
+    let task = Task {
+        program: Some(&program),
+        problem: &set[0],
+        scope: Scope::All,
+        stop: StopAt::Never,
+    };
+    judge().judge_all(&[task], 1, &mut |_, result| {
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains("without a call"), "{message}");
+        true
+    });
+}

@@ -33,10 +33,12 @@ pub enum Comparison {
     /// 2^53; here two integers must be equal.
     Contest,
     /// LiveCodeBench: as many lines, each trimmed on both sides, equal as text or word by word as decimal numbers
-    /// of exactly the same value; no tolerance.
+    /// of exactly the same value. Where the expected one is no whole number, [`DECIMAL_ABSOLUTE`] and [`DECIMAL_RELATIVE`]
+    /// are allowed besides, of which the benchmark knows nothing: a right program that prints a double in fewer or more
+    /// digits than the reference is right.
     Decimals,
-    /// The default output validator of the Kattis problem package format, with its flags. A word that is a number
-    /// but no integer takes either tolerance; integers are compared digit by digit.
+    /// The default output validator of the Kattis problem package format, with its flags. Where there is a tolerance, every
+    /// expected word that is a number takes it, a whole one, too; a problem whose whole numbers must be exact has none.
     Kattis {
         /// Letters differ by case.
         #[serde(default)]
@@ -113,7 +115,10 @@ impl std::fmt::Display for Comparison {
                 formatter,
                 "words in any case, numbers within {CONTEST_TOLERANCE}"
             ),
-            Self::Decimals => formatter.write_str("trimmed lines, numbers by value"),
+            Self::Decimals => write!(
+                formatter,
+                "trimmed lines, numbers by value, non-integers within {DECIMAL_ABSOLUTE}"
+            ),
             Self::Kattis {
                 case_sensitive,
                 space_change_sensitive,
@@ -132,7 +137,7 @@ impl std::fmt::Display for Comparison {
                 };
                 write!(
                     formatter,
-                    "words {case} {space}, non-integers within {float_absolute_tolerance} or \
+                    "words {case} {space}, numbers within {float_absolute_tolerance} or \
                      {float_relative_tolerance} relative"
                 )
             }
@@ -148,6 +153,13 @@ impl std::fmt::Display for Comparison {
 
 /// Largest absolute difference of the CodeContests rule.
 pub const CONTEST_TOLERANCE: f64 = 1e-5;
+
+/// Largest absolute difference of LiveCodeBench's non-integers: the tenth decimal, where the loosest of its statements asks
+/// for fewer.
+pub const DECIMAL_ABSOLUTE: f64 = 1e-9;
+
+/// Largest relative difference of them: some units in a double's last place.
+pub const DECIMAL_RELATIVE: f64 = 1e-14;
 
 /// Decimal digits up to which every integer is exact in an `f64`.
 const EXACT_DIGITS: usize = 15;
@@ -176,7 +188,7 @@ pub fn accepts(rule: &Comparison, expected: &[u8], got: &[u8]) -> bool {
                 && same_tokens(expected, got, |one, other| {
                     (!case_sensitive && one.eq_ignore_ascii_case(other))
                         || ((absolute > 0.0 || relative > 0.0)
-                            && number_accepts(one, other, absolute, relative))
+                            && real_accepts(one, other, absolute, relative))
                 })
         }
         Comparison::AnyOrder { unit } => order::same_in_any_order(unit, expected, got),
@@ -190,7 +202,6 @@ pub fn tolerances(rule: &Comparison) -> (f64, f64) {
         Comparison::Exact
         | Comparison::Lines
         | Comparison::Tokens
-        | Comparison::Decimals
         | Comparison::AnyOrder { .. }
         | Comparison::Checker(_)
         | Comparison::Interactor(_) => (0.0, 0.0),
@@ -201,6 +212,7 @@ pub fn tolerances(rule: &Comparison) -> (f64, f64) {
             ..
         } => (absolute, relative),
         Comparison::Contest => (CONTEST_TOLERANCE, 0.0),
+        Comparison::Decimals => (DECIMAL_ABSOLUTE, DECIMAL_RELATIVE),
     }
 }
 
@@ -253,11 +265,30 @@ fn number_accepts(expected: &[u8], got: &[u8], absolute: f64, relative: f64) -> 
     let (Some(one), Some(other)) = (number(expected), number(got)) else {
         return false;
     };
+    if order::same_value(expected, got) {
+        return true;
+    }
     match integer(expected) {
         // Rounded to a double, a long integer would be equal to its neighbours.
         Some((_, digits)) if digits.len() > EXACT_DIGITS => false,
         Some(_) => close(one, other, absolute, 0.0),
         None => close(one, other, absolute, relative),
+    }
+}
+
+/// Whether two numbers are within either tolerance, however they are written; the difference of integers is exact.
+fn real_accepts(expected: &[u8], got: &[u8], absolute: f64, relative: f64) -> bool {
+    let whole = |token: &[u8]| {
+        integer(token)?;
+        std::str::from_utf8(token).ok()?.parse::<i128>().ok()
+    };
+    if let (Some(one), Some(other)) = (whole(expected), whole(got)) {
+        let difference = one.abs_diff(other) as f64;
+        return difference <= absolute || difference <= relative * one.unsigned_abs() as f64;
+    }
+    match (number(expected), number(got)) {
+        (Some(one), Some(other)) => close(one, other, absolute, relative),
+        _ => false,
     }
 }
 
@@ -351,6 +382,7 @@ mod tests {
             assert!(check(&rule, "7", "+007"));
             assert!(check(&rule, "0", "-0"));
             assert!(check(&rule, "3", "3.0000000001"));
+            assert!(check(&rule, "12345678901234567", "12345678901234567.0"));
         }
     }
 
@@ -382,12 +414,20 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_equal_by_value_and_without_tolerance() {
+    fn decimals_are_equal_by_value_and_non_integers_nearly() {
         let rule = Comparison::Decimals;
         assert!(check(&rule, "1.0 2\n", "  1 2.00\n\n"));
         assert!(check(&rule, "1e3", "1000"));
         assert!(check(&rule, "-0", "0.0"));
-        assert!(!check(&rule, "0.3", "0.30000000000000004"));
+        assert!(check(&rule, "0.3", "0.30000000000000004"));
+        assert!(check(&rule, "x 1.4142135623730951", "x 1.414213562"));
+        assert!(check(&rule, "0.333333333333333", "0.3333333333333333"));
+        assert!(!check(&rule, "0.333333333333333", "0.3333333"));
+        assert!(!check(&rule, "0.5", "0.500000002"));
+        assert!(!check(&rule, "1000000000.5", "1000000000.6"));
+        assert!(!check(&rule, "1", "1.0000000001"));
+        assert!(!check(&rule, "1.5", "nan"));
+        assert!(!check(&rule, "0.5", "inf"));
         assert!(!check(&rule, "1\n2", "1 2"));
         assert!(!check(&rule, "1 2", "1"));
         assert!(!check(&rule, "9007199254740993", "9007199254740992"));
@@ -409,7 +449,30 @@ mod tests {
         assert!(check(&flags(false, true), "a b\n", "A b\n"));
         assert!(!check(&flags(false, false), "0.5", "0.50"));
         assert!(check(&KATTIS, "1000000.5", "1000001"));
-        assert!(!check(&KATTIS, "1000000", "1000001"));
+        for (answer, output, accepted) in [
+            ("1000000", "1000001", true),
+            ("1000000", "1000002", false),
+            ("1000000000000", "1000000000000.000122", true),
+            ("100000", "100000.01", true),
+            ("100000.0", "100000.01", true),
+            ("3", "2.9999999", true),
+            ("1e12", "1000000000000", true),
+            ("3", "3x", false),
+            ("x", "3", false),
+        ] {
+            assert_eq!(
+                check(&KATTIS, answer, output),
+                accepted,
+                "{answer} {output}"
+            );
+        }
+        let absolute = Comparison::Kattis {
+            case_sensitive: false,
+            space_change_sensitive: false,
+            float_absolute_tolerance: 1e-6,
+            float_relative_tolerance: 0.0,
+        };
+        assert!(!check(&absolute, "9007199254740993", "9007199254740992"));
     }
 
     #[test]
@@ -490,6 +553,8 @@ mod tests {
 
         #[test]
         fn different_integers_never_match(rule in rules(), one: i128, other: i128) {
+            // Kattis' tolerances are of whole numbers, too.
+            prop_assume!(rule != KATTIS);
             prop_assert_eq!(check(&rule, &one.to_string(), &other.to_string()), one == other);
         }
     }

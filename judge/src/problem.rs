@@ -12,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use crate::comparator::Comparison;
 
 mod apps;
+mod asserts;
 mod bigcodebench;
+mod budget;
 mod codecontests;
 mod codecontests_plus;
 mod codeforces;
@@ -25,7 +27,10 @@ mod evalplus;
 mod file;
 mod floats;
 mod humaneval;
+pub mod id;
 mod introclass;
+mod known;
+mod leetcode;
 mod livecodebench;
 mod mapcoder;
 mod mbpp;
@@ -33,14 +38,19 @@ mod native;
 mod parquet;
 mod pickle;
 mod prime;
+mod printable;
 mod python_literal;
 pub mod quarantine;
 mod row;
 mod schema;
+mod sound;
 mod synthetic1;
 mod tree;
+mod unique;
 
 pub use error::{Place, ProblemError, Where};
+pub use known::Notice;
+pub use printable::{printable, printable_lines};
 pub use schema::{SCHEMAS, Schema};
 
 use row::Row;
@@ -191,7 +201,7 @@ pub struct Reference {
 }
 
 /// Reads every problem of a file, folder or archive: JSON, JSON Lines (gzipped or not), Parquet, the layouts of APPS and
-/// IntroClass. The schema is told from the content.
+/// IntroClass. The schema is told from the content. What [`read`] has to say besides is left out.
 ///
 /// One bad row refuses the file: a set with silently missing problems gives figures nobody can compare.
 pub fn load(path: &Path) -> Result<Vec<Problem>, ProblemError> {
@@ -199,33 +209,43 @@ pub fn load(path: &Path) -> Result<Vec<Problem>, ProblemError> {
 }
 
 /// The same, in the named schema where one is given.
-pub fn load_as(path: &Path, schema: Option<&Schema>) -> Result<Vec<Problem>, ProblemError> {
+pub fn load_as(path: &Path, schema: Option<&'static Schema>) -> Result<Vec<Problem>, ProblemError> {
+    read(path, schema).map(|(problems, _)| problems)
+}
+
+/// The same, with what there is to say of fields that nobody knows.
+pub fn read(
+    path: &Path,
+    schema: Option<&'static Schema>,
+) -> Result<(Vec<Problem>, Vec<Notice>), ProblemError> {
     let mut problems: Vec<Problem> = Vec::new();
-    each(path, schema, &mut |problem| {
+    let notices = each(path, schema, &mut |problem| {
         problems.push(problem?);
         Ok(())
     })?;
-    Ok(problems)
+    Ok((problems, notices))
 }
 
 /// Hands over every row, as its problem or as what is wrong with it, until `take` fails. An unreadable file fails as a
 /// whole.
 pub fn each(
     path: &Path,
-    schema: Option<&Schema>,
+    schema: Option<&'static Schema>,
     take: &mut dyn FnMut(Result<Problem, ProblemError>) -> Result<(), ProblemError>,
-) -> Result<(), ProblemError> {
+) -> Result<Vec<Notice>, ProblemError> {
     let mut seen: HashMap<String, Where> = HashMap::new();
     let mut empty = true;
-    file::for_each_row(path, &mut |row| {
+    let notices = known::Notices::default();
+    file::for_each_row(path, &mut |row, budget| {
         empty = false;
-        let checked = row::problem_of(&row, schema).and_then(|problem| {
+        let checked = row::problem_of(&row, schema, &notices, budget).and_then(|problem| {
             if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
                 return Err(ProblemError::NoTests {
                     place: row.place.clone(),
                     id: problem.id,
                 });
             }
+            sound::check(&problem, &row.place)?;
             if let Some(&first) = seen.get(&problem.id) {
                 return Err(ProblemError::DuplicateId {
                     place: row.place.clone(),
@@ -243,7 +263,7 @@ pub fn each(
             path: path.to_owned(),
         });
     }
-    Ok(())
+    Ok(notices.into_list())
 }
 
 /// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`) or as Parquet (`.parquet`), all or nothing:

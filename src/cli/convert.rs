@@ -19,6 +19,8 @@ pub struct Args {
     /// Problems: a file of any known schema, SCHEMA:FILE, or a folder in the layout of APPS.
     #[arg(long)]
     problems: String,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// File to write.
     #[arg(long)]
     out: PathBuf,
@@ -33,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .any(|end| name.ends_with(end)),
         "failed to write {name}: expected a name that ends in .jsonl, .jsonl.gz or .parquet"
     );
-    let problems = source::problems(&args.problems)?;
+    let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     problem::save(&args.out, &problems)?;
     eprintln!("{} problems written to {name}", problems.len());
     Ok(ExitCode::SUCCESS)

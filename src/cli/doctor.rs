@@ -35,6 +35,8 @@ pub struct Args {
     /// Try the references and the known-wrong programs of these problems, and sort the problems by what came of it.
     #[arg(long)]
     problems: Option<String>,
+    #[command(flatten)]
+    schema: super::source::SchemaArgs,
     /// Write the problems that are not usable to this list; `rlef eval` and `rlef train` leave them out.
     #[arg(long, requires = "problems")]
     quarantine: Option<PathBuf>,
@@ -81,7 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             quarantine: args.quarantine.as_deref(),
             against: &args.against,
         };
-        return problems::run(name, &options);
+        return problems::run(&args.schema.applied(name)?, &options);
     }
     let judge = isolated_judge(args.isolation, 1);
     let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());

@@ -19,7 +19,7 @@ use crate::policy::remote::RemoteError;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::sampler::Sampling;
 use crate::policy::{ModelPolicy, Policy, PolicyError};
-use crate::problem::{Problem, contest};
+use crate::problem::{Problem, contest, printable};
 use crate::prompt::PromptStyle;
 use crate::rollout::{self, FeedbackSource, Grader, Group, RolloutConfig, RolloutStats};
 use crate::verdict::HostJudge;
@@ -33,6 +33,8 @@ pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
     #[arg(long, default_value = "contest:test")]
     problems: String,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server.
     #[arg(long, default_value = "starter")]
     policy: String,
@@ -116,7 +118,8 @@ enum Style {
 
 /// Plays, reports, and exits with 4 where too many episodes were lost.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let problems = source::problems_without(&args.problems, args.quarantine.as_deref())?;
+    let name = args.schema.applied(&args.problems)?;
+    let problems = source::problems_without(&name, args.quarantine.as_deref())?;
     let url = args.policy.strip_prefix("openai:");
     let (style, max_tokens) = match url {
         Some(_) => (Style::Full, 2048),
@@ -243,7 +246,7 @@ impl Play<'_> {
 /// Plays the policy that the arguments name.
 fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
     if let Some(file) = args.policy.strip_prefix("replay:") {
-        let mut policy = ReplayPolicy::load(Path::new(file))?;
+        let mut policy = ReplayPolicy::load(Path::new(file))?.of(play.problems)?;
         if let Some(problem) = play
             .problems
             .iter()
@@ -252,7 +255,7 @@ fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Repo
             anyhow::bail!(
                 "{file} holds {} completions of {}; --rollouts {} needs as many",
                 policy.samples_of(&problem.id),
-                problem.id,
+                printable(&problem.id),
                 play.config.group
             );
         }

@@ -12,6 +12,7 @@ use super::exit;
 use crate::eval::record::Evaluation;
 use crate::gate::{self, Difference, Options, Report, Verdict, junit, markdown, text};
 use crate::journal::write_atomically;
+use crate::problem::printable;
 use crate::problem::quarantine::{Quarantine, is_date, today};
 
 /// Arguments of `rlef gate`.
@@ -199,7 +200,8 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
                 if entry.holds(today) {
                     ids.insert(entry.problem_id);
                 } else {
-                    eprintln!("{path}: {} is no longer quarantined", entry.problem_id);
+                    let id = printable(&entry.problem_id);
+                    eprintln!("{path}: {id} is no longer quarantined");
                 }
             }
             continue;
@@ -216,6 +218,7 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
             );
             // Dates of this form compare as texts; the last day still counts.
             if date.is_some_and(|date| date < today) {
+                let id = printable(id);
                 eprintln!("{path}, line {}: {id} is no longer quarantined", index + 1);
             } else {
                 ids.insert(id.to_owned());

@@ -2,7 +2,7 @@
 //!
 //! Standard output is data; progress and the summary go to standard error.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::judging::JudgingArgs;
 use super::progress::Progress;
 use super::{exit, source};
-use crate::problem::Problem;
+use crate::problem::id::{self, ById};
+use crate::problem::{Problem, printable};
 use crate::program::{Extraction, Found, NoProgram, Program, Wanted};
 use crate::verdict::{Grade, Judge, Runner, Scope, StopAt, Task};
 
@@ -25,10 +26,10 @@ mod line;
 /// Arguments of `rlef judge`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`) and either `program`, \
-    the bare source, or `completion`, an answer that is searched for its program as `eval` and `train` search it: the block \
-    that shows what the problem asks, in the problem's language or the one that `language` names. What was taken is in \
-    `program`.\n\n\
+    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`), a text or a \
+    number, and either `program` (or `solution`), the bare source, or `completion`, an answer that is searched for its \
+    program as `eval` and `train` search it: the block that shows what the problem asks, in the problem's language or \
+    the one that `language` names. What was taken is in `program`.\n\n\
     Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that can't \
     be judged, 3 a protection is \
     missing, 4 the sandbox failed on at least one program.\n\n\
@@ -43,6 +44,8 @@ pub struct Args {
     /// Problems: a file of any known schema, or `contest:train`, `contest:validation`, `contest:test`.
     #[arg(long)]
     problems: String,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// Language of programs that do not say theirs by `language`: python, cpp, c, rust, java, javascript or go. Without it
     /// programs are in the language of their problem. `any` takes for problems on standard input whichever language the tag
     /// of a fence names.
@@ -69,7 +72,7 @@ pub struct Args {
 
 /// Judges the programs.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let problems = source::problems(&args.problems)?;
+    let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let submissions = read(&args.programs, &problems, args.language)?;
     let judge = args.judging.judge()?;
     let languages: BTreeSet<Language> = submissions
@@ -106,8 +109,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 #[derive(Deserialize)]
 struct Line {
-    #[serde(alias = "task_id")]
+    #[serde(alias = "task_id", deserialize_with = "id::deserialize")]
     problem_id: String,
+    /// `solution`, as EvalPlus has it, is a whole program, too.
+    #[serde(alias = "solution")]
     program: Option<String>,
     completion: Option<String>,
     language: Option<String>,
@@ -159,14 +164,11 @@ fn read<'a>(
     problems: &'a [Problem],
     default: Option<Spoken>,
 ) -> anyhow::Result<Vec<Submission<'a>>> {
-    let by_id: HashMap<&str, &Problem> = problems
-        .iter()
-        .map(|problem| (problem.id.as_str(), problem))
-        .collect();
+    let by_id = ById::new(problems);
     let text = fs::read_to_string(path)
         .with_context(|| format!("failed to read programs from {}", path.display()))?;
     let mut submissions = Vec::new();
-    for (index, line) in text
+    for (index, line) in id::without_mark(&text)
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
@@ -178,13 +180,9 @@ fn read<'a>(
                 place()
             )
         })?;
-        let Some(&problem) = by_id.get(line.problem_id.as_str()) else {
-            bail!(
-                "{}: there is no problem `{}`; give the set it belongs to",
-                place(),
-                line.problem_id
-            );
-        };
+        let problem = by_id
+            .find(&line.problem_id)
+            .map_err(|reason| anyhow::anyhow!("{}: failed to {reason}", place()))?;
         let named = match &line.language {
             None => default,
             Some(name) => Some(Spoken::One(language(name).map_err(|expected| {
@@ -200,8 +198,12 @@ fn read<'a>(
         let found = match (line.program, line.completion) {
             (Some(source), None) => Ok(Found::given(Program::bare(source, wanted.language()))),
             (None, Some(text)) => Program::find(&text, &wanted),
-            _ => bail!(
-                "{}: expected either `program` or `completion`; keep one of them",
+            (Some(_), Some(_)) => bail!(
+                "{}: it has a program (`program` or `solution`) and a `completion`; keep the one that is to be judged",
+                place()
+            ),
+            (None, None) => bail!(
+                "{}: expected `program` (or `solution`) with the source, or `completion` with an answer; add one of them",
                 place()
             ),
         };
@@ -296,7 +298,7 @@ fn judge_all<R: Runner>(
     let mut written = Ok(());
     let width = submissions
         .iter()
-        .map(|submission| submission.problem.id.len())
+        .map(|submission| printable(&submission.problem.id).chars().count())
         .max()
         .unwrap_or(0);
     judge.judge_all(&tasks, workers, &mut |index, result| {

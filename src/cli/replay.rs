@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
@@ -12,6 +11,7 @@ use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
 use crate::problem::Problem;
+use crate::problem::id::ById;
 use crate::program::{Program, Wanted};
 use crate::rollout::{Work, grade_once, turn_scope};
 use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
@@ -33,6 +33,8 @@ pub struct Args {
     /// The problems it was played on.
     #[arg(long, default_value = "contest:train")]
     problems: String,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
@@ -91,19 +93,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Judges every turn by the tests it was judged on, and every last answer by all.
 fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>, usize)> {
-    let problems = source::problems(&args.problems)?;
-    let by_id: HashMap<&str, &Problem> = problems
-        .iter()
-        .map(|problem| (problem.id.as_str(), problem))
-        .collect();
+    let problems = source::problems(&args.schema.applied(&args.problems)?)?;
+    let by_id = ById::new(&problems);
     let (mut turns, mut finals) = (Vec::new(), Vec::new());
     for record in records.iter().filter(|record| record.outcome.is_some()) {
-        let problem = *by_id.get(record.problem_id.as_str()).with_context(|| {
-            format!(
-                "failed to replay {}: {} holds no problem {}",
+        let problem = by_id.find(&record.problem_id).map_err(|reason| {
+            anyhow::anyhow!(
+                "failed to replay {} on {}: failed to {reason}",
                 args.journal.display(),
-                args.problems,
-                record.problem_id
+                args.problems
             )
         })?;
         let item = |turn: Option<usize>, text: &str, was: Told| Item {

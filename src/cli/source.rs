@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use super::starter::{self, Folder};
 use crate::eval::stamp::PolicyStamp;
@@ -16,7 +17,7 @@ use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
 use crate::problem::quarantine::{Quarantine, today};
-use crate::problem::{self, Problem, Schema};
+use crate::problem::{self, Notice, Problem, SCHEMAS, Schema, printable};
 
 /// Problems of a file, of `SCHEMA:FILE` in the named schema, or of `contest:train`, `contest:validation`,
 /// `contest:test`.
@@ -25,7 +26,45 @@ pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
         return Ok(contest::generate(split, &ContestConfig::default()));
     }
     let (schema, path) = named(name);
-    Ok(problem::load_as(path, schema)?)
+    let (problems, notices) = problem::read(path, schema)?;
+    tell(&notices);
+    Ok(problems)
+}
+
+/// Says what a file has that is not taken into account.
+pub(super) fn tell(notices: &[Notice]) {
+    for notice in notices {
+        eprintln!("warning: {notice}");
+    }
+}
+
+/// The schema of problems, for every verb that reads some.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SchemaArgs {
+    /// Schema of the problems, where their fields don't tell it; SCHEMA:FILE says the same.
+    #[arg(long, value_name = "SCHEMA", value_parser = PossibleValuesParser::new(SCHEMAS.iter().map(|schema| schema.name)))]
+    pub schema: Option<String>,
+}
+
+impl SchemaArgs {
+    /// The name of the problems with the schema in front.
+    pub fn applied(&self, name: &str) -> anyhow::Result<String> {
+        let Some(schema) = &self.schema else {
+            return Ok(name.to_owned());
+        };
+        anyhow::ensure!(
+            contest::parse_spec(name).is_none(),
+            "failed to read {name} with --schema {schema}: the built-in problems have none; leave --schema out"
+        );
+        match named(name) {
+            (None, _) => Ok(format!("{schema}:{name}")),
+            (Some(other), _) if other.name == schema => Ok(name.to_owned()),
+            (Some(other), _) => anyhow::bail!(
+                "failed to read {name} with --schema {schema}: its name says {}; keep one of them",
+                other.name
+            ),
+        }
+    }
 }
 
 /// The schema that a name starts with, if any, and the path behind it.
@@ -47,6 +86,7 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
     let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems, &today());
     eprintln!("{left_out} problems are left out by {}", list.display());
     for id in changed {
+        let id = printable(&id);
         eprintln!("{id} has changed since it was put on the list, and is used again");
     }
     anyhow::ensure!(

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped.
-    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "schema", "isolation", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -57,6 +57,8 @@ pub struct Args {
     /// Overrides the problems to train on.
     #[arg(long)]
     problems: Option<String>,
+    #[command(flatten)]
+    schema: source::SchemaArgs,
     /// Overrides the isolation: process, wasm, or auto (processes where this machine can jail them and has a python3, else
     /// WebAssembly).
     #[arg(long)]
@@ -220,6 +222,7 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     if let Some(problems) = &args.problems {
         config.problems.clone_from(problems);
     }
+    config.problems = args.schema.applied(&config.problems)?;
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
     config.resources.device = args.device.unwrap_or(config.resources.device);
     config.check()?;

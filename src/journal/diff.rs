@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::EpisodeRecord;
+use crate::problem::printable;
 use crate::verdict::Grade;
 
 /// A verdict as it is told.
@@ -74,7 +75,9 @@ impl std::fmt::Display for Change {
         write!(
             out,
             "{} step {} sample {}",
-            self.problem_id, self.step, self.sample
+            printable(&self.problem_id),
+            self.step,
+            self.sample
         )?;
         match (&self.what, self.turn) {
             (What::Verdict { .. }, None) => write!(out, ", all tests")?,
@@ -90,7 +93,7 @@ impl std::fmt::Display for Change {
             What::New => write!(out, ": only in the second journal")?,
         }
         if !self.detail.is_empty() {
-            write!(out, "; {}", self.detail)?;
+            write!(out, "; {}", printable(&self.detail))?;
         }
         Ok(())
     }

@@ -10,12 +10,14 @@ use serde::Deserialize;
 use super::sampler::{Completion, Sampling, StopCause};
 use super::tokenizer::{Place, TokenizerError};
 use super::{Answer, Ask, Policy, PolicyError};
+use crate::problem::id::{self, ById};
+use crate::problem::{Problem, printable};
 
 /// One line of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    #[serde(alias = "task_id")]
+    #[serde(alias = "task_id", deserialize_with = "id::deserialize")]
     problem_id: String,
     /// The answers of one episode, in turn order; the last is repeated where the episode goes on.
     completions: Vec<String>,
@@ -65,6 +67,15 @@ pub enum ReplayError {
         /// What is wrong.
         reason: String,
     },
+    /// One problem has two names in the file.
+    #[error(
+        "failed to take the completions of {}: the file has them by its whole id and by its number; write one",
+        printable(problem_id)
+    )]
+    Twice {
+        /// The problem.
+        problem_id: String,
+    },
 }
 
 /// Recorded completions by problem and sample.
@@ -82,7 +93,7 @@ impl ReplayPolicy {
         })?;
         let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
         let mut played: BTreeMap<(String, usize), Vec<String>> = BTreeMap::new();
-        for (index, raw) in text
+        for (index, raw) in id::without_mark(&text)
             .lines()
             .enumerate()
             .filter(|(_, raw)| !raw.trim().is_empty())
@@ -126,6 +137,23 @@ impl ReplayPolicy {
         }
         for ((problem_id, _), texts) in played {
             samples.entry(problem_id).or_default().push(texts);
+        }
+        Ok(Self { samples })
+    }
+
+    /// The same for a set, whose problems the file may call by their numbers alone.
+    pub fn of(self, problems: &[Problem]) -> Result<Self, ReplayError> {
+        let ids = ById::new(problems);
+        let mut samples: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+        for (id, episodes) in self.samples {
+            // What is not of this set is left as it is: nobody asks for it.
+            let whole = ids.find(&id).map_or(id.as_str(), |problem| &problem.id);
+            if samples.contains_key(whole) {
+                return Err(ReplayError::Twice {
+                    problem_id: whole.to_owned(),
+                });
+            }
+            samples.insert(whole.to_owned(), episodes);
         }
         Ok(Self { samples })
     }
@@ -178,5 +206,38 @@ impl Policy for ReplayPolicy {
 
     fn context(&self) -> usize {
         usize::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(text: &str) -> Result<ReplayPolicy, ReplayError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let set = ["MBPP/11", "MBPP/12"].map(|id| Problem {
+            id: id.into(),
+            ..Problem::default()
+        });
+        ReplayPolicy::load(&path)?.of(&set)
+    }
+
+    #[test]
+    fn ids_may_be_numbers_and_the_text_may_have_a_mark() {
+        let policy = loaded(
+            "\u{feff}{\"task_id\": 11, \"completions\": [\"a\"]}\n{\"problem_id\": \"MBPP/12\", \"completions\": [\"b\"]}\n\
+             {\"task_id\": 11, \"completions\": [\"c\"]}\n",
+        )
+        .unwrap();
+        let count = |id| policy.samples_of(id);
+        assert_eq!((count("MBPP/11"), count("MBPP/12")), (2, 1));
+    }
+
+    #[test]
+    fn two_names_of_one_problem_are_an_error() {
+        let text = "{\"task_id\": 11, \"completions\": [\"a\"]}\n{\"task_id\": \"MBPP/11\", \"completions\": [\"b\"]}\n";
+        assert!(matches!(loaded(text), Err(ReplayError::Twice { .. })));
     }
 }

@@ -1,6 +1,8 @@
 //! The rules that are more than a walk over words: order-free, white space, decimal numbers by value. Pure.
 
-use super::{Unit, is_space, tokens, trim_end};
+use super::{
+    DECIMAL_ABSOLUTE, DECIMAL_RELATIVE, Unit, close, integer, is_space, number, tokens, trim_end,
+};
 
 /// The same lines or words, each as often.
 pub(super) fn same_in_any_order(unit: Unit, expected: &[u8], got: &[u8]) -> bool {
@@ -40,14 +42,32 @@ pub(super) fn same_decimals(expected: &[u8], got: &[u8]) -> bool {
             line == other || {
                 let mut others = tokens(other);
                 let mut same = |word| {
-                    others.next().is_some_and(|other| {
-                        matches!((Decimal::read(word), Decimal::read(other)), (Some(one), Some(two)) if one == two)
-                    })
+                    others
+                        .next()
+                        .is_some_and(|other| same_value(word, other) || nearly(word, other))
                 };
                 tokens(line).all(&mut same) && others.next().is_none()
             }
         })
     }) && got.next().is_none()
+}
+
+/// Whether two words are plain decimal numbers of exactly the same value.
+pub(super) fn same_value(expected: &[u8], got: &[u8]) -> bool {
+    matches!((Decimal::read(expected), Decimal::read(got)), (Some(one), Some(two)) if one == two)
+}
+
+/// Whether the expected word is a decimal number that is not whole, and the other nearly the same.
+fn nearly(expected: &[u8], got: &[u8]) -> bool {
+    let plain = |word| Decimal::read(word).filter(|_| integer(word).is_none());
+    let is_fraction = plain(expected).is_some_and(|decimal| decimal.exponent < 0);
+    if !is_fraction || Decimal::read(got).is_none() {
+        return false;
+    }
+    match (number(expected), number(got)) {
+        (Some(one), Some(other)) => close(one, other, DECIMAL_ABSOLUTE, DECIMAL_RELATIVE),
+        _ => false,
+    }
 }
 
 fn trim(text: &[u8]) -> &[u8] {

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::codecontests::limits_of;
 use super::deepcoder::{is_shown, paired, words};
+use super::known::Known;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
@@ -29,6 +30,73 @@ pub(super) const COMPARISON: Comparison = Comparison::Floats {
 pub(super) const IMPORTS: &str = "import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys\n\
     from bisect import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n\
     from itertools import *\nfrom math import ceil, floor, gcd, inf, log, log2, sqrt\nfrom typing import *\n\n";
+
+/// What is done with each field.
+pub(super) const APPS: Known = Known {
+    honoured: &[
+        "question",
+        "solutions",
+        "starter_code",
+        "difficulty",
+        "url",
+        "input_output",
+        "input_output.inputs",
+        "input_output.outputs",
+        "input_output.fn_name",
+        "input_output.assert_case",
+        "problem_id",
+    ],
+    harmless: &[
+        (
+            "baseline_solutions.json",
+            "programs of a model, in the layout on disk",
+        ),
+        (
+            "gen_solutions.json",
+            "programs of a model, in the layout on disk",
+        ),
+        ("LICENSE", "not of the problem"),
+        ("id", "a name"),
+    ],
+    refused: &[],
+};
+
+/// What is done with each field.
+pub(super) const TACO: Known = Known {
+    honoured: &[
+        "question",
+        "solutions",
+        "starter_code",
+        "difficulty",
+        "url",
+        "input_output",
+        "input_output.inputs",
+        "input_output.outputs",
+        "input_output.fn_name",
+        "input_output.assert_case",
+        "name",
+        "time_limit",
+        "memory_limit",
+        "source",
+        "tags",
+        "skill_types",
+        "date",
+    ],
+    harmless: &[
+        ("id", "a name"),
+        ("raw_tags", "the tags as they were"),
+        ("picture_num", "how many pictures the page has"),
+        (
+            "Expected Auxiliary Space",
+            "what the statement says of memory; memory_limit decides",
+        ),
+        (
+            "Expected Time Complexity",
+            "what the statement says of time; time_limit decides",
+        ),
+    ],
+    refused: &[],
+};
 
 /// The APPS row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -156,6 +224,12 @@ fn quantity(
         .map(|(_, factor)| factor);
     Ok(match (number.parse::<f64>(), factor) {
         (Ok(number), Some(factor)) => Some((number * factor) as u64),
-        _ => None,
+        _ if text.is_empty() => None,
+        _ => {
+            let what =
+                format!("says {text:?}, which is no limit with a unit; the default is taken");
+            fields.notice(name, &what);
+            None
+        }
     })
 }

@@ -5,6 +5,7 @@
 
 use rlef_sandbox::Language;
 
+use super::known::Known;
 use super::row::Fields;
 use super::{Problem, ProblemError, Reference, TestCase};
 
@@ -19,6 +20,24 @@ if not __cases.countTestCases():
 for __case in __cases:
     __case.debug()
 "#;
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "task_id",
+        "complete_prompt",
+        "entry_point",
+        "test",
+        "canonical_solution",
+        "libs",
+    ],
+    harmless: &[
+        ("instruct_prompt", "the same task in other words"),
+        ("code_prompt", "the head of complete_prompt"),
+        ("doc_struct", "the docstring in parts"),
+    ],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -36,7 +55,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }],
     };
     Ok(Problem {
-        id: fields.text("task_id")?.to_owned(),
+        id: fields.name("task_id")?,
         statement: prompt.to_owned(),
         private_tests: vec![TestCase::Asserted {
             entry_point: entry_point.to_owned(),

@@ -1,14 +1,15 @@
 //! CodeContests rows (`deepmind/code_contests` as JSON) → Problem with stdin tests.
 //!
 //! `public_tests` are public; `private_tests` and `generated_tests` (mutations on which correct programs agree)
-//! only grade. Limits are the problem's own where given, else the defaults, as in RLEF section 3.1.
+//! only grade, as do the `corner_cases` of CodeContests-O. Limits are the problem's own where given, else the defaults, as in RLEF section 3.1.
 
 use std::collections::BTreeMap;
 
 use rlef_sandbox::{Language, Limits};
 
+use super::known::Known;
 use super::row::Fields;
-use super::{FileNames, Problem, ProblemError, Reference, TestCase};
+use super::{FileNames, Problem, ProblemError, Reference, TestCase, codecontests_plus, common_oj};
 use crate::comparator::Comparison;
 use crate::program::language_of_tag;
 
@@ -19,11 +20,71 @@ const LANGUAGES: [(u64, &str); 3] = [(2, "cpp"), (3, "python3"), (4, "java")];
 const WALL_PER_CPU: u64 = 3;
 const LEAST_WALL_MS: u64 = 10_000;
 
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "name",
+        "description",
+        "public_tests",
+        "public_tests.input",
+        "public_tests.output",
+        "private_tests",
+        "private_tests.input",
+        "private_tests.output",
+        "generated_tests",
+        "generated_tests.input",
+        "generated_tests.output",
+        "corner_cases",
+        "corner_cases.input",
+        "corner_cases.input.stdin",
+        "corner_cases.output",
+        "corner_cases.output.stdout",
+        "checker",
+        "time_limit",
+        "time_limit.seconds",
+        "time_limit.nanos",
+        "memory_limit_bytes",
+        "input_file",
+        "output_file",
+        "solutions",
+        "solutions.language",
+        "solutions.solution",
+        "incorrect_solutions",
+        "incorrect_solutions.language",
+        "incorrect_solutions.solution",
+        "source",
+        "difficulty",
+        "cf_rating",
+    ],
+    harmless: &[
+        ("cf_contest_id", "says where it comes from"),
+        ("cf_index", "says where it comes from"),
+        ("cf_points", "points in a contest, all or none here"),
+        ("cf_tags", "says what it is about"),
+        (
+            "is_description_translated",
+            "says where the text comes from",
+        ),
+        (
+            "untranslated_description",
+            "the same text in its first language",
+        ),
+    ],
+    refused: &[],
+};
+
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let public_tests = tests(fields, "public_tests")?;
     let mut private_tests = tests(fields, "private_tests")?;
     private_tests.extend(tests(fields, "generated_tests")?);
+    for value in fields.items("corner_cases")? {
+        let case = fields.below("corner_cases", value)?;
+        private_tests.push(TestCase::Stdin {
+            input: common_oj::only(&case, "input", "stdin")?,
+            expected: common_oj::only(&case, "output", "stdout")?,
+        });
+    }
     let mut labels = BTreeMap::new();
     for name in ["source", "difficulty", "cf_rating"] {
         if let Some(code) = fields.whole(name)? {
@@ -31,12 +92,12 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }
     }
     Ok(Problem {
-        id: fields.text("name")?.to_owned(),
+        id: fields.name("name")?,
         statement: fields.text("description")?.to_owned(),
         public_tests,
         private_tests,
         limits: limits_of(time_ms(fields)?, fields.whole("memory_limit_bytes")?),
-        comparison: Comparison::Contest,
+        comparison: comparison(fields)?,
         preamble: String::new(),
         references: programs(fields, "solutions")?,
         wrong: programs(fields, "incorrect_solutions")?,
@@ -47,6 +108,19 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         )?,
         labels,
     })
+}
+
+/// The reference grader's rule, or the checker that CodeContests-O adds: testlib's in C++, as in CodeContests+.
+fn comparison(fields: &Fields<'_>) -> Result<Comparison, ProblemError> {
+    match fields.text_or_empty("checker")? {
+        "" => Ok(Comparison::Contest),
+        source if source.contains("testlib.h") => codecontests_plus::checker(fields, source),
+        _ => Err(fields.wrong_text(
+            "checker",
+            "a checker that includes testlib.h (write any other as `comparison` of rlef's own schema, which says how it is called)",
+            "another program",
+        )),
+    }
 }
 
 /// Default limits with the CPU time and memory a problem states; zero means not stated.

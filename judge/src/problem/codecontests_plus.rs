@@ -7,26 +7,50 @@ use rlef_sandbox::Language;
 use serde_json::Value;
 
 use super::codecontests::limits_of;
+use super::known::Known;
 use super::row::Fields;
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::{Checker, Comparison, Protocol};
 use crate::program::language_of_tag;
 
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "id",
+        "description",
+        "checker",
+        "test_cases",
+        "test_cases.input",
+        "test_cases.output",
+        "time_limit",
+        "memory_limit",
+        "correct_submissions",
+        "correct_submissions.code",
+        "correct_submissions.language",
+        "incorrect_submissions",
+        "incorrect_submissions.code",
+        "incorrect_submissions.language",
+        "source",
+        "title",
+        "true_positive_rate",
+        "true_negative_rate",
+    ],
+    harmless: &[
+        (
+            "validator",
+            "checks the inputs, which are made, not the answers",
+        ),
+        ("generator", "has made test_cases"),
+        ("generator_cmd", "has made test_cases"),
+    ],
+    refused: &[],
+};
+
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let comparison = match fields.text_or_empty("checker")? {
         "" => Comparison::Contest,
-        source => {
-            let language = language_of_tag("cpp", Language::Python).ok_or_else(|| {
-                let expected = "an empty string: checkers in C++ need a build that runs C++";
-                fields.wrong_text("checker", expected, "a program")
-            })?;
-            Comparison::Checker(Checker {
-                language,
-                source: source.to_owned(),
-                protocol: Protocol::Testlib,
-            })
-        }
+        source => checker(fields, source)?,
     };
     let tests = fields
         .items("test_cases")?
@@ -39,14 +63,14 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             })
         })
         .collect::<Result<Vec<_>, ProblemError>>()?;
-    let megabytes = fields.real("memory_limit")?;
+    let megabytes = fields.amount("memory_limit")?;
     Ok(Problem {
         id: fields.name("id")?,
         statement: fields.text("description")?.to_owned(),
         private_tests: tests,
         limits: limits_of(
             fields
-                .real("time_limit")?
+                .amount("time_limit")?
                 .map(|milliseconds| milliseconds as u64),
             megabytes.map(|megabytes| (megabytes * 1_048_576.0) as u64),
         ),
@@ -61,6 +85,19 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         ]),
         ..Problem::default()
     })
+}
+
+/// A testlib checker in C++.
+pub(super) fn checker(fields: &Fields<'_>, source: &str) -> Result<Comparison, ProblemError> {
+    let language = language_of_tag("cpp", Language::Python).ok_or_else(|| {
+        let expected = "an empty string: checkers in C++ need a build that runs C++";
+        fields.wrong_text("checker", expected, "a program")
+    })?;
+    Ok(Comparison::Checker(Checker {
+        language,
+        source: source.to_owned(),
+        protocol: Protocol::Testlib,
+    }))
 }
 
 /// `[{"code", "language"}]`; languages by name or by CodeContests' numbers; others are left out.

@@ -9,6 +9,7 @@ use rlef_sandbox::Language;
 use serde_json::Value;
 
 use super::codecontests::limits_of;
+use super::known::Known;
 use super::row::Fields;
 use super::{FileNames, Problem, ProblemError, TestCase};
 use crate::comparator::{Checker, Comparison, Protocol};
@@ -17,6 +18,57 @@ use crate::comparator::{Checker, Comparison, Protocol};
 const COMPARISON: Comparison = Comparison::Floats {
     absolute: 1e-6,
     relative: 1e-6,
+};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "id",
+        "title",
+        "description",
+        "input_format",
+        "output_format",
+        "interaction_format",
+        "note",
+        "examples",
+        "examples.input",
+        "examples.output",
+        "official_tests",
+        "official_tests.input",
+        "official_tests.output",
+        "official_tests_complete",
+        "time_limit",
+        "memory_limit",
+        "input_mode",
+        "generated_checker",
+        "contest_id",
+        "index",
+        "rating",
+        "tags",
+        "language",
+    ],
+    harmless: &[
+        ("aliases", "other names of the same problem"),
+        ("contest_name", "says where it comes from"),
+        ("contest_type", "says where it comes from"),
+        ("contest_start", "says when it was set"),
+        ("contest_start_year", "says when it was set"),
+        ("editorial", "explains the solution"),
+        (
+            "testset_size",
+            "how many tests the judge of the contest has",
+        ),
+        (
+            "executable",
+            "whether official_tests and the checker suffice, which the labels say",
+        ),
+        (
+            "generated_tests",
+            "how many tests there are in other files, none of them in the row",
+        ),
+        ("prompt", "the statement with an instruction around it"),
+    ],
+    refused: &[],
 };
 
 /// The row as a problem.
@@ -48,13 +100,13 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     };
     let limits = limits_of(
         fields
-            .real("time_limit")?
+            .amount("time_limit")?
             .map(|seconds| (seconds * 1e3) as u64),
         fields
-            .real("memory_limit")?
+            .amount("memory_limit")?
             .map(|megabytes| (megabytes * 1e6) as u64),
     );
-    let mut labels = fields.labels(&["contest_id", "index", "rating", "tags"]);
+    let mut labels = fields.labels(&["contest_id", "index", "rating", "tags", "language"]);
     if fields.get("official_tests_complete") == Some(&Value::Bool(false)) {
         labels.insert("tests".to_owned(), "cut short".to_owned());
     }

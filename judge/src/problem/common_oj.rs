@@ -11,18 +11,47 @@ use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
 use super::deepcoder::{is_shown, words};
+use super::known::Known;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase, livecodebench};
 use crate::comparator::Comparison;
 
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "id",
+        "content",
+        "test",
+        "test.input",
+        "test.output",
+        "test.input.stdin",
+        "test.output.stdout",
+        "test.inputs",
+        "test.outputs",
+        "test.fn_name",
+        "test.assert_case",
+        "labels",
+        "canonical_solution",
+        "canonical_solution.*",
+    ],
+    harmless: &[("__internal_uuid__", "a name")],
+    refused: &[],
+};
+
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    if let Some(packed) = fields
-        .get("test")
-        .and_then(Value::as_str)
-        .filter(|test| livecodebench::is_packed(test))
-    {
-        return livecodebench::read_packed(fields, packed);
+    if let Some(text) = fields.get("test").and_then(Value::as_str) {
+        match livecodebench::Form::of(text) {
+            livecodebench::Form::Json => {}
+            livecodebench::Form::Packed => return livecodebench::read_packed(fields, text),
+            livecodebench::Form::Other => {
+                return Err(fields.wrong_text(
+                    "test",
+                    "a list of inputs and outputs (write test code as asserted tests of rlef's own schema)",
+                    "a text that is neither JSON nor packed",
+                ));
+            }
+        }
     }
     let id = fields.name("id")?;
     let statement = fields.text("content")?;
@@ -58,7 +87,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 }
 
 /// The one stream of an input or output; files beside it aren't supported and must not be ignored.
-fn only(case: &Fields<'_>, name: &str, stream: &str) -> Result<String, ProblemError> {
+pub(super) fn only(case: &Fields<'_>, name: &str, stream: &str) -> Result<String, ProblemError> {
     let value = case.required(name, "an object")?;
     let streams = case.below(name, value)?;
     if let Some(other) = value
@@ -82,6 +111,7 @@ pub(super) fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, Pr
     let object = value
         .as_object()
         .ok_or_else(|| fields.wrong("labels", "an object", &value))?;
+    fields.check_labels("labels", &value)?;
     let text = |value: &Value| {
         value
             .as_str()

@@ -7,8 +7,19 @@
 use rlef_sandbox::Language;
 use serde_json::Value;
 
+use super::known::Known;
 use super::row::Fields;
 use super::{Problem, ProblemError, Reference, TestCase};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &["id", "code", "input", "output"],
+    harmless: &[],
+    refused: &[(
+        "gt",
+        "this is the form of CRUXEval-X, whose input and output are test code in many languages; convert it to rows with asserted tests",
+    )],
+};
 
 /// The row as a problem of predicting the output.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -45,6 +56,18 @@ fn problem(
     answer: &str,
 ) -> Result<Problem, ProblemError> {
     let (code, input) = (fields.text("code")?, fields.text("input")?);
+    // CRUXEval-X has the same fields, for other languages and with test code in place of values.
+    if !code.lines().any(|line| line.starts_with("def f(")) {
+        return Err(fields.wrong_text("code", "a Python function `f`", "none"));
+    }
+    for name in ["input", "output"] {
+        let text = fields.text(name)?;
+        let is_statement = text.trim_start().starts_with("assert") || text.contains("????");
+        if is_statement || (name == "output" && text.trim().is_empty()) {
+            let expected = "the arguments of a call, or what it returns, as Python writes them";
+            return Err(fields.wrong_text(name, expected, "something else"));
+        }
+    }
     // A JSON string is a Python string, too. Names of the function's own stay its own.
     let setup = format!(
         "__names = {{}}\nexec({}, __names)\n__f = __names['f']\n__arguments = eval({}, __names)\n",

@@ -10,18 +10,44 @@ use std::collections::BTreeMap;
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
+use super::apps::with_starter;
 use super::codecontests::limits_of;
+use super::known::Known;
 use super::row::{Fields, oversized_integer, unwrap_json};
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, asserts};
 use crate::comparator::Comparison;
 use crate::program::{Program, Wanted};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "problem",
+        "solutions",
+        "starter_code",
+        "metadata",
+        "metadata.func_name",
+        "tests",
+        "tests.inputs",
+        "tests.outputs",
+        "tests.fn_name",
+        "tests.assert_case",
+        "tests.input",
+        "tests.output",
+        "tests.type",
+        "tests.testtype",
+        "tests.metadata",
+        "tests.metadata.func_name",
+    ],
+    harmless: &[],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let statement = fields.text("problem")?;
     let tests = fields.required("tests", "an object or a list of tests")?;
     let tests = match unwrap_json(fields, "tests", tests)? {
-        Value::Array(cases) => listed(fields, &cases)?,
+        Value::Array(cases) => listed(fields, &cases, &func_name(fields)?)?,
         object => {
             let lists = fields.below("tests", &object)?;
             paired(&lists)?
@@ -38,7 +64,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let row = fields.number();
     Ok(Problem {
         id: format!("{}/{row}", stem.split('.').next().unwrap_or_default()),
-        statement: statement.to_owned(),
+        statement: with_starter(statement, fields.text_or_empty("starter_code")?),
         public_tests,
         private_tests,
         limits: stated_limits(statement),
@@ -65,13 +91,30 @@ fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
         .collect())
 }
 
-/// `{"inputs": [...], "outputs": [...], "fn_name"?}`.
+/// `metadata.func_name`, where `metadata` is an object or JSON in a string; empty where it isn't there.
+pub(super) fn func_name(fields: &Fields<'_>) -> Result<String, ProblemError> {
+    let Some(value) = fields.get("metadata") else {
+        return Ok(String::new());
+    };
+    let metadata = unwrap_json(fields, "metadata", value)?;
+    if metadata.is_null() {
+        return Ok(String::new());
+    }
+    let metadata = fields.below("metadata", &metadata)?;
+    Ok(metadata.text_or_empty("func_name")?.to_owned())
+}
+
+/// `{"inputs": [...], "outputs": [...], "fn_name"?, "assert_case"?}`. Where there are assertions, pairs of empty texts are
+/// placeholders.
 pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
-    let list = |name| {
-        let value = lists.required(name, "a list")?;
-        value
+    let only_asserted = lists.get("assert_case").is_some();
+    let list = |name| match lists.get(name) {
+        None if only_asserted => Ok(&[][..]),
+        _ => lists
+            .required(name, "a list")?
             .as_array()
-            .ok_or_else(|| lists.wrong(name, "a list", value))
+            .map(Vec::as_slice)
+            .ok_or_else(|| lists.wrong(name, "a list", lists.get(name).unwrap_or(&Value::Null))),
     };
     let (inputs, outputs) = (list("inputs")?, list("outputs")?);
     if inputs.len() != outputs.len() {
@@ -79,25 +122,32 @@ pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> 
         return Err(lists.wrong_text("outputs", &expected, &outputs.len().to_string()));
     }
     let function = lists.text_or_empty("fn_name")?;
+    let asserted = asserts::tests(lists, function)?;
+    let is_empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    let cases = inputs.iter().zip(outputs).filter(|(input, output)| {
+        let empty = is_empty(input) && (is_empty(output) || output.is_null());
+        asserted.is_empty() || !empty
+    });
     if inputs.is_empty() && !function.is_empty() {
-        return Ok(Vec::new());
+        return Ok(asserted);
     }
-    let cases = inputs.iter().zip(outputs);
     if function.is_empty() {
-        return cases
+        let mut tests = cases
             .map(|(input, output)| {
                 Ok(TestCase::Stdin {
                     input: stdin_text(lists, "inputs", input)?,
                     expected: stdin_text(lists, "outputs", output)?,
                 })
             })
-            .collect();
+            .collect::<Result<Vec<_>, ProblemError>>()?;
+        tests.extend(asserted);
+        return Ok(tests);
     }
     // The schema wraps results in a list of one, or doesn't; only a whole column tells which.
     let wrapped = outputs
         .iter()
         .all(|output| output.as_array().is_some_and(|items| items.len() == 1));
-    cases
+    let mut tests = cases
         .map(|(input, output)| {
             let expected = match (wrapped, output) {
                 (true, Value::Array(items)) => items.first().cloned().unwrap_or_default(),
@@ -105,30 +155,60 @@ pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> 
             };
             call(lists, function, "inputs", input, expected)
         })
-        .collect()
+        .collect::<Result<Vec<_>, ProblemError>>()?;
+    tests.extend(asserted);
+    Ok(tests)
 }
 
-/// `[{"input": .., "output": .., "testtype"?, "metadata"?: {"func_name"}}, ...]`.
-fn listed(fields: &Fields<'_>, cases: &[Value]) -> Result<Vec<TestCase>, ProblemError> {
+/// `[{"input": .., "output": .., "testtype" or "type"?, "fn_name"? or "metadata"?: {"func_name"}}, ...]`; `function` is
+/// what the row itself says.
+fn listed(
+    fields: &Fields<'_>,
+    cases: &[Value],
+    function: &str,
+) -> Result<Vec<TestCase>, ProblemError> {
     cases
         .iter()
         .map(|value| {
             let case = fields.below("tests", value)?;
             let input = case.required("input", "the input")?;
             let output = case.required("output", "the output")?;
-            if case.text_or_empty("testtype")? != "functional" {
+            if !is_call(&case)? {
                 let (input, expected) = (
                     stdin_text(&case, "input", input)?,
                     stdin_text(&case, "output", output)?,
                 );
                 return Ok(TestCase::Stdin { input, expected });
             }
-            let metadata = case.required("metadata", "an object with `func_name`")?;
-            let function = case.below("metadata", metadata)?.text("func_name")?;
+            let own = [
+                case.text_or_empty("fn_name")?.to_owned(),
+                func_name(&case)?,
+                function.to_owned(),
+            ];
+            let function = own
+                .iter()
+                .find(|name| !name.is_empty())
+                .ok_or_else(|| case.wrong_text("metadata", "an object with `func_name`", "none"))?;
             let expected = json_text(&case, "output", output)?;
             call(&case, function, "input", input, expected)
         })
         .collect()
+}
+
+/// Whether a test calls a function: `testtype`, or `type`, says so.
+pub(super) fn is_call(case: &Fields<'_>) -> Result<bool, ProblemError> {
+    for name in ["testtype", "type"] {
+        match case.text_or_empty(name)? {
+            "" => {}
+            "stdin" | "stdin_stdout" => return Ok(false),
+            "functional" | "function_call" => return Ok(true),
+            other => {
+                let expected = "`stdin` or `functional`";
+                return Err(case.wrong_text(name, expected, &format!("`{other}`")));
+            }
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn call(

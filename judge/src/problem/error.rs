@@ -4,11 +4,13 @@
 
 use std::path::PathBuf;
 
+use super::printable;
+
 /// Why problems could not be read or written. Every message completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemError {
     /// The file can't be read.
-    #[error("read problems from {}: {cause}; check the path and its permissions", path.display())]
+    #[error("read problems from {}: {cause}; check the path and its permissions", printable(&path.to_string_lossy()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,7 +18,7 @@ pub enum ProblemError {
         cause: std::io::Error,
     },
     /// The file is not valid gzip.
-    #[error("unpack {} as gzip: {cause}; fetch the file again", path.display())]
+    #[error("unpack {} as gzip: {cause}; fetch the file again", printable(&path.to_string_lossy()))]
     Unzip {
         /// The file.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum ProblemError {
         cause: std::io::Error,
     },
     /// The file is not text.
-    #[error("read {} as text: line {line} is not UTF-8; convert the file to UTF-8", path.display())]
+    #[error("read {} as text: line {line} is not UTF-8; convert the file to UTF-8", printable(&path.to_string_lossy()))]
     NotText {
         /// The file.
         path: PathBuf,
@@ -32,7 +34,7 @@ pub enum ProblemError {
         line: usize,
     },
     /// The file holds no problem.
-    #[error("find a problem in {}: the file is empty; give a file with at least one problem", path.display())]
+    #[error("find a problem in {}: the file is empty; give a file with at least one problem", printable(&path.to_string_lossy()))]
     Empty {
         /// The file.
         path: PathBuf,
@@ -56,7 +58,10 @@ pub enum ProblemError {
         integer: String,
     },
     /// A row has the fields of no known schema.
-    #[error("recognise the schema of {place}: it has {found}; expected one of: {known}")]
+    #[error(
+        "recognise the schema of {place}: it has {}; expected one of: {known}",
+        printable(found)
+    )]
     UnknownSchema {
         /// File and line.
         place: Place,
@@ -65,9 +70,54 @@ pub enum ProblemError {
         /// The schemas there are.
         known: String,
     },
+    /// A row has the fields of several schemas, none of which is a special case of the other.
+    #[error(
+        "recognise the schema of {place}: it has the fields of {}; say which is meant with --schema NAME", names.join(" and of ")
+    )]
+    AmbiguousSchema {
+        /// File and line.
+        place: Place,
+        /// The schemas that fit.
+        names: Vec<&'static str>,
+    },
+    /// A field decides, or seems to, and can't be honoured.
+    #[error(
+        "honour field `{}` of {place}: its name or value says that it decides, and the schema {schema} can't take it into account; {remedy}",
+        printable(field)
+    )]
+    Undecided {
+        /// File and line.
+        place: Place,
+        /// The field, with its parents.
+        field: String,
+        /// The schema the row was read in.
+        schema: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A file or row unpacks to more than can be held.
+    #[error(
+        "read {what}: it unpacks to more than {most} MiB; split the file, or remove what is packed so small"
+    )]
+    TooLarge {
+        /// The file, or the row of a file.
+        what: String,
+        /// What may be unpacked, in MiB.
+        most: u64,
+    },
+    /// Something else than a file or folder.
+    #[error("read problems from {}: it is {kind}; give a regular file or a folder", printable(&path.to_string_lossy()))]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
     /// A field is missing or holds something else than its schema says.
     #[error(
-        "read field `{field}` of {place}: expected {expected}, found {found}; correct or remove the row"
+        "read field `{}` of {place}: expected {expected}, found {}; correct or remove the row",
+        printable(field),
+        printable(found)
     )]
     Field {
         /// File and line.
@@ -80,7 +130,7 @@ pub enum ProblemError {
         found: String,
     },
     /// A row of rlef's own schema doesn't fit it.
-    #[error("read {place} as an rlef problem: {cause}; correct the row")]
+    #[error("read {place} as an rlef problem: {}; correct the row", printable(&cause.to_string()))]
     Native {
         /// File and line.
         place: Place,
@@ -88,7 +138,7 @@ pub enum ProblemError {
         cause: serde_json::Error,
     },
     /// A Parquet file is broken or packed in a way that isn't supported.
-    #[error("read {} as Parquet: {cause}; write it again, uncompressed or with Snappy or gzip", path.display())]
+    #[error("read {} as Parquet: {cause}; write it again, uncompressed or with Snappy or gzip", printable(&path.to_string_lossy()))]
     Parquet {
         /// The file.
         path: PathBuf,
@@ -96,7 +146,7 @@ pub enum ProblemError {
         cause: parquet::errors::ParquetError,
     },
     /// A folder or archive holds no known layout.
-    #[error("find problems in {}: {found}; expected {expected}", path.display())]
+    #[error("find problems in {}: {}; expected {expected}", printable(&path.to_string_lossy()), printable(found))]
     Layout {
         /// The folder or archive.
         path: PathBuf,
@@ -106,7 +156,10 @@ pub enum ProblemError {
         expected: &'static str,
     },
     /// A problem without a test would accept every program.
-    #[error("accept problem `{id}` of {place}: it has no tests; add a test or remove the problem")]
+    #[error(
+        "accept problem `{}` of {place}: it has no tests; add a test or remove the problem",
+        printable(id)
+    )]
     NoTests {
         /// File and line.
         place: Place,
@@ -115,7 +168,8 @@ pub enum ProblemError {
     },
     /// Two problems share an id.
     #[error(
-        "accept {place}: problem id `{id}` is already that of {first}; ids must be unique within a file"
+        "accept {place}: problem id `{}` is already that of {first}; ids must be unique within a file",
+        printable(id)
     )]
     DuplicateId {
         /// File and line of the second.
@@ -126,7 +180,7 @@ pub enum ProblemError {
         first: Where,
     },
     /// The file can't be written.
-    #[error("write problems to {}: {cause}; check the directory, its permissions and free space", path.display())]
+    #[error("write problems to {}: {cause}; check the directory, its permissions and free space", printable(&path.to_string_lossy()))]
     Write {
         /// The file.
         path: PathBuf,
@@ -164,6 +218,11 @@ impl std::fmt::Display for Where {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} of {}", self.at, self.path.display())
+        write!(
+            formatter,
+            "{} of {}",
+            self.at,
+            printable(&self.path.to_string_lossy())
+        )
     }
 }

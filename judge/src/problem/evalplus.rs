@@ -8,6 +8,8 @@
 //! JSON turned the tuples, sets and complex numbers of MBPP+ into lists and strings. The calls in its `assertion` show
 //! which they were, so arguments are rebuilt in the types those calls have in the same place.
 //!
+//! `test`, where a row has HumanEval's own tests as well, grades besides.
+//!
 //! The base tests of MBPP+ are public, as MBPP shows them to the model; everything else only grades. Inputs are split
 //! into tests of [`CHUNK`].
 
@@ -17,8 +19,9 @@ use std::fmt::Write as _;
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
+use super::known::Known;
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, humaneval};
 
 /// Inputs of one test.
 const CHUNK: usize = 250;
@@ -46,6 +49,26 @@ const ORACLES: [(&str, &str); 14] = [
     ("are_equivalent", "true"),
     ("sum_div", "zero"),
 ];
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "task_id",
+        "prompt",
+        "entry_point",
+        "canonical_solution",
+        "base_input",
+        "plus_input",
+        "atol",
+        "assertion",
+        "test",
+    ],
+    harmless: &[(
+        "contract",
+        "what inputs must be like, which those of the row are",
+    )],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -94,13 +117,21 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         Ok(inputs.chunks(CHUNK).map(test).collect())
     };
     let (base, plus) = (tests("base_input")?, tests("plus_input")?);
-    let (public_tests, private_tests) = if continues {
+    let (public_tests, mut private_tests) = if continues {
         (Vec::new(), base.into_iter().chain(plus).collect())
     } else {
         (base, plus)
     };
+    let own = fields.text_or_empty("test")?;
+    if !own.trim().is_empty() {
+        private_tests.push(TestCase::Asserted {
+            entry_point: entry_point.to_owned(),
+            code: humaneval::running(own, entry_point) + "\n",
+            language: Language::Python,
+        });
+    }
     Ok(Problem {
-        id: fields.text("task_id")?.to_owned(),
+        id: fields.name("task_id")?,
         statement: prompt.to_owned(),
         public_tests,
         private_tests,

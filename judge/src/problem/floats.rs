@@ -6,21 +6,23 @@
 
 use serde_json::Value;
 
+use super::unique;
+
 /// What stands for a number until the text is parsed; no text of a problem holds it.
 const MARK: &str = "\u{1}float \u{1}";
 
 /// The value that a JSON text stands for.
 pub(super) fn parse(text: &str) -> serde_json::Result<Value> {
     let Some(marked) = marked(text) else {
-        return serde_json::from_str(text);
+        return unique::parse(text);
     };
-    match serde_json::from_str(&marked) {
+    match unique::parse(&marked) {
         Ok(mut value) => {
             set(&mut value);
             Ok(value)
         }
         // So that the error names places of the text as it is.
-        Err(_) => serde_json::from_str(text),
+        Err(_) => unique::parse(text),
     }
 }
 

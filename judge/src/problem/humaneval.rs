@@ -3,10 +3,10 @@
 //! Which tests are public:
 //! - HumanEval has one hidden `test` and no machine-readable examples, so it is private and the public list is
 //!   empty: nothing but the statement feeds the policy.
-//! - HumanEvalPack adds `example_test` (the statement's examples) and a buggy program. Its repair task,
-//!   HumanEvalFix, shows `test` itself to the model, so both are public and nothing is private. Taking only
-//!   `example_test` as public would end an episode at once for 20 of the 164 buggy Python programs: 14 pass
-//!   their examples and 6 problems have none.
+//! - HumanEvalPack adds a buggy program. Its repair task, HumanEvalFix, shows `test` itself to the model, so it is public.
+//!   It also has `example_test`, the statement's examples, which the benchmark shows but does not grade by: the usual
+//!   right program of `Python/10` fails them. So that scores can be compared with published ones, they don't grade here
+//!   either, and feedback comes from `test`, as the model of the benchmark sees it.
 //!
 //! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble, in C++ without the
 //! docstring; the reference is the body that continues it.
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use rlef_sandbox::{Language, Limits};
 
+use super::known::Known;
 use super::row::Fields;
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
@@ -22,9 +23,37 @@ use crate::comparator::Comparison;
 /// Fields copied into the labels where they are there; `buggy_solution` is a body like the reference.
 const LABELS: [&str; 3] = ["bug_type", "failure_symptoms", "buggy_solution"];
 
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "task_id",
+        "prompt",
+        "entry_point",
+        "test",
+        "import",
+        "test_setup",
+        "declaration",
+        "canonical_solution",
+        "buggy_solution",
+        "bug_type",
+        "failure_symptoms",
+    ],
+    harmless: &[
+        (
+            "example_test",
+            "the examples of the statement; HumanEvalFix grades by test alone, see above",
+        ),
+        ("text", "the docstring once more"),
+        ("docstring", "the docstring once more"),
+        ("signature", "the head of the function once more"),
+        ("instruction", "the task in other words"),
+    ],
+    refused: &[],
+};
+
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    let id = fields.text("task_id")?;
+    let id = fields.name("task_id")?;
     let language = match id.split_once('/') {
         Some(("CPP", _)) => Language::Cpp,
         Some(("JavaScript" | "Java" | "Go" | "Rust", _)) => {
@@ -43,29 +72,18 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     };
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
-        if language == Language::Cpp {
-            return TestCase::Asserted {
-                entry_point: entry_point.to_owned(),
-                code: code.to_owned(),
-                language,
-            };
-        }
-        // HumanEval only defines check(); HumanEvalPack calls it too.
-        let code = standalone(code);
-        let last_line = code.lines().next_back().unwrap_or_default();
-        let call = if last_line.starts_with("check(") {
-            String::new()
-        } else {
-            format!("\n\ncheck({entry_point})")
-        };
         let setup = if setup.is_empty() {
             String::new()
         } else {
             format!("{setup}\n")
         };
+        let code = match language {
+            Language::Cpp => code.to_owned(),
+            _ => running(code, entry_point) + "\n",
+        };
         TestCase::Asserted {
             entry_point: entry_point.to_owned(),
-            code: format!("{setup}{code}{call}\n"),
+            code: setup + &code,
             language,
         }
     };
@@ -78,25 +96,14 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     .collect::<Vec<_>>()
     .join("\n");
     let test = fields.text("test")?;
-    let example = fields.text_or_empty("example_test")?;
     if test.trim().is_empty() {
         return Err(fields.wrong_text("test", "test code", "an empty string"));
     }
+    let tests = vec![asserted(&setup, test)];
     let (public_tests, private_tests) = if fields.get("example_test").is_some() {
-        let examples = if example.trim().is_empty() {
-            None
-        } else {
-            Some(asserted(&setup, example))
-        };
-        (
-            examples
-                .into_iter()
-                .chain([asserted(&setup, test)])
-                .collect(),
-            Vec::new(),
-        )
+        (tests, Vec::new())
     } else {
-        (Vec::new(), vec![asserted(&setup, test)])
+        (Vec::new(), tests)
     };
     let mut labels = BTreeMap::new();
     for name in LABELS {
@@ -115,7 +122,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         }],
     };
     Ok(Problem {
-        id: id.to_owned(),
+        id,
         statement: prompt.to_owned(),
         public_tests,
         private_tests,
@@ -133,6 +140,22 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         files: None,
         labels,
     })
+}
+
+/// Python test code that also runs: HumanEval only defines `check`, HumanEvalPack calls it, too.
+pub(super) fn running(code: &str, entry_point: &str) -> String {
+    let code = standalone(code);
+    let last_line = code.lines().next_back().unwrap_or_default();
+    if last_line.starts_with("check(") || !code.contains("def check(") {
+        return code.to_owned();
+    }
+    // A method has no name of its own in the tests.
+    let called = if entry_point.contains('.') {
+        "candidate"
+    } else {
+        entry_point
+    };
+    format!("{code}\n\ncheck({called})")
 }
 
 /// What a C++ body continues: the declaration, which leaves one brace open. The one of `CPP/38` goes on into the body, which

@@ -2,7 +2,8 @@
 //!
 //! `public_test_cases` are public, `private_test_cases` only grade. The private ones are JSON, or JSON pickled as a
 //! string, packed by zlib and written in base64; `pickle` reads the one string and refuses everything else.
-//! Programs have 6 s for a test and 4 GB, as in the benchmark; lines are compared trimmed, numbers by value.
+//! Programs have 6 s for a test and 4 GB, as in the benchmark; lines are compared trimmed, numbers by value,
+//! non-integers nearly (`Comparison::Decimals`).
 //!
 //! SandboxFusion's form (`id`, `content`, `test`) packs a dictionary whose `input_output` is as in APPS. Its
 //! `canonical_solution` is a placeholder that exits at once and no reference.
@@ -17,7 +18,8 @@ use serde_json::Value;
 
 use super::apps::{IMPORTS, with_starter};
 use super::codecontests::limits_of;
-use super::deepcoder::{call, is_shown, json_text, paired, stdin_text, words};
+use super::deepcoder::{call, func_name, is_call, is_shown, json_text, paired, stdin_text, words};
+use super::known::Known;
 use super::pickle::{self, Pickled};
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, TestCase, common_oj};
@@ -26,18 +28,37 @@ use crate::comparator::Comparison;
 const CPU_MS: u64 = 6000;
 const MEMORY_BYTES: u64 = 4 << 30;
 
-/// The largest unpacked tests of one problem, in bytes: the release has some of over 100 MB.
-const LARGEST: u64 = 1 << 30;
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "question_id",
+        "question_content",
+        "starter_code",
+        "public_test_cases",
+        "public_test_cases.input",
+        "public_test_cases.output",
+        "public_test_cases.testtype",
+        "private_test_cases",
+        "private_test_cases.input",
+        "private_test_cases.output",
+        "private_test_cases.testtype",
+        "metadata",
+        "metadata.func_name",
+        "question_title",
+        "platform",
+        "contest_id",
+        "contest_date",
+        "difficulty",
+    ],
+    harmless: &[],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    let metadata = match fields.get("metadata") {
-        None => Value::Null,
-        Some(value) => unwrap_json(fields, "metadata", value)?,
-    };
-    let function = metadata.get("func_name").and_then(Value::as_str);
-    let public_tests = tests(fields, "public_test_cases", function)?;
-    let private_tests = tests(fields, "private_test_cases", function)?;
+    let function = func_name(fields)?;
+    let public_tests = tests(fields, "public_test_cases", &function)?;
+    let private_tests = tests(fields, "private_test_cases", &function)?;
     let calls = |tests: &[TestCase]| matches!(tests.first(), Some(TestCase::Call { .. }));
     let calls = calls(&public_tests) || calls(&private_tests);
     let id = if fields.get("question_id").is_some() {
@@ -75,17 +96,13 @@ fn limits() -> Limits {
     limits_of(Some(CPU_MS), Some(MEMORY_BYTES))
 }
 
-fn tests(
-    fields: &Fields<'_>,
-    name: &str,
-    function: Option<&str>,
-) -> Result<Vec<TestCase>, ProblemError> {
+fn tests(fields: &Fields<'_>, name: &str, function: &str) -> Result<Vec<TestCase>, ProblemError> {
     let Some(value) = fields.get(name) else {
         return Ok(Vec::new());
     };
     let unpacked;
     let value = match value {
-        Value::String(text) if is_packed(text) => {
+        Value::String(text) if Form::of(text) != Form::Json => {
             unpacked = match unpack(fields, name, text)? {
                 Pickled::Text(text) => Value::from(text),
                 Pickled::Texts(_) => {
@@ -112,13 +129,13 @@ fn tests(
                 case.required("input", "the input")?,
                 case.required("output", "the output")?,
             );
-            match (case.text_or_empty("testtype")?, function) {
-                ("functional", Some(function)) => {
+            match (is_call(&case)?, function) {
+                (true, "") => {
+                    Err(fields.wrong_text("metadata", "`func_name` for tests that call it", "none"))
+                }
+                (true, function) => {
                     let expected = json_text(&case, "output", output)?;
                     call(&case, function, "input", input, expected)
-                }
-                ("functional", None) => {
-                    Err(fields.wrong_text("metadata", "`func_name` for tests that call it", "none"))
                 }
                 _ => Ok(TestCase::Stdin {
                     input: stdin_text(&case, "input", input)?,
@@ -129,9 +146,30 @@ fn tests(
         .collect()
 }
 
-/// Whether a text is packed tests and no JSON.
-pub(super) fn is_packed(text: &str) -> bool {
-    !text.trim().is_empty() && !text.trim_start().starts_with(['[', '{'])
+/// How a text holds tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As JSON or a Python literal; nothing counts as that.
+    Json,
+    /// Packed and in base64, by its letters.
+    Packed,
+    /// In another way.
+    Other,
+}
+
+impl Form {
+    pub(super) fn of(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with(['[', '{']) {
+            return Self::Json;
+        }
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+        if text.bytes().all(is_letter) {
+            Self::Packed
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// SandboxFusion's form of a row, with its packed tests.
@@ -176,12 +214,13 @@ fn unpack(fields: &Fields<'_>, name: &str, text: &str) -> Result<Pickled, Proble
         .decode(text.trim())
         .map_err(|error| wrong(format!("broken base64 ({error})")))?;
     let mut bytes = Vec::new();
+    let most = fields.budget().of_a_row();
     ZlibDecoder::new(packed.as_slice())
-        .take(LARGEST)
+        .take(most.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| wrong(format!("broken zlib data ({error})")))?;
-    if bytes.len() as u64 == LARGEST {
-        return Err(wrong("more than 1 GiB of data".to_owned()));
+    if bytes.len() as u64 > most {
+        return Err(fields.budget().row_too_large(fields.place));
     }
     pickle::read(&bytes).map_err(|error| wrong(format!("a pickle with {error}")))
 }

@@ -7,9 +7,28 @@
 use serde_json::Value;
 
 use super::apps::{COMPARISON, IMPORTS, with_starter};
+use super::known::Known;
 use super::python_literal::json_or_literal;
 use super::row::Fields;
 use super::{Problem, ProblemError, TestCase};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "name",
+        "description",
+        "starter_code",
+        "difficulty",
+        "sample_io",
+        "sample_io.input",
+        "sample_io.output",
+        "test_list",
+        "test_list.input",
+        "test_list.output",
+    ],
+    harmless: &[("id", "the name once more")],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -33,7 +52,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             .collect()
     };
     Ok(Problem {
-        id: format!("APPS/{}", fields.text("name")?),
+        id: format!("APPS/{}", fields.name("name")?),
         statement: with_starter(fields.text("description")?, starter),
         public_tests: tests("sample_io")?,
         private_tests: tests("test_list")?,

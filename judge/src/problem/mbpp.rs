@@ -1,12 +1,30 @@
-//! MBPP rows (`google-research-datasets/mbpp`, full and sanitized) → Problem with asserted tests.
+//! MBPP rows (`google-research-datasets/mbpp`, full and sanitized, and `evalplus/mbppplus`) → Problem with asserted tests.
 //!
 //! Each line of `test_list` is a test and public, as the benchmark shows them to the model; `challenge_test_list`
-//! only grades. `test_setup_code` and `test_imports` stand before each.
+//! and MBPP+'s `test`, a program of its own, only grade. `test_setup_code` and `test_imports` stand before each.
 
 use rlef_sandbox::Language;
 
+use super::known::Known;
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, asserts};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "task_id",
+        "text",
+        "prompt",
+        "code",
+        "test_list",
+        "challenge_test_list",
+        "test_setup_code",
+        "test_imports",
+        "test",
+    ],
+    harmless: &[("source_file", "says where it comes from")],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -20,9 +38,11 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         .filter(|line| !line.trim().is_empty())
         .collect();
     let expected = "assertions that call a function which `code` defines";
+    let whole = fields.text_or_empty("test")?;
     let entry_point = asserts
-        .first()
-        .and_then(|assert| called(assert, code))
+        .iter()
+        .chain([&whole])
+        .find_map(|text| called(text, code))
         .ok_or_else(|| fields.wrong_text("test_list", expected, "none"))?;
     let test = |assert: &str| TestCase::Asserted {
         entry_point: entry_point.to_owned(),
@@ -46,6 +66,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         private_tests: fields
             .texts("challenge_test_list")?
             .into_iter()
+            .chain([whole])
+            .filter(|text| !text.trim().is_empty())
             .map(test)
             .collect(),
         references: vec![Reference {
@@ -56,26 +78,25 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     })
 }
 
-/// The first name before a parenthesis in `assert` that `code` defines at its top level.
-fn called<'a>(assert: &'a str, code: &str) -> Option<&'a str> {
-    let is_name = |character: char| character.is_alphanumeric() || character == '_';
-    assert.match_indices('(').find_map(|(at, _)| {
-        let before = &assert[..at];
-        let start = before
-            .rfind(|character| !is_name(character))
-            .map_or(0, |last| last + 1);
-        let name = before.get(start..)?;
-        let defined = |keyword: &str| {
-            code.lines().any(|line| {
+/// The first function that `text` calls and that `code` defines at its top level.
+fn called<'a>(text: &'a str, code: &str) -> Option<&'a str> {
+    let defines = |name: &str| {
+        code.lines().any(|line| {
+            let assigned = line.strip_prefix(name).map(str::trim_start);
+            if assigned.is_some_and(|rest| rest.starts_with('=') && !rest.starts_with("==")) {
+                return true;
+            }
+            ["def ", "async def ", "class "].iter().any(|keyword| {
                 let rest = line
                     .strip_prefix(keyword)
                     .map(str::trim_start)
                     .and_then(|rest| rest.strip_prefix(name));
-                rest.is_some_and(|rest| !rest.starts_with(is_name))
+                let goes_on = |character: char| character.is_alphanumeric() || character == '_';
+                rest.is_some_and(|rest| !rest.starts_with(goes_on))
             })
-        };
-        (!name.is_empty() && (defined("def ") || defined("class "))).then_some(name)
-    })
+        })
+    };
+    asserts::called(text, defines)
 }
 
 #[cfg(test)]
@@ -84,15 +105,15 @@ mod tests {
 
     #[test]
     fn the_function_under_test_is_the_one_the_code_defines() {
-        let code = "import math\ndef helper(x):\n    return x\ndef area (r):\n    return r\n";
-        assert_eq!(
-            called("assert math.isclose(area(3), 3)", code),
-            Some("area")
-        );
-        assert_eq!(
-            called("assert set(area(3)) == set((3,))", code),
-            Some("area")
-        );
+        let code = "import math\r\ndef helper(x):\n    return x\ndef area (r):\n    return r\n";
+        for text in [
+            "assert math.isclose(area(3), 3)",
+            "assert set(area(3)) == set((3,))",
+            "assert area (3) == 3",
+            "assert not (area  (3))",
+        ] {
+            assert_eq!(called(text, code), Some("area"), "{text}");
+        }
         assert_eq!(called("assert are(3) == 3", code), None);
     }
 }

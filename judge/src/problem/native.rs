@@ -2,7 +2,15 @@
 
 use serde_json::Value;
 
+use super::known::Known;
 use super::{Problem, ProblemError, Row, parquet, python_literal};
+
+/// What is done with each field is said by the types: they refuse what they don't know, at every depth.
+pub(super) const KNOWN: Known = Known {
+    honoured: &["*"],
+    harmless: &[],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
@@ -24,8 +32,21 @@ pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
     if let Some(object) = value.as_object_mut() {
         object.retain(|name, value| !(value.is_null() && parquet::NESTED.contains(&name.as_str())));
     }
-    serde::Deserialize::deserialize(&value).map_err(|cause| ProblemError::Native {
-        place: row.place.clone(),
-        cause,
-    })
+    let problem: Problem =
+        serde::Deserialize::deserialize(&value).map_err(|cause| ProblemError::Native {
+            place: row.place.clone(),
+            cause,
+        })?;
+    // The types refuse what they don't know, but for rules that have no fields at all.
+    let kept = serde_json::to_value(&problem.comparison).unwrap_or_default();
+    let given = value.get("comparison").and_then(Value::as_object);
+    if let Some(name) = given.and_then(|given| given.keys().find(|name| kept.get(name).is_none())) {
+        return Err(ProblemError::Field {
+            place: row.place.clone(),
+            field: format!("comparison.{name}"),
+            expected: format!("only the fields of the rule {}", kept["rule"]),
+            found: "another".to_owned(),
+        });
+    }
+    Ok(problem)
 }

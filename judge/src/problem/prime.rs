@@ -7,8 +7,32 @@ use serde_json::Value;
 
 use super::apps::{COMPARISON, IMPORTS};
 use super::deepcoder::{is_shown, paired, words};
+use super::known::Known;
+use super::python_literal::json;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, TestCase};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "data_source",
+        "prompt",
+        "prompt.role",
+        "prompt.content",
+        "ability",
+        "reward_model",
+        "reward_model.style",
+        "reward_model.ground_truth",
+        "reward_model.ground_truth.inputs",
+        "reward_model.ground_truth.outputs",
+        "reward_model.ground_truth.fn_name",
+        "reward_model.ground_truth.assert_case",
+        "extra_info",
+        "extra_info.index",
+    ],
+    harmless: &[("extra_info.split", "says which part of the set it is")],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
@@ -17,20 +41,29 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         return Err(fields.wrong_text("ability", "`code`", &format!("`{ability}`")));
     }
     let statement = prompt(fields)?;
-    let model = fields.below(
-        "reward_model",
-        fields.required("reward_model", "an object")?,
-    )?;
+    let model = fields.required("reward_model", "an object")?;
+    let model = unwrap_json(fields, "reward_model", model)?;
+    let model = fields.below("reward_model", &model)?;
+    let style = model.text_or_empty("style")?;
+    if !matches!(style, "" | "rule") {
+        return Err(model.wrong_text("style", "`rule`", &format!("`{style}`")));
+    }
     let truth = model.required("ground_truth", "an object with inputs and outputs")?;
     let truth = unwrap_json(&model, "ground_truth", truth)?;
     let tests = paired(&model.below("ground_truth", &truth)?)?;
     let calls = matches!(tests.first(), Some(TestCase::Call { .. }));
     let shown = words(&statement);
     let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));
-    let index = fields
-        .get("extra_info")
-        .and_then(|info| info.get("index"))
-        .map_or_else(|| fields.number().to_string(), Value::to_string);
+    let index = match fields.get("extra_info") {
+        None => None,
+        Some(info) => {
+            let info = unwrap_json(fields, "extra_info", info)?;
+            let info = fields.below("extra_info", &info)?;
+            let index = info.get("index").map(|_| info.name("index"));
+            index.transpose()?
+        }
+    };
+    let index = index.unwrap_or_else(|| fields.number().to_string());
     Ok(Problem {
         id: format!("{}/{index}", fields.text("data_source")?),
         statement,
@@ -49,14 +82,25 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 
 /// The text of the user's messages: a string, or a list of `{"role", "content"}`.
 pub(super) fn prompt(fields: &Fields<'_>) -> Result<String, ProblemError> {
-    let Some(Value::Array(messages)) = fields.get("prompt") else {
-        return Ok(fields.text("prompt")?.to_owned());
+    let unwrapped;
+    let messages = match fields.get("prompt") {
+        Some(Value::Array(messages)) => messages,
+        _ => {
+            let text = fields.text("prompt")?;
+            // A column of texts may hold the list as JSON.
+            let is_list = text.trim_start().starts_with("[{") && text.contains("\"role\"");
+            unwrapped = if is_list { json(text).ok() } else { None };
+            match &unwrapped {
+                Some(Value::Array(messages)) => messages,
+                _ => return Ok(text.to_owned()),
+            }
+        }
     };
     let mut texts = Vec::new();
     for message in messages {
         let message = fields.below("prompt", message)?;
         if message.text("role")? == "user" {
-            texts.push(message.text("content")?);
+            texts.push(message.text("content")?.to_owned());
         }
     }
     if texts.is_empty() {

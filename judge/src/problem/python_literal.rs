@@ -141,6 +141,9 @@ impl Reader<'_> {
                     Value::Number(key) if key.is_i64() => key.to_string(),
                     _ => return Err(self.wrong("a key that is a string or an integer before this")),
                 };
+                if entries.contains_key(&key) {
+                    return Err(self.wrong("a key that is not there twice before this"));
+                }
                 let value = self.value()?;
                 entries.insert(key, value);
             } else {

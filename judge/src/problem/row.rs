@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::budget::{Budget, cost_of_text};
+use super::known::{Known, Notices};
 use super::schema::{self, Schema};
-use super::{Place, Problem, ProblemError, Where};
+use super::{Place, Problem, ProblemError, TestCase, Where};
 
 /// A JSON value and where it was read.
 pub(super) struct Row {
@@ -18,47 +20,109 @@ pub(super) struct Row {
 }
 
 /// The problem that a row describes, in the schema its fields tell, or in the `named` one.
-pub(super) fn problem_of(row: &Row, named: Option<&Schema>) -> Result<Problem, ProblemError> {
-    let fields = Fields::of(row)?;
-    if let Some(schema) = named.or_else(|| Schema::of(&fields)) {
-        return schema.read(row, &fields);
-    }
-    let names: Vec<&str> = fields.object.keys().map(String::as_str).collect();
-    let found = if names.is_empty() {
-        "no fields".to_owned()
-    } else {
-        format!("the fields {}", names.join(", "))
-    };
-    Err(ProblemError::UnknownSchema {
+pub(super) fn problem_of(
+    row: &Row,
+    named: Option<&'static Schema>,
+    notices: &Notices,
+    budget: &Budget,
+) -> Result<Problem, ProblemError> {
+    let unknown = |found: String| ProblemError::UnknownSchema {
         place: row.place.clone(),
         found,
         known: schema::known(),
-    })
+    };
+    let Value::Object(object) = &row.value else {
+        return Err(unknown(kind(&row.value).to_owned()));
+    };
+    let schema = match named {
+        Some(schema) => schema,
+        None => Schema::of(object, &row.place)?.ok_or_else(|| {
+            let names: Vec<&str> = object.keys().map(String::as_str).collect();
+            unknown(if names.is_empty() {
+                "no fields".to_owned()
+            } else {
+                format!("the fields {}", names.join(", "))
+            })
+        })?,
+    };
+    let ledger = Ledger {
+        schema: schema.name,
+        known: schema.known,
+        notices,
+        budget,
+    };
+    let fields = Fields {
+        place: &row.place,
+        ledger: &ledger,
+        object,
+        prefix: String::new(),
+    };
+    fields.check()?;
+    let problem = schema.read(row, &fields)?;
+    if schema.name != schema::OWN && says_nothing(&problem) {
+        let expected = "a test that feeds the program something or expects something of it";
+        return Err(fields.wrong_text("tests", expected, "empty inputs and outputs only"));
+    }
+    Ok(problem)
 }
 
-/// Typed access to the fields of an object, at any depth of a row.
+/// Whether there are tests, but none that a program which does nothing would fail.
+fn says_nothing(problem: &Problem) -> bool {
+    let mut tests = problem
+        .public_tests
+        .iter()
+        .chain(&problem.private_tests)
+        .peekable();
+    tests.peek().is_some()
+        && tests.all(|test| match test {
+            TestCase::Stdin { input, expected } => {
+                input.trim().is_empty() && expected.trim().is_empty()
+            }
+            _ => false,
+        })
+}
+
+/// What reading a row takes from and adds to.
+struct Ledger<'a> {
+    schema: &'static str,
+    known: &'static Known,
+    notices: &'a Notices,
+    budget: &'a Budget,
+}
+
+/// Typed access to the fields of an object, at any depth of a row. All of them are known or harmless: whoever opens an
+/// object checks that.
 pub(super) struct Fields<'a> {
     /// Where the row is.
     pub(super) place: &'a Place,
+    ledger: &'a Ledger<'a>,
     object: &'a Map<String, Value>,
     /// `public_tests.` within that field, empty at the top.
     prefix: String,
 }
 
 impl<'a> Fields<'a> {
-    fn of(row: &'a Row) -> Result<Self, ProblemError> {
-        match &row.value {
-            Value::Object(object) => Ok(Self {
-                place: &row.place,
-                object,
-                prefix: String::new(),
-            }),
-            other => Err(ProblemError::UnknownSchema {
-                place: row.place.clone(),
-                found: kind(other).to_owned(),
-                known: schema::known(),
-            }),
-        }
+    fn check(&self) -> Result<(), ProblemError> {
+        let of = (self.ledger.schema, self.place, self.ledger.notices);
+        self.ledger.known.check(self.object, &self.prefix, of)
+    }
+
+    /// Refuses labels, which decide nothing, whose names say that they do.
+    pub(super) fn check_labels(&self, name: &str, value: &Value) -> Result<(), ProblemError> {
+        let of = (self.ledger.schema, self.place, self.ledger.notices);
+        let prefix = format!("{}{name}.", self.prefix);
+        self.ledger.known.check_within(value, &prefix, of)
+    }
+
+    /// What the row may still unpack, in bytes.
+    pub(super) fn budget(&self) -> &'a Budget {
+        self.ledger.budget
+    }
+
+    /// Says of a field that something was done with it.
+    pub(super) fn notice(&self, name: &str, what: &str) {
+        let field = format!("{}{name}", self.prefix);
+        self.ledger.notices.add(self.place, field, what.to_owned());
     }
 
     /// Whether there is a field of this name, null or not.
@@ -75,11 +139,8 @@ impl<'a> Fields<'a> {
 
     /// A text or a whole number, as text.
     pub(super) fn name(&self, name: &str) -> Result<String, ProblemError> {
-        match self.required(name, "a string or a number")? {
-            Value::String(text) => Ok(text.clone()),
-            Value::Number(number) => Ok(number.to_string()),
-            other => Err(self.wrong(name, "a string or a number", other)),
-        }
+        let value = self.required(name, "a string or a number")?;
+        super::id::of(value).ok_or_else(|| self.wrong(name, "a string or a whole number", value))
     }
 
     /// A number, or `None` where it's absent.
@@ -117,11 +178,16 @@ impl<'a> Fields<'a> {
     /// The fields of `value`, which stands at `name` below these.
     pub(super) fn below(&self, name: &str, value: &'a Value) -> Result<Self, ProblemError> {
         match value {
-            Value::Object(object) => Ok(Self {
-                place: self.place,
-                object,
-                prefix: format!("{}{name}.", self.prefix),
-            }),
+            Value::Object(object) => {
+                let fields = Self {
+                    place: self.place,
+                    ledger: self.ledger,
+                    object,
+                    prefix: format!("{}{name}.", self.prefix),
+                };
+                fields.check()?;
+                Ok(fields)
+            }
             other => Err(self.wrong(name, "an object", other)),
         }
     }
@@ -170,6 +236,17 @@ impl<'a> Fields<'a> {
                     .ok_or_else(|| self.wrong(name, expected, item))
             })
             .collect()
+    }
+
+    /// A number from 0 on, or `None` where it's absent.
+    pub(super) fn amount(&self, name: &str) -> Result<Option<f64>, ProblemError> {
+        let expected = "a number that is not negative";
+        match self.real(name)? {
+            Some(number) if number < 0.0 => {
+                Err(self.wrong_text(name, expected, &number.to_string()))
+            }
+            number => Ok(number),
+        }
     }
 
     /// A whole number, or `None` where it's absent.
@@ -230,13 +307,17 @@ pub(super) fn unwrap_json(
     value: &Value,
 ) -> Result<Value, ProblemError> {
     match value {
-        Value::String(text) => super::python_literal::json_or_literal(text).map_err(|error| {
-            fields.wrong_text(
-                name,
-                "JSON inside the string",
-                &format!("broken JSON ({error})"),
-            )
-        }),
+        Value::String(text) => {
+            let budget = fields.budget();
+            budget.take_row(fields.place, cost_of_text(text.as_bytes()))?;
+            super::python_literal::json_or_literal(text).map_err(|error| {
+                fields.wrong_text(
+                    name,
+                    "JSON inside the string",
+                    &format!("broken JSON ({error})"),
+                )
+            })
+        }
         other => Ok(other.clone()),
     }
 }

@@ -1,56 +1,92 @@
 //! The public schemas: their names, the fields each is known by, and who reads it.
 
+use serde_json::{Map, Value};
+
+use super::known::Known;
 use super::row::{Fields, Row};
 use super::{
-    Problem, ProblemError, apps, bigcodebench, codecontests, codecontests_plus, codeforces,
-    common_oj, cruxeval, deepcoder, evalplus, humaneval, livecodebench, mapcoder, mbpp, native,
-    prime, synthetic1,
+    Place, Problem, ProblemError, apps, bigcodebench, codecontests, codecontests_plus, codeforces,
+    common_oj, cruxeval, deepcoder, evalplus, humaneval, leetcode, livecodebench, mapcoder, mbpp,
+    native, prime, synthetic1,
 };
+
+/// rlef's own schema.
+pub(super) const OWN: &str = "rlef";
+
+type Read = fn(&Row, &Fields<'_>) -> Result<Problem, ProblemError>;
 
 /// A schema that rows can be in.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
     /// Its name on the command line, for example `humaneval`.
     pub name: &'static str,
-    /// Fields a row must have to be taken for it; `|` separates alternatives.
+    /// Fields a row must have to be taken for it; `|` separates alternatives. None where it must be named.
     pub fields: &'static [&'static str],
-    read: fn(&Row, &Fields<'_>) -> Result<Problem, ProblemError>,
+    /// What is done with each field.
+    pub(super) known: &'static Known,
+    /// Schemas that are meant only where this one is not, though a row has the fields of both.
+    over: &'static [&'static str],
+    read: Read,
 }
 
-/// All of them; the first whose fields are all there is meant.
-pub const SCHEMAS: [Schema; 18] = [
-    Schema::new("rlef", &["id", "statement"], |row, _| native::read(row)),
+/// All of them.
+pub const SCHEMAS: [Schema; 19] = [
+    Schema::new("rlef", &["id", "statement"], &native::KNOWN, |row, _| {
+        native::read(row)
+    }),
     Schema::new(
         "evalplus",
         &["task_id", "prompt", "entry_point", "plus_input"],
+        &evalplus::KNOWN,
         |_, fields| evalplus::read(fields),
-    ),
+    )
+    .over(&["humaneval"]),
     Schema::new(
         "bigcodebench",
         &["task_id", "complete_prompt", "entry_point", "test"],
+        &bigcodebench::KNOWN,
         |_, fields| bigcodebench::read(fields),
     ),
     Schema::new(
         "humaneval",
         &["task_id", "prompt", "entry_point", "test"],
+        &humaneval::KNOWN,
         |_, fields| humaneval::read(fields),
     ),
-    Schema::new("mbpp", &["task_id", "code", "test_list"], |_, fields| {
-        mbpp::read(fields)
-    }),
+    Schema::new(
+        "leetcode",
+        &[
+            "task_id",
+            "prompt",
+            "entry_point",
+            "test",
+            "problem_description|query",
+        ],
+        &leetcode::KNOWN,
+        |_, fields| leetcode::read(fields),
+    ),
+    Schema::new(
+        "mbpp",
+        &["task_id", "code", "test_list"],
+        &mbpp::KNOWN,
+        |_, fields| mbpp::read(fields),
+    ),
     Schema::new(
         "codecontests-plus",
         &["id", "description", "checker", "test_cases"],
+        &codecontests_plus::KNOWN,
         |_, fields| codecontests_plus::read(fields),
     ),
     Schema::new(
         "codecontests",
         &["name", "description", "public_tests|private_tests"],
+        &codecontests::KNOWN,
         |_, fields| codecontests::read(fields),
     ),
     Schema::new(
         "mapcoder",
         &["name", "description", "sample_io", "test_list"],
+        &mapcoder::KNOWN,
         |_, fields| mapcoder::read(fields),
     ),
     Schema::new(
@@ -60,56 +96,81 @@ pub const SCHEMAS: [Schema; 18] = [
             "input_output",
             "raw_tags|skill_types|picture_num|time_limit",
         ],
+        &apps::TACO,
         |_, fields| apps::read_taco(fields),
     ),
-    Schema::new("apps", &["question", "input_output"], |_, fields| {
-        apps::read(fields)
-    }),
+    Schema::new(
+        "apps",
+        &["question", "input_output"],
+        &apps::APPS,
+        |_, fields| apps::read(fields),
+    ),
     Schema::new(
         "livecodebench",
         &["question_content", "public_test_cases|private_test_cases"],
+        &livecodebench::KNOWN,
         |_, fields| livecodebench::read(fields),
     ),
-    Schema::new("deepcoder", &["problem", "tests"], |_, fields| {
-        deepcoder::read(fields)
-    }),
-    Schema::new("common-oj", &["id", "content", "test"], |_, fields| {
-        common_oj::read(fields)
-    }),
+    Schema::new(
+        "deepcoder",
+        &["problem", "tests"],
+        &deepcoder::KNOWN,
+        |_, fields| deepcoder::read(fields),
+    ),
+    Schema::new(
+        "common-oj",
+        &["id", "content", "test"],
+        &common_oj::KNOWN,
+        |_, fields| common_oj::read(fields),
+    ),
     Schema::new(
         "prime",
         &["data_source", "prompt", "reward_model"],
+        &prime::KNOWN,
         |_, fields| prime::read(fields),
     ),
     Schema::new(
         "synthetic-1",
         &["problem_id", "prompt", "verification_info"],
+        &synthetic1::KNOWN,
         |_, fields| synthetic1::read(fields),
     ),
     Schema::new(
         "codeforces",
         &["id", "description", "official_tests"],
+        &codeforces::KNOWN,
         |_, fields| codeforces::read(fields),
     ),
     Schema::new(
         "cruxeval",
         &["id", "code", "input", "output"],
+        &cruxeval::KNOWN,
         |_, fields| cruxeval::read(fields),
     ),
-    Schema::new(
-        "cruxeval-input",
-        &["id", "code", "input", "output"],
-        |_, fields| cruxeval::read_input(fields),
-    ),
+    Schema::new("cruxeval-input", &[], &cruxeval::KNOWN, |_, fields| {
+        cruxeval::read_input(fields)
+    }),
 ];
 
 impl Schema {
     const fn new(
         name: &'static str,
         fields: &'static [&'static str],
-        read: fn(&Row, &Fields<'_>) -> Result<Problem, ProblemError>,
+        known: &'static Known,
+        read: Read,
     ) -> Self {
-        Self { name, fields, read }
+        Self {
+            name,
+            fields,
+            known,
+            over: &[],
+            read,
+        }
+    }
+
+    const fn over(mut self, others: &'static [&'static str]) -> Self {
+        self.over = others;
+        self
     }
 
     /// The schema of this name.
@@ -117,12 +178,45 @@ impl Schema {
         SCHEMAS.iter().find(|schema| schema.name == name)
     }
 
-    /// The schema that a row's fields tell.
-    pub(super) fn of(fields: &Fields<'_>) -> Option<&'static Self> {
-        SCHEMAS.iter().find(|schema| {
-            let has = |names: &str| names.split('|').any(|name| fields.has(name));
-            schema.fields.iter().copied().all(has)
-        })
+    /// The schema that a row's fields tell: of those that fit, the one that is a special case of all others.
+    pub(super) fn of(
+        object: &Map<String, Value>,
+        place: &Place,
+    ) -> Result<Option<&'static Self>, ProblemError> {
+        let filled = |name: &str| object.get(name).is_some_and(|value| !value.is_null());
+        let mut fitting = Self::fitting(&filled);
+        if fitting.is_empty() {
+            fitting = Self::fitting(&|name| object.contains_key(name));
+        }
+        let most_special: Vec<&'static Self> = fitting
+            .iter()
+            .copied()
+            .filter(|schema| !fitting.iter().any(|other| other.is_special_case_of(schema)))
+            .collect();
+        match most_special.as_slice() {
+            [] => Ok(None),
+            [schema] => Ok(Some(schema)),
+            several => Err(ProblemError::AmbiguousSchema {
+                place: place.clone(),
+                names: several.iter().map(|schema| schema.name).collect(),
+            }),
+        }
+    }
+
+    /// The schemas all of whose fields a row has.
+    fn fitting(has: &dyn Fn(&str) -> bool) -> Vec<&'static Self> {
+        let fits = |schema: &&Self| {
+            !schema.fields.is_empty()
+                && (schema.fields.iter()).all(|names| names.split('|').any(has))
+        };
+        SCHEMAS.iter().filter(fits).collect()
+    }
+
+    /// Whether every row of this schema has the fields of the other, and more.
+    fn is_special_case_of(&self, other: &Self) -> bool {
+        self.over.contains(&other.name)
+            || (self.fields.len() > other.fields.len()
+                && other.fields.iter().all(|name| self.fields.contains(name)))
     }
 
     /// The problem that a row in this schema describes.
@@ -134,11 +228,46 @@ impl Schema {
 /// Every schema and its fields, for an error message.
 pub(super) fn known() -> String {
     let one = |schema: &Schema| {
-        format!(
-            "{} ({})",
-            schema.name,
-            schema.fields.join(", ").replace('|', " or ")
-        )
+        let fields = schema.fields.join(", ").replace('|', " or ");
+        format!("{} ({fields})", schema.name)
     };
-    SCHEMAS.iter().map(one).collect::<Vec<_>>().join("; ")
+    let told = SCHEMAS.iter().filter(|schema| !schema.fields.is_empty());
+    told.map(one).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A schema's file is where its fields are listed: none twice, and every one it is known by among the honoured.
+    #[test]
+    fn every_schema_lists_its_fields_once() {
+        for schema in SCHEMAS.iter().filter(|schema| schema.name != OWN) {
+            let known = schema.known;
+            let mut all: Vec<&str> = known.honoured.to_vec();
+            all.extend(known.harmless.iter().map(|(name, _)| *name));
+            all.extend(known.refused.iter().map(|(name, _)| *name));
+            let count = all.len();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), count, "{}", schema.name);
+            for name in schema.fields.iter().flat_map(|names| names.split('|')) {
+                assert!(all.contains(&name), "{} does not list {name}", schema.name);
+            }
+            let reasons = known.harmless.iter().chain(known.refused);
+            assert!(reasons.into_iter().all(|(_, why)| !why.is_empty()));
+        }
+    }
+
+    #[test]
+    fn names_of_schemas_are_unique() {
+        for (index, schema) in SCHEMAS.iter().enumerate() {
+            assert!(
+                SCHEMAS[index + 1..]
+                    .iter()
+                    .all(|other| other.name != schema.name)
+            );
+            assert!(schema.over.iter().all(|name| Schema::named(name).is_some()));
+        }
+    }
 }

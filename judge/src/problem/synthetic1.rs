@@ -8,12 +8,49 @@ use serde_json::Value;
 
 use super::apps::IMPORTS;
 use super::deepcoder::{is_shown, stdin_text, words};
+use super::known::Known;
 use super::prime::prompt;
 use super::python_literal::json_or_literal;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
 use crate::program::{Program, Wanted, language_of_tag};
+
+/// What is done with each field.
+pub(super) const KNOWN: Known = Known {
+    honoured: &[
+        "problem_id",
+        "prompt",
+        "prompt.role",
+        "prompt.content",
+        "task_type",
+        "source",
+        "gold_standard_solution",
+        "verification_info",
+        "verification_info.language",
+        "verification_info.test_cases",
+        "verification_info.test_cases.type",
+        "verification_info.test_cases.input",
+        "verification_info.test_cases.output",
+        "verification_info.test_cases.fn_name",
+    ],
+    harmless: &[
+        ("in_source_id", "says where it comes from"),
+        ("metadata", "says where it comes from"),
+        (
+            "metadata.time_limit",
+            "the set's own grader knows no limits",
+        ),
+        (
+            "metadata.memory_limit",
+            "the set's own grader knows no limits",
+        ),
+        ("llm_response", "an answer of a model"),
+        ("response_id", "names an answer of a model"),
+        ("model_name", "names a model"),
+    ],
+    refused: &[],
+};
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {

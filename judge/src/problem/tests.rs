@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod bounds;
+mod fields;
 mod schemas;
 
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
@@ -181,7 +183,7 @@ fn humaneval_hides_its_test() {
 }
 
 #[test]
-fn humaneval_pack_shows_examples_and_test() {
+fn humaneval_pack_shows_its_test_and_grades_by_nothing_else() {
     let row = json!({
         "task_id": "Python/0", "prompt": "def f(x):\n", "entry_point": "f", "canonical_solution": "    return x\n",
         "buggy_solution": "    return -x\n", "bug_type": "excess logic", "test_setup": "import math",
@@ -198,12 +200,8 @@ fn humaneval_pack_shows_examples_and_test() {
         })
         .collect();
     assert_eq!(
-        codes[0],
-        "import math\ndef check(f):\n    assert f(1) == 1\ncheck(f)\n"
-    );
-    assert_eq!(
-        codes[1],
-        "import math\ndef check(f):\n    assert f(2) == 2\n\ncheck(f)\n"
+        codes,
+        ["import math\ndef check(f):\n    assert f(2) == 2\n\ncheck(f)\n"]
     );
     assert_eq!(problem.private_tests, []);
     assert_eq!(problem.labels["buggy_solution"], "    return -x\n");
@@ -353,7 +351,7 @@ fn refusals_name_file_row_field_and_remedy() {
 fn unreadable_files_are_named() {
     let (_directory, path) = file("broken.gz", [0x1f, 0x8b, 8, 0, 1, 2]);
     assert!(matches!(load(&path), Err(ProblemError::Unzip { .. })));
-    let (_directory, path) = file("latin.jsonl", b"{}\n{\"\xe9\": 1}\n");
+    let (_directory, path) = file("latin.jsonl", b"\n{\"\xe9\": 1}\n");
     assert!(matches!(
         load(&path),
         Err(ProblemError::NotText { line: 2, .. })

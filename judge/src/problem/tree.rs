@@ -4,18 +4,19 @@
 //! - IntroClass: see `introclass`, which makes native rows.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{Place, ProblemError, Row, Where, introclass};
+use super::budget::Budget;
+use super::{Place, ProblemError, Row, Where, introclass, printable};
 
 /// Where a tar archive has its magic number.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
-/// The largest tree that is read into memory, in bytes.
-const LARGEST: u64 = 4 << 30;
+/// The largest tree that is read into memory, in bytes: APPS has 10,000 problems in 1.3 GB.
+const LARGEST: u64 = 2 << 30;
 
 /// Files by their path below the folder or archive.
 pub(super) struct Tree(BTreeMap<PathBuf, Vec<u8>>);
@@ -39,7 +40,10 @@ impl Tree {
                 } else if kind.is_file() {
                     size += kind.len();
                     if size > LARGEST {
-                        return Err(failed(std::io::ErrorKind::FileTooLarge.into()));
+                        return Err(ProblemError::TooLarge {
+                            what: printable(&folder.to_string_lossy()).into_owned(),
+                            most: LARGEST >> 20,
+                        });
                     }
                     let bytes = std::fs::read(&path).map_err(failed)?;
                     let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
@@ -56,7 +60,11 @@ impl Tree {
     }
 
     /// Every file of a tar archive; nothing is written anywhere.
-    pub(super) fn of_archive(path: &Path, bytes: &[u8]) -> Result<Self, ProblemError> {
+    pub(super) fn of_archive(
+        path: &Path,
+        bytes: impl Read,
+        budget: &Budget,
+    ) -> Result<Self, ProblemError> {
         let failed = |cause| ProblemError::Read {
             path: path.to_owned(),
             cause,
@@ -64,12 +72,18 @@ impl Tree {
         let mut files = BTreeMap::new();
         for entry in tar::Archive::new(bytes).entries().map_err(failed)? {
             let mut entry = entry.map_err(failed)?;
+            // What is skipped is unpacked, too, and may be endless zeros.
+            budget.take(entry.size().saturating_add(512))?;
             if !entry.header().entry_type().is_file() {
                 continue;
             }
             let name = entry.path().map_err(failed)?.into_owned();
             let mut content = Vec::new();
-            entry.read_to_end(&mut content).map_err(failed)?;
+            let most = entry.size();
+            (&mut entry)
+                .take(most)
+                .read_to_end(&mut content)
+                .map_err(failed)?;
             files.insert(name, content);
         }
         Ok(Self(files))
@@ -78,6 +92,11 @@ impl Tree {
     /// The files, by path.
     pub(super) const fn files(&self) -> &BTreeMap<PathBuf, Vec<u8>> {
         &self.0
+    }
+
+    /// Bytes of all files together.
+    pub(super) fn size(&self) -> u64 {
+        self.0.values().map(|bytes| bytes.len() as u64).sum()
     }
 
     /// A file as text; bytes that are none become the replacement character.
@@ -92,7 +111,8 @@ impl Tree {
 pub(super) fn for_each_row(
     path: &Path,
     tree: &Tree,
-    take: &mut dyn FnMut(Row) -> Result<(), ProblemError>,
+    budget: &Budget,
+    take: &mut dyn FnMut(Row, &Budget) -> Result<(), ProblemError>,
 ) -> Result<(), ProblemError> {
     let rows = if let Some(rows) = introclass::rows(tree) {
         rows
@@ -116,16 +136,23 @@ pub(super) fn for_each_row(
         });
     }
     for (index, (folder, value)) in rows.into_iter().enumerate() {
-        take(Row {
-            place: Place {
-                path: path.join(folder),
-                at: Where::Row(index + 1),
-            },
-            value,
-        })?;
+        let place = Place {
+            path: path.join(folder),
+            at: Where::Row(index + 1),
+        };
+        take(Row { place, value }, budget)?;
     }
     Ok(())
 }
+
+/// Files of a problem in the layout of APPS that become fields of its row.
+const KNOWN_FILES: [&str; 5] = [
+    "question.txt",
+    "input_output.json",
+    "solutions.json",
+    "starter_code.py",
+    "metadata.json",
+];
 
 /// A row of `apps` for each folder with a question.
 fn apps_rows(tree: &Tree) -> Vec<(PathBuf, Value)> {
@@ -152,13 +179,22 @@ fn apps_rows(tree: &Tree) -> Vec<(PathBuf, Value)> {
             row.insert("starter_code".to_owned(), text("starter_code.py"));
             if let Some(Ok(Value::Object(metadata))) = tree
                 .text(&folder.join("metadata.json"))
-                .map(|text| serde_json::from_str(&text))
+                .map(|text| super::unique::parse(&text))
             {
-                row.extend(
-                    metadata
-                        .into_iter()
-                        .filter(|(name, _)| name == "difficulty" || name == "url"),
-                );
+                for (name, value) in metadata {
+                    row.entry(name).or_insert(value);
+                }
+            }
+            // A checker, say, that the layout doesn't know: as a field it is refused or named.
+            let others = tree
+                .files()
+                .range(folder.clone()..)
+                .take_while(|(path, _)| path.starts_with(&folder))
+                .filter(|(path, _)| path.parent() == Some(&folder))
+                .filter_map(|(path, _)| path.file_name()?.to_str())
+                .filter(|name| !KNOWN_FILES.contains(name));
+            for name in others {
+                row.insert(name.to_owned(), text(name));
             }
             (folder, Value::Object(row))
         })

@@ -91,6 +91,10 @@ fn failure(
     };
     let trace = tail(report.trace.as_bytes());
     let mut failure = match report.cause.as_str() {
+        // Nobody would fail it.
+        "" if report.calls == 0 => {
+            return Err(Fault::Tests("it ends without a call".to_owned()));
+        }
         "" => return Ok(None),
         "load" => blank(load_grade(&report.kind, &report.raised), trace),
         "raised" => blank(raised_grade(&report.raised), trace),
@@ -104,7 +108,13 @@ fn failure(
         // What the test code passes is its own choice, whatever the program did before.
         "arguments" => return Err(Fault::Tests(report.trace.clone())),
         _ if report.calls == 0 => {
-            return Err(Fault::Tests(report.trace.clone() + &report.expected));
+            let mut words = report.trace.clone() + &report.expected;
+            if words.contains("ModuleNotFoundError") {
+                words.push_str(
+                    " (the Python here lacks it: install it, `rlef doctor` names that Python)",
+                );
+            }
+            return Err(Fault::Tests(words));
         }
         "assertion" | "tests" => blank(Grade::WrongAnswer, trace),
         other => {

@@ -14,7 +14,7 @@ use super::{
     interact, source, stdin,
 };
 use crate::comparator::Comparison;
-use crate::problem::{Problem, TestCase};
+use crate::problem::{Problem, TestCase, printable};
 use crate::program::Program;
 
 /// Why there is no verdict. Every message completes "failed to ...".
@@ -22,7 +22,7 @@ use crate::program::Program;
 pub enum JudgeError {
     /// A problem without tests in this scope would accept every program.
     #[error(
-        "judge a program on problem `{id}`: it has no {scope:?} tests; judge it on a scope that has tests"
+        "judge a program on problem `{name}`: it has no {scope:?} tests; judge it on a scope that has tests", name = printable(id)
     )]
     NoTests {
         /// The problem.
@@ -32,7 +32,7 @@ pub enum JudgeError {
     },
     /// The sandbox failed, this many times in a row.
     #[error(
-        "run a program on problem `{id}` in the sandbox ({attempts} attempts): {}; see `rlef doctor`", chain(cause.as_ref())
+        "run a program on problem `{name}` in the sandbox ({attempts} attempts): {}; see `rlef doctor`", chain(cause.as_ref()), name = printable(id)
     )]
     Sandbox {
         /// The problem.
@@ -44,7 +44,7 @@ pub enum JudgeError {
     },
     /// The sandbox reported fewer outcomes than there were inputs.
     #[error(
-        "run a program on problem `{id}` in the sandbox: {got} of {expected} outcomes came back; see `rlef doctor`"
+        "run a program on problem `{name}` in the sandbox: {got} of {expected} outcomes came back; see `rlef doctor`", name = printable(id)
     )]
     Incomplete {
         /// The problem.
@@ -55,7 +55,7 @@ pub enum JudgeError {
         expected: usize,
     },
     /// The side of an asserted test that holds the test code ended without a report, this many times in a row.
-    #[error("run test {test} of problem `{id}` ({attempts} attempts): {detail}; see `rlef doctor`")]
+    #[error("run test {test} of problem `{name}` ({attempts} attempts): {detail}; see `rlef doctor`", name = printable(id))]
     Tester {
         /// The problem.
         id: String,
@@ -68,7 +68,7 @@ pub enum JudgeError {
     },
     /// The program that decides fails by itself.
     #[error(
-        "check test {test} of problem `{id}`: the checker can't tell: {detail}; correct the checker"
+        "check test {test} of problem `{name}`: the checker can't tell: {detail}; correct the checker", name = printable(id)
     )]
     BrokenChecker {
         /// The problem.
@@ -95,7 +95,7 @@ pub enum JudgeError {
     #[error("judge a program: it was told to stop")]
     Stopped,
     /// The problem asks for something that this judge can't do.
-    #[error("judge a program on problem `{id}`: {what} is not supported; leave the problem out")]
+    #[error("judge a program on problem `{name}`: {what} is not supported; leave the problem out", name = printable(id))]
     Unsupported {
         /// The problem.
         id: String,
@@ -104,7 +104,7 @@ pub enum JudgeError {
     },
     /// The test code fails by itself.
     #[error(
-        "run test {test} of problem `{id}`: the test code fails before it calls the program: {detail}; correct the test"
+        "run test {test} of problem `{name}`: the test code fails before it calls the program: {detail}; correct the test", name = printable(id)
     )]
     BrokenTest {
         /// The problem.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use rlef_sandbox::Language;
 use serde::Serialize;
 
 use super::super::{exit, progress::Progress, source};
@@ -15,9 +16,13 @@ use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
 use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
-use crate::problem::{self, Problem, ProblemError, Reference};
+use crate::problem::{
+    self, Problem, ProblemError, Reference, TestCase, printable, printable_lines,
+};
 use crate::program::Program;
-use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
+use crate::verdict::{
+    Failure, Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge,
+};
 
 /// The state of a problem, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,13 +111,14 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     if problem::contest::parse_spec(name).is_some() {
         problems = source::problems(name)?;
     } else {
-        problem::each(path, schema, &mut |row| {
+        let notices = problem::each(path, schema, &mut |row| {
             match row {
                 Ok(problem) => problems.push(problem),
                 Err(error) => findings.push(unread(&error)),
             }
             Ok(())
         })?;
+        source::tell(&notices);
     }
     for finding in &findings {
         tell(finding, options.json)?;
@@ -153,7 +159,11 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
             }
             Err(error) => {
                 lost += 1;
-                eprintln!("{} is not judged: failed to {error}", problem.id);
+                let words = printable_lines(&error.to_string());
+                eprintln!(
+                    "{} is not judged: failed to {words}",
+                    printable(&problem.id)
+                );
             }
         }
         progress.set(index as u64 + 1, "");
@@ -179,7 +189,8 @@ fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(finding)?);
     } else if finding.state != State::Fine && finding.state != State::NoReference {
         let (id, state) = (&finding.problem_id, finding.state.name());
-        println!("{id:<24} {state:<18} {}", finding.detail);
+        let (id, detail) = (printable(id), printable(&finding.detail));
+        println!("{id:<24} {state:<18} {detail}");
     }
     Ok(())
 }
@@ -249,6 +260,24 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         Ok(verdicts) => verdicts,
         Err(error) => return broken(finding, error),
     };
+    if let Some(program) = own_answers(problem) {
+        // What the jury expects is right, whatever else is.
+        match verdicts(judge, problem, &[program], 1) {
+            Ok(found) => {
+                let failures = found.iter().flat_map(|verdict| &verdict.failures);
+                let rejected = |failure: &&Failure| failure.grade == Grade::WrongAnswer;
+                if let Some(failure) = failures.into_iter().find(rejected) {
+                    finding.state = State::BrokenTest;
+                    finding.detail = format!(
+                        "the checker rejects the expected answer of test {}",
+                        failure.test
+                    );
+                    return Ok(finding);
+                }
+            }
+            Err(error) => return broken(finding, error),
+        }
+    }
     let accepted = |verdicts: &[Verdict]| {
         verdicts
             .iter()
@@ -276,7 +305,7 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         {
             State::Fine
         } else {
-            failing_state(&references[index])
+            failing_state(&references[index], &problem.comparison)
         }
     } else {
         State::Fine
@@ -295,6 +324,50 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
     Ok(finding)
 }
 
+/// Bytes of answers that one program prints at most.
+const MOST_ANSWERS: usize = 8 << 20;
+
+/// Where a checker decides: a program that prints what each test expects. It runs in this command alone, in the sandbox,
+/// and no other program is judged beside it.
+fn own_answers(problem: &Problem) -> Option<Reference> {
+    if !matches!(problem.comparison, Comparison::Checker(_)) {
+        return None;
+    }
+    let tests = problem.public_tests.iter().chain(&problem.private_tests);
+    let mut answers = BTreeMap::new();
+    for test in tests {
+        let TestCase::Stdin { input, expected } = test else {
+            return None;
+        };
+        // Two answers to one input can't be printed by one program.
+        if *answers.entry(input).or_insert(expected) != expected {
+            return None;
+        }
+    }
+    let size: usize = answers.values().map(|answer| answer.len()).sum();
+    if size > MOST_ANSWERS {
+        return None;
+    }
+    // A text as JSON is a text of Python; a surrogate stands in no Rust string.
+    let answers = serde_json::to_string(&answers).ok()?;
+    let (read, write) = match &problem.files {
+        None => (
+            "sys.stdin.buffer".to_owned(),
+            "sys.stdout.buffer".to_owned(),
+        ),
+        Some(files) => (
+            format!("open({:?}, 'rb')", files.input),
+            format!("open({:?}, 'wb')", files.output),
+        ),
+    };
+    Some(Reference {
+        language: Language::Python,
+        source: format!(
+            "import sys\nanswers = {answers}\nout = {write}\nout.write(answers[{read}.read().decode()].encode())\nout.flush()\n"
+        ),
+    })
+}
+
 fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError> {
     match error {
         JudgeError::BrokenTest { .. }
@@ -309,7 +382,7 @@ fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError
     }
 }
 
-fn failing_state(verdict: &Verdict) -> State {
+fn failing_state(verdict: &Verdict, rule: &Comparison) -> State {
     let looser = [
         Comparison::Contest,
         Comparison::Floats {
@@ -322,13 +395,18 @@ fn failing_state(verdict: &Verdict) -> State {
     match verdict.grade {
         Grade::TimeLimit => State::TimeTooTight,
         Grade::WrongAnswer
-            if verdict.failures.iter().all(|failure| {
-                looser.iter().any(|rule| {
-                    comparator::accepts(rule, failure.expected.as_bytes(), failure.got.as_bytes())
-                }) || failure.expected.split_whitespace().count()
-                    == failure.got.split_whitespace().count()
-                    && failure.expected.split_whitespace().count() > 1
-            }) =>
+            if !matches!(rule, Comparison::Checker(_) | Comparison::Interactor(_))
+                && verdict.failures.iter().all(|failure| {
+                    looser.iter().any(|rule| {
+                        comparator::accepts(
+                            rule,
+                            failure.expected.as_bytes(),
+                            failure.got.as_bytes(),
+                        )
+                    }) || failure.expected.split_whitespace().count()
+                        == failure.got.split_whitespace().count()
+                        && failure.expected.split_whitespace().count() > 1
+                }) =>
         {
             State::NeedsChecker
         }

@@ -4,7 +4,7 @@ use rlef_sandbox::Isolation;
 use serde::Serialize;
 
 use super::Submission;
-use crate::problem::Problem;
+use crate::problem::{Problem, printable, printable_lines};
 use crate::program::Extraction;
 use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
 
@@ -117,10 +117,16 @@ pub(super) fn row(
     result: &Result<Verdict, JudgeError>,
     width: usize,
 ) -> String {
-    let id = &submission.problem.id;
+    let id = printable(&submission.problem.id);
     match (result, &submission.found) {
-        (Err(error), _) => format!("{id:width$}  not judged: failed to {error}"),
-        (Ok(_), Err(reason)) => format!("{id:width$}  {}: {reason}", Grade::NoProgram.name()),
+        (Err(error), _) => {
+            let words = printable_lines(&error.to_string());
+            format!("{id:width$}  not judged: failed to {words}")
+        }
+        (Ok(_), Err(reason)) => {
+            let words = printable(&reason.to_string()).into_owned();
+            format!("{id:width$}  {}: {words}", Grade::NoProgram.name())
+        }
         (Ok(verdict), Ok(_)) => format!(
             "{id:width$}  {:<13} {:>4}/{:<4} {:>9.1} ms cpu {:>9.1} ms wall{}",
             verdict.grade.name(),

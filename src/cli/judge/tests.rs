@@ -90,6 +90,7 @@ fn arguments(json: bool) -> Args {
     Args {
         language: None,
         problems: String::new(),
+        schema: source::SchemaArgs::default(),
         programs: PathBuf::new(),
         json,
         judging: JudgingArgs {
@@ -204,4 +205,65 @@ fn a_reader_that_left_ends_the_run_and_a_full_disk_is_an_error() {
     assert_eq!(calls, 1);
     let (counts, _) = output(true, Closed(io::ErrorKind::StorageFull));
     assert!(counts.is_err());
+}
+
+/// A line for `read`, with the text of the file.
+fn lines(text: &str) -> anyhow::Result<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("programs.jsonl");
+    std::fs::write(&path, text).unwrap();
+    let mut set = problems();
+    set[0].id = "MBPP/11".into();
+    let read = read(&path, &set, Language::Python)?;
+    Ok(read
+        .into_iter()
+        .map(|one| format!("{} {}", one.problem.id, one.program.unwrap().source))
+        .collect())
+}
+
+#[test]
+fn ids_are_read_as_problem_files_have_them() {
+    for line in [
+        r#"{"task_id": 11, "program": "1"}"#,
+        r#"{"task_id": "11", "program": "1"}"#,
+        r#"{"problem_id": "MBPP/11", "solution": "1"}"#,
+        "\u{feff}{\"problem_id\": 11, \"program\": \"1\"}",
+    ] {
+        assert_eq!(lines(line).unwrap(), ["MBPP/11 1"], "{line}");
+    }
+    for (line, says) in [
+        (r#"{"task_id": 12, "program": "1"}"#, "`12`"),
+        (r#"{"task_id": 1.5, "program": "1"}"#, "line 1"),
+        (
+            r#"{"task_id": 11, "solution": "1", "completion": "2"}"#,
+            "`solution`",
+        ),
+        (r#"{"task_id": 11}"#, "add one"),
+    ] {
+        let message = format!("{:#}", lines(line).unwrap_err());
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn ids_move_no_cursor() {
+    let mut set = problems();
+    set.truncate(1);
+    set[0].id = "a\x1b]0;t\x07\nFAKE accepted".into();
+    let submission = Submission {
+        problem: &set[0],
+        program: Err(NoProgram::NoFence),
+    };
+    for result in [
+        Err(crate::verdict::JudgeError::Unsupported {
+            id: set[0].id.clone(),
+            what: "x",
+        }),
+        Err(crate::verdict::JudgeError::Stopped),
+    ] {
+        let row = line::row(&submission, &result, 3);
+        assert!(!row.contains(char::is_control), "{row:?}");
+    }
+    let error = anyhow::anyhow!("failed to find `{}`", set[0].id);
+    assert!(!crate::cli::sentence(&error).contains('\x1b'));
 }

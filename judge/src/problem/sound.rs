@@ -1,0 +1,136 @@
+//! Whether a problem can be judged at all, as far as it shows without running anything: its limits, and what its tests
+//! call. A problem that can't is unreadable; judged, it would reject every program.
+
+use rlef_sandbox::Language;
+
+use super::{Place, Problem, ProblemError, TestCase};
+
+/// Open files that a program needs to start.
+const LEAST_FILES: u64 = 8;
+
+/// Refuses a problem that no program could solve because of what it says of itself.
+pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError> {
+    let wrong = |field: &str, expected: &str, found: String| ProblemError::Field {
+        place: place.clone(),
+        field: field.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    };
+    let limits = &problem.limits;
+    for (name, value, least) in [
+        ("cpu_ms", limits.cpu_ms, 1),
+        ("wall_ms", limits.wall_ms, limits.cpu_ms.max(1)),
+        ("memory_bytes", limits.memory_bytes, 1),
+        ("processes", limits.processes, 1),
+        ("open_files", limits.open_files, LEAST_FILES),
+        ("output_bytes", limits.output_bytes, 1),
+        ("stack_bytes", limits.stack_bytes, 1),
+    ] {
+        if value < least {
+            let field = format!("limits.{name}");
+            let expected = match name {
+                "wall_ms" => format!("at least cpu_ms ({least})"),
+                _ => format!("at least {least}, for a program to run"),
+            };
+            return Err(wrong(&field, &expected, value.to_string()));
+        }
+    }
+    let lists = [
+        ("public_tests", &problem.public_tests),
+        ("private_tests", &problem.private_tests),
+    ];
+    let mut spoken = None;
+    for (list, tests) in lists {
+        for test in tests {
+            let (field, name, language) = match test {
+                TestCase::Stdin { .. } => continue,
+                TestCase::Call { function, .. } => ("function", function, Language::Python),
+                TestCase::Asserted {
+                    entry_point,
+                    language,
+                    ..
+                } => ("entry_point", entry_point, *language),
+            };
+            if !matches!(language, Language::Python | Language::Cpp) {
+                let expected = "tests of functions in Python or C++";
+                let field = format!("{list}.language");
+                return Err(wrong(&field, expected, language.title().to_owned()));
+            }
+            if let Some(expected) = uncallable(name, language) {
+                let field = format!("{list}.{field}");
+                return Err(wrong(&field, expected, format!("{name:?}")));
+            }
+            if *spoken.get_or_insert(language) != language {
+                let expected = "functions of one language in all tests";
+                let found = "tests in Python and in C++".to_owned();
+                return Err(wrong(&format!("{list}.language"), expected, found));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is expected in place of a name that can't be called; nothing where it can.
+fn uncallable(name: &str, language: Language) -> Option<&'static str> {
+    match language {
+        Language::Cpp => {
+            let parts: Vec<&str> = name.split("::").collect();
+            (!parts.iter().all(|part| is_identifier(part)))
+                .then_some("the name of a function, such as `f`")
+        }
+        _ => {
+            let parts: Vec<&str> = name.split('.').collect();
+            let good = parts.len() <= 2 && parts.iter().all(|part| is_identifier(part));
+            (!good || parts.iter().any(|part| KEYWORDS.contains(part))).then_some(
+                "a name that the judge can call: a function, such as `f`, or a method, such as `Solution.f`",
+            )
+        }
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .is_some_and(|first| first.is_alphabetic() || first == '_')
+        && characters.all(|next| next.is_alphanumeric() || next == '_')
+}
+
+/// Python's, which name no function.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
+    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
+    "with", "yield",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_and_methods_can_be_called_and_nothing_else() {
+        for name in ["f", "Solution.f", "_f1", "naïve"] {
+            assert_eq!(uncallable(name, Language::Python), None, "{name}");
+        }
+        for name in [
+            "Solution().f",
+            "f()",
+            "",
+            "a.b.c",
+            ".f",
+            "f.",
+            "1f",
+            "f g",
+            "lambda",
+            "Solution.class",
+            "f\n",
+            "f;g",
+            "obj[0]",
+        ] {
+            assert!(uncallable(name, Language::Python).is_some(), "{name:?}");
+        }
+        assert_eq!(uncallable("ns::f", Language::Cpp), None);
+        assert!(uncallable("Solution.f", Language::Cpp).is_some());
+    }
+}
