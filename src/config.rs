@@ -267,7 +267,7 @@ pub enum ConfigError {
     #[error("failed to use configuration: {key} is {found}; expected {expected}")]
     Value {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What it is.
         found: String,
         /// What it should be.
@@ -278,7 +278,7 @@ pub enum ConfigError {
 impl TrainConfig {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = crate::files::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -317,68 +317,38 @@ impl TrainConfig {
         for (key, value) in positive {
             if value == 0 {
                 return Err(ConfigError::Value {
-                    key,
+                    key: key.to_owned(),
                     found: "0".to_owned(),
                     expected: "at least 1",
                 });
             }
         }
-        let above_zero = [
-            (
-                "rollout.sampling.temperature",
-                self.rollout.sampling.temperature,
-            ),
-            ("rollout.sampling.top_p", self.rollout.sampling.top_p),
-            ("objective.clip", self.objective.clip),
-            ("objective.value_clip", self.objective.value_clip),
-            (
-                "objective.value_coefficient",
-                self.objective.value_coefficient,
-            ),
-            ("objective.max_sampler_gap", self.objective.max_sampler_gap),
-            (
-                "policy_optimizer.learning_rate",
-                self.policy_optimizer.learning_rate,
-            ),
-            (
-                "value_optimizer.learning_rate",
-                self.value_optimizer.learning_rate,
-            ),
-        ];
-        for (key, value) in above_zero {
-            if value.is_nan() || value <= 0.0 {
-                return Err(ConfigError::Value {
-                    key,
-                    found: value.to_string(),
-                    expected: "a number above 0",
-                });
-            }
-        }
+        self.check_numbers()?;
         if self.rollout.sampling.top_p < 1.0 {
             // A cut nucleus gives tokens probability 0 that the trainer's softmax gives some.
             return Err(ConfigError::Value {
-                key: "rollout.sampling.top_p",
+                key: "rollout.sampling.top_p".to_owned(),
                 found: self.rollout.sampling.top_p.to_string(),
                 expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
             });
         }
         if self.rollout.sampling.top_k > 0 {
             return Err(ConfigError::Value {
-                key: "rollout.sampling.top_k",
+                key: "rollout.sampling.top_k".to_owned(),
                 found: self.rollout.sampling.top_k.to_string(),
                 expected: "0 while training: the trainer's log-probabilities are of the whole softmax",
             });
         }
         if self.rollout.sampling.stop.iter().any(String::is_empty) {
             return Err(ConfigError::Value {
-                key: "rollout.sampling.stop",
+                key: "rollout.sampling.stop".to_owned(),
                 found: "an empty text".to_owned(),
                 expected: "texts that an answer can hold",
             });
         }
         if !self.rollout.feedback.is_one_dialogue() {
             return Err(ConfigError::Value {
-                key: "rollout.feedback",
+                key: "rollout.feedback".to_owned(),
                 found: self.rollout.feedback.name().to_owned(),
                 expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
             });
@@ -386,14 +356,14 @@ impl TrainConfig {
         if let Some(engine) = &self.engine {
             if engine.kind == EngineKind::Openai {
                 return Err(ConfigError::Value {
-                    key: "engine.kind",
+                    key: "engine.kind".to_owned(),
                     found: "openai".to_owned(),
                     expected: "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
                 });
             }
             if engine.concurrency == 0 || engine.timeout_s == 0 {
                 return Err(ConfigError::Value {
-                    key: "engine.concurrency or engine.timeout_s",
+                    key: "engine.concurrency or engine.timeout_s".to_owned(),
                     found: "0".to_owned(),
                     expected: "at least 1",
                 });
@@ -401,7 +371,7 @@ impl TrainConfig {
         }
         if self.objective.algorithm == Algorithm::Grpo && self.rollout.group < 2 {
             return Err(ConfigError::Value {
-                key: "rollout.group",
+                key: "rollout.group".to_owned(),
                 found: self.rollout.group.to_string(),
                 expected: "at least 2 with objective.algorithm = \"grpo\": one episode alone has nothing to be compared with",
             });
@@ -409,14 +379,14 @@ impl TrainConfig {
         if self.objective.value_head == ValueHead::Shared {
             if self.objective.algorithm == Algorithm::Grpo {
                 return Err(ConfigError::Value {
-                    key: "objective.value_head",
+                    key: "objective.value_head".to_owned(),
                     found: "shared".to_owned(),
                     expected: "separate, or nothing, with objective.algorithm = \"grpo\": it has no values",
                 });
             }
             if self.objective.value_warmup_rounds > 0 {
                 return Err(ConfigError::Value {
-                    key: "objective.value_warmup_rounds",
+                    key: "objective.value_warmup_rounds".to_owned(),
                     found: self.objective.value_warmup_rounds.to_string(),
                     expected: "0 with objective.value_head = \"shared\": there is no value network to train alone",
                 });
@@ -425,10 +395,123 @@ impl TrainConfig {
         let episodes = self.problems_per_round * self.rollout.group;
         if episodes < self.updates_per_round {
             return Err(ConfigError::Value {
-                key: "updates_per_round",
+                key: "updates_per_round".to_owned(),
                 found: self.updates_per_round.to_string(),
                 expected: "at most problems_per_round times rollout.group",
             });
+        }
+        Ok(())
+    }
+}
+
+impl TrainConfig {
+    /// Every number of the file that may have a fraction, with its range.
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let positive = |value: f64| value > 0.0;
+        let at_least_zero = |value: f64| value >= 0.0;
+        let any = |_: f64| true;
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let nucleus = |value: f64| value > 0.0 && value <= 1.0;
+        let (sampling, reward) = (&self.rollout.sampling, &self.reward);
+        let (objective, evaluation) = (&self.objective, &self.evaluation);
+        // The range, in words and as a test, and whether `inf` stands for no bound.
+        type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);
+        let numbers: [Number<'_>; 14] = [
+            (
+                "rollout.sampling.temperature",
+                sampling.temperature,
+                &positive,
+                "a number above 0",
+            ),
+            (
+                "rollout.sampling.top_p",
+                sampling.top_p,
+                &nucleus,
+                "a number above 0, at most 1",
+            ),
+            ("reward.solved", reward.solved, &any, "a number"),
+            ("reward.failed", reward.failed, &any, "a number"),
+            ("reward.no_program", reward.no_program, &any, "a number"),
+            (
+                "reward.kl_beta",
+                reward.kl_beta,
+                &at_least_zero,
+                "a number of at least 0",
+            ),
+            (
+                "objective.clip",
+                objective.clip,
+                &positive,
+                "a number above 0",
+            ),
+            (
+                "objective.value_clip",
+                objective.value_clip,
+                &positive,
+                "a number above 0",
+            ),
+            (
+                "objective.value_coefficient",
+                objective.value_coefficient,
+                &positive,
+                "a number above 0",
+            ),
+            (
+                "resources.max_infra_rate",
+                self.resources.max_infra_rate,
+                &share,
+                "a number from 0 to 1",
+            ),
+            (
+                "evaluation.temperature",
+                evaluation.temperature,
+                &at_least_zero,
+                "a number of at least 0",
+            ),
+            (
+                "evaluation.top_p",
+                evaluation.top_p,
+                &nucleus,
+                "a number above 0, at most 1",
+            ),
+            (
+                "lora.alpha",
+                self.lora.as_ref().map_or(1.0, |lora| lora.alpha),
+                &|value| value != 0.0,
+                "a number other than 0",
+            ),
+            (
+                "objective.max_sampler_gap",
+                if objective.max_sampler_gap == f64::INFINITY {
+                    // No bound.
+                    1.0
+                } else {
+                    objective.max_sampler_gap
+                },
+                &positive,
+                "a number above 0, or inf for no bound",
+            ),
+        ];
+        for (key, value, holds, expected) in numbers {
+            if !value.is_finite() || !holds(value) {
+                return Err(ConfigError::Value {
+                    key: key.to_owned(),
+                    found: value.to_string(),
+                    expected,
+                });
+            }
+        }
+        for (table, optimizer) in [
+            ("policy_optimizer", &self.policy_optimizer),
+            ("value_optimizer", &self.value_optimizer),
+        ] {
+            if let Some((name, value, expected)) = optimizer.fault() {
+                return Err(ConfigError::Value {
+                    key: format!("{table}.{name}"),
+                    found: value.to_string(),
+                    expected,
+                });
+            }
         }
         Ok(())
     }
@@ -484,6 +567,73 @@ mod tests {
             message.contains("line 2") && message.contains("lerning_rate"),
             "{message}"
         );
+    }
+
+    /// Whatever key is added later: its number is looked at, too.
+    #[test]
+    fn every_number_of_the_file_is_finite_and_in_its_range() {
+        fn keys(table: &toml::Table, before: &str, all: &mut Vec<String>) {
+            for (name, value) in table {
+                let key = format!("{before}{name}");
+                match value {
+                    toml::Value::Table(inner) => keys(inner, &format!("{key}."), all),
+                    toml::Value::Float(_) => all.push(key),
+                    _ => {}
+                }
+            }
+        }
+        fn with(key: &str, value: f64) -> Result<(), String> {
+            let config = TrainConfig {
+                lora: Some(LoraConfig::default()),
+                ..TrainConfig::default()
+            };
+            let mut root = toml::Table::try_from(config).unwrap();
+            let mut table = &mut root;
+            let mut parts: Vec<&str> = key.split('.').collect();
+            let last = parts.pop().unwrap();
+            for part in parts {
+                table = table[part].as_table_mut().unwrap();
+            }
+            table.insert(last.to_owned(), toml::Value::Float(value));
+            let config: TrainConfig = root.try_into().map_err(|error| format!("{error}"))?;
+            config.check().map_err(|error| error.to_string())
+        }
+        let config = TrainConfig {
+            lora: Some(LoraConfig::default()),
+            ..TrainConfig::default()
+        };
+        let mut all = Vec::new();
+        keys(&toml::Table::try_from(config).unwrap(), "", &mut all);
+        assert_eq!(all.len(), 26, "{all:?}");
+        for key in &all {
+            let unbounded = ["max_sampler_gap", "max_gradient_norm"];
+            let may_be_infinite = unbounded.iter().any(|name| key.ends_with(name));
+            for bad in [f64::NAN, f64::NEG_INFINITY, f64::INFINITY] {
+                let found = with(key, bad);
+                if bad == f64::INFINITY && may_be_infinite {
+                    found.unwrap();
+                } else {
+                    let message = found.unwrap_err();
+                    assert!(message.contains(key.as_str()), "{key} {bad}: {message}");
+                }
+            }
+            let may_be_negative = ["reward.solved", "reward.failed", "reward.no_program"];
+            if !may_be_negative.contains(&key.as_str()) && key != "lora.alpha" {
+                assert!(with(key, -0.5).unwrap_err().contains(key.as_str()), "{key}");
+            }
+        }
+        for (key, bad, good) in [
+            ("reward.kl_beta", -0.1, 0.0),
+            ("resources.max_infra_rate", 1.5, 1.0),
+            ("evaluation.top_p", 1.5, 1.0),
+            ("evaluation.temperature", -1.0, 0.0),
+            ("policy_optimizer.beta_1", 1.0, 0.0),
+            ("value_optimizer.learning_rate", 0.0, 1e-9),
+            ("lora.alpha", 0.0, -1.0),
+        ] {
+            assert!(with(key, bad).unwrap_err().contains(key));
+            with(key, good).unwrap();
+        }
     }
 
     #[test]

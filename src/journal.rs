@@ -115,6 +115,14 @@ impl EpisodeRecord {
     }
 }
 
+/// Refuses a path that leads to something other than a file: a FIFO would be waited for, a device read for ever.
+fn regular(path: &Path) -> std::io::Result<()> {
+    match crate::files::regular(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        found => found.map(drop),
+    }
+}
+
 /// A file of JSON lines that is appended to and can be cut back.
 pub struct Lines {
     path: PathBuf,
@@ -134,6 +142,7 @@ impl Lines {
                 cause,
             }
         };
+        regular(path).map_err(failed("open"))?;
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -161,6 +170,7 @@ impl Lines {
                 cause,
             }
         };
+        regular(path).map_err(failed("open"))?;
         // Locked first: the end of a file that another process appends to is never cut off.
         let lock = OpenOptions::new()
             .create(true)
@@ -245,7 +255,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, Journal
         path: path.to_owned(),
         cause,
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = crate::files::open(path).map_err(failed)?;
     let mut records = Vec::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(failed)?;
@@ -281,4 +291,33 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_is_a_regular_file_wherever_its_name_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (name, target) in [("full", "/dev/full"), ("zero", "/dev/zero"), ("root", "/")] {
+            std::os::unix::fs::symlink(target, at(name)).unwrap();
+        }
+        for name in ["fifo", "full", "zero", "root"] {
+            let path = at(name);
+            let errors = [
+                Lines::open(&path, 0).map(drop).unwrap_err(),
+                Lines::continued(&path).map(drop).unwrap_err(),
+                read::<EpisodeRecord>(&path).map(drop).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.to_string().contains("regular file"), "{error}");
+            }
+        }
+        std::os::unix::fs::symlink(at("new"), at("link")).unwrap();
+        Lines::continued(&at("link")).unwrap();
+        assert!(at("new").exists());
+    }
 }
