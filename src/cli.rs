@@ -58,8 +58,6 @@ enum Verb {
 
 /// Exit codes of all verbs.
 pub mod exit {
-    use std::io;
-
     use rlef_sandbox::SandboxError;
 
     use super::output::OutputError;

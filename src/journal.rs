@@ -205,6 +205,13 @@ impl Lines {
                 lines.push(text.trim_end().to_owned());
             }
         }
+        // What begins otherwise is no journal: nothing of it is cut off, and whoever asked will refuse its first line.
+        let start = &bytes[..bytes.len().min(EVENT.len())];
+        let ours = EVENT.as_bytes().starts_with(start);
+        if lines.is_empty() && !ours {
+            lines.push(String::from_utf8_lossy(&bytes[end..]).into_owned());
+        }
+        let end = if ours { end } else { bytes.len() };
         let mut opened = Self::open(path, end as u64)?;
         opened.lock = Some(lock);
         Ok((opened, lines))
@@ -245,8 +252,11 @@ impl Lines {
 
 /// Whether a line of an evaluation's journal is no episode.
 pub(crate) fn is_event(line: &str) -> bool {
-    line.starts_with("{\"event\":")
+    line.starts_with(EVENT)
 }
+
+/// How a line of an evaluation's journal begins that is no episode; the first of them is.
+const EVENT: &str = "{\"event\":";
 
 /// Reads all records of a file of JSON lines; in an evaluation's journal, its episodes.
 pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, JournalError> {
@@ -278,6 +288,12 @@ pub(crate) fn partial_in(directory: &Path) -> std::io::Result<tempfile::NamedTem
     tempfile::Builder::new()
         .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(directory)
+        .map_err(|error| {
+            // The name that was tried says nothing to anybody.
+            let text = error.to_string();
+            let reason = text.split(" at path ").next().unwrap_or_default();
+            std::io::Error::new(error.kind(), reason.to_owned())
+        })
 }
 
 /// Writes a whole file under a temporary name in the same directory, then renames it into place.
@@ -296,6 +312,25 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_journal_s_half_line_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (text, left, lines) in [
+            ("my notes, no line end", "my notes, no line end", 1),
+            ("a line\nand a half", "a line\nand a half", 1),
+            ("{\"event\":\"a\"}\n{\"ev", "{\"event\":\"a\"}\n", 1),
+            ("{\"event\":\"a\"", "", 0),
+            ("{\"ev", "", 0),
+            ("", "", 0),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let (_, found) = Lines::continued(&path).unwrap();
+            assert_eq!(found.len(), lines, "{text:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), left, "{text:?}");
+        }
+    }
 
     #[test]
     fn a_journal_is_a_regular_file_wherever_its_name_leads() {

@@ -1,5 +1,6 @@
 //! The verbs: parse, call one function, map to an exit code.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         // What can't be said is no reason to panic.
         .log_internal_errors(false)
         .init();

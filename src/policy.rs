@@ -69,7 +69,7 @@ pub enum PolicyError {
     Stopped,
     /// The policy's own numbers are none.
     #[error(
-        "failed to sample: the policy's log-probability of a token is {found}, not a finite number (problem {problem_id}, turn {turn}); its weights have left the range in which they compute anything: use an earlier checkpoint"
+        "failed to sample: the policy's log-probability of a token is {found}, not a finite number (problem {problem_id:?}, turn {turn}); its weights have left the range in which they compute anything: use an earlier checkpoint"
     )]
     NotFinite {
         /// The problem.
@@ -220,11 +220,14 @@ impl Policy for ModelPolicy<'_> {
             &|tokens| stops.are_reached_by(tokens),
             self.batch,
         );
-        let answers = fit.iter().zip(drawn).map(|(&place, completion)| {
-            sound(&asks[place], &completion)?;
-            let text = self.tokenizer.decode(&completion.tokens)?;
-            Ok(Ok((completion, stops.before(text))))
-        });
+        let answers =
+            fit.iter()
+                .zip(drawn)
+                .map(|(&place, completion)| -> Result<Answer, PolicyError> {
+                    sound(&asks[place], &completion)?;
+                    let text = self.tokenizer.decode(&completion.tokens)?;
+                    Ok(Ok((completion, stops.before(text))))
+                });
         joined(lost, answers)
     }
 

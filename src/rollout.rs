@@ -254,7 +254,12 @@ fn heard(
         .filter_map(|(index, answer)| match answer {
             Ok(answer) => Some((index, answer)),
             Err(error) => {
-                tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
+                tracing::warn!(
+                    problem = episodes[index].problem_id,
+                    sample = episodes[index].sample,
+                    %error,
+                    "episode aborted"
+                );
                 episodes[index].stop = Some(StopReason::Aborted);
                 stats.lost_answers += 1;
                 None
@@ -267,7 +272,12 @@ fn heard(
 fn abort(episode: &mut Episode, error: &JudgeError, stats: &mut RolloutStats) {
     // Whoever stopped it needs no list of what was under way.
     if !matches!(error, JudgeError::Stopped) {
-        tracing::warn!(problem = episode.problem_id, %error, "episode aborted");
+        tracing::warn!(
+            problem = episode.problem_id,
+            sample = episode.sample,
+            %error,
+            "episode aborted"
+        );
     }
     episode.stop = Some(StopReason::Aborted);
     stats.lost_verdicts += 1;

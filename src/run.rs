@@ -1,6 +1,7 @@
 //! A run's folder: configuration, journal, metrics, timings and checkpoints, so written that a run killed at any
 //! instant continues as if it had not been. Knows what is saved, not how it is learnt.
 
+mod error;
 mod inputs;
 pub(crate) mod lock;
 
@@ -10,13 +11,15 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
-use crate::journal::{EpisodeRecord, JournalError, Lines, write_atomically};
+use crate::journal::{EpisodeRecord, Lines, write_atomically};
 use crate::policy::adapter_file;
-use crate::policy::checkpoint::{self, CheckpointError, Precision};
+use crate::policy::checkpoint::{self, Precision};
 use crate::policy::model::Decoder;
 use crate::policy::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
+pub use error::RunError;
+use error::file;
 pub use inputs::Inputs;
 use lock::Lock;
 pub use lock::LockError;
@@ -37,82 +40,6 @@ pub struct Progress {
     pub metrics_bytes: u64,
     /// Bytes of `timings.jsonl`.
     pub timings_bytes: u64,
-}
-
-/// Why a run could not be kept or continued.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The folder holds a run already.
-    #[error(
-        "failed to start a run in {0}: it holds one already; continue it with --resume, or name another folder with --run"
-    )]
-    Exists(PathBuf),
-    /// The folder holds no run.
-    #[error("failed to resume {0}: it holds no config.toml; name the folder of a run with --run")]
-    NoRun(PathBuf),
-    /// The folder holds something of a run, but no run.
-    #[error(
-        "failed to start a run in {folder}: it holds {name} and no config.toml; name an empty or new folder with --run"
-    )]
-    NotEmpty {
-        /// The folder.
-        folder: PathBuf,
-        /// What it holds.
-        name: &'static str,
-    },
-    /// Another process has the folder.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// What it learns from is not what it learnt from.
-    #[error(
-        "failed to resume {}: {}; put back what was there, or start another run", folder.display(), differences.join("; ")
-    )]
-    Inputs {
-        /// The folder.
-        folder: PathBuf,
-        /// What differs.
-        differences: Vec<String>,
-    },
-    /// Fewer rounds are asked for than are done.
-    #[error(
-        "failed to resume {folder}: {done} rounds are done, and --rounds asks for {asked} in all"
-    )]
-    Rounds {
-        /// The folder.
-        folder: PathBuf,
-        /// Rounds done.
-        done: usize,
-        /// Rounds asked for.
-        asked: usize,
-    },
-    /// A file of the folder could not be read or written.
-    #[error("failed to {action} {path}: {reason}")]
-    File {
-        /// What was being done.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-        /// Whether the disk is full or may not be written.
-        of_disk: bool,
-    },
-    /// What learns computes nothing any more.
-    #[error(
-        "failed to save a checkpoint after round {rounds}: {fault}. Nothing was saved, and the checkpoint before it is untouched; lower the learning rate, and continue from that"
-    )]
-    Unsound {
-        /// Rounds done.
-        rounds: usize,
-        /// What is wrong with it.
-        fault: String,
-    },
-    /// Journal, metrics or timings.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Weights.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
 }
 
 /// An open run.
@@ -467,24 +394,4 @@ fn write_config(folder: &Path, config: &TrainConfig) -> Result<(), RunError> {
     let path = folder.join("config.toml");
     let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
     write_atomically(&path, text.as_bytes()).map_err(|error| RunError::of_io("write", &path, error))
-}
-
-impl RunError {
-    fn of_io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
-        Self::File {
-            action,
-            path: path.to_owned(),
-            of_disk: crate::files::is_of_disk(&error),
-            reason: error.to_string(),
-        }
-    }
-}
-
-fn file(action: &'static str, path: &Path, reason: impl std::fmt::Display) -> RunError {
-    RunError::File {
-        action,
-        path: path.to_owned(),
-        reason: reason.to_string(),
-        of_disk: false,
-    }
 }

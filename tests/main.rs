@@ -14,6 +14,7 @@ mod engine;
 mod folders;
 mod golden;
 mod host;
+mod hostile_models;
 mod invariants;
 mod judging;
 mod languages;

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// First argument of a process that is to do one piece of work.
 const ARGUMENT: &str = "__apart";
@@ -62,7 +62,7 @@ pub fn apart_entry(works: &[ApartWork]) {
     ];
     let bounded = bounds
         .into_iter()
-        .all(|(resource, most)| setrlimit(resource, most, most).is_ok());
+        .all(|(resource, most)| bound(resource, most).is_ok());
     let mut input = Vec::new();
     if !bounded || io::stdin().read_to_end(&mut input).is_err() {
         exit(2)
@@ -70,6 +70,13 @@ pub fn apart_entry(works: &[ApartWork]) {
     let result = work(&input);
     let written = io::stdout().write_all(&result);
     exit(i32::from(written.is_err()))
+}
+
+/// Lowers a limit; one that is lower already stays.
+fn bound(resource: Resource, most: u64) -> nix::Result<()> {
+    let (_, hard) = getrlimit(resource)?;
+    let most = most.min(hard);
+    setrlimit(resource, most, most)
 }
 
 /// Has a process of its own do the work called `name`.

@@ -117,6 +117,21 @@ enum Style {
 
 /// Plays, reports, and exits with 4 where too many episodes were lost.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    for (name, value, range) in [
+        ("temperature", args.temperature, 0.0..=f64::MAX),
+        ("top-p", args.top_p, f64::MIN_POSITIVE..=1.0),
+        ("max-infra-rate", args.max_infra_rate, 0.0..=1.0),
+    ] {
+        anyhow::ensure!(
+            range.contains(&value),
+            "failed to use --{name} {value}; expected a number {}",
+            match name {
+                "temperature" => "of at least 0",
+                "top-p" => "above 0, at most 1",
+                _ => "from 0 to 1",
+            }
+        );
+    }
     if let Some(path) = &args.out {
         output::check_file(path)?;
     }

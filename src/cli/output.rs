@@ -98,10 +98,7 @@ pub(super) fn check_file(path: &Path) -> Result<(), OutputError> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unusable(error)),
         _ => {}
     }
-    partial_in(parent(path)).map(drop).map_err(|cause| {
-        // The name of the file that was tried says nothing to anybody.
-        unusable(std::io::Error::from(cause.kind()))
-    })
+    partial_in(parent(path)).map(drop).map_err(unusable)
 }
 
 /// Finds out whether a file can be appended to in the end.
@@ -140,9 +137,7 @@ pub(super) fn check_folder(path: &Path) -> Result<(), OutputError> {
         let words = format!("{} is no folder", there.display());
         return Err(unusable(std::io::Error::other(words)));
     }
-    partial_in(there)
-        .map(drop)
-        .map_err(|cause| unusable(std::io::Error::from(cause.kind())))
+    partial_in(there).map(drop).map_err(unusable)
 }
 
 /// Writes a result; where that fails it is put into the folder for temporary files, or printed.

@@ -209,7 +209,7 @@ impl Evaluation {
 
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, RecordError> {
-        let text = crate::files::read(path).map_err(|cause| RecordError::File {
+        let text = std::fs::read(path).map_err(|cause| RecordError::File {
             action: "read",
             path: path.to_owned(),
             cause,

@@ -407,10 +407,14 @@ impl Policy for EnginePolicy<'_> {
         let mut drawn = drawn.into_inner().expect("no worker panics with the lock");
         drawn.sort_by_key(|(place, _)| *place);
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
-        let answers = drawn.into_iter().map(|(_, found)| match found? {
-            Ok(drawn) => Ok(self.answer(drawn, &stops)?),
-            Err(lost) => Ok(Err(lost)),
-        });
+        let answers = drawn
+            .into_iter()
+            .map(|(_, found)| -> Result<Answer, PolicyError> {
+                match found? {
+                    Ok(drawn) => Ok(self.answer(drawn, &stops)?),
+                    Err(lost) => Ok(Err(lost)),
+                }
+            });
         joined(lost, answers)
     }
 

@@ -53,7 +53,7 @@ pub struct ReplayPolicy {
 impl ReplayPolicy {
     /// Reads JSON lines, one episode a line; several lines of one problem are its samples.
     pub fn load(path: &Path) -> Result<Self, ReplayError> {
-        let text = crate::files::read_to_string(path).map_err(|cause| ReplayError::Read {
+        let text = std::fs::read_to_string(path).map_err(|cause| ReplayError::Read {
             path: path.to_owned(),
             cause,
         })?;

@@ -114,7 +114,11 @@ fn difference(
         .filter(|(_, names)| !names.is_empty())
         .map(|(word, names)| {
             let more = names.len().saturating_sub(NAMED);
-            let some = names[..names.len() - more].join(", ");
+            let some: Vec<String> = names[..names.len() - more]
+                .iter()
+                .map(|name| name.escape_debug().to_string())
+                .collect();
+            let some = some.join(", ");
             let rest = match more {
                 0 => String::new(),
                 more => format!(" and {more} more"),
