@@ -76,6 +76,18 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// It holds less than was written to it: to go on would leave a hole.
+    #[error(
+        "failed to continue {path}: it holds {found} bytes, and {expected} were written to it; put back what was there"
+    )]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Bytes there are.
+        found: u64,
+        /// Bytes there were.
+        expected: u64,
+    },
     /// A line is no record.
     #[error("failed to read {path}, line {line}: {reason}")]
     Line {
@@ -149,6 +161,14 @@ impl Lines {
             .write(true)
             .open(path)
             .map_err(failed("open"))?;
+        let found = file.metadata().map_err(failed("read"))?.len();
+        if found < bytes {
+            return Err(JournalError::Short {
+                path: path.to_owned(),
+                found,
+                expected: bytes,
+            });
+        }
         file.set_len(bytes).map_err(failed("cut back"))?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes))
             .map_err(failed("seek in"))?;
@@ -312,6 +332,18 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_lost_some_of_its_lines_is_not_filled_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "12345").unwrap();
+        let message = Lines::open(&path, 1 << 50).map(drop).unwrap_err();
+        assert!(message.to_string().contains("holds 5 bytes"), "{message}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        Lines::open(&path, 3).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"123");
+    }
 
     #[test]
     fn only_a_journal_s_half_line_is_cut_off() {

@@ -313,10 +313,11 @@ pub fn train(
 mod tests {
     use super::*;
 
+    type Change = fn(&mut SftConfig);
+
     #[test]
     fn senseless_settings_are_refused_by_name() {
         assert_eq!(SftConfig::default().fault(), None);
-        type Change = fn(&mut SftConfig);
         let cases: [(&str, Change); 9] = [
             ("batch", |config| config.batch = 0),
             ("tokens_per_pass", |config| config.tokens_per_pass = 0),

@@ -3,6 +3,9 @@
 use super::{Algorithm, ConfigError, TrainConfig, ValueHead};
 use crate::policy::engine::EngineKind;
 
+/// A key, its value, what holds of it, and that in words.
+type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);
+
 impl TrainConfig {
     /// Refuses values that would fail later, or silently do nothing.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -126,8 +129,6 @@ impl TrainConfig {
         let nucleus = |value: f64| value > 0.0 && value <= 1.0;
         let (sampling, reward) = (&self.rollout.sampling, &self.reward);
         let (objective, evaluation) = (&self.objective, &self.evaluation);
-        // The range, in words and as a test, and whether `inf` stands for no bound.
-        type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);
         let numbers: [Number<'_>; 14] = [
             (
                 "rollout.sampling.temperature",

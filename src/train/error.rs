@@ -75,6 +75,11 @@ pub enum TrainError {
 impl TrainError {
     /// Whether the weights themselves are in doubt, so that no checkpoint should be made of them.
     pub fn is_of_weights(&self) -> bool {
-        matches!(self, Self::NotFinite { .. } | Self::Diverged { .. })
+        matches!(
+            self,
+            Self::NotFinite { .. }
+                | Self::Diverged { .. }
+                | Self::Policy(PolicyError::NotFinite { .. })
+        )
     }
 }

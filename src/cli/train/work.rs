@@ -126,6 +126,8 @@ impl Work<'_> {
                 self.run.checkpoint(&self.learner, rounds)?;
             }
             if stopping {
+                // What is said below a bar that is still drawn would be wiped with it.
+                progress.finish();
                 say!("stopped after round {rounds}; continue with: {resume}");
                 return Ok(Some(interrupted()));
             }
