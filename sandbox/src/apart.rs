@@ -12,8 +12,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// First argument of a process that is to do one piece of work.
 const ARGUMENT: &str = "__apart";
-/// Address space of such a process.
-const MEMORY_BYTES: u64 = 2 << 30;
+/// Address space of such a process, in MiB.
+const MEMORY_MIB: u64 = 2048;
 /// Seconds of processor time that it may take.
 const CPU_SECONDS: u64 = 10;
 /// Bytes of the longest result.
@@ -35,10 +35,7 @@ pub enum ApartError {
     #[error("start this program again: {0}")]
     Start(io::Error),
     /// It did not end by itself.
-    #[error(
-        "end within {} MiB and {CPU_SECONDS} s: it was ended by {0}",
-        MEMORY_BYTES >> 20
-    )]
+    #[error("end within {MEMORY_MIB} MiB and {CPU_SECONDS} s: it was ended by {0}")]
     Ended(String),
 }
 
@@ -56,7 +53,7 @@ pub fn apart_entry(works: &[ApartWork]) {
         exit(2)
     };
     let bounds = [
-        (Resource::RLIMIT_AS, MEMORY_BYTES),
+        (Resource::RLIMIT_AS, MEMORY_MIB << 20),
         (Resource::RLIMIT_CPU, CPU_SECONDS),
         (Resource::RLIMIT_CORE, 0),
     ];

@@ -167,7 +167,7 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
                 eos_token => close,
                 add_generation_prompt => true,
             };
-            chat.render_to_write(context, &mut written)
+            chat.render_captured_to(context, &mut written).map(drop)
         })
         .map_err(|error| format!("it doesn't run: {}", shortened(&format!("{error:#}"))))?;
         String::from_utf8(written.0).map_err(|error| format!("it doesn't run: {error}"))
