@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use super::output::{self, say};
 use super::starter::{self, Folder};
 use crate::eval::stamp::PolicyStamp;
 use crate::policy::device::Processor;
@@ -84,10 +85,10 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
         return Ok(problems);
     };
     let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems, &today());
-    eprintln!("{left_out} problems are left out by {}", list.display());
+    say!("{left_out} problems are left out by {}", list.display());
     for id in changed {
         let id = printable(&id);
-        eprintln!("{id} has changed since it was put on the list, and is used again");
+        say!("{id} has changed since it was put on the list, and is used again");
     }
     anyhow::ensure!(
         !kept.is_empty(),
@@ -160,7 +161,7 @@ fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let context = || format!("failed to read {}", settings.display());
-    let text = std::fs::read(&settings).with_context(context)?;
+    let text = crate::files::read(&settings).with_context(context)?;
     let fields: serde_json::Value = serde_json::from_slice(&text).with_context(context)?;
     let base = fields["base_model_name_or_path"].as_str().with_context(|| {
         format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
@@ -196,6 +197,7 @@ pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
             args.split
         )
     })?;
+    output::check_file(&args.out)?;
     let problems = contest::generate(
         split,
         &ContestConfig {
@@ -204,6 +206,6 @@ pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
         },
     );
     problem::save(&args.out, &problems)?;
-    eprintln!("{}", contest::summary(&problems));
+    say!("{}", contest::summary(&problems));
     Ok(ExitCode::SUCCESS)
 }

@@ -11,10 +11,10 @@ use anyhow::Context as _;
 use rlef_sandbox::Language;
 use serde::Serialize;
 
+use super::super::output::{keep, print, say};
 use super::super::{exit, progress::Progress, source};
 use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
-use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
 use crate::problem::{
     self, Problem, ProblemError, Reference, TestCase, printable, printable_lines,
@@ -160,7 +160,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
             Err(error) => {
                 lost += 1;
                 let words = printable_lines(&error.to_string());
-                eprintln!(
+                say!(
                     "{} is not judged: failed to {words}",
                     printable(&problem.id)
                 );
@@ -172,8 +172,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     sum_up(&findings);
     if let Some(path) = options.quarantine {
         let text = serde_json::to_string_pretty(&Quarantine { entries })?;
-        write_atomically(path, text.as_bytes())
-            .with_context(|| format!("failed to write {}", path.display()))?;
+        keep(path, text.as_bytes())?;
     }
     let usable = findings.iter().all(|finding| finding.state.is_usable());
     Ok(match (lost, usable) {
@@ -186,11 +185,11 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
 /// Prints what was found of a problem as soon as it is, for a large set takes long.
 fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(finding)?);
+        print(&serde_json::to_string(finding)?);
     } else if finding.state != State::Fine && finding.state != State::NoReference {
         let (id, state) = (&finding.problem_id, finding.state.name());
         let (id, detail) = (printable(id), printable(&finding.detail));
-        println!("{id:<24} {state:<18} {detail}");
+        print(&format!("{id:<24} {state:<18} {detail}"));
     }
     Ok(())
 }
@@ -214,7 +213,7 @@ fn sum_up(findings: &[Finding]) {
         .iter()
         .map(|(state, count)| format!("{count} {}", state.name()))
         .collect();
-    eprintln!(
+    say!(
         "{} problems: {}\nreferences accepted {accepted} of {references}, wrong programs rejected {rejected} of {wrong}",
         findings.len(),
         states.join(", ")
