@@ -41,7 +41,7 @@ pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use isolation::{Isolation, Sandbox};
 pub use jail::jail_entry;
-pub use job::{Job, Language, Side, Start};
+pub use job::{Files, Job, Language, Side, Start};
 pub use languages::LanguageState;
 pub use limits::Limits;
 pub use outcome::{Outcome, Status, Usage};

@@ -132,6 +132,7 @@ fn run(config: SandboxConfig, file: &str, start: Start) -> Result<ExitCode, Sand
         language: language.unwrap_or(Language::Python),
         source,
         start,
+        files: None,
     };
     let outcome = Sandbox::new(config)?.run(&job, &input, &Limits::default())?;
     // A reader that went away is no failure of the program.

@@ -147,7 +147,7 @@ impl Jails {
         }
         let mut permit = self.admission.enter(cancel)?;
         let image = match self.workshop.build(&self.blueprint, job, limits, cancel)? {
-            Built::Ready(image) => image,
+            Built::Ready(image) => image.with_files(job, inputs),
             Built::Refused(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
         };
         let limits = &image.limits(limits);

@@ -32,6 +32,10 @@ pub(super) fn judge<R: Runner>(
 ) -> Result<(), JudgeError> {
     let job = stdin::job(program, files);
     let checking = job_of(checker, false, run.testlib());
+    let checking_limits = Limits {
+        int_digits: limits.int_digits,
+        ..Limits::default()
+    };
     let chunk = if run.stop() == StopAt::Never {
         cases.len()
     } else {
@@ -50,7 +54,7 @@ pub(super) fn judge<R: Runner>(
             .collect();
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         let mut said = run
-            .checks(&checking, &frames, &Limits::default())?
+            .checks(&checking, &frames, &checking_limits)?
             .into_iter();
         for (case, outcome) in cases.iter().zip(&outcomes) {
             let failure = if Grade::of(outcome.status).is_some() {
@@ -88,6 +92,7 @@ pub(super) fn interact<R: Runner>(
     let patient = Limits {
         cpu_ms: limits.cpu_ms.saturating_add(Limits::default().cpu_ms),
         wall_ms: limits.wall_ms.saturating_add(Limits::default().wall_ms),
+        int_digits: limits.int_digits,
         ..Limits::default()
     };
     let talking = job_of(interactor, true, run.testlib());

@@ -70,6 +70,7 @@ pub(crate) fn job(source: impl AsRef<[u8]>) -> Job {
         } else {
             Start::Fork
         },
+        files: None,
     }
 }
 
