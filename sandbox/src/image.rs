@@ -60,6 +60,33 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// A Python program whose interpreter is not the one that is kept warm.
+    pub(crate) fn python_afresh(job: &'a Job, launch: &Launch, limits: &Limits) -> Self {
+        let wanted_memory = definition(job.language).wanted_memory;
+        let bytes = Cow::Borrowed(job.source.as_slice());
+        let mut image = Self::launched(launch, bytes, "main", limits, wanted_memory);
+        if let (Some(recipe), Some(digits)) = (&mut image.recipe, limits.int_digits) {
+            let name = "PYTHONINTMAXSTRDIGITS".to_owned();
+            recipe.environment.insert(name, digits.to_string());
+        }
+        image
+    }
+
+    /// The same Python program, of which each test starts the interpreter afresh.
+    pub(crate) fn start_afresh(&mut self) {
+        self.tools = None;
+        if self.beginning == Beginning::Fork {
+            self.beginning = Beginning::CheckedExec;
+        }
+    }
+
+    /// Whether it is forked from an interpreter that has imported modules for it.
+    pub(crate) fn wants_modules(&self) -> bool {
+        self.tools
+            .as_ref()
+            .is_some_and(|tools| !tools.modules.is_empty())
+    }
+
     /// A program of another language, or the compiler that makes one.
     pub(crate) fn launched(
         launch: &Launch,

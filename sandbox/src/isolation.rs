@@ -213,6 +213,19 @@ impl Sandbox {
         states
     }
 
+    /// Whether Python programs find NumPy.
+    pub(crate) fn has_numpy(&self) -> bool {
+        self.jails.as_ref().is_some_and(Jails::has_numpy)
+    }
+
+    /// What there is for Python.
+    pub(crate) fn python_tools(&self) -> String {
+        match &self.jails {
+            Some(jails) => jails.python_tools(),
+            None => self.protection.interpreter.clone(),
+        }
+    }
+
     /// Fails if programs of this language cannot be run here.
     pub fn require(&self, language: Language) -> Result<(), SandboxError> {
         match (&self.jails, language) {

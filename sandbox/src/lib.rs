@@ -32,6 +32,7 @@ mod process;
 pub mod protection;
 mod restart;
 mod sandbox;
+mod trial;
 #[cfg(feature = "wasm")]
 mod wasm;
 mod workshop;

@@ -143,7 +143,10 @@ impl Workshop {
             return Ok(Built::Refused(outcome));
         }
         if job.language == Language::Python {
-            return Ok(Built::Ready(Image::python(job, blueprint.numpy)));
+            return Ok(Built::Ready(match &blueprint.afresh {
+                None => Image::python(job, blueprint.interpreter.numpy),
+                Some((launch, _)) => Image::python_afresh(job, launch, limits),
+            }));
         }
         let toolchain = self.toolchain(job.language)?;
         let definition = definition(job.language);

@@ -28,7 +28,7 @@ use crate::prompt;
 use crate::rollout::{Grader, RolloutConfig};
 use crate::run::Run;
 use crate::train::{self, Learner, RoundMetrics, RoundTimings};
-use crate::verdict::isolated_judge;
+use crate::verdict::chosen_judge;
 
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped.
-    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -61,6 +61,9 @@ pub struct Args {
     /// WebAssembly).
     #[arg(long)]
     isolation: Option<Isolation>,
+    /// Overrides the interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// Overrides what models are computed on.
     #[arg(long)]
     device: Option<Processor>,
@@ -99,7 +102,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy = policy.merged();
         policy.adapter = Some(Adapter::new(lora, &policy)?);
     }
-    let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
+    let judge = chosen_judge(
+        config.resources.isolation,
+        config.resources.python.as_deref(),
+        config.resources.workers,
+    )?;
     require_supported(&judge, &problems, &config.problems)?;
     write_protection(&folder, &judge)?;
     let engine = config.engine.as_ref().map(Engine::new).transpose()?;
@@ -221,6 +228,9 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
         config.problems.clone_from(problems);
     }
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
+    if args.python.is_some() {
+        config.resources.python.clone_from(&args.python);
+    }
     config.resources.device = args.device.unwrap_or(config.resources.device);
     config.check()?;
     Ok(config)

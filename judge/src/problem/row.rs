@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::digits;
 use super::schema::{self, Schema};
 use super::{Place, Problem, ProblemError, Where};
 
@@ -21,7 +22,7 @@ pub(super) struct Row {
 pub(super) fn problem_of(row: &Row, named: Option<&Schema>) -> Result<Problem, ProblemError> {
     let fields = Fields::of(row)?;
     if let Some(schema) = named.or_else(|| Schema::of(&fields)) {
-        return schema.read(row, &fields);
+        return Ok(digits::ruled(schema.read(row, &fields)?, schema.name));
     }
     let names: Vec<&str> = fields.object.keys().map(String::as_str).collect();
     let found = if names.is_empty() {

@@ -17,7 +17,7 @@ use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
 use crate::problem::{self, Problem, ProblemError, Reference};
 use crate::program::Program;
-use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge};
+use crate::verdict::{Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, chosen_judge};
 
 /// The state of a problem, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,6 +90,7 @@ struct Finding {
 /// Programs tried of each list of a problem at most.
 pub(super) struct Options<'a> {
     pub(super) isolation: rlef_sandbox::Isolation,
+    pub(super) python: Option<&'a Path>,
     pub(super) most: usize,
     pub(super) json: bool,
     pub(super) quarantine: Option<&'a Path>,
@@ -117,7 +118,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     for finding in &findings {
         tell(finding, options.json)?;
     }
-    let judge = isolated_judge(options.isolation, 0)?;
+    let judge = chosen_judge(options.isolation, options.python, 0)?;
     let mut seen = Seen::default();
     for other in options.against {
         for problem in source::problems(other)? {
