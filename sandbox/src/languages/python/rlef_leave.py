@@ -10,10 +10,11 @@ import sys
 NEEDS_SHUTDOWN = frozenset("__del__ __import__ _ctypes cffi ctypes exec excepthook finalize importlib runpy".split())
 # A program that names one of these, or has a generator, may hold something that is flushed when it dies.
 NEEDS_CLEARING = frozenset(
-    "BufferedIOBase BufferedRandom BufferedRWPair BufferedWriter FileIO IOBase NamedTemporaryFile Popen RawIOBase "
-    "SpooledTemporaryFile TemporaryFile TextIOBase TextIOWrapper bz2 codecs eval fdopen gzip logging lzma makefile open "
-    "popen shelve sqlite3 tarfile zipfile".split()
+    "BufferedRandom BufferedRWPair BufferedWriter FileIO NamedTemporaryFile Popen SpooledTemporaryFile TemporaryFile "
+    "TextIOWrapper bz2 codecs eval fdopen gzip logging lzma makefile open popen shelve sqlite3 tarfile zipfile".split()
 )
+# One that names these may have streams of its own making, which need its globals when they are flushed.
+STREAMS = frozenset("BufferedIOBase IOBase RawIOBase TextIOBase TextIOWrapper".split())
 EXITS = frozenset("exit quit".split())
 # With one of these a program can catch an exit that was noted, change it or leave by another one.
 HIDES_EXITS = frozenset(
@@ -78,15 +79,16 @@ class Exit:
     """The way out of a test's process: the full shutdown, or the same effects without touching every page."""
 
     def __init__(self, main):
-        self.main, self.quick, self.clear = main, False, True
+        self.main, self.quick, self.clear, self.streams = main, False, True, False
         self.known_version = QUICK_VERSIONS[0] <= sys.version_info[:2] < QUICK_VERSIONS[1]
         self.noting, self.system = ExitFunction(sys.exit), sys.__dict__
         self.shared = tuple((names, set(names)) for names in (self.system, builtins.__dict__))
 
     def plan(self, names, flags, source):
         """Chooses the way out by what a program mentions."""
-        self.quick = self.known_version and not names & NEEDS_SHUTDOWN
-        self.clear = bool(names & NEEDS_CLEARING or flags & GENERATORS)
+        self.quick = self.known_version and not names & NEEDS_SHUTDOWN and b"__cached__" not in source
+        self.streams = bool(names & STREAMS)
+        self.clear = bool(self.streams or names & NEEDS_CLEARING or flags & GENERATORS)
         if self.quick and names & EXITS and not names & HIDES_EXITS and not any(word in source for word in CATCHES):
             self.noting.install()
 
@@ -140,6 +142,8 @@ class Exit:
     def let_go(self):
         """Destroys what only the program's globals hold, or what it gave to the two modules that all programs share."""
         main, system = self.main, self.system
+        if self.streams:
+            close_own()
         if "last_type" in system:
             for name in LAST:
                 system.pop(name, None)
@@ -154,6 +158,19 @@ class Exit:
                 for name in names.keys() - usual:
                     names[name] = None
         gc.collect()
+
+
+def close_own():
+    """Closes the streams whose classes the program made, as their end would, while it still has its globals."""
+    from io import IOBase
+
+    for thing in gc.get_objects():
+        kind = type(thing)
+        if kind.__module__ == "__main__" and issubclass(kind, IOBase):
+            try:
+                thing.close()
+            except Exception:
+                pass
 
 
 def flush(stdout, stderr):
