@@ -87,7 +87,7 @@ pub enum ValueHead {
 }
 
 /// The losses and their bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
     /// `rlef` or `grpo`.
@@ -132,6 +132,10 @@ pub struct ResourceConfig {
     /// What stands between programs and the host: `process`, `wasm`, or `auto`, which takes processes where the host can
     /// jail them and has a python3, else WebAssembly.
     pub isolation: Isolation,
+    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment; without
+    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub python: Option<PathBuf>,
     /// Programs judged side by side; 0 takes one a core.
     pub workers: usize,
     /// Largest share of a round's episodes that the sandbox or the policy's server may lose; a round that lost more is not
@@ -226,6 +230,7 @@ impl Default for ResourceConfig {
             recompute: false,
             sampling_batch: 256,
             isolation: Isolation::default(),
+            python: None,
             workers: 0,
             max_infra_rate: 0.05,
             checkpoint_every: 5,

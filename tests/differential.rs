@@ -179,6 +179,7 @@ fn run_in(sandbox: &Sandbox, script: &Script, start: Start) -> Vec<Outcome> {
         language: Language::Python,
         source: script.source.clone().into_bytes(),
         start,
+        files: None,
     };
     let inputs: Vec<&[u8]> = script.inputs.iter().map(String::as_bytes).collect();
     sandbox

@@ -22,6 +22,7 @@ mod common_oj;
 pub mod contest;
 mod cruxeval;
 mod deepcoder;
+mod digits;
 mod error;
 mod evalplus;
 mod file;

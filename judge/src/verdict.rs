@@ -30,7 +30,7 @@ mod value;
 
 pub use cache::{CACHE_BYTES, CacheError, VerdictCache, VerdictKey};
 pub use cache::{Keys, shortened};
-pub use host::{HostJudge, host_judge, isolated_judge};
+pub use host::{HostJudge, chosen_judge, host_judge, isolated_judge};
 pub use judge::chain;
 pub use judge::{Judge, JudgeError};
 pub use pool::Task;

@@ -110,6 +110,9 @@ pub enum SandboxError {
     /// The caller did not want it any more, see [`crate::Cancel`]. Nothing of the run is left.
     #[error("finish a run: it was cancelled")]
     Cancelled,
+    /// The files of a program are none, or are asked for where there can be none.
+    #[error("give a program files in place of its standard streams: {0}")]
+    BadFiles(&'static str),
     /// The limits contradict themselves.
     #[error("accept the limits: {0}")]
     BadLimits(&'static str),

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use crate::job::{Job, Start};
 use crate::languages::{LastWords, Launch, Tools, definition, python};
 use crate::limits::Limits;
-use crate::process::wire::Recipe;
+use crate::process::wire::{Beginning, Recipe};
 
+/// Bytes in which memory is given.
+const PAGE: u64 = 4096;
 /// Characters of a name taken from a source.
 const LONGEST_UNIT: usize = 200;
 
@@ -16,10 +18,14 @@ const LONGEST_UNIT: usize = 200;
 pub(crate) struct Image<'a> {
     /// What is written into the jail.
     pub(crate) bytes: Cow<'a, [u8]>,
-    /// Whether a fresh process is executed for each test.
-    pub(crate) exec: bool,
-    /// How, if it is not Python.
+    /// How the process of each test begins.
+    pub(crate) beginning: Beginning,
+    /// What is executed, if it is not Python, and the files for input and output, if it has them.
     pub(crate) recipe: Option<Recipe>,
+    /// Whether it is a Python program.
+    pub(crate) is_python: bool,
+    /// Bytes of the largest input that is given in a file.
+    pub(crate) given_bytes: u64,
     /// What its jail is to have beside what every jail has.
     pub(crate) tools: Option<Tools>,
     /// Whether its addresses say nothing of its memory.
@@ -34,17 +40,51 @@ impl<'a> Image<'a> {
     /// A Python program, which needs no preparation. It is forked from an interpreter that has imported about what the
     /// program imports; `numpy` says whether there is NumPy to be imported.
     pub(crate) fn python(job: &'a Job, numpy: bool) -> Self {
-        let exec = job.start == Start::Exec;
+        let beginning = match job.start {
+            Start::Fork => Beginning::Fork,
+            Start::Exec => Beginning::Exec,
+        };
         Self {
             bytes: Cow::Borrowed(&job.source),
-            exec,
+            beginning,
             recipe: None,
-            tools: (!exec).then(|| python::tools(&job.source, numpy)).flatten(),
+            is_python: true,
+            given_bytes: 0,
+            tools: (beginning == Beginning::Fork)
+                .then(|| python::tools(&job.source, numpy))
+                .flatten(),
             reserves_addresses: false,
             wanted_memory: definition(job.language).wanted_memory,
             own_memory_bytes: 0,
             own_threads: 0,
         }
+    }
+
+    /// A Python program whose interpreter is not the one that is kept warm.
+    pub(crate) fn python_afresh(job: &'a Job, launch: &Launch, limits: &Limits) -> Self {
+        let wanted_memory = definition(job.language).wanted_memory;
+        let bytes = Cow::Borrowed(job.source.as_slice());
+        let mut image = Self::launched(launch, bytes, "main", limits, wanted_memory);
+        if let (Some(recipe), Some(digits)) = (&mut image.recipe, limits.int_digits) {
+            let name = "PYTHONINTMAXSTRDIGITS".to_owned();
+            recipe.environment.insert(name, digits.to_string());
+        }
+        image
+    }
+
+    /// The same Python program, of which each test starts the interpreter afresh.
+    pub(crate) fn start_afresh(&mut self) {
+        self.tools = None;
+        if self.beginning == Beginning::Fork {
+            self.beginning = Beginning::CheckedExec;
+        }
+    }
+
+    /// Whether it is forked from an interpreter that has imported modules for it.
+    pub(crate) fn wants_modules(&self) -> bool {
+        self.tools
+            .as_ref()
+            .is_some_and(|tools| !tools.modules.is_empty())
     }
 
     /// A program of another language, or the compiler that makes one.
@@ -78,12 +118,15 @@ impl<'a> Image<'a> {
             .collect();
         Self {
             bytes,
-            exec: true,
+            beginning: Beginning::Exec,
+            is_python: false,
+            given_bytes: 0,
             recipe: Some(Recipe {
                 file: fill(&launch.file),
                 executable: launch.executable,
                 command: launch.command.iter().map(fill).collect(),
                 environment,
+                files: None,
             }),
             tools: launch.tools.clone(),
             reserves_addresses: launch.reserves_addresses,
@@ -93,10 +136,37 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// The same program with files for its input and output, if the job names them. The largest of its inputs lies in the
+    /// memory of the jail beside what the program asks for.
+    pub(crate) fn with_files(mut self, job: &Job, inputs: &[&[u8]]) -> Self {
+        if let Some(files) = &job.files {
+            let longest = inputs.iter().map(|input| input.len() as u64).max();
+            self.given_bytes = longest.unwrap_or(0).next_multiple_of(PAGE);
+            let names = [files.input.clone(), files.output.clone()];
+            self.recipe.get_or_insert_default().files = Some(names);
+        }
+        self
+    }
+
+    /// Whether its input and output are files.
+    pub(crate) fn has_files(&self) -> bool {
+        self.recipe
+            .as_ref()
+            .is_some_and(|recipe| recipe.files.is_some())
+    }
+
+    /// Whether its process is executed without anything of the warm interpreter.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.recipe
+            .as_ref()
+            .is_some_and(|recipe| !recipe.command.is_empty())
+    }
+
     /// The program's limits, and what its runtime needs beside.
     pub(crate) fn limits(&self, limits: &Limits) -> Limits {
+        let own = self.own_memory_bytes.saturating_add(self.given_bytes);
         Limits {
-            memory_bytes: limits.memory_bytes.saturating_add(self.own_memory_bytes),
+            memory_bytes: limits.memory_bytes.saturating_add(own),
             processes: limits.processes.saturating_add(self.own_threads),
             ..limits.clone()
         }

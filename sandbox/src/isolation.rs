@@ -215,6 +215,19 @@ impl Sandbox {
         states
     }
 
+    /// Whether Python programs find NumPy.
+    pub(crate) fn has_numpy(&self) -> bool {
+        self.jails.as_ref().is_some_and(Jails::has_numpy)
+    }
+
+    /// What there is for Python.
+    pub(crate) fn python_tools(&self) -> String {
+        match &self.jails {
+            Some(jails) => jails.python_tools(),
+            None => self.protection.interpreter.clone(),
+        }
+    }
+
     /// Fails if programs of this language cannot be run here.
     pub fn require(&self, language: Language) -> Result<(), SandboxError> {
         match (&self.jails, language) {
@@ -277,8 +290,18 @@ impl Sandbox {
         keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
         check(limits)?;
+        if job.files.as_ref().is_some_and(|files| !files.are_plain()) {
+            return Err(SandboxError::BadFiles(
+                "their names must differ and have no folders",
+            ));
+        }
         if inputs.is_empty() {
             return Ok(Vec::new());
+        }
+        #[cfg(feature = "wasm")]
+        if job.files.is_some() && (self.jails.is_none() || job.language == Language::Wasm) {
+            let outcome = unsupported("a program whose answer is a file, in WebAssembly");
+            return Ok(refused(outcome, inputs.len(), keep_going));
         }
         #[cfg(feature = "wasm")]
         let compiled = match self.compiled(cancel, job, limits)? {
@@ -327,6 +350,7 @@ impl Sandbox {
                 language: Language::Wasm,
                 source,
                 start: job.start,
+                files: None,
             },
             Module::Refused(outcome) => return Ok(Err(outcome)),
             Module::Unsupported(reason) => return Ok(Err(unsupported(&reason))),
@@ -362,6 +386,11 @@ fn check(limits: &Limits) -> Result<(), SandboxError> {
     if limits.cpu_ms == 0 || limits.wall_ms < limits.cpu_ms {
         return Err(SandboxError::BadLimits(
             "cpu_ms must be positive and wall_ms at least cpu_ms",
+        ));
+    }
+    if matches!(limits.int_digits, Some(1..640)) {
+        return Err(SandboxError::BadLimits(
+            "int_digits must be 0 or at least 640",
         ));
     }
     if limits.open_files < 8 || limits.processes == 0 || limits.memory_bytes == 0 {

@@ -28,7 +28,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{
     Gid, Pid, Uid, dup, execve, pipe2, setgroups, sethostname, setresgid, setresuid, setsid,
 };
@@ -327,8 +327,14 @@ fn guard(control: &OwnedFd, pid: Pid) {
             PollFd::new(jail.as_fd(), PollFlags::POLLIN),
         ];
         if first_of(&mut watched) == Some(1) {
+            let how = match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+                Ok(WaitStatus::Signaled(_, signal, _)) => format!(": {signal}"),
+                Ok(WaitStatus::Exited(_, code)) => format!(" with exit code {code}"),
+                _ => String::new(),
+            };
             // The supervisor may be gone as well; then nobody needs to know.
-            let _ = wire::send(control.as_fd(), wire::JAIL_ENDED, &[]);
+            let words = [wire::JAIL_ENDED, how.as_bytes()].concat();
+            let _ = wire::send(control.as_fd(), &words, &[]);
             // Its control groups stay, for the supervisor to read why.
             first_of(&mut watched[..1]);
         }

@@ -37,6 +37,16 @@ pub enum Start {
     Exec,
 }
 
+/// Files that stand in for a program's standard streams, by names without folders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Holds the input; standard input is empty.
+    pub input: String,
+    /// Its content, once everything that the program started has ended, is the output; nothing if there is no such file.
+    /// What is printed is not kept.
+    pub output: String,
+}
+
 /// One program to run. Its inputs come beside it, so that one job serves many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -46,6 +56,22 @@ pub struct Job {
     pub source: Vec<u8>,
     /// Fork or exec.
     pub start: Start,
+    /// The files that the program reads and writes in its work directory in place of its standard streams, if it does.
+    pub files: Option<Files>,
+}
+
+impl Files {
+    /// Whether both are plain names of files, and different ones.
+    pub(crate) fn are_plain(&self) -> bool {
+        let plain = |name: &str| {
+            !name.is_empty()
+                && name.len() <= 200
+                && name != "."
+                && name != ".."
+                && !name.contains(['/', '\0'])
+        };
+        plain(&self.input) && plain(&self.output) && self.input != self.output
+    }
 }
 
 /// One of two programs that talk with each other.

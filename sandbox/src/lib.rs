@@ -33,6 +33,7 @@ mod process;
 pub mod protection;
 mod restart;
 mod sandbox;
+mod trial;
 #[cfg(feature = "wasm")]
 mod wasm;
 mod workshop;
@@ -43,7 +44,7 @@ pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use isolation::{Isolation, Sandbox};
 pub use jail::jail_entry;
-pub use job::{Job, Language, Side, Start};
+pub use job::{Files, Job, Language, Side, Start};
 pub use languages::LanguageState;
 pub use limits::Limits;
 pub use outcome::{Interaction, Outcome, Status, Usage};

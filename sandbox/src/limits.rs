@@ -26,6 +26,10 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes of stack.
     pub stack_bytes: u64,
+    /// Python: digits of the longest number that is read from text or written as text; 0 for any. Without it the
+    /// interpreter has its own rule, which says 4300 since 3.11 and in late releases before. At least 640 where not 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub int_digits: Option<u32>,
 }
 
 impl Default for Limits {
@@ -40,6 +44,7 @@ impl Default for Limits {
             output_bytes: 16 << 20,
             file_bytes: 64 << 20,
             stack_bytes: 256 << 20,
+            int_digits: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rlef_sandbox::{
@@ -20,8 +20,8 @@ macro_rules! tell {
 }
 
 const USAGE: &str = "\
-usage: rlef-sandbox [--isolation KIND] [--may-lack NAME]... doctor
-       rlef-sandbox [--isolation KIND] [--may-lack NAME]... run [--exec] FILE < INPUT
+usage: rlef-sandbox [--isolation KIND] [--python PATH] [--may-lack NAME]... doctor
+       rlef-sandbox [--isolation KIND] [--python PATH] [--may-lack NAME]... run [--exec] FILE < INPUT
 KIND: process, wasm, or auto (default: processes where this host can jail them, else wasm)
 FILE: its extension names the language (py, cpp, c, rs, java, js, go, wasm, wat); others are taken for Python
 NAME: system_call_filter, proc_filesystem or network_namespace
@@ -33,12 +33,16 @@ fn main() -> ExitCode {
     let Some(isolation) = take_isolation(&mut arguments) else {
         return misused();
     };
+    let Some(python) = take_python(&mut arguments) else {
+        return misused();
+    };
     let Some(may_lack) = take_opt_outs(&mut arguments) else {
         return misused();
     };
     let config = SandboxConfig {
         isolation,
         workers: 1,
+        python,
         may_lack,
         ..SandboxConfig::default()
     };
@@ -81,6 +85,15 @@ fn take_isolation(arguments: &mut Vec<String>) -> Option<Isolation> {
     kind.parse().ok()
 }
 
+/// The path behind a leading `--python`, none without it, or nothing if the path is missing.
+fn take_python(arguments: &mut Vec<String>) -> Option<Option<PathBuf>> {
+    if arguments.first().is_none_or(|first| first != "--python") {
+        return Some(None);
+    }
+    let path = arguments.drain(..2.min(arguments.len())).nth(1)?;
+    Some(Some(path.into()))
+}
+
 /// The leading `--may-lack NAME` pairs, or nothing if a name is none.
 fn take_opt_outs(arguments: &mut Vec<String>) -> Option<BTreeSet<Safeguard>> {
     let mut named = BTreeSet::new();
@@ -115,7 +128,7 @@ fn doctor(config: SandboxConfig) -> Result<ExitCode, SandboxError> {
     for gap in &protection.gaps {
         tell!(io::stdout(), "gap  {gap}");
     }
-    for state in sandbox.languages() {
+    for state in sandbox.tried_languages() {
         let mark = if state.usable { "ok  " } else { "no  " };
         tell!(
             io::stdout(),
@@ -151,6 +164,7 @@ fn run(config: SandboxConfig, file: &str, start: Start) -> Result<ExitCode, Sand
         language: language.unwrap_or(Language::Python),
         source,
         start,
+        files: None,
     };
     let outcome = Sandbox::new(config)?.run(&job, &input, &Limits::default())?;
     // A reader that went away is no failure of the program.

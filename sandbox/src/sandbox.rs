@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -34,6 +35,9 @@ pub(crate) struct Jails {
     protection: Protection,
     workshop: Workshop,
     pair_grace: Duration,
+    progress: fn(&str),
+    /// Why there is no interpreter with modules that are imported in advance, once one could not be made.
+    cold: OnceLock<String>,
 }
 
 impl Jails {
@@ -59,22 +63,8 @@ impl Jails {
                 remedy: safeguard.remedy(),
             });
         }
-        let blueprint = Blueprint::new(config)?;
         let workers = config.workers.max(1);
-        let idle = thread::scope(|scope| {
-            let starting: Vec<_> = (0..workers)
-                .map(|_| scope.spawn(|| Worker::spawn(&blueprint)))
-                .collect();
-            starting
-                .into_iter()
-                .map(|starting| {
-                    let lost = || SandboxError::SetUpJail {
-                        reason: "the thread that starts it panicked".to_owned(),
-                    };
-                    starting.join().map_err(|_| lost())?
-                })
-                .collect::<Result<Vec<Worker>, SandboxError>>()
-        })?;
+        let (blueprint, idle) = warm(Blueprint::new(config)?, workers, config.progress)?;
         let protection = blueprint.describe(&idle[0]);
         Ok(Self {
             admission: Admission::new(workers),
@@ -83,6 +73,8 @@ impl Jails {
             protection,
             workshop: Workshop::new(config, workers),
             pair_grace: Duration::from_millis(config.pair_grace_ms),
+            progress: config.progress,
+            cold: OnceLock::new(),
         })
     }
 
@@ -106,13 +98,23 @@ impl Jails {
             .collect()
     }
 
-    fn python_tools(&self) -> String {
+    /// Whether Python programs find NumPy.
+    pub(crate) fn has_numpy(&self) -> bool {
+        self.blueprint.interpreter.numpy
+    }
+
+    pub(crate) fn python_tools(&self) -> String {
         let interpreter = &self.protection.interpreter;
-        if !self.blueprint.numpy {
+        if !self.blueprint.interpreter.numpy {
             return format!("{interpreter}, no NumPy");
         }
-        match python::numpy_version(&self.blueprint.plan.python) {
-            Ok(version) => format!("{interpreter}, NumPy {version}"),
+        match python::numpy_version(&self.blueprint.interpreter.executable) {
+            Ok(version) => match self.cold.get() {
+                None => format!("{interpreter}, NumPy {version}"),
+                Some(reason) => format!(
+                    "{interpreter}, NumPy {version}, imported afresh by each test: {reason}"
+                ),
+            },
             Err(reason) => format!("{interpreter}, NumPy that cannot be imported: {reason}"),
         }
     }
@@ -147,22 +149,22 @@ impl Jails {
             return Ok(outcomes);
         }
         let mut permit = self.admission.enter(cancel)?;
-        let image = match self.workshop.build(&self.blueprint, job, limits, cancel)? {
-            Built::Ready(image) => image,
+        let mut image = match self.workshop.build(&self.blueprint, job, limits, cancel)? {
+            Built::Ready(image) => image.with_files(job, inputs),
             Built::Refused(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
         };
         let limits = &image.limits(limits);
-        let mut worker = self.take_worker(&image)?;
+        let mut worker = self.take_worker(&mut image)?;
         for (index, input) in inputs.iter().enumerate() {
             if index > 0 && permit.is_spent() {
                 worker.give_back();
                 drop(permit);
                 permit = self.admission.enter(cancel)?;
-                worker = self.take_worker(&image)?;
+                worker = self.take_worker(&mut image)?;
             }
             if worker.broken {
                 drop(worker);
-                worker = self.take_worker(&image)?;
+                worker = self.take_worker(&mut image)?;
             }
             let outcome = match outcomes.last() {
                 Some(last) if last.status == Status::CompileError => Outcome {
@@ -210,7 +212,7 @@ impl Jails {
     ) -> Result<(Outcome, Outcome), SandboxError> {
         let _permit = self.admission.enter(cancel)?;
         let sides = (left, right);
-        let (left, right) = match (self.built(left, cancel)?, self.built(right, cancel)?) {
+        let (mut left, mut right) = match (self.built(left, cancel)?, self.built(right, cancel)?) {
             (Built::Ready(left), Built::Ready(right)) => (left, right),
             (left, right) => {
                 let left = self.without_partner(left, &sides.0, cancel)?;
@@ -219,7 +221,7 @@ impl Jails {
         };
         let (left_limits, right_limits) =
             (&left.limits(sides.0.limits), &right.limits(sides.1.limits));
-        let (mut first, mut second) = (self.take_worker(&left)?, self.take_worker(&right)?);
+        let (mut first, mut second) = (self.take_worker(&mut left)?, self.take_worker(&mut right)?);
         let outcomes = {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
             let (right_input, left_output) =
@@ -346,11 +348,11 @@ impl Jails {
         side: &Side<'_>,
         cancel: &Cancel,
     ) -> Result<Outcome, SandboxError> {
-        let image = match built {
+        let mut image = match built {
             Built::Ready(image) => image,
             Built::Refused(outcome) => return Ok(outcome),
         };
-        let mut worker = self.take_worker(&image)?;
+        let mut worker = self.take_worker(&mut image)?;
         let limits = &image.limits(side.limits);
         let outcome = run_in(&mut worker, &image, b"", limits, None, cancel)?;
         worker.give_back();
@@ -360,12 +362,74 @@ impl Jails {
         })
     }
 
-    fn take_worker(&self, image: &Image<'_>) -> Result<Taken, SandboxError> {
-        match &image.tools {
-            Some(tools) => self.workshop.take(&self.blueprint, tools),
-            None => self.pool.take(),
+    /// A jail for the program. Where no interpreter can be kept warm with the modules that it wants, it is started afresh,
+    /// which is said once.
+    fn take_worker(&self, image: &mut Image<'_>) -> Result<Taken, SandboxError> {
+        if image.wants_modules() && self.cold.get().is_some() {
+            image.start_afresh();
+        }
+        let Some(tools) = &image.tools else {
+            return self.pool.take();
+        };
+        match self.workshop.take(&self.blueprint, tools) {
+            Err(SandboxError::SetUpJail { reason }) if image.wants_modules() => {
+                let modules = tools.modules.join(", ");
+                self.cold.get_or_init(|| {
+                    (self.progress)(&format!(
+                        "programs that import {modules} are started afresh for each test: failed to set up the jail of an \
+                         interpreter that has imported it: {reason}"
+                    ));
+                    reason
+                });
+                image.start_afresh();
+                self.pool.take()
+            }
+            taken => taken,
         }
     }
+}
+
+/// Starts a jail per worker. Where the interpreter can't be kept warm, another is, and each test starts it afresh, which
+/// is said; without another the first failure stands.
+fn warm(
+    blueprint: Blueprint,
+    workers: usize,
+    progress: fn(&str),
+) -> Result<(Blueprint, Vec<Worker>), SandboxError> {
+    let error = match start(&blueprint, workers) {
+        Ok(idle) => return Ok((blueprint, idle)),
+        Err(error @ (SandboxError::SetUpJail { .. } | SandboxError::JailSilent { .. })) => error,
+        Err(error) => return Err(error),
+    };
+    for other in python::others(&blueprint.interpreter) {
+        let hosted = blueprint.hosted_by(&other, format!("failed to {error}"))?;
+        if let Ok(idle) = start(&hosted, workers) {
+            progress(&format!(
+                "each test starts {} afresh, in the jail of {}: failed to {error}",
+                blueprint.interpreter.executable.display(),
+                other.executable.display()
+            ));
+            return Ok((hosted, idle));
+        }
+    }
+    Err(error)
+}
+
+fn start(blueprint: &Blueprint, workers: usize) -> Result<Vec<Worker>, SandboxError> {
+    thread::scope(|scope| {
+        let starting: Vec<_> = (0..workers)
+            .map(|_| scope.spawn(|| Worker::spawn(blueprint)))
+            .collect();
+        starting
+            .into_iter()
+            .map(|starting| {
+                let lost = || SandboxError::SetUpJail {
+                    reason: "the thread that starts it panicked".to_owned(),
+                };
+                starting.join().map_err(|_| lost())?
+            })
+            .collect()
+    })
 }
 
 /// The outcome of a source that does not compile, for every input; compiling is charged to the first.

@@ -143,7 +143,10 @@ impl Workshop {
             return Ok(Built::Refused(outcome));
         }
         if job.language == Language::Python {
-            return Ok(Built::Ready(Image::python(job, blueprint.numpy)));
+            return Ok(Built::Ready(match &blueprint.afresh {
+                None => Image::python(job, blueprint.interpreter.numpy),
+                Some((launch, _)) => Image::python_afresh(job, launch, limits),
+            }));
         }
         let toolchain = self.toolchain(job.language)?;
         let definition = definition(job.language);
@@ -457,7 +460,12 @@ pub(crate) fn run_in(
     artifact: Option<&OwnedFd>,
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
-    let stdin = stream::sealed("standard input", input)?;
+    let has_files = image.has_files();
+    let stdin = stream::sealed("standard input", if has_files { b"" } else { input })?;
+    // An answer in a file is brought home as a compiler's work is.
+    let given = has_files
+        .then(|| Ok::<_, SandboxError>((artifact_file()?, stream::sealed("input file", input)?)))
+        .transpose()?;
     let (output, stdout) = stream::pipe("standard output", worker.owner)?;
     let (words, stderr) = stream::pipe("standard error", worker.owner)?;
     if worker.program.is_none() {
@@ -466,6 +474,9 @@ pub(crate) fn run_in(
     }
     let mut streams = vec![stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     streams.extend(artifact.map(AsFd::as_fd));
+    if let Some((answer, file)) = &given {
+        streams.extend([answer.as_fd(), file.as_fd()]);
+    }
     let run = Run::start(
         worker,
         limits,
@@ -476,7 +487,22 @@ pub(crate) fn run_in(
     // Held open here they would never be seen to end.
     drop((stdin, stdout, stderr));
     let [outcome] = drive([run], Duration::ZERO, cancel)?;
-    Ok(outcome)
+    Ok(match given {
+        Some((answer, _)) => answered(outcome, read_artifact(answer)?, limits),
+        None => outcome,
+    })
+}
+
+/// The outcome of a program whose answer was a file.
+fn answered(mut outcome: Outcome, answer: Vec<u8>, limits: &Limits) -> Outcome {
+    outcome.stdout = answer;
+    if outcome.stdout.len() as u64 > limits.output_bytes {
+        outcome.stdout.truncate(limits.output_bytes as usize);
+        if matches!(outcome.status, Status::Exited(_)) {
+            outcome.status = Status::OutputLimit;
+        }
+    }
+    outcome
 }
 
 fn artifact_file() -> Result<OwnedFd, SandboxError> {

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use rlef_sandbox::{Isolation, LanguageState, Protection, Sandbox, SandboxError};
+use rlef_sandbox::{Isolation, Language, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
 use super::output::print;
 use super::{exit, output};
 use crate::policy::device::Processor;
-use crate::verdict::{HostJudge, chain, isolated_judge};
+use crate::verdict::{HostJudge, chain, chosen_judge};
 
 mod problems;
 mod twins;
@@ -30,6 +30,10 @@ pub struct Args {
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
+    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
+    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -55,7 +59,7 @@ struct Report<'a> {
     version: &'a str,
     cores: usize,
     devices: Vec<Device>,
-    /// What can be judged; empty where the sandbox does not start.
+    /// What can be judged, as programs that were run show; empty where the sandbox does not start.
     languages: Vec<LanguageState>,
     /// Where compiled programs are kept, or why they are not.
     compiled: Option<String>,
@@ -82,6 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.problems {
         let options = problems::Options {
             isolation: args.isolation,
+            python: args.python.as_deref(),
             most: args.most.max(1),
             json: args.json,
             quarantine: args.quarantine.as_deref(),
@@ -89,13 +94,19 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         return problems::run(&args.schema.applied(name)?, &options);
     }
-    let judge = isolated_judge(args.isolation, 1);
+    let judge = chosen_judge(args.isolation, args.python.as_deref(), 1);
     let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());
+    let languages = sandbox.map(Sandbox::tried_languages).unwrap_or_default();
+    let no_python = languages
+        .iter()
+        .find(|state| state.language == Language::Python && !state.usable)
+        .map(|state| format!("failed to run Python: {}", state.tools));
+    let works = no_python.is_none();
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         devices: devices(),
-        languages: sandbox.map(Sandbox::languages).unwrap_or_default(),
+        languages,
         compiled: sandbox.map(|sandbox| match sandbox.cache_directory() {
             Ok(directory) => format!("kept in {}", directory.display()),
             Err(reason) => format!("not kept: {reason}"),
@@ -104,7 +115,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         error: judge
             .as_ref()
             .err()
-            .map(|error| format!("failed to {}", chain(error))),
+            .map(|error| format!("failed to {}", chain(error)))
+            .or(no_python),
     };
     if args.json {
         print(&serde_json::to_string_pretty(&report)?);
@@ -112,11 +124,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         print(table(&report).trim_end());
     }
     Ok(match judge {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(_) if works => ExitCode::SUCCESS,
         Err(SandboxError::NoPython { .. } | SandboxError::MissingProtection { .. }) => {
             ExitCode::from(exit::PROTECTION)
         }
-        Err(_) => ExitCode::from(exit::INFRASTRUCTURE),
+        Ok(_) | Err(_) => ExitCode::from(exit::INFRASTRUCTURE),
     })
 }
 
@@ -187,7 +199,6 @@ fn table(report: &Report<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rlef_sandbox::Language;
     use rlef_sandbox::protection::{Safeguard, SafeguardState};
 
     use super::*;

@@ -1,5 +1,6 @@
 //! Options of verbs that judge programs → the judge.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use rlef_sandbox::Isolation;
 
 use super::output::say;
 use crate::problem::Problem;
-use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, isolated_judge};
+use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, chosen_judge};
 
 /// Options of verbs that judge programs.
 #[derive(Args)]
@@ -19,6 +20,10 @@ pub struct JudgingArgs {
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     pub(super) isolation: Isolation,
+    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
+    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
+    #[arg(long, value_name = "PATH")]
+    pub(super) python: Option<PathBuf>,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     pub(super) workers: usize,
@@ -36,7 +41,7 @@ pub struct JudgingArgs {
 impl JudgingArgs {
     /// The judge they ask for. A cache that can't be opened is said and done without.
     pub(super) fn judge(&self) -> anyhow::Result<HostJudge> {
-        let mut judge = isolated_judge(self.isolation, self.workers)?;
+        let mut judge = chosen_judge(self.isolation, self.python.as_deref(), self.workers)?;
         if !self.no_reruns {
             judge = judge.with_reruns();
         }

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::problem::id::ById;
 use crate::program::{Program, Wanted};
 use crate::rollout::{Work, grade_once, turn_scope};
-use crate::verdict::{HostJudge, Scope, Verdict, isolated_judge};
+use crate::verdict::{HostJudge, Scope, Verdict, chosen_judge};
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
@@ -40,6 +40,10 @@ pub struct Args {
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
+    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
+    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// Programs judged side by side; 0 takes one a core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -139,7 +143,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
             },
         ));
     }
-    let judge = isolated_judge(args.isolation, args.workers)?;
+    let judge = chosen_judge(args.isolation, args.python.as_deref(), args.workers)?;
     let (mut changes, mut lost) = judged(&judge, &turns, turn_scope);
     let (more, also_lost) = judged(&judge, &finals, |_| Scope::All);
     changes.extend(more);

@@ -20,7 +20,7 @@ use crate::policy::tokenizer::Tokenizer;
 use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
 use crate::run::lock::Lock;
 use crate::sft::{self, SftConfig, StageConfig};
-use crate::verdict::isolated_judge;
+use crate::verdict::chosen_judge;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
@@ -47,6 +47,10 @@ pub struct Args {
     /// can jail them and has a python3, else WebAssembly).
     #[arg(long, default_value_t)]
     isolation: Isolation,
+    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
+    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// What the model is computed on.
     #[arg(long, value_enum, default_value_t)]
     device: Processor,
@@ -88,7 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
     let device = args.device.open()?;
-    let judge = isolated_judge(args.isolation, args.workers)?;
+    let judge = chosen_judge(args.isolation, args.python.as_deref(), args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
         source::policy(path, &device)?
     } else {

@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::prompt;
 use crate::run::{Inputs, Run};
 use crate::train::Learner;
-use crate::verdict::{HostJudge, isolated_judge};
+use crate::verdict::{HostJudge, chosen_judge};
 use work::Work;
 
 /// Arguments of `rlef train`.
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
-    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "schema", "isolation", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "schema", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -61,6 +61,9 @@ pub struct Args {
     /// WebAssembly).
     #[arg(long)]
     isolation: Option<Isolation>,
+    /// Overrides the interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
     /// Overrides what models are computed on.
     #[arg(long)]
     device: Option<Processor>,
@@ -114,7 +117,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy = policy.merged();
         policy.adapter = Some(Adapter::new(lora, &policy)?);
     }
-    let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
+    let judge = chosen_judge(
+        config.resources.isolation,
+        config.resources.python.as_deref(),
+        config.resources.workers,
+    )?;
     require_supported(&judge, &problems, &config.problems)?;
     require_supported(&judge, &held_out, &config.evaluation.problems)?;
     let engine = config.engine.as_ref().map(Engine::new).transpose()?;
@@ -238,6 +245,9 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     }
     config.problems = args.schema.applied(&config.problems)?;
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
+    if args.python.is_some() {
+        config.resources.python.clone_from(&args.python);
+    }
     config.resources.device = args.device.unwrap_or(config.resources.device);
     config.check()?;
     Ok(config)

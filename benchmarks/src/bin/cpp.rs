@@ -108,6 +108,7 @@ fn in_sandbox(
         language: Language::Cpp,
         source: source.into(),
         start: Start::Fork,
+        files: None,
     };
     let inputs: Vec<&[u8]> = inputs.iter().map(String::as_bytes).collect();
     let outcomes = sandbox.run_batch(&job, &inputs, &Limits::default(), &mut |_, _| true)?;

@@ -54,6 +54,7 @@ fn main() -> ExitCode {
                             language: Language::Python,
                             source: SOURCE.into(),
                             start: Start::Fork,
+                            files: None,
                         };
                         let result = sandbox.run(&job, b"", &limits);
                         if let Ok(mut rows) = rows.lock() {

@@ -106,6 +106,7 @@ impl Work<'_> {
             language: Language::Python,
             source: self.source.into(),
             start,
+            files: None,
         };
         let inputs: Vec<String> = (0..self.tests).map(Self::input).collect();
         let inputs: Vec<&[u8]> = inputs.iter().map(String::as_bytes).collect();

@@ -7,6 +7,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::budget::{Budget, cost_of_text};
+use super::digits;
 use super::known::{Known, Notices};
 use super::schema::{self, Schema};
 use super::{Place, Problem, ProblemError, TestCase, Where};
@@ -58,7 +59,7 @@ pub(super) fn problem_of(
         prefix: String::new(),
     };
     fields.check()?;
-    let problem = schema.read(row, &fields)?;
+    let problem = digits::ruled(schema.read(row, &fields)?, schema.name);
     if schema.name != schema::OWN && says_nothing(&problem) {
         let expected = "a test that feeds the program something or expects something of it";
         return Err(fields.wrong_text("tests", expected, "empty inputs and outputs only"));

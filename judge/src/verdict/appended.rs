@@ -30,6 +30,7 @@ pub(super) fn judge<R: Runner>(
         language: program.language,
         source: source.into_bytes(),
         start: Start::default(),
+        files: None,
     };
     run.batch(&job, &[b""], limits, &|_, outcome| {
         failure(outcome, entry_point, &word)

@@ -63,6 +63,8 @@ pub(super) fn judge<R: Runner>(
     let tester_limits = Limits {
         cpu_ms: limits.cpu_ms.saturating_add(TESTER_EXTRA_MS),
         wall_ms: limits.wall_ms.saturating_add(TESTER_EXTRA_MS),
+        // The test code is of the same age as the program.
+        int_digits: limits.int_digits,
         ..Limits::default()
     };
     run.pair(

@@ -30,6 +30,10 @@ pub(super) fn judge<R: Runner>(
 ) -> Result<(), JudgeError> {
     let job = stdin::job(program, files);
     let checking = job_of(checker, false, run.testlib());
+    let checking_limits = Limits {
+        int_digits: limits.int_digits,
+        ..Limits::default()
+    };
     let chunk = if run.stop() == StopAt::Never {
         cases.len()
     } else {
@@ -48,7 +52,7 @@ pub(super) fn judge<R: Runner>(
             .collect();
         let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         let mut said = run
-            .checks(&checking, &frames, &Limits::default())?
+            .checks(&checking, &frames, &checking_limits)?
             .into_iter();
         for (case, outcome) in cases.iter().zip(&outcomes) {
             let failure = if Grade::of(outcome.status).is_some() {
@@ -57,7 +61,7 @@ pub(super) fn judge<R: Runner>(
                 let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
                 let word = match accepts(checker.protocol, &checked) {
                     Ok(accepts) => (accepts, tail(&checked.stderr)),
-                    Err(_) => again(run, &checking, checker, case, &outcome.stdout)?,
+                    Err(_) => again(run, &checking, checker, case, &outcome.stdout, &checking_limits)?,
                 };
                 match word {
                     (true, _) => None,
@@ -83,9 +87,10 @@ fn again<R: Runner>(
     checker: &Checker,
     case: &Case<'_>,
     output: &[u8],
+    limits: &Limits,
 ) -> Result<(bool, String), JudgeError> {
     let frames = [output, case.expected.as_bytes()].map(|output| frame(case, output));
-    let said = run.checks(checking, &[&frames[0], &frames[1]], &Limits::default())?;
+    let said = run.checks(checking, &[&frames[0], &frames[1]], limits)?;
     let [output, expected] = said.as_slice() else {
         return Err(run.incomplete(frames.len()));
     };

@@ -15,7 +15,6 @@ const CANDIDATE: &str = include_str!("candidate.py");
 const TESTER: &str = include_str!("tester.py");
 const CHECKER: &str = include_str!("checker.py");
 const CPP_CHECKER: &str = include_str!("checker.cpp");
-const FILES: &str = include_str!("files.py");
 
 /// Parts of the drivers that few runs need: they travel as text and are compiled when they are first asked for.
 #[derive(Serialize)]
@@ -74,13 +73,6 @@ struct CheckerPayload<'a> {
     talks: bool,
 }
 
-#[derive(Serialize)]
-struct FilesPayload<'a> {
-    source: &'a str,
-    input: &'a str,
-    output: &'a str,
-}
-
 /// A job that runs a checker written in Python, or an interactor, which `talks`.
 pub(super) fn checker(source: &str, arguments: &[&str], talks: bool) -> Job {
     job(
@@ -115,6 +107,7 @@ pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str
         language: Language::Cpp,
         source: text.into_bytes(),
         start: Start::default(),
+        files: None,
     }
 }
 
@@ -122,18 +115,6 @@ pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str
 pub(super) fn includes_testlib(line: &str) -> bool {
     let line: String = line.split_whitespace().collect();
     line.starts_with("#include\"testlib.h\"") || line.starts_with("#include<testlib.h>")
-}
-
-/// A job that runs a Python program whose input and output are files.
-pub(super) fn files(source: &str, input: &str, output: &str) -> Job {
-    job(
-        &[FILES],
-        &FilesPayload {
-            source,
-            input,
-            output,
-        },
-    )
 }
 
 /// A job that reads one call from standard input and prints its result.
@@ -188,6 +169,7 @@ fn job(parts: &[&str], payload: &impl Serialize) -> Job {
         language: Language::Python,
         source: source.into_bytes(),
         start: Start::Fork,
+        files: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The judge of this machine: the sandbox with as many workers as it has cores.
 
+use std::path::{Path, PathBuf};
+
 use rlef_sandbox::{
     Cancel, Interaction, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
     SandboxConfig, SandboxError, Side,
@@ -71,6 +73,8 @@ impl Runner for Sandbox {
     }
 }
 
+/// Names the interpreter where the command line and the configuration don't.
+const INTERPRETER: &str = "RLEF_PYTHON";
 /// Names the header that C++ checkers of contest problems include.
 const TESTLIB: &str = "RLEF_TESTLIB";
 
@@ -88,6 +92,16 @@ pub fn host_judge(workers: usize) -> Result<HostJudge, SandboxError> {
 
 /// The same with the isolation of choice.
 pub fn isolated_judge(isolation: Isolation, workers: usize) -> Result<HostJudge, SandboxError> {
+    chosen_judge(isolation, None, workers)
+}
+
+/// The same with the isolation and the interpreter of choice: a path, a name on the search path, or the folder of a
+/// virtual environment. Without one it is what RLEF_PYTHON names, else the first usable `python3` on the search path.
+pub fn chosen_judge(
+    isolation: Isolation,
+    python: Option<&Path>,
+    workers: usize,
+) -> Result<HostJudge, SandboxError> {
     let workers = match workers {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
@@ -95,13 +109,11 @@ pub fn isolated_judge(isolation: Isolation, workers: usize) -> Result<HostJudge,
     let sandbox = Sandbox::new(SandboxConfig {
         isolation,
         workers,
+        python: python.map(Path::to_owned).or_else(|| set_path(INTERPRETER)),
         ..SandboxConfig::default()
     })?;
     let mut judge = Judge::new(sandbox);
-    if let Some(path) = std::env::var_os(TESTLIB)
-        .filter(|path| !path.is_empty())
-        .map(std::path::PathBuf::from)
-    {
+    if let Some(path) = set_path(TESTLIB) {
         match std::fs::read_to_string(&path) {
             Ok(text) => judge = judge.with_testlib(text),
             // A checker that needs it says so again.
@@ -111,6 +123,13 @@ pub fn isolated_judge(isolation: Isolation, workers: usize) -> Result<HostJudge,
         }
     }
     Ok(HostJudge { judge, workers })
+}
+
+/// The path that a variable of the environment holds, if it is set to one.
+fn set_path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 impl HostJudge {

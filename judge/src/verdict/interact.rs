@@ -50,6 +50,7 @@ pub(super) fn judge<R: Runner>(
             .wall_ms
             .saturating_mul(PATIENCE)
             .saturating_add(default.wall_ms),
+        int_digits: limits.int_digits,
         ..default
     };
     let talking = job_of(interactor, true, run.testlib());

@@ -335,10 +335,6 @@ fn run_batch<R: Runner>(
         ));
         return Ok(());
     }
-    if problem.files.is_some() && program.language != Language::Python {
-        run.refuse("this problem reads and writes files, which only Python programs can here; write it in Python");
-        return Ok(());
-    }
     let joined = |entry_point| source::judged(&problem.preamble, &program.source, entry_point);
     match batch.first() {
         None => Ok(()),

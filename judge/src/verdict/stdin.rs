@@ -1,9 +1,9 @@
 //! Stdin tests: one batch of runs; what each printed is compared here.
 
-use rlef_sandbox::{Job, Limits, Outcome, Start};
+use rlef_sandbox::{Files, Job, Limits, Outcome, Start};
 
 use super::run::Run;
-use super::{Failure, Grade, Runner, driver, head, tail};
+use super::{Failure, Grade, Runner, head, tail};
 use crate::comparator::{self, Comparison};
 use crate::problem::FileNames;
 use crate::program::Program;
@@ -36,13 +36,14 @@ pub(super) fn judge<R: Runner>(
 
 /// The job of a program, with files in place of its standard streams where they are named.
 pub(super) fn job(program: &Program, files: Option<&FileNames>) -> Job {
-    match files {
-        Some(files) => driver::files(&program.source, &files.input, &files.output),
-        None => Job {
-            language: program.language,
-            source: program.source.clone().into_bytes(),
-            start: Start::default(),
-        },
+    Job {
+        language: program.language,
+        source: program.source.clone().into_bytes(),
+        start: Start::default(),
+        files: files.map(|files| Files {
+            input: files.input.clone(),
+            output: files.output.clone(),
+        }),
     }
 }
 

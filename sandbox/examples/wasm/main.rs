@@ -71,6 +71,7 @@ fn job(language: Language, source: &str) -> Job {
         language,
         source: source.into(),
         start: Start::Fork,
+        files: None,
     }
 }
 

@@ -23,8 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let job = Job {
         language: Language::Wasm,
         source: bytes.to_vec(),
-        start: Start::default(),
-    };
+        start: Start::default(), files: None, };
     let limits = Limits {
         cpu_ms: 20,
         memory_bytes: 64 << 20,

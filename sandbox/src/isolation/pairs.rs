@@ -32,6 +32,7 @@ impl Sandbox {
     ) -> Result<(Outcome, Outcome), SandboxError> {
         check(left.limits)?;
         check(right.limits)?;
+        without_files(left, right)?;
         #[cfg(feature = "wasm")]
         let modules = (
             self.compiled(cancel, left.job, left.limits)?,
@@ -79,6 +80,7 @@ impl Sandbox {
     ) -> Result<Interaction, SandboxError> {
         check(interactor.limits)?;
         check(program.limits)?;
+        without_files(interactor, program)?;
         #[cfg(feature = "wasm")]
         let modules = (
             self.compiled(cancel, interactor.job, interactor.limits)?,
@@ -113,6 +115,14 @@ impl Sandbox {
             None => Err(SandboxError::NoProcess),
         }
     }
+}
+
+/// Refuses files: what two programs say goes to the other side.
+fn without_files(left: Side<'_>, right: Side<'_>) -> Result<(), SandboxError> {
+    if left.job.files.is_some() || right.job.files.is_some() {
+        return Err(SandboxError::BadFiles("two programs that talk have none"));
+    }
+    Ok(())
 }
 
 /// Where a pair runs.

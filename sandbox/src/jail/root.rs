@@ -2,6 +2,8 @@
 //!
 //! `assemble` needs the rights of whoever may read the interpreter; `finish` runs inside the user namespace.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
@@ -74,6 +76,10 @@ pub(crate) fn assemble(plan: &Plan) -> Result<(), JailError> {
     }
     for (target, link) in &plan.links {
         let link = inside(root, link);
+        // A directory that is bound under the link's own name stands for it.
+        if link.symlink_metadata().is_ok() {
+            continue;
+        }
         if let Some(parent) = link.parent() {
             make_directory(parent)?;
         }
@@ -139,11 +145,15 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
     for (name, target) in [("box", "box"), ("tmp", "tmp"), ("shm", "dev/shm")] {
         let source = scratch.join(name);
         make_directory(&source)?;
-        bind(
-            &source,
-            &root.join(target),
-            NO_SET_UID | NO_DEVICES | NO_EXECUTION,
-        )?;
+        show_below(plan, root, target, &source)?;
+        let target = root.join(target);
+        bind_tree(&source, &target)?;
+        let attributes = NO_SET_UID | NO_DEVICES | NO_EXECUTION;
+        set_mount_attributes(&target, attributes, false).map_err(|errno| JailError::Mount {
+            what: "the scratch space for programs",
+            path: target.clone(),
+            errno,
+        })?;
     }
     // The name under which all three are seen at once must not stay.
     umount2(&scratch, MntFlags::MNT_DETACH).map_err(JailError::DetachHost)?;
@@ -207,6 +217,54 @@ pub(crate) fn finish(plan: &Plan) -> Result<(OwnedFd, Option<(Safeguard, String)
     Ok((directory, missing))
 }
 
+/// What of the host was bound below a directory that scratch space is about to hide, such as a virtual environment in
+/// /tmp, is shown in that space, too: each as a mount of its own, which no program can move or remove.
+fn show_below(plan: &Plan, root: &Path, place: &str, scratch: &Path) -> Result<(), JailError> {
+    let hidden = Path::new("/").join(place);
+    let below = |path: &PathBuf| {
+        path.strip_prefix(&hidden)
+            .ok()?
+            .iter()
+            .next()
+            .map(OsString::from)
+    };
+    let names: BTreeSet<OsString> = plan.binds.iter().filter_map(below).collect();
+    for name in names {
+        let (from, to) = (root.join(place).join(&name), scratch.join(&name));
+        if from.is_dir() {
+            make_directory(&to)?;
+        } else {
+            write_file(&to, "")?;
+        }
+        bind_tree(&from, &to)?;
+        if from.is_dir() {
+            // Its own directory may be one of the tree, which is writable as long as that is built.
+            set_mount_attributes(&to, READ_ONLY | NO_SET_UID | NO_DEVICES, false).map_err(
+                |errno| JailError::ReadOnly {
+                    path: to.clone(),
+                    errno,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn bind_tree(source: &Path, target: &Path) -> Result<(), JailError> {
+    mount(
+        Some(source),
+        target,
+        NOTHING,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        NOTHING,
+    )
+    .map_err(|errno| JailError::Mount {
+        what: "a bind",
+        path: source.to_owned(),
+        errno,
+    })
+}
+
 fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
@@ -245,18 +303,7 @@ fn bind(source: &Path, target: &Path, attributes: u64) -> Result<(), JailError> 
             write_file(target, "")?;
         }
     }
-    mount(
-        Some(source),
-        target,
-        NOTHING,
-        MsFlags::MS_BIND | MsFlags::MS_REC,
-        NOTHING,
-    )
-    .map_err(|errno| JailError::Mount {
-        what: "a bind",
-        path: source.to_owned(),
-        errno,
-    })?;
+    bind_tree(source, target)?;
     set_mount_attributes(target, attributes, true).map_err(|errno| match errno {
         // A recursive change is refused as a whole when a mount below cannot be changed.
         Errno::EPERM | Errno::EINVAL | Errno::ENOSYS => JailError::ReadOnly {

@@ -7,8 +7,6 @@ mod tier;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 pub(crate) use self::tier::{tier, tools};
-use super::toolchain::{Launch, Toolchain, ask as ask_tool, fingerprint};
+use super::toolchain::{Launch, Toolchain, ask as ask_tool, fingerprint, on_path};
 use super::{Definition, always_main};
 use crate::error::SandboxError;
 
@@ -53,6 +51,8 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("MKL_NUM_THREADS", "1"),
 ];
 const OLDEST: (u32, u32) = (3, 8);
+/// Directories in which a jail can show nothing of the host.
+const OWN_PLACES: [&str; 3] = ["/program", "/proc", "/sys"];
 
 const PROBE: &str = r"
 import importlib.util, json, sys
@@ -80,10 +80,14 @@ pub(crate) struct Interpreter {
     pub(crate) version: String,
     /// Host paths it reads.
     pub(crate) paths: Vec<PathBuf>,
-    /// Links outside of them that their libraries lead through: target and place.
+    /// Links outside of them that lead to the interpreter: target and place.
+    pub(crate) way: Vec<(PathBuf, PathBuf)>,
+    /// Links outside of them that their libraries lead through.
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Whether it has NumPy.
     pub(crate) numpy: bool,
+    /// Earlier ones of the search path, with what is wrong with each; a line each.
+    pub(crate) passed_over: String,
 }
 
 #[derive(Deserialize)]
@@ -98,34 +102,67 @@ struct Probed {
     mapped: Vec<PathBuf>,
 }
 
-/// The interpreter named in the configuration, or the first usable `python3` on the search path.
+/// The interpreter named in the configuration, or the first usable `python3` on the search path, which is the one that
+/// its user gets by that name: a version manager's shim is followed to what it starts.
 pub(crate) fn find(named: Option<&Path>) -> Result<Interpreter, SandboxError> {
-    let candidates = named.map_or_else(candidates, |path| vec![path.to_owned()]);
+    let candidates = match named {
+        Some(path) => vec![located(path)],
+        None => candidates(),
+    };
     let mut tried = String::new();
-    let mut behind_shim: Option<Interpreter> = None;
     for candidate in candidates {
-        let interpreter = match probe(&candidate) {
-            Ok(interpreter) => interpreter,
+        match probe(&candidate) {
+            Ok(interpreter) => {
+                return Ok(Interpreter {
+                    passed_over: tried,
+                    ..interpreter
+                });
+            }
             Err(reason) => {
                 let _ = writeln!(tried, "  {}: {reason}", candidate.display());
-                continue;
             }
-        };
-        match &behind_shim {
-            None if named.is_none() && is_script(&candidate) => behind_shim = Some(interpreter),
-            Some(first) if is_script(&candidate) || first.numpy && !interpreter.numpy => {}
-            _ => return Ok(interpreter),
         }
     }
-    behind_shim.ok_or(SandboxError::NoPython { tried })
+    Err(SandboxError::NoPython { tried })
 }
 
-/// Whether it only starts an interpreter from elsewhere. What a version manager builds is slower to fork than
-/// a distribution's interpreter (a third more CPU time a test), so a shim comes last, unless only it has NumPy.
-fn is_script(candidate: &Path) -> bool {
-    let mut start = [0; 2];
-    File::open(candidate)
-        .is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && start == *b"#!")
+/// Usable interpreters of the search path but this one.
+pub(crate) fn others(than: &Interpreter) -> Vec<Interpreter> {
+    let found = candidates().into_iter().filter_map(|one| probe(&one).ok());
+    found
+        .filter(|one| one.executable != than.executable)
+        .collect()
+}
+
+/// What a user names: an interpreter by path, or by a name on the search path; or the directory of an environment.
+fn located(named: &Path) -> PathBuf {
+    if named.is_dir() {
+        return located(&named.join("bin/python3"));
+    }
+    if named.components().count() == 1
+        && !named.exists()
+        && let Some(found) = named.to_str().and_then(|name| on_path(&[name]))
+    {
+        return found;
+    }
+    // The link itself, not what it leads to: an environment is known by where its interpreter is called.
+    std::path::absolute(named).unwrap_or_else(|_| named.to_owned())
+}
+
+/// How its programs are started where it can't be kept warm.
+pub(crate) fn launch(interpreter: &Interpreter) -> Launch {
+    Launch {
+        file: "main.py".to_owned(),
+        executable: false,
+        command: vec![
+            interpreter.executable.to_string_lossy().into_owned(),
+            "/program/main.py".to_owned(),
+        ],
+        environment: ENVIRONMENT
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        ..Launch::native()
+    }
 }
 
 /// The interpreter as a toolchain, for whoever lists languages; the sandbox itself starts it by `find`.
@@ -239,12 +276,23 @@ fn ask(candidate: &Path) -> Answer {
         ));
     }
     let paths = needed_paths(&probed);
+    if let Some(path) = paths
+        .iter()
+        .find(|path| OWN_PLACES.iter().any(|own| path.starts_with(own)))
+    {
+        return Err(format!(
+            "needs {}, but a jail has a directory of its own there; move it elsewhere",
+            path.display()
+        ));
+    }
     Ok(Interpreter {
+        way: links::way(&probed.executable, &paths),
         links: links::outside(&paths),
         paths,
         executable: probed.executable,
         version,
         numpy: probed.numpy,
+        passed_over: String::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What every jail of a sandbox is built from, and what a jail built from it has in force.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -10,7 +10,8 @@ use super::worker::Worker;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::jail::plan::Plan;
-use crate::languages::{Tools, python};
+use crate::languages::python::Interpreter;
+use crate::languages::{Launch, Tools, python};
 use crate::protection::{Protection, Safeguard, SafeguardState};
 
 /// What a jail needs at least: the zygote, the program's first process, and a test.
@@ -29,10 +30,12 @@ pub(crate) struct Blueprint {
     pub(crate) plan: Plan,
     pub(crate) host: Host,
     pub(crate) identity: Identity,
-    /// Whether the interpreter has NumPy.
-    pub(crate) numpy: bool,
     /// Processes that one jail may have, so that no jail takes those of another: they are counted by user.
     pub(crate) processes: u64,
+    /// What runs Python programs.
+    pub(crate) interpreter: Interpreter,
+    /// Where it can't be kept warm: how each of its tests is started by the jail of another, and why.
+    pub(crate) afresh: Option<(Launch, String)>,
 }
 
 impl Blueprint {
@@ -45,15 +48,10 @@ impl Blueprint {
         zygote.push(python::tier(&Tools::default()));
         let plan = Plan {
             as_root: identity != Identity::Own,
-            binds: interpreter.paths,
+            binds: interpreter.paths.clone(),
             aliases: Vec::new(),
-            // Nothing else is known to need them, and every jail shows as little as it can.
-            links: if interpreter.numpy {
-                interpreter.links
-            } else {
-                Vec::new()
-            },
-            python: interpreter.executable,
+            links: links(&interpreter),
+            python: interpreter.executable.clone(),
             environment: owned(python::ENVIRONMENT),
             zygote,
             building_site: site,
@@ -75,8 +73,36 @@ impl Blueprint {
             plan,
             host,
             identity,
-            numpy: interpreter.numpy,
             processes: share_of_processes(identity, config.workers),
+            interpreter,
+            afresh: None,
+        })
+    }
+
+    /// The same interpreter, which can't be kept warm for this `reason`, in the jail of another that can.
+    pub(crate) fn hosted_by(
+        &self,
+        other: &Interpreter,
+        reason: String,
+    ) -> Result<Self, SandboxError> {
+        let mut plan = self.plan.clone();
+        plan.binds.extend(other.paths.iter().cloned());
+        plan.binds.sort();
+        plan.binds.dedup();
+        let all = plan.binds.clone();
+        plan.binds.retain(|path| {
+            !all.iter()
+                .any(|outer| outer != path && path.starts_with(outer))
+        });
+        plan.links.extend(links(other));
+        plan.links.sort();
+        plan.links.dedup();
+        plan.python.clone_from(&other.executable);
+        plan.building_site = building_site(&plan.binds)?;
+        Ok(Self {
+            plan,
+            afresh: Some((python::launch(&self.interpreter), reason)),
+            ..self.clone()
         })
     }
 
@@ -179,9 +205,16 @@ impl Blueprint {
         }
         Protection {
             isolation: "process".to_owned(),
-            interpreter: format!("{} ({})", self.plan.python.display(), worker.version),
+            interpreter: match &self.afresh {
+                None => format!("{} ({})", self.plan.python.display(), worker.version),
+                Some(_) => format!(
+                    "{} ({})",
+                    self.interpreter.executable.display(),
+                    self.interpreter.version
+                ),
+            },
             safeguards,
-            gaps: Vec::new(),
+            gaps: self.gaps(),
         }
     }
 }
@@ -195,15 +228,46 @@ fn share_of_processes(identity: Identity, workers: usize) -> u64 {
     }
 }
 
+impl Blueprint {
+    /// What is not as a user might expect of the interpreter.
+    fn gaps(&self) -> Vec<String> {
+        let passed_over = self.interpreter.passed_over.trim();
+        let passed_over = (!passed_over.is_empty())
+            .then(|| format!("passed over on the search path: {passed_over}"));
+        let afresh = self.afresh.as_ref().map(|(_, reason)| {
+            format!("each test starts the interpreter afresh, for it can't be kept warm: {reason}")
+        });
+        passed_over.into_iter().chain(afresh).collect()
+    }
+}
+
 /// A host directory to build on, in which nothing lies that is to be bound.
 fn building_site(binds: &[PathBuf]) -> Result<PathBuf, SandboxError> {
     BUILDING_SITES
         .iter()
         .map(PathBuf::from)
-        .find(|site| site.is_dir() && !binds.iter().any(|path| path.starts_with(site)))
+        .find(|site| site.is_dir() && !binds.iter().any(|path| lies_in(path, site)))
         .ok_or_else(|| SandboxError::SetUpJail {
             reason: format!("no directory to build on ({BUILDING_SITES:?})"),
         })
+}
+
+/// Whether a path, or what it leads to, is in a directory.
+fn lies_in(path: &Path, directory: &Path) -> bool {
+    path.starts_with(directory)
+        || path
+            .canonicalize()
+            .is_ok_and(|end| end.starts_with(directory))
+}
+
+/// Links of the host that are made anew for an interpreter. Nothing but NumPy is known to need those of libraries, and
+/// every jail shows as little as it can.
+fn links(interpreter: &Interpreter) -> Vec<(PathBuf, PathBuf)> {
+    let mut links = interpreter.way.clone();
+    if interpreter.numpy {
+        links.extend(interpreter.links.iter().cloned());
+    }
+    links
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {

@@ -57,23 +57,36 @@ pub(crate) const RUN_TEST: &[u8] = b"R";
 /// From the helper, as a failure.
 pub(crate) const JAIL_ENDED: &[u8] = b"Xthe jail's first process ended";
 
-/// How a program that is no Python is started, as the zygote is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// How a program is started that is no Python, or that has files for its input and output, as the zygote is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Recipe {
     /// Name of its file in /program.
     pub(crate) file: String,
     /// Whether that file may be executed.
     pub(crate) executable: bool,
-    /// Executable and arguments.
+    /// Executable and arguments; none for Python.
     pub(crate) command: Vec<String>,
     /// Its whole environment.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Names of the files for input and output, if it has them.
+    pub(crate) files: Option<[String; 2]>,
+}
+
+/// How a program's process begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// As a fork of the warm interpreter.
+    Fork = 0,
+    /// As a fresh process.
+    Exec = 1,
+    /// As a fresh interpreter, but of a source that the warm one compiles.
+    CheckedExec = 2,
 }
 
 /// What a program may use, as the zygote is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProgramRequest {
-    pub(crate) exec: bool,
+    pub(crate) beginning: Beginning,
     pub(crate) cpu_seconds: u64,
     /// RLIMIT_AS, or 0 where a control group limits memory.
     pub(crate) address_space_bytes: u64,
@@ -82,6 +95,8 @@ pub(crate) struct ProgramRequest {
     pub(crate) open_files: u64,
     pub(crate) file_bytes: u64,
     pub(crate) stack_bytes: u64,
+    /// One more than the digits that a number's text may have, or 0 for the interpreter's own rule.
+    pub(crate) digits: u64,
     /// Size of the scratch space.
     pub(crate) scratch_bytes: u64,
 }
@@ -95,9 +110,10 @@ impl ProgramRequest {
             self.open_files,
             self.file_bytes,
             self.stack_bytes,
+            self.digits,
             self.scratch_bytes,
         ];
-        let mut message = vec![b'P', u8::from(self.exec)];
+        let mut message = vec![b'P', self.beginning as u8];
         message.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         if let Some(recipe) = recipe {
             message.extend(serde_json::to_vec(recipe)?);
@@ -242,6 +258,15 @@ pub(crate) fn receive_within(
 ) -> Result<Vec<u8>, WireError> {
     wait_readable(from, patience)?;
     receive(from)
+}
+
+/// The same for a message of any length.
+pub(crate) fn receive_any_within(
+    from: BorrowedFd<'_>,
+    patience: Duration,
+) -> Result<Vec<u8>, WireError> {
+    wait_readable(from, patience)?;
+    receive_sized(from, LARGEST_MESSAGE)
 }
 
 /// Whether there is something to receive, be it the other side's end.

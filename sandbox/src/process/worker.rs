@@ -16,7 +16,7 @@ use nix::unistd::{Uid, pipe2};
 
 use super::blueprint::Blueprint;
 use super::cgroup::{JailCgroup, group_name};
-use super::wire::{self, ProgramRequest, Reply, WireError};
+use super::wire::{self, Beginning, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -150,6 +150,10 @@ impl Worker {
         }
         match self.reply("warm up its interpreter")? {
             Reply::Ready { version } => self.version = version,
+            Reply::Failed { reason } => {
+                let python = plan.python.display();
+                return Err(self.unexpected(&format!("warm up the interpreter {python}: {reason}")));
+            }
             other => return Err(self.unexpected(&format!("{other:?}"))),
         }
         let pages =
@@ -167,20 +171,21 @@ impl Worker {
 
     fn progress(&mut self) -> Result<Progress, SandboxError> {
         match wire::receive_json_within(self.control()?, PATIENCE) {
-            Ok(Progress::Failed {
-                safeguard: Some(safeguard),
-                reason,
-            }) => Err(SandboxError::MissingProtection {
+            Ok(Progress::Failed { safeguard, reason }) => Err(self.failed(safeguard, reason)),
+            Ok(progress) => Ok(progress),
+            Err(error) => Err(self.unexpected(&error.to_string())),
+        }
+    }
+
+    /// What the helper says of a step that failed.
+    fn failed(&mut self, safeguard: Option<Safeguard>, reason: String) -> SandboxError {
+        match safeguard {
+            Some(safeguard) => SandboxError::MissingProtection {
                 safeguard,
                 reason,
                 remedy: safeguard.remedy(),
-            }),
-            Ok(Progress::Failed {
-                safeguard: None,
-                reason,
-            }) => Err(self.unexpected(&reason)),
-            Ok(progress) => Ok(progress),
-            Err(error) => Err(self.unexpected(&error.to_string())),
+            },
+            None => self.unexpected(&reason),
         }
     }
 
@@ -228,9 +233,14 @@ impl Worker {
     }
 
     fn reply(&mut self, step: &'static str) -> Result<Reply, SandboxError> {
-        match wire::receive_within(self.control()?, PATIENCE)
-            .and_then(|message| Reply::decode(&message))
+        let message = wire::receive_any_within(self.control()?, PATIENCE);
+        // The last step of the helper is to become the interpreter: where it fails, it speaks in the interpreter's place.
+        if let Ok(message) = &message
+            && let Ok(Progress::Failed { safeguard, reason }) = serde_json::from_slice(message)
         {
+            return Err(self.failed(safeguard, reason));
+        }
+        match message.and_then(|message| Reply::decode(&message)) {
             Ok(reply) => Ok(reply),
             Err(WireError::Late(waited)) => Err(SandboxError::JailSilent { step, waited }),
             Err(error) => Err(self.unexpected(&error.to_string())),
@@ -281,7 +291,7 @@ impl Worker {
     ) -> Result<(), SandboxError> {
         let unbounded = !self.cgroup.limits_memory();
         // A process that is executed keeps nothing of the interpreter.
-        let base_bytes = if image.recipe.is_some() {
+        let base_bytes = if image.is_foreign() {
             0
         } else {
             self.address_space_bytes
@@ -289,7 +299,7 @@ impl Worker {
         let bounds_memory = unbounded && !image.reserves_addresses;
         let request = request(
             limits,
-            image.exec,
+            image,
             bounds_memory.then_some(base_bytes),
             (!self.cgroup.limits_processes()).then_some(self.most_processes),
         );
@@ -366,12 +376,12 @@ impl Worker {
 /// stand in for memory; `most_processes` is what a jail may have of those where nobody else bounds them.
 fn request(
     limits: &Limits,
-    exec: bool,
+    image: &Image<'_>,
     address_space: Option<u64>,
     most_processes: Option<u64>,
 ) -> ProgramRequest {
     ProgramRequest {
-        exec,
+        beginning: image.beginning,
         cpu_seconds: limits.cpu_ms.div_ceil(1000).saturating_add(1).min(1 << 30),
         address_space_bytes: address_space.map_or(0, |base_bytes| {
             limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
@@ -380,12 +390,17 @@ fn request(
             limits.processes.saturating_add(OWN_PROCESSES).min(most)
         }),
         open_files: limits.open_files.min(1 << 20),
-        file_bytes: limits.file_bytes.min(1 << 62),
+        file_bytes: limits.file_bytes.max(image.given_bytes).min(1 << 62),
         stack_bytes: limits.stack_bytes.min(1 << 62),
+        digits: limits
+            .int_digits
+            .filter(|_| image.is_python)
+            .map_or(0, |digits| u64::from(digits) + 1),
         // Files lie in memory: they must leave room to tidy up after them.
         scratch_bytes: limits
             .file_bytes
             .min(limits.memory_bytes / 2)
+            .saturating_add(image.given_bytes)
             .clamp(4096, 1 << 62),
     }
 }
@@ -412,6 +427,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::job::{Job, Language, Start};
 
     proptest! {
         /// Whatever the limits, what the zygote is told overflows nothing, and never allows more than they do, but for
@@ -420,7 +436,8 @@ mod tests {
         fn a_request_never_loosens_a_limit(
             numbers in any::<[u64; 8]>(),
             shift in 0..64_u32,
-            exec in any::<bool>(),
+            given in 0..1_u64 << 40,
+            digits in any::<Option<u32>>(),
             base in any::<Option<u64>>(),
             counts in any::<bool>(),
         ) {
@@ -428,8 +445,11 @@ mod tests {
                 numbers.map(|number| number >> shift);
             let limits = Limits {
                 cpu_ms, wall_ms, memory_bytes, processes, open_files, output_bytes, file_bytes, stack_bytes,
+                int_digits: digits,
             };
-            let request = request(&limits, exec, base, counts.then_some(MOST_PROCESSES));
+            let job = Job { language: Language::Python, source: Vec::new(), start: Start::Fork, files: None };
+            let image = Image { given_bytes: given, ..Image::python(&job, false) };
+            let request = request(&limits, &image, base, counts.then_some(MOST_PROCESSES));
             prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
             prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);
             let address_space = base.map(|base| u128::from(base) + u128::from(memory_bytes));
@@ -437,13 +457,14 @@ mod tests {
             prop_assert_eq!(request.processes == 0, !counts);
             prop_assert!(u128::from(request.processes) <= u128::from(processes) + u128::from(OWN_PROCESSES));
             prop_assert!(request.open_files <= open_files);
-            prop_assert!(request.file_bytes <= file_bytes);
+            prop_assert!(request.file_bytes <= file_bytes.max(given));
             prop_assert!(request.stack_bytes <= stack_bytes);
-            prop_assert!(request.scratch_bytes <= file_bytes.max(4096));
-            prop_assert!(request.scratch_bytes <= (memory_bytes / 2).max(4096));
+            prop_assert!(request.scratch_bytes <= file_bytes.saturating_add(given).max(4096));
+            prop_assert!(request.scratch_bytes <= (memory_bytes / 2).saturating_add(given).max(4096));
+            prop_assert_eq!(request.digits, digits.map_or(0, |digits| u64::from(digits) + 1));
             // Python reads them as signed where the kernel does.
             let message = request.encode(None).unwrap();
-            prop_assert_eq!(message.len(), 2 + 7 * 8);
+            prop_assert_eq!(message.len(), 2 + 8 * 8);
             prop_assert!(message[2..].chunks(8).all(|number| i64::from_le_bytes(number.try_into().unwrap()) >= 0));
         }
     }

@@ -170,7 +170,7 @@ impl<'a> Program<'a> {
             }
         });
         let ticking = Ticking::start(engine);
-        let ended = self.enter(&mut store);
+        let ended = self.enter(&mut store, limits.int_digits);
         drop(ticking);
         // Without an instance nothing was burnt.
         let left = meter::left(&mut store).unwrap_or(budget as i64);
@@ -221,7 +221,11 @@ impl<'a> Program<'a> {
     }
 
     /// Instantiates and calls; the exit code, and the code of a program that was to be compiled.
-    fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<(i32, Vec<u8>)> {
+    fn enter(
+        &self,
+        store: &mut Store<Host>,
+        int_digits: Option<u32>,
+    ) -> wasmtime::Result<(i32, Vec<u8>)> {
         let instance = self.instances.instantiate(&mut *store)?;
         meter::begin(store, instance, store.data().fuel)?;
         let (entry, bytes) = match &self.script {
@@ -236,6 +240,9 @@ impl<'a> Program<'a> {
             Some(Script::Prepared(code)) => (cpython::RUN_PREPARED, code.as_slice()),
         };
         let mut guest = Guest { store, instance };
+        if let Some(digits) = int_digits {
+            guest.set_int_digits(digits)?;
+        }
         let result = guest.call_entry(entry, bytes)?;
         if result == 0 {
             // Our own frame was interrupted, for want of memory or by deep recursion at the very end.

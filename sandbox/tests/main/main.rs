@@ -6,7 +6,10 @@
 )]
 
 mod contract;
+mod endings;
+mod files;
 mod hostile;
+mod interpreters;
 mod languages;
 mod leftovers;
 mod numpy;

@@ -2,22 +2,14 @@
 //! data like any other failed import. Each test says what must hold on hosts of both kinds.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use rlef_sandbox::{Limits, Outcome, Sandbox, Side, Start, Status};
 
 use crate::support::{
-    canary, config, exec_job, helper, job, limits, run, run_all, run_with, sandbox, starts_afresh,
-    text,
+    canary, config, exec_job, helper, interpreter, job, limits, run, run_all, run_with, sandbox,
+    starts_afresh, text,
 };
-
-/// The interpreter that the sandbox found.
-fn interpreter() -> PathBuf {
-    let name = &sandbox().protection().interpreter;
-    let path = name.rsplit_once(" (").map(|(path, _)| path);
-    PathBuf::from(path.unwrap_or_else(|| panic!("{name}")))
-}
 
 /// What the interpreter itself says of its NumPy, if it has one.
 fn version() -> Option<String> {

@@ -50,6 +50,13 @@ pub(crate) fn sandbox() -> &'static Sandbox {
         .get_or_init(|| Sandbox::new(config(2)).unwrap_or_else(|error| panic!("failed to {error}")))
 }
 
+/// The interpreter that the sandbox found.
+pub(crate) fn interpreter() -> PathBuf {
+    let name = &sandbox().protection().interpreter;
+    let path = name.rsplit_once(" (").map(|(path, _)| path);
+    PathBuf::from(path.unwrap_or_else(|| panic!("{name}")))
+}
+
 /// Limits that a test hits soon, on a machine that may be busy.
 pub(crate) fn limits() -> Limits {
     Limits {
@@ -70,6 +77,7 @@ pub(crate) fn job(source: impl AsRef<[u8]>) -> Job {
         } else {
             Start::Fork
         },
+        files: None,
     }
 }
 

@@ -231,8 +231,7 @@ fn a_cancelled_compilation_leaves_no_compiler() {
         language: Language::Cpp,
         // Doubles the work at each of its steps.
         source: b"constexpr int f(int n) { return n < 2 ? n : f(n - 1) + f(n - 2) + f(n - 3); }\ntemplate <int N> struct A { static constexpr int x = f(22 + N % 3) + A<N - 1>::x; };\ntemplate <> struct A<0> { static constexpr int x = 0; };\nint main() { return A<800>::x; }".into(),
-        start: Start::Fork,
-    };
+        start: Start::Fork, files: None, };
     let compiles = || {
         names_of_descendants()
             .iter()

@@ -33,6 +33,7 @@ fn job(source: impl AsRef<[u8]>) -> Job {
         language: Language::Python,
         source: source.as_ref().to_vec(),
         start: Start::Fork,
+        files: None,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::problem::{
 };
 use crate::program::Program;
 use crate::verdict::{
-    Failure, Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, isolated_judge,
+    Failure, Grade, HostJudge, JudgeError, Scope, StopAt, Task, Verdict, chosen_judge,
 };
 
 /// The state of a problem, in one word.
@@ -95,6 +95,7 @@ struct Finding {
 /// Programs tried of each list of a problem at most.
 pub(super) struct Options<'a> {
     pub(super) isolation: rlef_sandbox::Isolation,
+    pub(super) python: Option<&'a Path>,
     pub(super) most: usize,
     pub(super) json: bool,
     pub(super) quarantine: Option<&'a Path>,
@@ -123,7 +124,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     for finding in &findings {
         tell(finding, options.json)?;
     }
-    let judge = isolated_judge(options.isolation, 0)?;
+    let judge = chosen_judge(options.isolation, options.python, 0)?;
     let mut seen = Seen::default();
     for other in options.against {
         for problem in source::problems(other)? {

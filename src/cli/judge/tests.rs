@@ -95,6 +95,7 @@ fn arguments(json: bool) -> Args {
         json,
         judging: JudgingArgs {
             isolation: rlef_sandbox::Isolation::default(),
+            python: None,
             workers: 1,
             no_cache: true,
             no_reruns: true,

@@ -2,9 +2,12 @@
 //! (`libblas.so.3` -> `/etc/alternatives/...`). What such a link leads through is made anew in the jail, link by link;
 //! nothing else of those directories is shown.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+/// Parts of a path and of the links in it, before it is taken to lead nowhere.
+const LONGEST_WAY: usize = 200;
 /// Links that one library may lead through.
 const LONGEST_CHAIN: usize = 8;
 
@@ -20,6 +23,48 @@ pub(super) fn outside(bound: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
     links.sort();
     links.dedup();
     links
+}
+
+/// Each link outside of `bound` on the way to a file, of which any part of its path may be one: where it leads, and where
+/// it lies.
+pub(super) fn way(file: &Path, bound: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
+    let mut links = Vec::new();
+    let mut left: Vec<OsString> = parts(file);
+    let mut at = PathBuf::from("/");
+    for _ in 0..LONGEST_WAY {
+        let Some(part) = left.pop() else {
+            break;
+        };
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        let next = at.join(&part);
+        let Ok(target) = fs::read_link(&next) else {
+            at = next;
+            continue;
+        };
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        left.extend(parts(&target));
+        if !bound.iter().any(|outer| next.starts_with(outer)) {
+            links.push((target, next));
+        }
+    }
+    links.sort();
+    links.dedup();
+    links
+}
+
+/// The parts of a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    parts.collect()
 }
 
 /// Where the dynamic loader looks below a system directory: in it, and in the one of an architecture.
@@ -69,6 +114,32 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn every_link_on_the_way_is_found_wherever_it_lies() {
+        let host = tempfile::tempdir().unwrap();
+        let top = host.path().canonicalize().unwrap();
+        let (versions, env) = (top.join("versions"), top.join("env/bin"));
+        fs::create_dir_all(versions.join("3.12.4/bin")).unwrap();
+        fs::create_dir_all(&env).unwrap();
+        fs::write(versions.join("3.12.4/bin/python3.12"), "").unwrap();
+        symlink("python3.12", versions.join("3.12.4/bin/python3")).unwrap();
+        symlink("3.12.4", versions.join("3.12")).unwrap();
+        symlink(versions.join("3.12/bin/python3"), env.join("python")).unwrap();
+        symlink("../elsewhere/../env", top.join("other")).unwrap();
+        symlink(&env, top.join("shortcut")).unwrap();
+        // What is bound shows its own links.
+        let bound = [env.clone(), versions.join("3.12.4")];
+        let link = (PathBuf::from("3.12.4"), versions.join("3.12"));
+        assert_eq!(way(&env.join("python"), &bound), [link.clone()]);
+        assert_eq!(
+            way(&top.join("shortcut/python"), &bound),
+            [(env.clone(), top.join("shortcut")), link]
+        );
+        assert_eq!(way(&versions.join("3.12.4/bin/python3"), &bound), []);
+        symlink("round", top.join("round")).unwrap();
+        assert_eq!(way(&top.join("round/python"), &bound).len(), 1);
+    }
 
     #[test]
     fn only_links_that_a_library_leads_through_are_made_anew() {

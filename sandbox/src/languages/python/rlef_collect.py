@@ -1,4 +1,4 @@
-"""What a compiler left in the work directory, handed over after every process of it is dead."""
+"""What a compiler or a program left in the work directory, handed over after every process of it is dead."""
 
 import os
 import stat
@@ -6,13 +6,26 @@ import stat
 OUT = "/box/out"
 
 
-def collect(descriptor):
-    """Writes the file, or the directory as an archive; nothing if there is neither. Links are never followed."""
+def place(path, descriptor):
+    """Puts what the descriptor holds where a program reads it by name."""
+    source, size = descriptor, os.fstat(descriptor).st_size
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        state = os.lstat(OUT)
+        at = 0
+        while at < size:
+            at += os.sendfile(target, source, at, size - at)
+    finally:
+        os.close(target)
+
+
+def collect(descriptor, path=None):
+    """Writes the file at `path`; without one, what a compiler left: a file, or the directory as an archive. Nothing if
+    there is neither. Links are never followed."""
+    try:
+        state = os.lstat(path or OUT)
         if stat.S_ISREG(state.st_mode):
-            copy(OUT, state.st_size, descriptor)
-        elif stat.S_ISDIR(state.st_mode):
+            copy(path or OUT, state.st_size, descriptor)
+        elif stat.S_ISDIR(state.st_mode) and path is None:
             pack(OUT, descriptor)
     except Exception:
         # Too large, unreadable, not there, or of a name that no archive can hold: then the compiler has made no program.

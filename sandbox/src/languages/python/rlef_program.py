@@ -22,7 +22,7 @@ from rlef_kernel import Reaper, be_chosen_before_the_zygote, bounded, drop_capab
 PATH = "/program/main.py"
 MAIN = "main.py"
 DIRECTORY = 5
-START_FORK = 0
+START_FORK, START_CHECKED = 0, 2
 ADDR_NO_RANDOMIZE = 0x0040000
 SIGINT, SIGKILL = int(_signal.SIGINT), int(_signal.SIGKILL)
 RLIMIT_CPU, RLIMIT_NOFILE = resource.RLIMIT_CPU, resource.RLIMIT_NOFILE
@@ -127,6 +127,13 @@ def register_after_fork(names, hooks):
                 os.register_at_fork(**call)
 
 
+def lift_digits(digits):
+    """Sets the longest number that is read from text or written as text, here and for whatever the program starts."""
+    os.environ["PYTHONINTMAXSTRDIGITS"] = str(digits)
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(digits)
+
+
 def import_on_sight(names):
     for name in sorted(names & IMPORTED_ON_SIGHT):
         try:
@@ -147,8 +154,11 @@ class Program:
     """Lives in the first process of a program's process namespace."""
 
     def __init__(self, request, recipe, source_descriptor, connection, zygote):
-        start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes = request
-        self.connection, self.zygote, self.recipe = connection, zygote, recipe
+        start, cpu_seconds, address_space, processes, open_files, file_bytes, stack_bytes, digits = request
+        self.connection, self.zygote = connection, zygote
+        # Input and output, where a program has files for them.
+        self.files = ["/box/" + name for name in recipe["files"]] if recipe and recipe["files"] else None
+        self.recipe = recipe = recipe if recipe and recipe["command"] else None
         self.kept = self  # Never destroyed, which would cost every test.
         # These two would stop this process, which lives longer and holds more descriptors than a test.
         self.cpu_bounds = bounded(resource.RLIMIT_CPU, cpu_seconds, 1)
@@ -188,14 +198,20 @@ class Program:
         own = (resource.RLIMIT_STACK, stack_bytes), (resource.RLIMIT_CORE, 1), (resource.RLIMIT_SIGPENDING, 1024)
         for kind, limit in own:
             resource.setrlimit(kind, bounded(kind, limit))
-        code, self.warnings = (None, b"") if start != START_FORK else compile_program(source)
-        compiled = code is not None or start != START_FORK
-        image = None if code is None else marshalled(code)
+        if digits:
+            # One more than it, for zero is a number of digits: as many as there are.
+            lift_digits(digits - 1)
+        checked = start in (START_FORK, START_CHECKED)
+        code, self.warnings = compile_program(source) if checked else (None, b"")
+        compiled = code is not None or not checked
+        image = None if code is None or start != START_FORK else marshalled(code)
         self.exec = image is None
         if image is not None:
             names = set()
             flags = names_of(code, names, 0)
-            zygote.exit.plan(names, flags)
+            if not self.files:
+                # What is left in a file is flushed as the interpreter does it, whoever holds it.
+                zygote.exit.plan(names, flags, source)
             register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
             if "numpy" in names:
@@ -231,8 +247,12 @@ class Program:
                 stdin, stdout, stderr = streams
             elif len(streams) == 4:
                 stdin, stdout, stderr, artifact = streams
+            elif len(streams) == 5 and self.files:
+                stdin, stdout, stderr, artifact, given = streams
+                rlef_collect.place(self.files[0], given)
+                close(given)
             else:
-                raise OSError(errno.EPROTO, "a test needs three descriptors, a compiler four")
+                raise OSError(errno.EPROTO, "a test needs three descriptors, a compiler four, a test with files five")
             if self.exec:
                 failure = os.pipe()
             lseek(image, 0, 0)
@@ -273,8 +293,8 @@ class Program:
                 close(failure[0])
                 if text:
                     raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
-            if len(streams) == 4:
-                rlef_collect.collect(artifact)
+            if len(streams) > 3:
+                rlef_collect.collect(artifact, self.files and self.files[1])
                 close(artifact)
             connection.send(ENDED(b"E", status, cpu_us, memory * 1024, wall_us, self.own_cpu()))
             if rlef_scratch.marks() != self.marks:

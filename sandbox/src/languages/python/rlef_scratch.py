@@ -19,8 +19,17 @@ SITE = b"/scratch"
 MOST_NUMBERS = 128
 REMOUNT, BIND, DETACH = 32, 4096, 2
 GUARDED = 2 | 4 | 8 | 1024  # nosuid, nodev, noexec, noatime
+
+
+def mounts_in(top):
+    device = os.lstat(top).st_dev
+    return [name for name in os.listdir(top) if os.lstat(top + "/" + name).st_dev != device]
+
+
 STATE_SIZE = 256
 STATES = ctypes.create_string_buffer(STATE_SIZE * len(SCRATCH))
+# Parts of the host that are shown below one of them, such as a virtual environment in /tmp: mounts, which stay.
+KEPT = {path: frozenset(mounts_in(path)) for path in SCRATCH}
 # statx(2) of each: AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS.
 ASKED = [(-100, path.encode(), 0x100, 0x7FF, ctypes.byref(STATES, STATE_SIZE * at)) for at, path in enumerate(SCRATCH)]
 
@@ -36,8 +45,7 @@ def wipe_directory(top):
     """Empties `top` without recursion or long paths: nested directories are first moved up."""
     os.chmod(top, 0o755)
     fresh = 0
-    names = os.listdir(top)
-    while names:
+    while names := [name for name in os.listdir(top) if name not in KEPT[top]]:
         for name in names:
             path = top + "/" + name
             if not stat.S_ISDIR(os.lstat(path).st_mode):
@@ -55,7 +63,6 @@ def wipe_directory(top):
                 else:
                     os.unlink(inside)
             os.rmdir(path)
-        names = os.listdir(top)
     os.utime(top, (0, 0))
 
 

@@ -20,11 +20,11 @@ from rlef_program import DIRECTORY, Program
 
 CONTROL, OWN_NAMESPACE, FILTER = 3, 4, 6
 CLONE_NEWPID = 0x20000000
-REQUEST = struct.Struct("<cB7Q")
+REQUEST = struct.Struct("<cB8Q")
 
 
 def read_recipe(text):
-    # Only jails of other languages need it.
+    # Only programs of other languages, or whose answers are files, need it.
     import json
 
     return json.loads(text)
@@ -91,7 +91,7 @@ class Zygote:
             request = REQUEST.unpack_from(data)
             recipe = read_recipe(data[REQUEST.size :]) if len(data) > REQUEST.size else None
             connection, source = descriptors
-            self.resize_scratch(request[8])
+            self.resize_scratch(request[9])
             system(libc.unshare(CLONE_NEWPID), "make a process namespace for a program")
             program = fork_when_there_is_room()
             if program == 0:
@@ -100,7 +100,7 @@ class Zygote:
                 os.close(OWN_NAMESPACE)
                 socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, connection)
                 try:
-                    Program(request[1:8], recipe, source, socket, self).serve()
+                    Program(request[1:9], recipe, source, socket, self).serve()
                 except BaseException as problem:
                     socket.send(("X%s: %s" % (type(problem).__name__, problem)).encode("utf-8", "replace")[:200])
                     os._exit(1)

@@ -47,6 +47,19 @@ impl Guest<'_> {
         self.call("PyObject_CallOneArg", &[entry, argument])
     }
 
+    /// Sets the longest number that is read from text or written as text.
+    pub(in crate::wasm) fn set_int_digits(&mut self, digits: u32) -> wasmtime::Result<()> {
+        let words = self.text(&format!(
+            "__import__('sys').set_int_max_str_digits({digits})"
+        ))?;
+        match self.call("PyRun_SimpleStringFlags", &[words, 0])? {
+            0 => Ok(()),
+            _ => Err(wasmtime::format_err!(
+                "the interpreter takes no limit of digits"
+            )),
+        }
+    }
+
     /// What a `bytes` object holds; nothing where it is another.
     pub(in crate::wasm) fn bytes(&mut self, object: i32) -> wasmtime::Result<Option<Vec<u8>>> {
         let address = self.call("PyBytes_AsString", &[object])?;

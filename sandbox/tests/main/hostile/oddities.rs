@@ -133,6 +133,7 @@ fn a_source_larger_than_the_place_for_it() {
                 start,
                 language: Language::Python,
                 source: source.clone(),
+                files: None,
             },
             b"",
             &limits(),
@@ -272,6 +273,7 @@ fn a_compiler_that_leaves_a_deep_tree() {
             language: Language::Java,
             source: source.into_bytes(),
             start: Start::Fork,
+            files: None,
         },
         b"",
         &Limits {

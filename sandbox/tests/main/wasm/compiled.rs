@@ -24,6 +24,7 @@ fn run(
         language,
         source: source.into(),
         start: Start::Fork,
+        files: None,
     };
     sandbox.run(&job, input.as_bytes(), &limits())
 }

@@ -11,6 +11,7 @@ fn run(source: impl AsRef<[u8]>, input: &str) -> Outcome {
         language: Language::Wasm,
         source: source.as_ref().to_vec(),
         start: Start::Fork,
+        files: None,
     };
     sandbox()
         .run(&job, input.as_bytes(), &limits())
