@@ -117,8 +117,8 @@ pub enum TestCase {
     Asserted {
         /// Name of the function the program must define.
         entry_point: String,
-        /// Source of the tests. In Python it runs in its own sandbox and passes when it ends without an exception; in C++
-        /// it has a `main`, is put behind the program, and passes when that returns.
+        /// Source of the tests, which runs in its own sandbox. In Python it passes when it ends without an exception; in
+        /// C++ it has a `main` and passes when that ends with 0.
         code: String,
         /// Language of tests and program.
         #[serde(default = "python", skip_serializing_if = "is_python")]

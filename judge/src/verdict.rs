@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Problem, TestCase};
 
-mod appended;
 mod asserted;
 mod cache;
 mod call;
 mod checker;
+mod cpp;
 mod decider;
 mod driver;
 mod host;

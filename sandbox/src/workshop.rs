@@ -268,25 +268,35 @@ impl Workshop {
         unit: &str,
         usage: &mut Usage,
     ) -> Result<(Vec<u8>, bool), SandboxError> {
-        let mut launch = compile.launch.clone();
+        let mut plain = compile.launch.clone();
         let served = |library: &&Library| library.serves(&job.source);
         for library in compile.libraries.iter().filter(served) {
-            launch.command.push(library.argument.to_owned());
+            plain.command.push(library.argument.to_owned());
         }
-        let suitable = |precompiled: &&Precompiled| (precompiled.suits)(&job.source);
-        for precompiled in compile.precompiled.iter().filter(suitable) {
+        let mut rest = compile.precompiled.iter();
+        let (outcome, artifact) = loop {
+            let mut launch = plain.clone();
+            let mut whole = true;
             // A compiler that cannot make this one may be able to make the next.
-            let Some(file) = self.precompiled(site, toolchain, compile, precompiled)? else {
-                continue;
-            };
-            launch.command.extend(precompiled.arguments.iter().cloned());
-            let alias = (file, PathBuf::from(precompiled.inside));
-            launch.tools.get_or_insert_default().aliases.push(alias);
-            break;
-        }
-        let (outcome, artifact) =
-            self.run_compiler(site, &launch, &job.source, unit, &self.limits)?;
-        *usage = outcome.usage;
+            for precompiled in rest.by_ref().filter(|one| (one.suits)(&job.source)) {
+                let Some(file) = self.precompiled(site, toolchain, compile, precompiled)? else {
+                    continue;
+                };
+                launch.command.extend(precompiled.arguments.iter().cloned());
+                let alias = (file, PathBuf::from(precompiled.inside));
+                launch.tools.get_or_insert_default().aliases.push(alias);
+                whole = precompiled.whole;
+                break;
+            }
+            let done = self.run_compiler(site, &launch, &job.source, unit, &self.limits)?;
+            usage.cpu_us += done.0.usage.cpu_us;
+            usage.wall_us += done.0.usage.wall_us;
+            usage.memory_bytes = usage.memory_bytes.max(done.0.usage.memory_bytes);
+            // What a header lacks may be all that is wrong.
+            if whole || !matches!(done.0.status, Status::Exited(code) if code != 0) {
+                break done;
+            }
+        };
         let seconds = |ms: u64| ms.div_ceil(1000);
         // Whether a compiler reaches a limit may depend on the machine.
         let (words, keep) = match outcome.status {

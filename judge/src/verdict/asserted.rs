@@ -59,19 +59,23 @@ pub(super) fn judge<R: Runner>(
     let tester = driver::tester(case.preamble, case.code, case.entry_point, &nonce);
     let judged = source::judged(case.preamble, program, Some(case.entry_point));
     let candidate = driver::candidate(&judged, case.entry_point);
-    // The tester waits while the program works, so its clock must be the longer one.
-    let tester_limits = Limits {
-        cpu_ms: limits.cpu_ms.saturating_add(TESTER_EXTRA_MS),
-        wall_ms: limits.wall_ms.saturating_add(TESTER_EXTRA_MS),
-        // The test code is of the same age as the program.
-        int_digits: limits.int_digits,
-        ..Limits::default()
-    };
+    let tester_limits = tester_limits(limits);
     run.pair(
         Side::new(&tester, &tester_limits),
         Side::new(&candidate, limits),
         &|tester, candidate| failure(report(tester, &nonce).as_ref(), tester, candidate),
     )
+}
+
+/// Limits of the test code, which waits while the program works: its clock must be the longer one.
+pub(super) fn tester_limits(limits: &Limits) -> Limits {
+    Limits {
+        cpu_ms: limits.cpu_ms.saturating_add(TESTER_EXTRA_MS),
+        wall_ms: limits.wall_ms.saturating_add(TESTER_EXTRA_MS),
+        // The test code is of the same age as the program.
+        int_digits: limits.int_digits,
+        ..Limits::default()
+    }
 }
 
 /// The failure, if any; `Err` says what is wrong with the tester or the test code itself.
@@ -137,6 +141,8 @@ pub(super) enum Fault {
     Tester(String),
     /// The test code failed before it called the program.
     Tests(String),
+    /// A value of this type has no form outside its process.
+    Crossing(String),
 }
 
 fn blank(grade: Grade, trace: String) -> Failure {
@@ -150,7 +156,8 @@ fn blank(grade: Grade, trace: String) -> Failure {
     }
 }
 
-fn limit_grade(status: Status) -> Option<Grade> {
+/// The grade of a run that came to a limit.
+pub(super) fn limit_grade(status: Status) -> Option<Grade> {
     Grade::of(status).filter(|grade| {
         matches!(
             grade,
@@ -167,7 +174,8 @@ fn report(tester: &Outcome, nonce: &str) -> Option<Report> {
     serde_json::from_str(stderr.lines().next_back()?.strip_prefix(nonce)?).ok()
 }
 
-fn detail(tester: &Outcome) -> String {
+/// How the tester ended, in its own words.
+pub(super) fn detail(tester: &Outcome) -> String {
     let stderr: String = tail(&tester.stderr)
         .chars()
         .take(DETAIL_CHARACTERS)

@@ -10,7 +10,7 @@ use rlef_sandbox::Language;
 use super::run::Run;
 use super::settle::Tally;
 use super::{
-    PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, appended, asserted, call, checker,
+    PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, asserted, call, checker, cpp,
     interact, source, stdin,
 };
 use crate::comparator::Comparison;
@@ -111,8 +111,20 @@ pub enum JudgeError {
         id: String,
         /// Index of the test.
         test: usize,
-        /// What Python said.
+        /// What the interpreter, or the compiler, said.
         detail: String,
+    },
+    /// Tests and program exchange values of a type that has no form outside its process.
+    #[error(
+        "run test {test} of problem `{id}`: a value of the type `{kind}` cannot cross between the process of the tests and that of the program; leave the problem out"
+    )]
+    Crossing {
+        /// The problem.
+        id: String,
+        /// Index of the test.
+        test: usize,
+        /// The type, as the compiler names it.
+        kind: String,
     },
 }
 
@@ -124,6 +136,7 @@ impl JudgeError {
             | Self::BrokenChecker { .. }
             | Self::BrokenInteractor { .. }
             | Self::Unsupported { .. }
+            | Self::Crossing { .. }
             | Self::BrokenTest { .. } => true,
             Self::Sandbox { .. }
             | Self::Incomplete { .. }
@@ -228,6 +241,9 @@ impl<R: Runner> Judge<R> {
             {
                 Some("a checker of anything but standard output")
             }
+            _ if tests.iter().any(|test| unreadable(problem, test)) => {
+                Some("a C++ declaration that is no plain function")
+            }
             (rule, _) => checker::lacks(rule, self.testlib.as_deref()),
         };
         what.map_or(Ok(()), |what| {
@@ -300,6 +316,18 @@ impl<R: Runner> Judge<R> {
                 }
             }
         }
+    }
+}
+
+/// Whether the function of an asserted C++ test should be declared, but cannot be read.
+fn unreadable(problem: &Problem, test: &TestCase) -> bool {
+    match test {
+        TestCase::Asserted {
+            entry_point,
+            language: Language::Cpp,
+            ..
+        } => cpp::lacks(problem, entry_point),
+        _ => false,
     }
 }
 
@@ -389,14 +417,15 @@ fn run_batch<R: Runner>(
             entry_point,
             code,
             language: Language::Cpp,
-        }) => appended::judge(
-            run,
-            program,
-            &problem.preamble,
-            entry_point,
-            code,
-            &problem.limits,
-        ),
+        }) => {
+            let case = cpp::Case {
+                preamble: &problem.preamble,
+                entry_point,
+                code,
+                references: &problem.references,
+            };
+            cpp::judge(run, program, &case, &problem.limits)
+        }
         Some(TestCase::Asserted {
             entry_point, code, ..
         }) => {

@@ -175,6 +175,9 @@ impl<'a, R: Runner> Run<'a, R> {
                 Err(asserted::Fault::Tests(detail)) => {
                     return Err(JudgeError::BrokenTest { id, test, detail });
                 }
+                Err(asserted::Fault::Crossing(kind)) => {
+                    return Err(JudgeError::Crossing { id, test, kind });
+                }
                 Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries() => {}
                 Err(asserted::Fault::Tester(detail)) => {
                     return Err(JudgeError::Tester {

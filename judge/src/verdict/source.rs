@@ -30,23 +30,8 @@ pub(super) fn judged(preamble: &str, program: &str, entry_point: Option<&str>) -
     format!("{before}{line_end}{program}")
 }
 
-/// The same for C++: `preamble` ends in the head of the function that the tests call; a program that has a definition of it
-/// at the left margin replaces that head.
-pub(super) fn judged_cpp(preamble: &str, program: &str, entry_point: &str) -> String {
-    let before = match heads(program, entry_point) {
-        Some(_) => &preamble[..heads(preamble, entry_point).unwrap_or(preamble.len())],
-        None => preamble,
-    };
-    let line_end = if before.is_empty() || before.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    format!("{before}{line_end}{program}")
-}
-
-/// Byte at which the last line starts that stands at the left margin and names a function in front of its parameters.
-fn heads(source: &str, name: &str) -> Option<usize> {
+/// Byte at which the last line of C++ starts that stands at the left margin and names a function in front of its parameters.
+pub(super) fn heads(source: &str, name: &str) -> Option<usize> {
     let mut start = 0;
     let mut found = None;
     for line in source.split_inclusive('\n') {
@@ -134,19 +119,6 @@ mod tests {
             assert_eq!(definition(program, "f"), None, "{program}");
         }
         assert_eq!(definition("x = 1\nclass Solution:\n", "Solution"), Some(6));
-    }
-
-    #[test]
-    fn a_cpp_body_continues_its_head_and_a_whole_function_replaces_it() {
-        let head = "#include <vector>\nusing namespace std;\nint f(int x){\n";
-        let body = "    return f (x - 1);\n}\n";
-        assert_eq!(judged_cpp(head, body, "f"), format!("{head}{body}"));
-        let whole = "#include <map>\nint f(int y) {\n    return y;\n}\n";
-        let expected = format!("#include <vector>\nusing namespace std;\n{whole}");
-        assert_eq!(judged_cpp(head, whole, "f"), expected);
-        // Another function whose name ends alike is no definition.
-        let helper = "    return 1;\n}\nint half(int x) {\n    return f(x);\n}\n";
-        assert_eq!(judged_cpp(head, helper, "f"), format!("{head}{helper}"));
     }
 
     #[test]

@@ -7,12 +7,13 @@ const STANDARD: &str = "-std=gnu++17";
 
 const WHOLE: &str = "#include <bits/stdc++.h>\n";
 /// The same without three parts whose inline functions instantiate 600 templates in every program that includes
-/// the header, used or not: a third of the compiler's time.
+/// the header, used or not: a third of the compiler's time. What does not compile with it is compiled with the whole one
+/// before it is refused.
 const LIGHT: &str = "#define _GLIBCXX_BITS_SPECFUN_H 1\n#define _GLIBCXX_FILESYSTEM 1\n\
     #define _GLIBCXX_FUTURE 1\n#include <bits/stdc++.h>\n";
 /// What a program that refers to one of those parts cannot do without: their names (or a part that all of a kind
 /// have), and every means to make a name, or to see what is defined, without spelling it out.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 27] = [
     "filesystem",
     "future",
     "promise",
@@ -31,6 +32,9 @@ const NAMES: [&str; 24] = [
     "hyperg",
     "airy_",
     "tr1",
+    "specfun",
+    "bits/fs_",
+    "__STDCPP",
     "__cpp",
     "_GLIBCXX",
     "__detail",
@@ -92,6 +96,7 @@ fn find() -> Result<Toolchain, String> {
         inside: "/precompiled/bits/stdc++.h.gch",
         arguments: words(["-I", "/precompiled"]),
         suits,
+        whole: text == WHOLE,
     });
     Ok(Toolchain {
         version: driver.version,
@@ -115,12 +120,34 @@ fn includes_everything(source: &[u8]) -> bool {
 
 /// Whether it is compiled to the same program with the light header.
 fn needs_little(source: &[u8]) -> bool {
-    // A name may go on in the next line after a backslash, and `\\U` is another way to write letters.
-    let text = String::from_utf8_lossy(source)
-        .replace("\\\r\n", "")
-        .replace("\\\n", "")
-        .replace("\\U", "\\u");
+    // `\\U` and `\\N` are other ways to write letters.
+    let text = joined(&String::from_utf8_lossy(source))
+        .replace("\\U", "\\u")
+        .replace("\\N{", "\\u");
     includes_everything(source) && !NAMES.iter().any(|name| text.contains(name))
+}
+
+/// The source with the lines in one that a backslash continues, as the compiler reads them: blanks may stand behind it.
+fn joined(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let after = &rest[at + 1..];
+        let blank = |letter: char| letter.is_ascii_whitespace() || matches!(letter, '\x0b' | '\0');
+        let end = after.find(|letter| !blank(letter)).unwrap_or(after.len());
+        match after[..end].find('\n') {
+            Some(newline) => {
+                joined.push_str(&rest[..at]);
+                rest = &after[newline + 1..];
+            }
+            None => {
+                joined.push_str(&rest[..=at]);
+                rest = after;
+            }
+        }
+    }
+    joined.push_str(rest);
+    joined
 }
 
 #[cfg(test)]
@@ -143,6 +170,14 @@ mod tests {
             "namespace fs = std::filesystem;",
             "std::fut\\\nure<int> f;",
             "std::fut\\\r\nure<int> f;",
+            "std::fut\\ \nure<int> f;",
+            "std::fut\\ \t\x0b\x0c\0\r\nure<int> f;",
+            "std::fut\\\n\\\nure<int> f;",
+            "#define JOIN(a, b) a#\\ \n#b",
+            "std::f\\N{LATIN SMALL LETTER U}ture<int> f;",
+            "#ifndef __STDCPP_MATH_SPEC_FUNCS__\n#error\n#endif",
+            "#include <bits/specfun.h>",
+            "#include <bits/fs_path.h>",
             "std::f\\u0075ture<int> f;",
             "std::f\\U00000075ture<int> f;",
             "#define JOIN(a, b) a##b",

@@ -64,6 +64,8 @@ pub(crate) struct Precompiled {
     pub(crate) arguments: Vec<String>,
     /// Whether a source is compiled the same with it as without.
     pub(crate) suits: fn(&[u8]) -> bool,
+    /// Whether nothing is left out of it: what does not compile with it does not compile.
+    pub(crate) whole: bool,
 }
 
 /// How a source becomes a program.

@@ -132,6 +132,42 @@ fn cpp() {
     );
 }
 
+/// The header that is compiled in advance is a matter of speed: what the compiler takes without it, it takes with it.
+#[test]
+fn a_header_compiled_in_advance_refuses_nothing() {
+    if_usable(Language::Cpp, || {
+        for part in [
+            "#ifndef __STDCPP_MATH_SPEC_FUNCS__\n#error no special functions\n#endif\nint x = 1;",
+            "#include <bits/specfun.h>\ndouble x = std::sph_neumann(1, 2.0);",
+            "int x() { std::fut\\ \nure<int> g; return g.valid(); }",
+            "int x() { std::pro\\ \t\x0b\x0c\nmi\\\n\\\nse<int> g; return 1; }",
+            "#define JOIN(a, b) a#\\ \n#b\nint x() { std::JOIN(fut, ure)<int> g; return g.valid(); }",
+            "%:define JOIN(a, b) a%:\\\n%:b\nint x() { std::JOIN(fut, ure)<int> g; return g.valid(); }",
+            "#if !__has_include(<filesystem>) || __cpp_lib_filesystem < 201703L || !defined _GLIBCXX_FILESYSTEM\n#error\n#endif\nint x;",
+            "#include <filesystem>\nint x = std::filesystem::path(\"/a/b\").has_filename();",
+            "#include <experimental/filesystem>\nint x = std::filesystem::path(\"/a/b\").has_filename();",
+        ] {
+            let source = format!(
+                "#include <bits/stdc++.h>\n{part}\nint main() {{ std::cout << \"taken\"; }}\n"
+            );
+            let outcome = run(Language::Cpp, &source, "");
+            assert_eq!(
+                outcome.status,
+                Status::Exited(0),
+                "{source}\n{}",
+                text(&outcome.stderr)
+            );
+            assert_eq!(outcome.stdout, b"taken", "{source}");
+        }
+        let broken = run(
+            Language::Cpp,
+            "#include <bits/stdc++.h>\nint main() { return x; }\n",
+            "",
+        );
+        assert_eq!(broken.status, Status::CompileError);
+    });
+}
+
 #[test]
 fn c() {
     every_status(

@@ -373,6 +373,7 @@ fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError
         JudgeError::BrokenTest { .. }
         | JudgeError::BrokenChecker { .. }
         | JudgeError::BrokenInteractor { .. }
+        | JudgeError::Crossing { .. }
         | JudgeError::Unsupported { .. } => {
             finding.state = State::BrokenTest;
             finding.detail = format!("failed to {error}");
