@@ -167,7 +167,7 @@ fn key(engine: &Engine) -> String {
     engine.precompile_compatibility_hash().hash(&mut sum);
     let mut digest = sum.0;
     digest.update(RECIPE.to_le_bytes());
-    digest.update(meter::VERSION.to_le_bytes());
+    digest.update(meter::INTERPRETER.to_le_bytes());
     digest.update(STACK.to_le_bytes());
     digest.update(RUNTIME);
     for (name, bytes) in carried::LIBRARIES {
@@ -243,7 +243,7 @@ fn make(
     })
     .map_err(|error| failed("link its libraries", error.to_string()))?;
     let snapshot = start(&linked)?;
-    let module = meter::metered(&linked.encode(Some(&snapshot)))
+    let module = meter::metered(&linked.encode(Some(&snapshot)), meter::Tariff::Interpreter)
         .map_err(|reason| failed("count its fuel", reason))?;
     let compiled = engine
         .precompile_module(&module)
@@ -263,8 +263,8 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
     let step = |step| move |error: wasmtime::Error| failed(step, format!("{error:#}"));
     // It runs for a second, so code that is made quickly is better than code that runs quickly.
     let engine = Engine::new(&engine::config(false)).map_err(WasmError::Engine)?;
-    let module =
-        meter::metered(&linked.encode(None)).map_err(|reason| failed("count its fuel", reason))?;
+    let module = meter::metered(&linked.encode(None), meter::Tariff::Interpreter)
+        .map_err(|reason| failed("count its fuel", reason))?;
     let module = Module::new(&engine, module).map_err(step("compile its start"))?;
     let mut linker = Linker::new(&engine);
     calls::add_to(&mut linker).map_err(WasmError::Engine)?;

@@ -160,11 +160,15 @@ impl<'a> Program<'a> {
         store.data_mut().error.extend_from_slice(&self.warnings);
         store.limiter(|host| &mut host.growth);
         let (cpu_before, longest_cpu, longest) = (cpu_time(), slowest(limits), backstop(limits));
+        let limit_cpu = Duration::from_millis(limits.cpu_ms);
         store.set_epoch_deadline(TICKS_BETWEEN_LOOKS);
         store.epoch_deadline_callback(move |_| {
-            if cpu_time().saturating_sub(cpu_before) > longest_cpu {
+            let cpu = cpu_time().saturating_sub(cpu_before);
+            let overdue = began.elapsed() > longest;
+            if cpu > longest_cpu || (overdue && cpu > limit_cpu) {
                 Err(Stop::Slow.into())
-            } else if began.elapsed() > longest {
+            } else if overdue {
+                // It did not even get the time that it may take.
                 Err(Stop::Interrupted.into())
             } else {
                 Ok(UpdateDeadline::Continue(TICKS_BETWEEN_LOOKS))
@@ -184,9 +188,15 @@ impl<'a> Program<'a> {
             budget.saturating_sub(left.max(0) as u64)
         };
         let (ended, code) = match ended {
+            // It came to its end before anything looked.
+            Ok(_) if left < 0 => (Err(Trap::OutOfFuel.into()), Vec::new()),
             Ok((ended, code)) => (Ok(ended), code),
             // How a guest stops itself.
-            Err(error) if left < 0 && error.is::<Trap>() => {
+            Err(error)
+                if left < 0
+                    && (error.is::<Trap>()
+                        || matches!(error.downcast_ref(), Some(Stop::Exit(_)))) =>
+            {
                 (Err(Trap::OutOfFuel.into()), Vec::new())
             }
             Err(error) => (Err(error), Vec::new()),

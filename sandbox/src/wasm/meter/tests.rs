@@ -28,7 +28,7 @@ fn store(engine: &Engine) -> Store<Host> {
 /// What the function `f` of a module gives with this much fuel, and what is then left.
 fn run(text: &str, fuel: u64) -> (wasmtime::Result<Vec<i64>>, i64) {
     let engine = Engine::new(&engine::config(false)).unwrap();
-    let bytes = metered(&wat::parse_str(text).unwrap()).unwrap();
+    let bytes = metered(&wat::parse_str(text).unwrap(), Tariff::Module).unwrap();
     let module = Module::new(&engine, bytes).unwrap();
     let mut store = store(&engine);
     let instance = Linker::new(&engine)
@@ -107,7 +107,11 @@ fn endless() {
     ];
     for text in functions {
         let engine = Engine::new(&engine::config(false)).unwrap();
-        let bytes = metered(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap();
+        let bytes = metered(
+            &wat::parse_str(format!("(module {text})")).unwrap(),
+            Tariff::Module,
+        )
+        .unwrap();
         let module = Module::new(&engine, bytes).unwrap();
         let mut store = store(&engine);
         let instance = Linker::new(&engine)
@@ -143,12 +147,12 @@ fn a_module_cannot_take_the_name_of_its_fuel() {
         r#"(module (global (export "rlef fuel") (mut i64) (i64.const 0)))"#,
         r#"(module (func (export "rlef begin")))"#,
     ] {
-        let error = metered(&wat::parse_str(text).unwrap()).unwrap_err();
+        let error = metered(&wat::parse_str(text).unwrap(), Tariff::Module).unwrap_err();
         assert!(error.contains("a name of the sandbox's own"), "{error}");
     }
     // Nor can it name the global by its number.
     let text = r#"(module (func (export "f") (global.set 0 (i64.const 99))))"#;
-    assert!(metered(&wat::parse_str(text).unwrap()).is_err());
+    assert!(metered(&wat::parse_str(text).unwrap(), Tariff::Module).is_err());
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn valid_modules_stay_valid() {
                 return Ok(());
             };
             let plain = module.to_bytes();
-            let bytes = metered(&plain).map_err(TestCaseError::fail)?;
+            let bytes = metered(&plain, Tariff::Module).map_err(TestCaseError::fail)?;
             // What is added to any module takes some twenty bytes.
             longer.set(longer.get() + u32::from(bytes.len() > plain.len() + 60));
             Validator::new()
