@@ -176,6 +176,11 @@ impl<'a> Program<'a> {
         });
         let ticking = Ticking::start(engine);
         let ended = self.enter(&mut store);
+        let stuck = matches!(&ended, Err(error)
+            if matches!(error.downcast_ref(), Some(Trap::UnreachableCodeReached)));
+        if stuck && meter::left(&mut store).is_some_and(|left| left >= 0) {
+            self.flush(&mut store);
+        }
         drop(ticking);
         // Without an instance nothing was burnt.
         let left = meter::left(&mut store).unwrap_or(budget as i64);
@@ -201,16 +206,14 @@ impl<'a> Program<'a> {
             }
             Err(error) => (Err(error), Vec::new()),
         };
-        let host = store.into_data();
-        let status = self.status(ended, &host, limits)?;
-        let reason = match &status {
-            (Status::Unsupported, Some(reason)) => reason.clone(),
-            _ => String::new(),
-        };
+        let mut host = store.into_data();
+        let status = self.status(&ended, &mut host, limits)?;
         let mut stderr = host.error;
-        stderr.extend_from_slice(reason.as_bytes());
+        if let (Status::Unsupported, Some(gap)) = (status, &host.gap) {
+            stderr.extend_from_slice(format!("WebAssembly isolation has no {gap}\n").as_bytes());
+        }
         let outcome = Outcome {
-            status: status.0,
+            status,
             stdout: match host.output {
                 Output::Bytes(bytes) => bytes,
                 Output::Pipe(_) => Vec::new(),
@@ -231,6 +234,7 @@ impl<'a> Program<'a> {
     /// Instantiates and calls; the exit code, and the code of a program that was to be compiled.
     fn enter(&self, store: &mut Store<Host>) -> wasmtime::Result<(i32, Vec<u8>)> {
         let instance = self.instances.instantiate(&mut *store)?;
+        store.data_mut().instance = Some(instance);
         meter::begin(store, instance, store.data().fuel)?;
         let (entry, bytes) = match &self.script {
             None => {
@@ -258,13 +262,25 @@ impl<'a> Program<'a> {
         Ok((guest.call("PyLong_AsLong", &[result])?, Vec::new()))
     }
 
-    /// How a run ended, and why where that is not on standard error.
+    /// Has an interpreter that stopped itself print what it still holds back, so that it is known what it had said.
+    fn flush(&self, store: &mut Store<Host>) {
+        if self.script.is_none() {
+            return;
+        }
+        let Some(instance) = store.data().instance else {
+            return;
+        };
+        // Whether it still can is the interpreter's affair.
+        let _ = Guest { store, instance }.call_entry(cpython::FLUSH, b"");
+    }
+
+    /// How a run ended.
     fn status(
         &self,
-        ended: wasmtime::Result<i32>,
-        host: &Host,
+        ended: &wasmtime::Result<i32>,
+        host: &mut Host,
         limits: &Limits,
-    ) -> Result<(Status, Option<String>), WasmError> {
+    ) -> Result<Status, WasmError> {
         const ILLEGAL: i32 = 4;
         const ABORTED: i32 = 6;
         const ARITHMETIC: i32 = 8;
@@ -272,16 +288,13 @@ impl<'a> Program<'a> {
         let overloaded = || WasmError::Overloaded {
             waited_ms: backstop(limits).as_millis() as u64,
         };
-        let status = match &ended {
+        let status = match ended {
             Ok(DOES_NOT_COMPILE) if self.script.is_some() => Status::CompileError,
             Ok(code) => Status::Exited(*code & 0xff),
             Err(error) => match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
                 (Some(Stop::Exit(code)), _) => Status::Exited(*code & 0xff),
                 (Some(Stop::OutputLimit), _) => Status::OutputLimit,
                 (Some(Stop::Slept | Stop::Slow), _) => Status::TimeLimit,
-                (Some(Stop::Unsupported(reason)), _) => {
-                    return Ok((Status::Unsupported, Some(reason.clone())));
-                }
                 (Some(Stop::Interrupted), _) | (_, Some(Trap::Interrupt)) => {
                     return Err(overloaded());
                 }
@@ -289,13 +302,15 @@ impl<'a> Program<'a> {
                 (_, Some(Trap::StackOverflow | Trap::MemoryOutOfBounds)) => {
                     Status::Signalled(SEGMENT)
                 }
-                // The interpreter stops itself so where one thread waits for another.
-                (_, Some(Trap::UnreachableCodeReached)) if self.script.is_some() => {
-                    let reason =
-                        "the interpreter stopped itself, as for a lock that nobody can free";
-                    return Ok((Status::Unsupported, Some(reason.to_owned())));
+                (Some(Stop::Lacking), _) => Status::Signalled(ABORTED),
+                // The interpreter stops itself so where it would wait for a lock for ever. Of several threads another
+                // one might have freed it.
+                (_, Some(Trap::UnreachableCodeReached)) => {
+                    if host.threads {
+                        host.lacks("threads that wait for one another");
+                    }
+                    Status::Signalled(ABORTED)
                 }
-                (_, Some(Trap::UnreachableCodeReached)) => Status::Signalled(ABORTED),
                 (
                     _,
                     Some(
@@ -306,7 +321,8 @@ impl<'a> Program<'a> {
                 ) => Status::Signalled(ARITHMETIC),
                 (_, Some(_)) => Status::Signalled(ILLEGAL),
                 (None, None) if error.is::<UnknownImportError>() => {
-                    return Ok((Status::Unsupported, Some(format!("{error:#}"))));
+                    host.lacks(format!("call for this: {error:#}"));
+                    Status::Signalled(ABORTED)
                 }
                 (None, None) if host.growth.refused => Status::MemoryLimit,
                 (None, None) => return Err(WasmError::Internal(format!("{error:#}"))),
@@ -325,25 +341,16 @@ impl<'a> Program<'a> {
             Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
             None => host.growth.refused,
         };
-        if failed && self.script.is_some() && says_32_bits(last_line(&host.error)) {
-            let reason = "WebAssembly isolation has no numbers of C beyond 32 bits".to_owned();
-            return Ok((Status::Unsupported, Some(reason)));
-        }
         if failed && for_want_of_memory {
-            return Ok((Status::MemoryLimit, None));
+            return Ok(Status::MemoryLimit);
         }
-        Ok((status, None))
+        // What was lacking was refused by an error, as on a system that has it not. A program that copes with it is
+        // judged like any other; one that failed may have failed for that. Only what it asked the host for counts.
+        if failed && host.gap.is_some() && status != Status::CompileError {
+            return Ok(Status::Unsupported);
+        }
+        Ok(status)
     }
-}
-
-/// Whether these are the last words of an interpreter whose C has 32 bits, for what 64 bits might have held.
-fn says_32_bits(line: &[u8]) -> bool {
-    [
-        &b"OverflowError: cannot fit 'int' into an index-sized integer"[..],
-        b"OverflowError: Python int too large to convert to C ",
-    ]
-    .iter()
-    .any(|words| line.starts_with(words))
 }
 
 fn last_line(text: &[u8]) -> &[u8] {
