@@ -356,7 +356,7 @@ impl Sandbox {
             Module::Unsupported(reason) => return Ok(Err(unsupported(&reason))),
         };
         // What is too large for the engine may be small enough for a process.
-        Ok(match wasm.refusal(&module)? {
+        Ok(match wasm.refusal(cancel, &module)? {
             None => Ok(Some(module)),
             Some(reason) => Err(unsupported(&reason)),
         })

@@ -46,17 +46,19 @@ const CAP_SYS_ADMIN: u32 = 21;
 /// Stack limit at exec: decides how far below the stack the kernel maps libraries, thus how far it can grow.
 const STACK_ROOM_BYTES: u64 = 4 << 30;
 
-/// If this process was started as a jail, becomes it and never returns; otherwise does nothing.
+/// If this process was started as a jail or to compile a module, becomes that and never returns; otherwise does nothing.
 ///
 /// Must be the first call in `main` of every binary that is the helper of a [`crate::Sandbox`], before any
 /// thread is started.
 pub fn jail_entry() {
     let mut arguments = env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_none_or(|argument| argument != JAIL_ARGUMENT)
-    {
-        return;
+    match arguments.next() {
+        Some(argument) if argument == JAIL_ARGUMENT => {}
+        #[cfg(feature = "wasm")]
+        Some(argument) if argument == crate::wasm::child::ARGUMENT => {
+            crate::wasm::child::entry(arguments)
+        }
+        _ => return,
     }
     let code = match dup(std::io::stdin()) {
         Ok(control) => run_helper(&control),

@@ -20,7 +20,8 @@ pub enum Status {
     Denied,
     /// The source does not compile; `stderr` holds the diagnostics and no process ran.
     CompileError,
-    /// Needs something that this isolation lacks; `stderr` ends with what. Says nothing of the program otherwise.
+    /// Failed after it asked for something that this isolation lacks; `stderr` ends with what. Says nothing of the program
+    /// but what it had printed before.
     Unsupported,
 }
 

@@ -18,7 +18,9 @@ use crate::limits::Limits;
 use crate::outcome::{Interaction, Outcome, Status, Usage};
 use crate::sandbox::refused;
 
+mod bounds;
 mod calls;
+mod compiler;
 mod cpython;
 mod engine;
 mod files;
@@ -32,9 +34,11 @@ mod pipe;
 mod precompiled;
 mod run;
 
+use compiler::Compiler;
+pub(crate) use compiler::child;
 use cpython::Python;
 pub(crate) use gaps::GAPS;
-use modules::Modules;
+use modules::{Compiled, Modules};
 use precompiled::Cache;
 use run::{Program, Streams};
 
@@ -80,9 +84,16 @@ pub enum WasmError {
         /// What went wrong.
         reason: String,
     },
-    /// A run was cut off by its wall backstop, which only an overloaded machine reaches.
+    /// The child that compiles modules could not be started, or did not do its work.
     #[error(
-        "run a program within its wall backstop of {waited_ms} ms: the machine is overloaded, as its fuel was not spent"
+        "have a module compiled by a child process: {0}; the helper must be an executable whose main starts with \
+         rlef_sandbox::jail_entry()"
+    )]
+    Compiler(String),
+    /// A run was cut off by its wall backstop, without having had the CPU time that it may take.
+    #[error(
+        "run a program within its wall backstop of {waited_ms} ms: the machine is overloaded, as it got less CPU time \
+         than its limit"
     )]
     Overloaded {
         /// The backstop.
@@ -100,6 +111,7 @@ pub enum WasmError {
 pub(crate) struct Wasm {
     admission: Admission,
     cache: Cache,
+    compiler: Compiler,
     progress: fn(&str),
     python: OnceLock<Python>,
     loading: Mutex<()>,
@@ -121,6 +133,7 @@ impl Wasm {
                 Some(directory) => Cache::at(directory.join("wasm"), config.cache_bytes)?,
                 None => Cache::open(config.cache_bytes)?,
             },
+            compiler: Compiler::new(config)?,
             progress: config.progress,
             python: OnceLock::new(),
             loading: Mutex::new(()),
@@ -146,21 +159,38 @@ impl Wasm {
         Ok(self.python.get_or_init(|| python))
     }
 
-    /// Why the engine would not run this module, if it would not.
-    pub(crate) fn refusal(&self, module: &Job) -> Result<Option<String>, WasmError> {
-        Ok(self.modules.get(&self.cache, &module.source)?.err())
+    /// Why the engine would not run this module, if it would not. Compiling it counts as a run.
+    pub(crate) fn refusal(
+        &self,
+        cancel: &Cancel,
+        module: &Job,
+    ) -> Result<Option<String>, SandboxError> {
+        let _permit = self.admission.enter(cancel)?;
+        Ok(self.module(cancel, &module.source)?.err())
     }
 
-    fn program<'a>(&'a self, job: &'a Job) -> Result<Result<Program<'a>, Outcome>, WasmError> {
+    fn module(
+        &self,
+        cancel: &Cancel,
+        source: &[u8],
+    ) -> Result<Result<Arc<Compiled>, String>, SandboxError> {
+        self.modules
+            .get(&self.cache, &self.compiler, cancel, source)
+    }
+
+    /// The program, or the outcome of one that does not compile. To be asked for after admission.
+    fn program<'a>(
+        &'a self,
+        cancel: &Cancel,
+        job: &'a Job,
+    ) -> Result<Result<Program<'a>, Outcome>, SandboxError> {
         match job.language {
             Language::Python => Ok(Ok(Program::python(self.python()?, &job.source))),
-            Language::Wasm => Ok(match self.modules.get(&self.cache, &job.source)? {
+            Language::Wasm => Ok(match self.module(cancel, &job.source)? {
                 Ok(module) => Ok(Program::module(&module)),
                 Err(reason) => Err(does_not_compile(&reason)),
             }),
-            other => Err(WasmError::Internal(format!(
-                "{other:?} is run by processes"
-            ))),
+            other => Err(WasmError::Internal(format!("{other:?} is run by processes")).into()),
         }
     }
 
@@ -173,11 +203,11 @@ impl Wasm {
         limits: &Limits,
         keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
     ) -> Result<Vec<Outcome>, SandboxError> {
-        let program = match self.program(job)? {
+        let _permit = self.admission.enter(cancel)?;
+        let program = match self.program(cancel, job)? {
             Ok(program) => program,
             Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
         };
-        let _permit = self.admission.enter(cancel)?;
         on_large_stack(|| {
             let program = match program.prepared(limits)? {
                 Ok(program) => program,
@@ -205,11 +235,15 @@ impl Wasm {
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         let limits = (left.limits, right.limits);
-        let (left, right) = match (self.program(left.job)?, self.program(right.job)?) {
+        let _permit = self.admission.enter(cancel)?;
+        let programs = (
+            self.program(cancel, left.job)?,
+            self.program(cancel, right.job)?,
+        );
+        let (left, right) = match programs {
             (Ok(left), Ok(right)) => (left, right),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
         };
-        let _permit = self.admission.enter(cancel)?;
         let pipes = pipe::pipes(run::backstop(limits.0) + run::backstop(limits.1));
         both((left, limits.0), (right, limits.1), pipes)
     }
@@ -223,13 +257,16 @@ impl Wasm {
         program: Side<'_>,
     ) -> Result<Interaction, SandboxError> {
         let limits = (interactor.limits, program.limits);
-        let (interactor, program) =
-            match (self.program(interactor.job)?, self.program(program.job)?) {
-                (Ok(interactor), Ok(program)) => (interactor, program),
-                (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
-                (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
-            };
         let _permit = self.admission.enter(cancel)?;
+        let programs = (
+            self.program(cancel, interactor.job)?,
+            self.program(cancel, program.job)?,
+        );
+        let (interactor, program) = match programs {
+            (Ok(interactor), Ok(program)) => (interactor, program),
+            (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
+            (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
+        };
         let patience = run::backstop(limits.0) + run::backstop(limits.1);
         let (pipes, waited) = pipe::interaction(patience, preface);
         let (interactor, program) = both((interactor, limits.0), (program, limits.1), pipes)?;

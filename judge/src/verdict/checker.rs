@@ -56,7 +56,12 @@ pub(super) fn judge<R: Runner>(
             .into_iter();
         for (case, outcome) in cases.iter().zip(&outcomes) {
             let failure = if Grade::of(outcome.status).is_some() {
-                Some(stdin::failed(case, outcome, String::new()))
+                let mut failure = stdin::failed(case, outcome, String::new());
+                // Of half an output only the checker could say whether it is wrong already; no program chooses that.
+                if failure.grade == Grade::Unsupported && !outcome.stdout.is_empty() {
+                    failure.grade = Grade::RuntimeError;
+                }
+                Some(failure)
             } else {
                 let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
                 let word = match accepts(checker.protocol, &checked) {

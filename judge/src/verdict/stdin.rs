@@ -53,7 +53,13 @@ fn failure(case: &Case<'_>, outcome: &Outcome, rule: &Comparison) -> Option<Fail
     {
         return None;
     }
-    Some(failed(case, outcome, String::new()))
+    let mut failure = failed(case, outcome, String::new());
+    if failure.grade == Grade::Unsupported
+        && comparator::contradicts(rule, case.expected.as_bytes(), &outcome.stdout)
+    {
+        failure.grade = Grade::WrongAnswer;
+    }
+    Some(failure)
 }
 
 /// What is said of a run that ended badly, or well with something else than expected; `words` are the checker's.

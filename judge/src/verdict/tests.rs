@@ -250,6 +250,24 @@ fn every_status_has_its_grade_and_an_exit_code_never_accepts() {
     );
 }
 
+/// A program can't get rid of a wrong answer by asking for what its isolation lacks.
+#[test]
+fn what_was_wrong_before_something_was_lacking_stays_wrong() {
+    for (printed, grade) in [
+        ("", Grade::Unsupported),
+        ("1", Grade::Unsupported),
+        ("1\n", Grade::Unsupported),
+        ("2", Grade::WrongAnswer),
+        ("wrong\n", Grade::WrongAnswer),
+        ("1\n2\n", Grade::WrongAnswer),
+    ] {
+        let set = problem(vec![stdin_test("", "1")], vec![]);
+        let script = [ended(Status::Unsupported, printed, "no file")];
+        let verdict = judged(script, &set, Scope::All, StopAt::Never).unwrap();
+        assert_eq!(verdict.grade, grade, "{printed:?}");
+    }
+}
+
 #[test]
 fn a_compile_error_is_said_once() {
     let script = [ended(

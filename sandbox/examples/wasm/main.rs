@@ -15,6 +15,7 @@ use rlef_sandbox::{Isolation, Job, Language, Sandbox, SandboxConfig, SandboxErro
 mod bench;
 mod calibrate;
 mod compare;
+mod prices;
 mod programs;
 mod repeat;
 
@@ -23,6 +24,7 @@ usage: wasm compare [RUNS]     outcomes and CPU time of data sets' programs (RLE
        wasm repeat [RUNS]      RUNS runs in all (default 1000), half of them beside busy cores
        wasm bench [RUNS]       what a test costs, RUNS times in turns (default 5)
        wasm calibrate [RUNS]   RUNS runs of each program (default 5), the middle one counts
+       wasm prices [RUNS]      what modules take that do one thing only, the fastest of RUNS (default 3)
 Exit codes: 0 all the same, 1 something differs, 2 usage, 4 the sandbox failed.
 ";
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         (Some("repeat"), Some(_), 1..=2) => repeat::run(number(1000).unwrap_or(1000)),
         (Some("bench"), Some(_), 1..=2) => bench::run(number(5).unwrap_or(5)),
         (Some("calibrate"), Some(_), 1..=2) => calibrate::run(number(5).unwrap_or(5)),
+        (Some("prices"), Some(_), 1..=2) => prices::run(number(3).unwrap_or(3)),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

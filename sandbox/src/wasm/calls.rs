@@ -29,6 +29,7 @@ mod errno {
     pub(super) const NOENT: i32 = 44;
     pub(super) const NOTDIR: i32 = 54;
     pub(super) const NOTSUP: i32 = 58;
+    pub(super) const ROFS: i32 = 69;
     pub(super) const SPIPE: i32 = 70;
 }
 
@@ -175,7 +176,7 @@ pub(super) fn add_to(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
         linker.func_new(WASI, name, kind, move |mut caller, _, results| {
             let answer = charge(&mut caller, 0).and_then(|()| {
                 if changes {
-                    return Err(paths::not_writable());
+                    return paths::not_writable(caller.data_mut());
                 }
                 // Nothing here waits, so whether a stream is to block makes no difference.
                 if blocking { Ok(()) } else { no(errno::NOTSUP) }

@@ -30,7 +30,7 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 5;
+const RECIPE: u32 = 6;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
@@ -43,6 +43,8 @@ pub(super) const RUN: &str = "run";
 pub(super) const RUN_PREPARED: &str = "run_prepared";
 /// Compiles a program.
 pub(super) const PREPARE: &str = "prepare_program";
+/// Prints what a program that got stuck holds back.
+pub(super) const FLUSH: &str = "flush_streams";
 /// The functions of the C API that the host calls.
 const EXPORTS: [&str; 14] = [
     "malloc",
@@ -167,7 +169,7 @@ fn key(engine: &Engine) -> String {
     engine.precompile_compatibility_hash().hash(&mut sum);
     let mut digest = sum.0;
     digest.update(RECIPE.to_le_bytes());
-    digest.update(meter::VERSION.to_le_bytes());
+    digest.update(meter::INTERPRETER.to_le_bytes());
     digest.update(STACK.to_le_bytes());
     digest.update(RUNTIME);
     for (name, bytes) in carried::LIBRARIES {
@@ -243,7 +245,7 @@ fn make(
     })
     .map_err(|error| failed("link its libraries", error.to_string()))?;
     let snapshot = start(&linked)?;
-    let module = meter::metered(&linked.encode(Some(&snapshot)))
+    let module = meter::metered(&linked.encode(Some(&snapshot)), meter::Tariff::Interpreter)
         .map_err(|reason| failed("count its fuel", reason))?;
     let compiled = engine
         .precompile_module(&module)
@@ -263,8 +265,8 @@ fn start(linked: &link::Linked) -> Result<link::Snapshot, WasmError> {
     let step = |step| move |error: wasmtime::Error| failed(step, format!("{error:#}"));
     // It runs for a second, so code that is made quickly is better than code that runs quickly.
     let engine = Engine::new(&engine::config(false)).map_err(WasmError::Engine)?;
-    let module =
-        meter::metered(&linked.encode(None)).map_err(|reason| failed("count its fuel", reason))?;
+    let module = meter::metered(&linked.encode(None), meter::Tariff::Interpreter)
+        .map_err(|reason| failed("count its fuel", reason))?;
     let module = Module::new(&engine, module).map_err(step("compile its start"))?;
     let mut linker = Linker::new(&engine);
     calls::add_to(&mut linker).map_err(WasmError::Engine)?;

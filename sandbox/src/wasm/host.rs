@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmtime::{Global, ResourceLimiter};
+use wasmtime::{Global, Instance, ResourceLimiter};
 
 use super::files::Files;
 use super::pipe::{Reader, Silence, Writer};
@@ -32,9 +32,9 @@ pub(super) enum Stop {
     /// It burns fuel so slowly that it took many times its CPU limit.
     #[error("the program took too long")]
     Slow,
-    /// It needs something that WebAssembly lacks.
-    #[error("{0}")]
-    Unsupported(String),
+    /// It can't go on without something that WebAssembly lacks.
+    #[error("the program lacks something")]
+    Lacking,
     /// The other program of a pair did not answer in time, or the machine is overloaded.
     #[error("the run was interrupted")]
     Interrupted,
@@ -133,8 +133,14 @@ pub(super) struct Host {
     pub(super) output_bytes: u64,
     /// Bytes that went to standard output.
     pub(super) printed: u64,
+    /// Whether it started threads, which were run to their ends at once.
+    pub(super) threads: bool,
+    /// The first thing that it asked for and WebAssembly lacks.
+    pub(super) gap: Option<String>,
     /// Fuel at the start of the run.
     pub(super) fuel: u64,
+    /// What runs, once it does.
+    pub(super) instance: Option<Instance>,
     /// What is left of it, once there is an instance.
     pub(super) meter: Option<Global>,
     /// Fuel of a virtual millisecond.
@@ -183,7 +189,10 @@ impl Host {
             error: Vec::new(),
             output_bytes: setup.output_bytes,
             printed: 0,
+            threads: false,
+            gap: None,
             fuel: setup.fuel,
+            instance: None,
             meter: None,
             fuel_per_ms: setup.fuel_per_ms,
             slept_ns: 0,
@@ -266,6 +275,11 @@ impl Host {
         let number = (0..=u32::MAX).find(|number| !self.open.contains_key(number))?;
         self.open.insert(number, open);
         Some(number)
+    }
+
+    /// Notes that the guest was refused what it might be given elsewhere.
+    pub(super) fn lacks(&mut self, what: impl Into<String>) {
+        self.gap.get_or_insert_with(|| what.into());
     }
 
     /// The files the guest sees.

@@ -1,10 +1,11 @@
 //! Fuel, counted by the module itself: a module → the same module that pays for what it runs, and stops when it can't.
 //!
-//! Every way around a loop and every function that calls others pays in advance for about what one pass runs, so whatever
-//! never ends runs out of fuel; what a function that calls nothing and loops nowhere does is part of the price of a
-//! call. The price of a pass is an estimate, made once from the code, and so the same on every machine: exact for code
-//! without branches, halved for each branch it lies behind. What a branch in particular takes is not looked at, which is
-//! what makes it cheap: an engine that adds up every block of instructions makes an interpreter take up to twice as long.
+//! Every way around a loop and every function that calls others pays in advance for what one pass runs, so whatever
+//! never ends runs out of fuel. Two tariffs (`survey`). A program's module pays for all that it runs, code behind branches
+//! included, by the time that it takes. The interpreter pays by an estimate: exact for code without branches, halved for
+//! each branch it lies behind; what a branch in particular takes is not looked at, which is what makes it cheap, for an
+//! engine that adds up every block of instructions makes an interpreter take up to twice as long. Both are made once from
+//! the code, and so the same on every machine.
 //!
 //! Indices and labels of the module stay as they are: everything is added behind what is there, and a function's body
 //! becomes a block within a block, whose end is where a guest without fuel goes.
@@ -30,8 +31,9 @@ mod tests;
 const FUEL: &str = "rlef fuel";
 /// The export that stands for the function a module wants called at its start, for which there is no fuel before.
 const BEGIN: &str = "rlef begin";
-/// Part of the names of compiled modules: bump when what is added to a module changes.
-pub(super) const VERSION: u32 = 1;
+/// Parts of the names of the compiled interpreter and of compiled modules: bump when what is added to one changes.
+pub(super) const INTERPRETER: u32 = 1;
+pub(super) const MODULES: u32 = 2;
 
 /// The section numbers in the order in which sections come.
 const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
@@ -40,18 +42,37 @@ const GLOBALS: u8 = 6;
 const EXPORTS: u8 = 7;
 const CODE: u8 = 10;
 
-/// A module that counts fuel, or why the module is none.
-pub(super) fn metered(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let mut features = WasmFeatures::default();
-    features.remove(WasmFeatures::COMPONENT_MODEL);
-    let types = Validator::new_with_features(features)
-        .validate_all(bytes)
-        .map_err(|error| error.to_string())?;
-    rewritten(bytes, types.as_ref()).map_err(|error| format!("{error:#}"))
+/// By what a module pays: see `survey`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tariff {
+    /// The interpreter, whose code nobody who pays has written.
+    Interpreter,
+    /// A program.
+    Module,
 }
 
-fn rewritten(bytes: &[u8], types: TypesRef<'_>) -> wasmtime::Result<Vec<u8>> {
+/// What a module may be made of.
+fn features(tariff: Tariff) -> WasmFeatures {
+    match tariff {
+        Tariff::Interpreter => WasmFeatures::default().difference(WasmFeatures::COMPONENT_MODEL),
+        // All that has a price.
+        Tariff::Module => {
+            WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST
+        }
+    }
+}
+
+/// A module that counts fuel, or why the module is none.
+pub(super) fn metered(bytes: &[u8], tariff: Tariff) -> Result<Vec<u8>, String> {
+    let types = Validator::new_with_features(features(tariff))
+        .validate_all(bytes)
+        .map_err(|error| error.to_string())?;
+    rewritten(bytes, types.as_ref(), tariff).map_err(|error| format!("{error:#}"))
+}
+
+fn rewritten(bytes: &[u8], types: TypesRef<'_>, tariff: Tariff) -> wasmtime::Result<Vec<u8>> {
     let mut added = Added {
+        tariff,
         global: types.global_count(),
         first_type: types.core_type_count_in_module(),
         types: Vec::new(),
@@ -123,6 +144,7 @@ fn rewritten(bytes: &[u8], types: TypesRef<'_>) -> wasmtime::Result<Vec<u8>> {
 
 /// What a module gets besides.
 struct Added {
+    tariff: Tariff,
     /// The global that holds the fuel.
     global: u32,
     /// Number of the first type.

@@ -1,22 +1,26 @@
 //! Modules that are programs themselves, binary or as text: checked, compiled once, kept by content.
 //!
 //! A module is as untrusted as any source. What is malformed, too large, or asks for imports that are not WASI preview
-//! 1 is a program that does not compile, with the reason for its author.
+//! 1 is a program that does not compile, with the reason for its author. This process never looks into a module that is
+//! not compiled yet: `compiler` has a child do it, by [`compiled`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use wasmtime::{InstancePre, Linker, Module};
+use wasmtime::{Engine, InstancePre, Linker, Module};
 
+use super::compiler::{Answer, Compiler};
 use super::host::Host;
+use super::meter::Tariff;
 use super::precompiled::{Cache, PROGRAM};
-use super::{WasmError, calls, engine, meter};
+use super::{WasmError, bounds, calls, engine, meter};
+use crate::cancel::Cancel;
+use crate::error::SandboxError;
 
 /// Most bytes of a module.
 const LARGEST_MODULE: usize = 32 << 20;
-/// Most bytes of one function: compiling takes more than linear time in them.
-const LARGEST_FUNCTION: usize = 1 << 20;
 /// Compiled modules kept in memory.
 const KEPT: usize = 64;
 
@@ -36,84 +40,91 @@ pub(super) struct Modules {
 
 impl Modules {
     /// The compiled module, or why it is none.
-    pub(super) fn get(&self, cache: &Cache, source: &[u8]) -> Result<Known, WasmError> {
+    pub(super) fn get(
+        &self,
+        cache: &Cache,
+        compiler: &Compiler,
+        cancel: &Cancel,
+        source: &[u8],
+    ) -> Result<Known, SandboxError> {
         let digest = Sha256::digest(source);
         let key = format!("{digest:x}");
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
             return Ok(known.clone());
         }
-        let compiled = compile(cache, source, &key)?;
-        let mut kept = lock();
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(key, compiled.clone());
-        Ok(compiled)
-    }
-}
-
-fn compile(cache: &Cache, source: &[u8], key: &str) -> Result<Known, WasmError> {
-    let bytes = match binary(source) {
-        Ok(bytes) => bytes,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    if let Err(reason) = check(&bytes) {
-        return Ok(Err(reason));
-    }
-    let bytes = match meter::metered(&bytes) {
-        Ok(bytes) => bytes,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let engine = engine::engine().map_err(WasmError::Engine)?;
-    let name = format!("{PROGRAM}{}-{}", meter::VERSION, &key[..24]);
-    let module = match cache.load(engine, &name)? {
-        Some(module) => module,
-        None => match engine.precompile_module(&bytes) {
-            Err(error) => return Ok(Err(format!("{error:#}"))),
-            Ok(compiled) => {
-                cache.store(&name, &compiled)?;
-                match cache.load(engine, &name)? {
-                    Some(module) => module,
-                    None => return Ok(Err("it does not fit the engine's limits".to_owned())),
-                }
+        let (known, keep) = made(cache, compiler, cancel, source, &key)?;
+        if keep {
+            let mut kept = lock();
+            if kept.len() >= KEPT {
+                kept.clear();
             }
-        },
-    };
-    Ok(ready(&module))
+            kept.insert(key, known.clone());
+        }
+        Ok(known)
+    }
 }
 
-/// The module in binary form; text is translated.
-fn binary(source: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+/// The module from the cache, or compiled now; and whether that is so for ever.
+fn made(
+    cache: &Cache,
+    compiler: &Compiler,
+    cancel: &Cancel,
+    source: &[u8],
+    key: &str,
+) -> Result<(Known, bool), SandboxError> {
+    if let Err(reason) = small_enough(source) {
+        return Ok((Err(reason), true));
+    }
+    let engine = engine::engine().map_err(WasmError::Engine)?;
+    let name = format!("{PROGRAM}{}-{}", meter::MODULES, &key[..24]);
+    if let Some(module) = cache.load(engine, &name)? {
+        return Ok((ready(&module), true));
+    }
+    let artefact = match compiler.compile(cancel, source)? {
+        Answer::Artefact(bytes) => bytes,
+        Answer::Refused { reason, keep } => return Ok((Err(reason), keep)),
+    };
+    cache.store(&name, &artefact)?;
+    let module = cache
+        .load(engine, &name)?
+        .ok_or_else(|| WasmError::Compiler("what it made does not fit this program".to_owned()))?;
+    Ok((ready(&module), true))
+}
+
+/// Parses, checks, meters and compiles: what the child does. All of it may take as long and as much as its limits allow.
+pub(super) fn compiled(source: &[u8]) -> Result<Vec<u8>, String> {
+    let bytes = binary(source)?;
+    bounds::check(&bytes)?;
+    let bytes = meter::metered(&bytes, Tariff::Module)?;
+    let mut config = engine::config(true);
+    // One run has one core.
+    config.parallel_compilation(false);
+    let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
+    engine
+        .precompile_module(&bytes)
+        .map_err(|error| format!("{error:#}"))
+}
+
+fn small_enough(source: &[u8]) -> Result<(), String> {
     if source.len() > LARGEST_MODULE {
         return Err(format!(
             "the module has {} bytes; at most {LARGEST_MODULE} are accepted",
             source.len()
         ));
     }
+    Ok(())
+}
+
+/// The module in binary form; text is translated.
+fn binary(source: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    small_enough(source)?;
     if source.starts_with(b"\0asm") {
         return Ok(source.into());
     }
-    wat::parse_bytes(source).map_err(|error| error.to_string())
-}
-
-/// Refuses what would take too long to compile; what is malformed is left to the compiler, which knows better words.
-fn check(bytes: &[u8]) -> Result<(), String> {
-    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(wasmparser::Payload::CodeSectionEntry(body)) => {
-                let length = body.range().len();
-                if length > LARGEST_FUNCTION {
-                    return Err(format!(
-                        "a function has {length} bytes; at most {LARGEST_FUNCTION} are accepted"
-                    ));
-                }
-            }
-            Ok(_) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(())
+    let bytes = wat::parse_bytes(source).map_err(|error| error.to_string())?;
+    small_enough(&bytes)?;
+    Ok(bytes)
 }
 
 fn ready(module: &Module) -> Known {

@@ -159,11 +159,15 @@ impl<'a> Program<'a> {
         store.data_mut().error.extend_from_slice(&self.warnings);
         store.limiter(|host| &mut host.growth);
         let (cpu_before, longest_cpu, longest) = (cpu_time(), slowest(limits), backstop(limits));
+        let limit_cpu = Duration::from_millis(limits.cpu_ms);
         store.set_epoch_deadline(TICKS_BETWEEN_LOOKS);
         store.epoch_deadline_callback(move |_| {
-            if cpu_time().saturating_sub(cpu_before) > longest_cpu {
+            let cpu = cpu_time().saturating_sub(cpu_before);
+            let overdue = began.elapsed() > longest;
+            if cpu > longest_cpu || (overdue && cpu > limit_cpu) {
                 Err(Stop::Slow.into())
-            } else if began.elapsed() > longest {
+            } else if overdue {
+                // It did not even get the time that it may take.
                 Err(Stop::Interrupted.into())
             } else {
                 Ok(UpdateDeadline::Continue(TICKS_BETWEEN_LOOKS))
@@ -171,6 +175,11 @@ impl<'a> Program<'a> {
         });
         let ticking = Ticking::start(engine);
         let ended = self.enter(&mut store, limits.int_digits);
+        let stuck = matches!(&ended, Err(error)
+            if matches!(error.downcast_ref(), Some(Trap::UnreachableCodeReached)));
+        if stuck && meter::left(&mut store).is_some_and(|left| left >= 0) {
+            self.flush(&mut store);
+        }
         drop(ticking);
         // Without an instance nothing was burnt.
         let left = meter::left(&mut store).unwrap_or(budget as i64);
@@ -183,26 +192,30 @@ impl<'a> Program<'a> {
             budget.saturating_sub(left.max(0) as u64)
         };
         let (ended, code) = match ended {
+            // It came to its end before anything looked.
+            Ok(_) if left < 0 => (Err(Trap::OutOfFuel.into()), Vec::new()),
             Ok((ended, code)) => (Ok(ended), code),
             // How a guest stops itself.
-            Err(error) if left < 0 && error.is::<Trap>() => {
+            Err(error)
+                if left < 0
+                    && (error.is::<Trap>()
+                        || matches!(error.downcast_ref(), Some(Stop::Exit(_)))) =>
+            {
                 (Err(Trap::OutOfFuel.into()), Vec::new())
             }
             Err(error) => (Err(error), Vec::new()),
         };
-        let host = store.into_data();
-        let status = self.status(ended, &host, limits)?;
-        if let (Output::Pipe(writer), true) = (&host.output, status.0 != Status::Exited(0)) {
+        let mut host = store.into_data();
+        let status = self.status(&ended, &mut host, limits)?;
+        if let (Output::Pipe(writer), true) = (&host.output, status != Status::Exited(0)) {
             writer.fail();
         }
-        let reason = match &status {
-            (Status::Unsupported, Some(reason)) => reason.clone(),
-            _ => String::new(),
-        };
         let mut stderr = host.error;
-        stderr.extend_from_slice(reason.as_bytes());
+        if let (Status::Unsupported, Some(gap)) = (status, &host.gap) {
+            stderr.extend_from_slice(format!("WebAssembly isolation has no {gap}\n").as_bytes());
+        }
         let outcome = Outcome {
-            status: status.0,
+            status,
             stdout: match host.output {
                 Output::Bytes(bytes) => bytes,
                 Output::Pipe(_) => Vec::new(),
@@ -227,6 +240,7 @@ impl<'a> Program<'a> {
         int_digits: Option<u32>,
     ) -> wasmtime::Result<(i32, Vec<u8>)> {
         let instance = self.instances.instantiate(&mut *store)?;
+        store.data_mut().instance = Some(instance);
         meter::begin(store, instance, store.data().fuel)?;
         let (entry, bytes) = match &self.script {
             None => {
@@ -257,13 +271,25 @@ impl<'a> Program<'a> {
         Ok((guest.call("PyLong_AsLong", &[result])?, Vec::new()))
     }
 
-    /// How a run ended, and why where that is not on standard error.
+    /// Has an interpreter that stopped itself print what it still holds back, so that it is known what it had said.
+    fn flush(&self, store: &mut Store<Host>) {
+        if self.script.is_none() {
+            return;
+        }
+        let Some(instance) = store.data().instance else {
+            return;
+        };
+        // Whether it still can is the interpreter's affair.
+        let _ = Guest { store, instance }.call_entry(cpython::FLUSH, b"");
+    }
+
+    /// How a run ended.
     fn status(
         &self,
-        ended: wasmtime::Result<i32>,
-        host: &Host,
+        ended: &wasmtime::Result<i32>,
+        host: &mut Host,
         limits: &Limits,
-    ) -> Result<(Status, Option<String>), WasmError> {
+    ) -> Result<Status, WasmError> {
         const ILLEGAL: i32 = 4;
         const ABORTED: i32 = 6;
         const ARITHMETIC: i32 = 8;
@@ -271,16 +297,13 @@ impl<'a> Program<'a> {
         let overloaded = || WasmError::Overloaded {
             waited_ms: backstop(limits).as_millis() as u64,
         };
-        let status = match &ended {
+        let status = match ended {
             Ok(DOES_NOT_COMPILE) if self.script.is_some() => Status::CompileError,
             Ok(code) => Status::Exited(*code & 0xff),
             Err(error) => match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
                 (Some(Stop::Exit(code)), _) => Status::Exited(*code & 0xff),
                 (Some(Stop::OutputLimit), _) => Status::OutputLimit,
                 (Some(Stop::Slept | Stop::Slow), _) => Status::TimeLimit,
-                (Some(Stop::Unsupported(reason)), _) => {
-                    return Ok((Status::Unsupported, Some(reason.clone())));
-                }
                 (Some(Stop::Interrupted), _) | (_, Some(Trap::Interrupt)) => {
                     return Err(overloaded());
                 }
@@ -288,13 +311,15 @@ impl<'a> Program<'a> {
                 (_, Some(Trap::StackOverflow | Trap::MemoryOutOfBounds)) => {
                     Status::Signalled(SEGMENT)
                 }
-                // The interpreter stops itself so where one thread waits for another.
-                (_, Some(Trap::UnreachableCodeReached)) if self.script.is_some() => {
-                    let reason =
-                        "the interpreter stopped itself, as for a lock that nobody can free";
-                    return Ok((Status::Unsupported, Some(reason.to_owned())));
+                (Some(Stop::Lacking), _) => Status::Signalled(ABORTED),
+                // The interpreter stops itself so where it would wait for a lock for ever. Of several threads another
+                // one might have freed it.
+                (_, Some(Trap::UnreachableCodeReached)) => {
+                    if host.threads {
+                        host.lacks("threads that wait for one another");
+                    }
+                    Status::Signalled(ABORTED)
                 }
-                (_, Some(Trap::UnreachableCodeReached)) => Status::Signalled(ABORTED),
                 (
                     _,
                     Some(
@@ -305,7 +330,8 @@ impl<'a> Program<'a> {
                 ) => Status::Signalled(ARITHMETIC),
                 (_, Some(_)) => Status::Signalled(ILLEGAL),
                 (None, None) if error.is::<UnknownImportError>() => {
-                    return Ok((Status::Unsupported, Some(format!("{error:#}"))));
+                    host.lacks(format!("call for this: {error:#}"));
+                    Status::Signalled(ABORTED)
                 }
                 (None, None) if host.growth.refused => Status::MemoryLimit,
                 (None, None) => return Err(WasmError::Internal(format!("{error:#}"))),
@@ -324,25 +350,16 @@ impl<'a> Program<'a> {
             Some(_) => host.growth.refused && matches!(status, Status::Signalled(_)),
             None => host.growth.refused,
         };
-        if failed && self.script.is_some() && says_32_bits(last_line(&host.error)) {
-            let reason = "WebAssembly isolation has no numbers of C beyond 32 bits".to_owned();
-            return Ok((Status::Unsupported, Some(reason)));
-        }
         if failed && for_want_of_memory {
-            return Ok((Status::MemoryLimit, None));
+            return Ok(Status::MemoryLimit);
         }
-        Ok((status, None))
+        // What was lacking was refused by an error, as on a system that has it not. A program that copes with it is
+        // judged like any other; one that failed may have failed for that. Only what it asked the host for counts.
+        if failed && host.gap.is_some() && status != Status::CompileError {
+            return Ok(Status::Unsupported);
+        }
+        Ok(status)
     }
-}
-
-/// Whether these are the last words of an interpreter whose C has 32 bits, for what 64 bits might have held.
-fn says_32_bits(line: &[u8]) -> bool {
-    [
-        &b"OverflowError: cannot fit 'int' into an index-sized integer"[..],
-        b"OverflowError: Python int too large to convert to C ",
-    ]
-    .iter()
-    .any(|words| line.starts_with(words))
 }
 
 fn last_line(text: &[u8]) -> &[u8] {

@@ -9,7 +9,9 @@ use rlef_sandbox::{
 use crate::support::{limits, text};
 
 mod attacks;
+mod bombs;
 mod compiled;
+mod gaps;
 mod idioms;
 mod modules;
 mod suites;
@@ -22,6 +24,7 @@ fn sandbox() -> &'static Sandbox {
             isolation: Isolation::Wasm,
             workers: 2,
             cache_directory: Some(crate::support::cache_directory()),
+            helper: Some(crate::support::helper()),
             ..SandboxConfig::default()
         };
         Sandbox::new(config).unwrap_or_else(|error| panic!("failed to {error}"))

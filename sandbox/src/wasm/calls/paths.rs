@@ -3,8 +3,7 @@
 use wasmtime::Linker;
 
 use super::{
-    Answer, Call, Failure, WASI, charge, conclude, errno, filetype, memory, no, part, put,
-    put_filestat,
+    Answer, Call, WASI, charge, conclude, errno, filetype, memory, no, part, put, put_filestat,
 };
 use crate::wasm::files::{Found, normal};
 use crate::wasm::host::{Host, Open, Stop};
@@ -13,18 +12,22 @@ use crate::wasm::host::{Host, Open, Stop};
 const FUEL_PER_PATH: u64 = 20_000;
 /// Names below `/dev/fd` that are more than files; what our own interpreter uses to rebind descriptors.
 const REBIND: &str = "dev/rlef/rebind/";
-/// The path by which our own interpreter says that a program needs something that is not here.
-const UNSUPPORTED: &str = "dev/rlef/unsupported/";
+/// The path by which our own interpreter says that a program asked for something that is not here.
+const LACKING: &str = "dev/rlef/lacking/";
+/// The same for one that does nothing about it, and so ends here.
+const ENDS: &str = "dev/rlef/ends/";
+/// The path by which it says that a program started threads.
+const THREADS: &str = "dev/rlef/threads";
 
 /// Where a Linux host has files that a program might read, and nothing is here.
 const ELSEWHERE: [&str; 9] = [
     "proc/", "sys/", "etc/", "dev/", "tmp/", "box/", "home/", "root/", "usr/",
 ];
 
-/// The end of a run that would write.
-pub(super) fn not_writable() -> Failure {
-    let reason = "WebAssembly isolation has no files that can be written".to_owned();
-    Stop::Unsupported(reason).into()
+/// What is said of a change of files, as by a file system that is only to be read.
+pub(super) fn not_writable<T>(host: &mut Host) -> Answer<T> {
+    host.lacks("files that can be written");
+    no(errno::ROFS)
 }
 
 fn path(memory: &mut [u8], at: u32, length: u32) -> Answer<String> {
@@ -68,8 +71,17 @@ fn path_filestat_get(
 
 /// What a path that is no file stands for, if anything.
 fn device(host: &mut Host, wanted: &str) -> Answer<Option<Open>> {
-    if let Some(reason) = wanted.strip_prefix(UNSUPPORTED) {
-        return Err(Stop::Unsupported(format!("WebAssembly isolation has no {reason}")).into());
+    if let Some(what) = wanted.strip_prefix(LACKING) {
+        host.lacks(what);
+        return no(errno::NOTSUP);
+    }
+    if let Some(what) = wanted.strip_prefix(ENDS) {
+        host.lacks(what);
+        return Err(Stop::Lacking.into());
+    }
+    if wanted == THREADS {
+        host.threads = true;
+        return no(errno::NOTSUP);
     }
     if let Some(pair) = wanted.strip_prefix(REBIND) {
         let numbers: Vec<u32> = pair
@@ -137,11 +149,11 @@ fn path_open(
                     .iter()
                     .any(|place| format!("{wanted}/").starts_with(place)) =>
             {
-                let reason = format!("WebAssembly isolation has no file '/{wanted}'");
-                return Err(Stop::Unsupported(reason).into());
+                host.lacks(format!("file '/{wanted}'"));
+                return no(errno::NOENT);
             }
             None if flags & (CREATE | TRUNCATE) == 0 => return no(errno::NOENT),
-            _ => return Err(not_writable()),
+            _ => return not_writable(host),
         },
     };
     match host.add(open) {

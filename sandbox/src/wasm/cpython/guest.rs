@@ -5,7 +5,7 @@
 use wasmtime::{Instance, Memory, Store, Val};
 
 use super::link::START;
-use super::{PREPARE, RUN, RUN_PREPARED};
+use super::{FLUSH, PREPARE, RUN, RUN_PREPARED};
 use crate::wasm::host::Host;
 
 /// Bytes of memory that are free when a run begins.
@@ -105,7 +105,7 @@ impl Guest<'_> {
         let name = self.text("rlef_runtime")?;
         let module = self.call("PyImport_ImportModule", &[name])?;
         let mut entries = Vec::new();
-        for name in [RUN, RUN_PREPARED, PREPARE] {
+        for name in [RUN, RUN_PREPARED, PREPARE, FLUSH] {
             entries.push((name.to_owned(), self.attribute(module, name)?));
         }
         let seal = self.attribute(module, "seal")?;

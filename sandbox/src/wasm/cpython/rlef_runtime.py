@@ -1,14 +1,17 @@
 """Runs one program as `python3 /program/main.py` would, inside the WebAssembly build of CPython.
 
 Imported once, before the snapshot every run starts from; `run` is then called once per run. What this build lacks
-(threads, processes, sockets, some modules) is either given a stand-in with the same effect, or ends the run as
-"unsupported", so that nothing is judged by what was missing. Nothing here knows an expected output.
+(threads, processes, sockets, some modules) is either given a stand-in with the same effect, or refused by an error, as
+by a system that has it not; the host is told, and a program that then fails is no verdict on it. Nothing here knows an
+expected output.
 """
 
 import _thread
 import array
 import atexit
 import builtins
+import dis
+import errno
 import gc
 import importlib
 import io
@@ -33,18 +36,54 @@ PRELOADED = (
 ).split()
 # In the library, but of no use without what is missing below them.
 USELESS = frozenset("asyncio bz2 ctypes curses dbm lzma multiprocessing sqlite3 ssl tkinter".split())
+# The instructions by which a program raises what it likes, and how C says that an integer is too long for it.
+RAISES = frozenset(dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE"))
+NARROW = ("cannot fit 'int' into an index-sized integer", "Python int too large to convert to C ")
 PROGRAM_FILES = frozenset((PATH, "program.py", "tests.py", "preamble.py", "<string>"))
 
 
-def unsupported(what):
-    """Ends the run: the host stops at this name."""
-    os.open("/dev/rlef/unsupported/" + what, os.O_RDONLY)
-    raise OSError("unsupported: " + what)
+def tell(path):
+    """Tells the host something by a name that no file has."""
+    try:
+        os.open("/dev/rlef/" + path, os.O_RDONLY)
+    except OSError:
+        pass
+
+
+def may_be_handled():
+    """Whether the program's own code has a handler where it asks for something."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename not in PROGRAM_FILES:
+        frame = frame.f_back
+    if frame is None:
+        return True
+    # Tests are driven by other files, whose handlers are not the program's.
+    file = frame.f_code.co_filename
+    while frame is not None:
+        code, place = frame.f_code, frame.f_lasti
+        if code.co_filename == file:
+            for handler in dis._parse_exception_table(code):
+                if handler.start <= place < handler.end:
+                    return True
+        frame = frame.f_back
+    return False
+
+
+def note(what):
+    """The program asked for what is not here. Where it does nothing about that, it ends, and what it printed before counts."""
+    if may_be_handled():
+        tell("lacking/" + what)
+        return
+    try:
+        sys.stdout.flush()
+    finally:
+        tell("ends/" + what)
 
 
 def lacking(what):
     def missing(*arguments, **named):
-        unsupported(what)
+        note(what)
+        raise OSError(errno.ENOTSUP, "WebAssembly isolation has no " + what)
 
     return missing
 
@@ -62,7 +101,8 @@ class UselessModules:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name in USELESS and asked_for_by_the_program():
-            unsupported("module '" + name + "'")
+            note("module '" + name + "'")
+            raise ModuleNotFoundError("No module named %r" % name, name=name)
         return None
 
 
@@ -72,7 +112,7 @@ class MissingModules:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if path is None and asked_for_by_the_program():
-            unsupported("module '" + name + "'")
+            note("module '" + name + "'")
         return None
 
 
@@ -82,6 +122,7 @@ def start(thread):
         raise RuntimeError("thread.__init__() not called")
     if thread._started.is_set():
         raise RuntimeError("threads can only be started once")
+    tell("threads")
     identity = _thread.get_ident()
     outer = threading._active.get(identity)
     thread._ident = identity
@@ -141,7 +182,7 @@ def missing_attributes(module):
 
     def missing(name):
         if not name.startswith("__") and asked_for_by_the_program():
-            unsupported("'%s.%s'" % (module.__name__, name))
+            note("'%s.%s'" % (module.__name__, name))
         raise AttributeError("module %r has no attribute %r" % (module.__name__, name))
 
     module.__getattr__ = missing
@@ -193,6 +234,16 @@ def open_streams():
     sys.stderr = sys.__stderr__ = text(complaining, "backslashreplace", True, "<stderr>", "w")
 
 
+def beyond_32_bits(error, trace):
+    """Whether a function in C refused an integer that one with 64 bits might take; raising the same oneself does not count."""
+    if type(error) is not OverflowError or trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    raised = trace.tb_frame.f_code.co_code[trace.tb_lasti] in RAISES
+    return not raised and str(error).startswith(NARROW)
+
+
 def exit_code(request):
     """The exit code that `SystemExit` asks for."""
     code = request.code
@@ -218,6 +269,8 @@ def report(error, trace):
         except BaseException:
             pass
         error.__traceback__ = trace
+        if beyond_32_bits(error, trace):
+            tell("lacking/numbers of C beyond 32 bits")
         sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
         sys.excepthook(type(error), error, trace)
     except SystemExit as request:
@@ -243,6 +296,11 @@ def finish(code):
         except BaseException:
             code = 120
     return code
+
+
+def flush_streams(_):
+    """For a program that got stuck: what it had printed."""
+    sys.stdout.flush()
 
 
 def compiled(source):

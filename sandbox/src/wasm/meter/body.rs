@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Encode, Instruction};
 use wasmparser::{FuncType, FunctionBody};
 
 use super::Added;
-use super::survey::{Bulk, Survey};
+use super::survey::{Arm, Bulk, Survey};
 
 /// The body of a function that pays.
 pub(super) fn paying(
@@ -12,8 +12,8 @@ pub(super) fn paying(
     kind: &FuncType,
     added: &mut Added,
 ) -> wasmtime::Result<Vec<u8>> {
-    let survey = Survey::new(body)?;
-    if survey.regions.len() == 1 && !survey.regions[0].calls {
+    let survey = Survey::new(body, added.tariff)?;
+    if survey.is_free() {
         return Ok(body.as_bytes().to_vec());
     }
     let mut locals = body.get_locals_reader()?;
@@ -26,29 +26,34 @@ pub(super) fn paying(
         global: added.global,
         left: kind.params().len() as u32 + declared,
     };
-    // What is put in, and where.
-    let mut patches: Vec<(usize, Vec<u8>)> = Vec::new();
+    // What is put in, where, and in which order at one place.
+    let mut patches: Vec<(usize, Order, Vec<u8>)> = Vec::new();
+    // Where nothing else counts fuel, what is left needn't be read again: a loop would wait for it every time.
+    let alone = |index: usize| index > 0 && !survey.regions[index].calls;
     for (index, region) in survey.regions.iter().enumerate() {
-        // Where nothing else counts fuel, what is left needn't be read again: a loop would wait for it every time.
-        let alone = index > 0 && !region.calls;
-        let within = region
-            .around
-            .is_some_and(|around| around > 0 && !survey.regions[around].calls);
-        if alone && !within {
+        if alone(index) && !region.around.is_some_and(alone) {
             let mut bytes = Vec::new();
             Instruction::GlobalGet(pay.global).encode(&mut bytes);
             Instruction::LocalSet(pay.left).encode(&mut bytes);
-            patches.push((region.before, bytes));
+            patches.push((region.before, Order::Before, bytes));
         }
-        if index > 0 || region.calls {
-            patches.push((region.at, pay.constant(region.price(), region.depth, alone)));
+        if region.price > 0 {
+            let bytes = if region.checks(index) {
+                pay.constant(region.price, region.depth, alone(index))
+            } else {
+                pay.unchecked(region.price, false)
+            };
+            patches.push((region.at, Order::Pass, bytes));
         }
+    }
+    for Arm { at, price, region } in &survey.arms {
+        let bytes = pay.unchecked(*price, alone(*region));
+        patches.push((*at, Order::Arm, bytes));
     }
     for bulk in &survey.bulk {
-        patches.push((bulk.at, pay.operand(bulk)));
+        patches.push((bulk.at, Order::Bulk, pay.operand(bulk)));
     }
-    // Of two at one place, what comes before a loop is that loop's.
-    patches.sort_by_key(|(at, _)| *at);
+    patches.sort_by_key(|&(at, order, _)| (at, order));
     let (start, all) = (body.range().start, body.as_bytes());
     let mut bytes = Vec::with_capacity(all.len() + 64 * patches.len() + 32);
     (groups + 2).encode(&mut bytes);
@@ -57,7 +62,7 @@ pub(super) fn paying(
     bytes.extend_from_slice(&[1, 0x7e, 1, 0x7f]);
     Instruction::Block(BlockType::Empty).encode(&mut bytes);
     Instruction::Block(added.block(kind)?).encode(&mut bytes);
-    for (place, patch) in patches {
+    for (place, _, patch) in patches {
         bytes.extend_from_slice(&all[at - start..place - start]);
         bytes.extend_from_slice(&patch);
         at = place;
@@ -73,6 +78,15 @@ pub(super) fn paying(
         instruction.encode(&mut bytes);
     }
     Ok(bytes)
+}
+
+/// What comes first of patches at one place: what begins a loop, what its first instructions pay, what the next loop finds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Pass,
+    Arm,
+    Before,
+    Bulk,
 }
 
 /// Instructions that pay.
@@ -96,6 +110,23 @@ impl Pay {
         bytes
     }
 
+    /// Pays without a look at what is left then.
+    fn unchecked(&self, price: i64, left_is_known: bool) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if left_is_known {
+            Instruction::LocalGet(self.left).encode(&mut bytes);
+        } else {
+            Instruction::GlobalGet(self.global).encode(&mut bytes);
+        }
+        Instruction::I64Const(price).encode(&mut bytes);
+        Instruction::I64Sub.encode(&mut bytes);
+        if left_is_known {
+            Instruction::LocalTee(self.left).encode(&mut bytes);
+        }
+        Instruction::GlobalSet(self.global).encode(&mut bytes);
+        bytes
+    }
+
     /// Pays for what the topmost operand says, which stays.
     fn operand(&self, bulk: &Bulk) -> Vec<u8> {
         let operand = self.left + 1;
@@ -109,6 +140,10 @@ impl Pay {
             Instruction::I64ShrU,
         ] {
             instruction.encode(&mut bytes);
+        }
+        if bulk.times != 1 {
+            Instruction::I64Const(bulk.times).encode(&mut bytes);
+            Instruction::I64Mul.encode(&mut bytes);
         }
         self.finish(bulk.depth, &mut bytes);
         Instruction::LocalGet(operand).encode(&mut bytes);

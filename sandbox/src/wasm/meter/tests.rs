@@ -28,7 +28,7 @@ fn store(engine: &Engine) -> Store<Host> {
 /// What the function `f` of a module gives with this much fuel, and what is then left.
 fn run(text: &str, fuel: u64) -> (wasmtime::Result<Vec<i64>>, i64) {
     let engine = Engine::new(&engine::config(false)).unwrap();
-    let bytes = metered(&wat::parse_str(text).unwrap()).unwrap();
+    let bytes = metered(&wat::parse_str(text).unwrap(), Tariff::Module).unwrap();
     let module = Module::new(&engine, bytes).unwrap();
     let mut store = store(&engine);
     let instance = Linker::new(&engine)
@@ -72,7 +72,7 @@ fn what_ends_gives_what_it_gave() {
             (return (i32.add (local.get 0) (i32.load8_u (i32.const 70))))))"#;
     let (values, left) = run(text, 10_000);
     assert_eq!(values.unwrap(), [50, 7, 17]);
-    assert!((9_500..9_990).contains(&left), "{left}");
+    assert!((9_000..9_800).contains(&left), "{left}");
     assert_eq!(run(text, 10_000).1, left);
     // With exactly what it burns it ends, with one less it doesn't.
     assert_eq!(run(text, 10_000 - left as u64).1, 0);
@@ -107,7 +107,11 @@ fn endless() {
     ];
     for text in functions {
         let engine = Engine::new(&engine::config(false)).unwrap();
-        let bytes = metered(&wat::parse_str(format!("(module {text})")).unwrap()).unwrap();
+        let bytes = metered(
+            &wat::parse_str(format!("(module {text})")).unwrap(),
+            Tariff::Module,
+        )
+        .unwrap();
         let module = Module::new(&engine, bytes).unwrap();
         let mut store = store(&engine);
         let instance = Linker::new(&engine)
@@ -133,8 +137,127 @@ fn bytes_that_are_moved_are_paid_for() {
         )
     };
     let burnt = |bytes| 1_000_000 - run(&text(bytes), 1_000_000).1;
-    assert_eq!(burnt(1 << 20) - burnt(0), 1 << 17);
+    assert_eq!(burnt(1 << 20) - burnt(0), 1 << 18);
     assert!(burnt(0) > 0);
+}
+
+/// Where a thousand multiplications can stand so that they run once, or not.
+const PLACES: [(&str, bool); 14] = [
+    ("(func (export \"f\") WORK)", true),
+    ("(func $leaf WORK) (func (export \"f\") (call $leaf))", true),
+    (
+        "(func $leaf WORK) (func (export \"f\") (return_call $leaf))",
+        true,
+    ),
+    (
+        "(table 1 funcref) (elem (i32.const 0) $leaf) (func $leaf WORK) (func (export \"f\") (call_indirect (i32.const 0)))",
+        true,
+    ),
+    ("(func (export \"f\") (if (i32.const 1) (then WORK)))", true),
+    (
+        "(func (export \"f\") (if (i32.const 0) (then) (else WORK)))",
+        true,
+    ),
+    (
+        "(func (export \"f\") (block (br_if 0 (i32.const 0)) WORK))",
+        true,
+    ),
+    (
+        "(func (export \"f\") (block (block (block (br_table 0 1 (i32.const 7)))) WORK))",
+        true,
+    ),
+    (
+        "(func (export \"f\") (block (block (block (block (if (i32.const 1) (then WORK)))))))",
+        true,
+    ),
+    (
+        "(func (export \"f\") (loop (if (i32.const 1) (then WORK))))",
+        true,
+    ),
+    ("(func (export \"f\") (loop (loop WORK)))", true),
+    (
+        "(func (export \"f\") (loop (br_if 0 (i32.const 0))) WORK)",
+        true,
+    ),
+    (
+        "(func (export \"f\") (if (i32.const 0) (then WORK)))",
+        false,
+    ),
+    (
+        "(func (export \"f\") (block (br_if 0 (i32.const 1)) WORK))",
+        false,
+    ),
+];
+
+#[test]
+fn what_runs_is_paid_for_wherever_it_stands_and_what_does_not_is_not() {
+    let burnt = |text: &str, work: &str| {
+        let text = text.replace("WORK", work);
+        let text = format!("(module (global $g (mut i64) (i64.const 3)) {text})");
+        let (ended, left) = run(&text, 1_000_000);
+        ended.unwrap();
+        1_000_000 - left
+    };
+    let work = format!(
+        "(global.set $g (global.get $g {}))",
+        "i64.const 3 i64.mul ".repeat(1_000)
+    );
+    for (text, runs) in PLACES {
+        let burnt = burnt(text, &work) - burnt(text, "");
+        let expected = if runs { 3_000..3_020 } else { -20..20 };
+        assert!(expected.contains(&burnt), "{text}: {burnt}");
+    }
+}
+
+/// Much that is little each: behind branches every one of which is taken.
+#[test]
+fn many_short_branches_cost_at_least_half_of_what_they_take() {
+    let arm = "(if (i32.const 1) (then (global.set $g (i64.mul (global.get $g) (i64.const 3)))))";
+    for (before, after) in [("", ""), ("(loop ", ")"), ("(block ", ")")] {
+        let text = format!(
+            "(module (global $g (mut i64) (i64.const 3)) (func (export \"f\") {before} {} {after}))",
+            arm.repeat(500)
+        );
+        let (ended, left) = run(&text, 1_000_000);
+        ended.unwrap();
+        // A multiplication, reading and writing a global, and the branch.
+        assert!(1_000_000 - left >= 500 * (3 + 4 + 2 + 2) / 2, "{left}");
+    }
+}
+
+/// The interpreter's own code is priced as ever: what its programs' limits were measured by.
+#[test]
+fn the_interpreters_tariff_stays() {
+    let text = r#"(module (func $leaf (result i64) (i64.mul (i64.const 3) (i64.const 5)))
+        (func (export "f") (local i32) (drop (call $leaf))
+            (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 10))))))"#;
+    let engine = Engine::new(&engine::config(false)).unwrap();
+    let bytes = metered(&wat::parse_str(text).unwrap(), Tariff::Interpreter).unwrap();
+    let module = Module::new(&engine, bytes).unwrap();
+    let mut store = store(&engine);
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
+    begin(&mut store, instance, 1_000).unwrap();
+    let function = instance.get_func(&mut store, "f").unwrap();
+    function.call(&mut store, &[], &mut []).unwrap();
+    // A call, and ten times an addition, a comparison and a branch.
+    assert_eq!(left(&mut store), Some(1_000 - 4 - 30));
+}
+
+#[test]
+fn what_has_no_price_is_no_program() {
+    for text in [
+        "(module (memory i64 1))",
+        "(module (memory 1 2 shared))",
+        "(module (tag))",
+        "(module (type (struct)))",
+    ] {
+        assert!(
+            metered(&wat::parse_str(text).unwrap(), Tariff::Module).is_err(),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -143,12 +266,12 @@ fn a_module_cannot_take_the_name_of_its_fuel() {
         r#"(module (global (export "rlef fuel") (mut i64) (i64.const 0)))"#,
         r#"(module (func (export "rlef begin")))"#,
     ] {
-        let error = metered(&wat::parse_str(text).unwrap()).unwrap_err();
+        let error = metered(&wat::parse_str(text).unwrap(), Tariff::Module).unwrap_err();
         assert!(error.contains("a name of the sandbox's own"), "{error}");
     }
     // Nor can it name the global by its number.
     let text = r#"(module (func (export "f") (global.set 0 (i64.const 99))))"#;
-    assert!(metered(&wat::parse_str(text).unwrap()).is_err());
+    assert!(metered(&wat::parse_str(text).unwrap(), Tariff::Module).is_err());
 }
 
 #[test]
@@ -159,6 +282,9 @@ fn valid_modules_stay_valid() {
         max_funcs: 20,
         gc_enabled: false,
         memory64_enabled: false,
+        exceptions_enabled: false,
+        relaxed_simd_enabled: false,
+        threads_enabled: false,
         shared_everything_threads_enabled: false,
         wide_arithmetic_enabled: false,
         custom_page_sizes_enabled: false,
@@ -176,7 +302,7 @@ fn valid_modules_stay_valid() {
                 return Ok(());
             };
             let plain = module.to_bytes();
-            let bytes = metered(&plain).map_err(TestCaseError::fail)?;
+            let bytes = metered(&plain, Tariff::Module).map_err(TestCaseError::fail)?;
             // What is added to any module takes some twenty bytes.
             longer.set(longer.get() + u32::from(bytes.len() > plain.len() + 60));
             Validator::new()

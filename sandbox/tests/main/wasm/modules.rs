@@ -154,6 +154,36 @@ fn no_host_call_is_free() {
     }
 }
 
+/// Code that a pass around a loop skips, or that a call hides, burns fuel like any other.
+#[test]
+fn no_code_is_free() {
+    let work = "i64.const 3 i64.mul i64.const 5 i64.add ".repeat(20_000);
+    let counted = |body: &str| {
+        command(&format!(
+            "(local $i i32) (local $x i64) (loop $l {body} (local.set $i (i32.add (local.get $i) (i32.const 1))) \
+             (br_if $l (i32.lt_u (local.get $i) (i32.const 200000)))) (i64.store (i32.const 200) (local.get $x))"
+        ))
+    };
+    let leaf = format!("(func $leaf (param i64) (result i64) local.get 0 {work})");
+    for source in [
+        counted("(local.set $x (call $leaf (local.get $x)))")
+            .replace("(module", &format!("(module {leaf}")),
+        counted(&format!(
+            "(if (i32.ge_u (local.get $i) (i32.const 0)) (then local.get $x {work} local.set $x))"
+        )),
+        counted(&format!(
+            "(block (br_if 0 (i32.lt_s (local.get $i) (i32.const 0))) local.get $x {work} local.set $x)"
+        )),
+        "(module (memory (export \"memory\") 1) (func $r (export \"_start\") (return_call $r)))"
+            .to_owned(),
+    ] {
+        let outcome = run(source, "");
+        assert_eq!(outcome.status, Status::TimeLimit, "{outcome:?}");
+        // By its fuel, not by the clock: the same in every run.
+        assert_eq!(outcome.usage.cpu_us, limits().cpu_ms * 1000);
+    }
+}
+
 #[test]
 fn a_flood_of_host_calls_ends() {
     let flood = r#"(module
