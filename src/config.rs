@@ -113,7 +113,7 @@ pub struct ObjectiveConfig {
 }
 
 /// What a run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceConfig {
     /// `cpu`, `wgpu` or `cuda`: what models are computed on. The last two are Cargo features, and repeat a run only as far as

@@ -279,7 +279,7 @@ impl Jails {
     ) -> Result<Interaction, SandboxError> {
         let _permit = self.admission.enter(cancel)?;
         let sides = (interactor, program);
-        let (interactor, program) =
+        let (mut interactor, mut program) =
             match (self.built(sides.0, cancel)?, self.built(sides.1, cancel)?) {
                 (Built::Ready(interactor), Built::Ready(program)) => (interactor, program),
                 (Built::Refused(outcome), _) => {
@@ -291,7 +291,10 @@ impl Jails {
             interactor.limits(sides.0.limits),
             program.limits(sides.1.limits),
         );
-        let (mut first, mut second) = (self.take_worker(&interactor)?, self.take_worker(&program)?);
+        let (mut first, mut second) = (
+            self.take_worker(&mut interactor)?,
+            self.take_worker(&mut program)?,
+        );
         let result = {
             let (questions, asks) = stream::pipe("pipe to the program", second.owner)?;
             let (words, says) = stream::pipe("standard output", second.owner)?;

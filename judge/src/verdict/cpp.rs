@@ -85,6 +85,7 @@ pub(super) fn judge<R: Runner>(
         language: Language::Cpp,
         source: source.into_bytes(),
         start: Start::default(),
+        files: None,
     };
     let tester = job(tester(case, &asked));
     let candidate = job(candidate(case, &asked, &program.source));

@@ -133,6 +133,7 @@ fn fails_alone<R: Runner>(
         language: Language::Python,
         source: SILENT.to_vec(),
         start: Start::Fork,
+        files: None,
     };
     let limits = Limits {
         cpu_ms: SILENCE_MS,

@@ -16,7 +16,7 @@ use nix::unistd::{Uid, pipe2};
 
 use super::blueprint::Blueprint;
 use super::cgroup::{JailCgroup, group_name};
-use super::wire::{self, Beginning, ProgramRequest, Reply, WireError};
+use super::wire::{self, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -448,7 +448,8 @@ mod tests {
                 int_digits: digits,
             };
             let job = Job { language: Language::Python, source: Vec::new(), start: Start::Fork, files: None };
-            let image = Image { given_bytes: given, ..Image::python(&job, false) };
+            let mut image = Image::python(&job, false);
+            image.given_bytes = given;
             let request = request(&limits, &image, base, counts.then_some(MOST_PROCESSES));
             prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
             prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use rlef_sandbox::Language;
 use serde::Serialize;
 

@@ -215,10 +215,10 @@ fn lines(text: &str) -> anyhow::Result<Vec<String>> {
     std::fs::write(&path, text).unwrap();
     let mut set = problems();
     set[0].id = "MBPP/11".into();
-    let read = read(&path, &set, Language::Python)?;
+    let read = read(&path, &set, None)?;
     Ok(read
         .into_iter()
-        .map(|one| format!("{} {}", one.problem.id, one.program.unwrap().source))
+        .map(|one| format!("{} {}", one.problem.id, one.found.unwrap().program.source))
         .collect())
 }
 
@@ -253,7 +253,7 @@ fn ids_move_no_cursor() {
     set[0].id = "a\x1b]0;t\x07\nFAKE accepted".into();
     let submission = Submission {
         problem: &set[0],
-        program: Err(NoProgram::NoFence),
+        found: Err(NoProgram::NoFence),
     };
     for result in [
         Err(crate::verdict::JudgeError::Unsupported {

@@ -1,6 +1,7 @@
 //! One answer, one program, whichever command reads it: the corpus of answer styles through `judge` and through episodes,
 //! which is how `eval` and `train` play and what `replay` finds in their journals.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::super::*;
