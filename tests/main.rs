@@ -19,9 +19,11 @@ mod languages;
 mod learning;
 mod objectives;
 mod pipe;
+mod raising;
 mod remote;
 mod resume;
 mod runs;
 mod training;
+mod values;
 #[cfg(feature = "wasm")]
 mod wasm;
