@@ -23,9 +23,11 @@ mod learning;
 mod objectives;
 mod outputs;
 mod pipe;
+mod raising;
 mod remote;
 mod resume;
 mod runs;
 mod training;
+mod values;
 #[cfg(feature = "wasm")]
 mod wasm;
