@@ -16,7 +16,7 @@ use nix::unistd::{Uid, pipe2};
 
 use super::blueprint::Blueprint;
 use super::cgroup::{JailCgroup, group_name};
-use super::wire::{self, Beginning, ProgramRequest, Reply, WireError};
+use super::wire::{self, ProgramRequest, Reply, WireError};
 use super::{stream, tree};
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -225,7 +225,7 @@ impl Worker {
     }
 
     fn reply(&mut self, step: &'static str) -> Result<Reply, SandboxError> {
-        let message = wire::receive_any_within(self.control()?, PATIENCE);
+        let message = wire::receive_within(self.control()?, PATIENCE);
         // The last step of the helper is to become the interpreter: where it fails, it speaks in the interpreter's place.
         if let Ok(message) = &message
             && let Ok(Progress::Failed { safeguard, reason }) = serde_json::from_slice(message)
