@@ -438,7 +438,8 @@ mod tests {
                 int_digits: digits,
             };
             let job = Job { language: Language::Python, source: Vec::new(), start: Start::Fork, files: None };
-            let image = Image { given_bytes: given, ..Image::python(&job, false) };
+            let mut image = Image::python(&job, false);
+            image.given_bytes = given;
             let request = request(&limits, &image, base, counts);
             prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
             prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);
