@@ -51,6 +51,8 @@ pub enum WireError {
 /// How long descriptors of other processes of this user may crowd out ours.
 const CROWDED: Duration = Duration::from_mins(1);
 const LARGEST_MESSAGE: usize = 128 << 10;
+/// Bytes of the longest answer; one that says what failed may name a path.
+const LONGEST_WORDS: usize = 16 << 10;
 const GO: &[u8] = b"G";
 pub(crate) const END_PROGRAM: &[u8] = b"K";
 pub(crate) const RUN_TEST: &[u8] = b"R";
@@ -257,16 +259,7 @@ pub(crate) fn receive_within(
     patience: Duration,
 ) -> Result<Vec<u8>, WireError> {
     wait_readable(from, patience)?;
-    receive(from)
-}
-
-/// The same for a message of any length.
-pub(crate) fn receive_any_within(
-    from: BorrowedFd<'_>,
-    patience: Duration,
-) -> Result<Vec<u8>, WireError> {
-    wait_readable(from, patience)?;
-    receive_sized(from, LARGEST_MESSAGE)
+    receive_sized(from, LONGEST_WORDS)
 }
 
 /// Whether there is something to receive, be it the other side's end.

@@ -233,7 +233,7 @@ impl Worker {
     }
 
     fn reply(&mut self, step: &'static str) -> Result<Reply, SandboxError> {
-        let message = wire::receive_any_within(self.control()?, PATIENCE);
+        let message = wire::receive_within(self.control()?, PATIENCE);
         // The last step of the helper is to become the interpreter: where it fails, it speaks in the interpreter's place.
         if let Ok(message) = &message
             && let Ok(Progress::Failed { safeguard, reason }) = serde_json::from_slice(message)
