@@ -159,9 +159,10 @@ impl Lexer {
     ) -> (usize, Option<Piece<'static>>) {
         let before = line[..at].chars().next_back().unwrap_or(' ');
         match (self.language, quote) {
-            (Language::Python, '"') if rest.starts_with("\"\"\"") => self.text_until("\"\"\"", 3),
+            (Language::Python | Language::Java, '"') if rest.starts_with("\"\"\"") => {
+                self.text_until("\"\"\"", 3)
+            }
             (Language::Python, '\'') if rest.starts_with("'''") => self.text_until("'''", 3),
-            (Language::Java, '"') if rest.starts_with("\"\"\"") => self.text_until("\"\"\"", 3),
             (Language::Cpp, '"') if before == 'R' => match rest[1..].find('(') {
                 Some(length) if length <= 16 => {
                     self.state = State::Raw(format!("){}\"", &rest[1..=length]));
@@ -193,8 +194,8 @@ impl Lexer {
         let first = rest.chars().next().map_or(1, char::len_utf8);
         match &mut self.state {
             State::Text(end) => {
-                if rest.starts_with('\\') {
-                    return 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                if let Some(after) = rest.strip_prefix('\\') {
+                    return 1 + after.chars().next().map_or(0, char::len_utf8);
                 }
                 if rest.starts_with(*end) {
                     let step = end.len();
@@ -234,7 +235,7 @@ impl Lexer {
             && !many_lines
         {
             let slashes = line.len() - line.trim_end_matches('\\').len();
-            if slashes % 2 == 0 {
+            if slashes.is_multiple_of(2) {
                 self.broken = true;
                 self.state = State::Code;
             }

@@ -285,7 +285,7 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
         .0;
     let length = open.len_utf8() + end + close.len_utf8();
     let inner = &rest[..end];
-    if open == '[' && inner.chars().any(|character| character.is_lowercase()) {
+    if open == '[' && inner.chars().any(char::is_lowercase) {
         return None;
     }
     let inner = inner.to_lowercase();
@@ -295,37 +295,23 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
     let (inner, mut closes) = inner
         .strip_prefix('/')
         .map_or((inner, false), |name| (name, true));
-    let name = inner.split_whitespace().next()?;
-    let mut name = name.to_owned();
+    let mut name = inner.split_whitespace().next()?;
     if is_barred {
-        let inner = name.clone();
-        let opened = ["begin_of_", "start_of_", "begin_", "start_"]
-            .iter()
-            .find_map(|prefix| inner.strip_prefix(prefix));
-        let opened = opened.or_else(|| {
-            ["_start", "_begin", "_prefix"]
-                .iter()
-                .find_map(|suffix| inner.strip_suffix(suffix))
-        });
-        let closed = ["end_of_", "end_"]
-            .iter()
-            .find_map(|prefix| inner.strip_prefix(prefix));
-        let closed = closed.or_else(|| {
-            ["_end", "_suffix"]
-                .iter()
-                .find_map(|suffix| inner.strip_suffix(suffix))
-        });
-        if let Some(base) = closed {
-            (name, closes) = (base.to_owned(), true);
-        } else if let Some(base) = opened {
-            name = base.to_owned();
-        }
-        name = match name.as_str() {
+        let prefixed =
+            |prefixes: &[&str]| prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+        let suffixed =
+            |suffixes: &[&str]| suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+        let opened = prefixed(&["begin_of_", "start_of_", "begin_", "start_"])
+            .or_else(|| suffixed(&["_start", "_begin", "_prefix"]));
+        let closed = prefixed(&["end_of_", "end_"]).or_else(|| suffixed(&["_end", "_suffix"]));
+        closes |= closed.is_some();
+        name = match closed.or(opened).unwrap_or(name) {
             // Apertus thinks between these.
-            "inner" => "thinking".to_owned(),
-            "box" => "answer".to_owned(),
-            _ => name,
+            "inner" => "thinking",
+            "box" => "answer",
+            other => other,
         };
     }
+    let name = name.to_owned();
     Some((name, closes, length))
 }

@@ -170,13 +170,13 @@ impl<'a> Walk<'a> {
     ) -> (usize, &'a str) {
         let body = fence::body(lines, start, opener, language);
         let mut lexer = opener.language(language).map(Lexer::new);
-        for index in start..body.next.min(lines.len()) {
-            let line = lines[index];
+        let end = body.next.min(lines.len());
+        for (index, &line) in lines.iter().enumerate().take(end).skip(start) {
             let is_text = lexer.as_ref().is_some_and(Lexer::is_in_text);
             // In code a mark breaks the block off: no language has a line that starts so.
             if !is_text
                 && let Some(found) = mark::first(line)
-                && (found.mark.breaks_code())
+                && found.mark.breaks_code()
             {
                 return (index, line);
             }
