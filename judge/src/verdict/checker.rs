@@ -66,7 +66,14 @@ pub(super) fn judge<R: Runner>(
                 let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
                 let word = match accepts(checker.protocol, &checked) {
                     Ok(accepts) => (accepts, tail(&checked.stderr)),
-                    Err(_) => again(run, &checking, checker, case, &outcome.stdout, &checking_limits)?,
+                    Err(_) => again(
+                        run,
+                        &checking,
+                        checker,
+                        case,
+                        &outcome.stdout,
+                        &checking_limits,
+                    )?,
                 };
                 match word {
                     (true, _) => None,

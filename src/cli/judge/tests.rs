@@ -212,7 +212,7 @@ fn a_reader_that_left_ends_the_run_and_a_full_disk_is_an_error() {
 fn lines(text: &str) -> anyhow::Result<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("programs.jsonl");
-    std::fs::write(&path, text).unwrap();
+    fs::write(&path, text).unwrap();
     let mut set = problems();
     set[0].id = "MBPP/11".into();
     let read = read(&path, &set, None)?;

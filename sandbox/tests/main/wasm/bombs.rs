@@ -14,6 +14,7 @@ fn job(source: String) -> Job {
         language: Language::Wasm,
         source: source.into_bytes(),
         start: Start::Fork,
+        files: None,
     }
 }
 
@@ -145,6 +146,7 @@ fn without_a_helper_python_runs_and_a_module_is_an_error() {
         language: Language::Python,
         source: b"print(6 * 7)".to_vec(),
         start: Start::Fork,
+        files: None,
     };
     assert_eq!(
         sandbox.run(&python, b"", &limits()).unwrap().stdout,
