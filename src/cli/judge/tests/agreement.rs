@@ -73,6 +73,11 @@ fn judge_and_episodes_take_the_same_program_of_every_style() {
         assert_eq!(read, record, "{id}");
         let again = crate::cli::replay::program_of(&read.turns[0].text, submission.problem);
         assert_eq!(again.as_ref(), program, "{id}");
+        // A journal that is older than the field still loads.
+        let mut old: serde_json::Value = serde_json::from_str(&line).unwrap();
+        old["turns"][0].as_object_mut().unwrap().remove("program");
+        let old: EpisodeRecord = serde_json::from_value(old).unwrap();
+        assert_eq!(old.turns[0].program, None, "{id}");
     }
 }
 
