@@ -21,6 +21,7 @@ use crate::program::Program;
 
 mod declared;
 mod report;
+mod scan;
 mod sources;
 mod types;
 mod values;
