@@ -4,6 +4,8 @@
 //! level is looked at: is it the head of a function? HumanEvalPack's declarations end inside the function that is asked
 //! for, whatever its name, and hold whole helpers before it.
 
+use super::scan::{closing, code, is_word, plain, top_level};
+
 /// A function's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Declared {
@@ -142,61 +144,6 @@ fn heads(text: &str) -> Vec<Declared> {
     found
 }
 
-/// The letters of the code itself, each with its place: a comment or a literal is nothing, a preprocessor line is one
-/// `\n`, and no other line end is told.
-fn code(text: &str) -> Vec<(usize, char)> {
-    let mut letters = Vec::new();
-    let mut rest = text.char_indices().peekable();
-    let mut fresh_line = true;
-    while let Some((at, letter)) = rest.next() {
-        let next = rest.peek().map(|&(_, letter)| letter);
-        match letter {
-            '/' if next == Some('/') => {
-                while rest.next_if(|&(_, letter)| letter != '\n').is_some() {}
-            }
-            '/' if next == Some('*') => {
-                rest.next();
-                let mut star = false;
-                for (_, letter) in rest.by_ref() {
-                    if star && letter == '/' {
-                        break;
-                    }
-                    star = letter == '*';
-                }
-            }
-            '#' if fresh_line => {
-                let mut last = (at, '#');
-                while let Some((at, letter)) = rest.next() {
-                    if letter == '\n' && last.1 != '\\' {
-                        last.0 = at;
-                        break;
-                    }
-                    if letter != '\r' {
-                        last = (at, letter);
-                    }
-                }
-                letters.push((last.0, '\n'));
-            }
-            '"' | '\'' => {
-                let mut escaped = false;
-                for (_, inside) in rest.by_ref() {
-                    if !escaped && inside == letter || inside == '\n' {
-                        break;
-                    }
-                    escaped = !escaped && inside == '\\';
-                }
-                fresh_line = false;
-            }
-            '\n' => fresh_line = true,
-            _ => {
-                fresh_line &= letter.is_whitespace();
-                letters.push((at, letter));
-            }
-        }
-    }
-    letters
-}
-
 /// The statement as a function's head, if it is one.
 fn head(statement: &str, start: usize, end: End) -> Option<Declared> {
     let mut text = plain(statement);
@@ -240,63 +187,6 @@ fn head(statement: &str, start: usize, end: End) -> Option<Declared> {
         parameters: parameters(&inside),
         end,
     })
-}
-
-/// Comments away, blank space in one piece.
-fn plain(text: &str) -> String {
-    let mut plain = String::new();
-    let mut expected = 0;
-    let end = [(text.len(), ' ')];
-    for (at, letter) in code(text).into_iter().chain(end) {
-        let skipped = text[expected..at].trim();
-        if skipped.starts_with(['"', '\'']) {
-            plain.push_str(skipped);
-        } else if (at > expected || letter.is_whitespace()) && !plain.ends_with(' ') {
-            plain.push(' ');
-        }
-        if !letter.is_whitespace() {
-            plain.push(letter);
-        }
-        expected = (at + letter.len_utf8()).min(text.len());
-    }
-    plain.trim().to_owned()
-}
-
-fn is_word(letter: char) -> bool {
-    letter.is_alphanumeric() || letter == '_'
-}
-
-/// Where a sign stands outside all brackets; angle brackets count.
-fn top_level(text: &str, sign: char) -> Vec<usize> {
-    let mut depth = 0_i32;
-    let mut found = Vec::new();
-    for (at, letter) in code(text) {
-        if letter == sign && depth == 0 {
-            found.push(at);
-        }
-        match letter {
-            '(' | '[' | '{' | '<' => depth += 1,
-            ')' | ']' | '}' | '>' => depth -= 1,
-            _ => {}
-        }
-    }
-    found
-}
-
-/// The bracket that closes the one at `open`.
-fn closing(text: &str, open: usize) -> Option<usize> {
-    let mut depth = 0_i32;
-    for (at, letter) in code(&text[open..]) {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some(open + at);
-        }
-    }
-    None
 }
 
 /// Each parameter between a function's brackets.

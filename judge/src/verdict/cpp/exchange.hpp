@@ -94,7 +94,9 @@ template <class T> constexpr Size bytes_of_real =
     __is_same(T, long double) && __LDBL_MANT_DIG__ == 64 ? 10 : sizeof(T);
 
 /// A type that has no form outside its process; the compiler names it.
-template <class T> struct A_value_of_this_type_cannot_cross_between_processes : No {};
+template <class T> struct A_value_of_this_type_cannot_cross_between_processes {
+    static constexpr bool value = false;
+};
 
 template <class T> void put(Out &out, const T &value);
 template <class T> bool get(In &in, T &value);
