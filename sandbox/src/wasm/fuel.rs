@@ -8,7 +8,7 @@
 /// Fuel that Python programs burn in a millisecond of what they take as a process.
 pub(super) const PYTHON_PER_MS: u64 = 16_000_000;
 /// The same for compiled modules.
-pub(super) const MODULE_PER_MS: u64 = 12_000_000;
+pub(super) const MODULE_PER_MS: u64 = 8_000_000;
 /// How many times its CPU limit a run may really take before it counts as one that never ends: a program that waits
 /// for memory in every instruction would otherwise take hundreds of times its limit to burn its fuel.
 pub(super) const SLOWEST_FACTOR: u64 = 10;
