@@ -155,7 +155,7 @@ fn read<'a>(
         })?;
         let problem = by_id
             .find(&line.problem_id)
-            .map_err(|reason| anyhow::anyhow!("{}: failed to {reason}", place()))?;
+            .map_err(|reason| anyhow::anyhow!("{}: {reason}", place()))?;
         let spoken = match &line.language {
             None => default,
             Some(name) => language(name).map_err(|expected| {
