@@ -94,6 +94,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         return problems::run(&args.schema.applied(name)?, &options);
     }
+    anyhow::ensure!(
+        args.schema.schema.is_none(),
+        "failed to use --schema: there are no problems to read; give --problems FILE"
+    );
     let judge = chosen_judge(args.isolation, args.python.as_deref(), 1);
     let sandbox = (judge.as_ref().ok()).map(|judge| judge.judge().runner());
     let languages = sandbox.map(Sandbox::tried_languages).unwrap_or_default();

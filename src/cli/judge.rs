@@ -183,7 +183,7 @@ fn read<'a>(
         })?;
         let problem = by_id
             .find(&line.problem_id)
-            .map_err(|reason| anyhow::anyhow!("{}: failed to {reason}", place()))?;
+            .map_err(|reason| anyhow::anyhow!("{}: {reason}", place()))?;
         let named = match &line.language {
             None => default,
             Some(name) => Some(Spoken::One(language(name).map_err(|expected| {

@@ -104,7 +104,7 @@ fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>,
     for record in records.iter().filter(|record| record.outcome.is_some()) {
         let problem = by_id.find(&record.problem_id).map_err(|reason| {
             anyhow::anyhow!(
-                "failed to replay {} on {}: failed to {reason}",
+                "failed to replay {} on {}: {reason}",
                 args.journal.display(),
                 args.problems
             )

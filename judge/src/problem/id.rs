@@ -57,7 +57,7 @@ impl<'a> ById<'a> {
     }
 
     /// The problem of this id. A bare number also stands for the one problem whose id ends in it (`11` for `MBPP/11`), as
-    /// sets that number their problems have it. The error completes "failed to …".
+    /// sets that number their problems have it. The error says what is wrong.
     pub fn find(&self, id: &str) -> Result<&'a Problem, String> {
         if let Some(problem) = self.whole.get(id) {
             return Ok(*problem);
@@ -66,10 +66,10 @@ impl<'a> ById<'a> {
         match self.ends.get(id).filter(|_| is_number) {
             Some(Some(problem)) => Ok(*problem),
             Some(None) => Err(format!(
-                "find problem `{id}`: several ids end in /{id}; write the whole id"
+                "several problems have ids that end in /{id}; write the whole id"
             )),
             None => Err(format!(
-                "find problem `{}` in the set; give the set it belongs to",
+                "there is no problem `{}`; give the set it belongs to",
                 printable(id)
             )),
         }
