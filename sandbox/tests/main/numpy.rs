@@ -139,7 +139,7 @@ fn random_numbers_differ_between_tests_unless_seeded_and_children_go_on_with_the
     }
     for source in [
         "import numpy as np\nnp.random.seed(7)\nprint(np.random.randint(1 << 30))",
-        "import os, sys, numpy as np\nfirst = os.fork() == 0\nif not first: os.wait()\nx = np.random.rand()\n\
+        "import os, sys, numpy as np\nnp.random.rand()\nfirst = os.fork() == 0\nif not first: os.wait()\nx = np.random.rand()\n\
          open('/box/x', 'w').write(repr(x)) if first else print(open('/box/x').read() == repr(x))",
     ] {
         let found = numbers(source);
