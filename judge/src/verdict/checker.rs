@@ -6,7 +6,7 @@
 //! an error, never a verdict. If it can, it was the program's output that it failed on, and that is rejected: no program
 //! may choose to have no verdict.
 
-use rlef_sandbox::{Job, Language, Limits, Outcome};
+use rlef_sandbox::{Job, Language, Limits};
 
 use super::decider::accepts;
 use super::run::Run;
