@@ -423,7 +423,6 @@ fn a_compiled_file_that_cannot_be_executed_is_the_programs_failure() {
                 "/nowhere",
                 "/box",
                 "/etc/passwd",
-                "/program/main",
                 "/dev/null",
                 "/proc/self/fd/0",
                 "/proc/self/fd/1",
