@@ -5,12 +5,12 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::ContestItem;
-use super::composition::{families, split_of};
+use super::composition::{constants, families, split_of};
 use super::family::{Constant, Family};
 use super::pipeline::{Pipeline, Step};
 use super::slots::OPTIONS;
 use super::world::World;
+use super::{ContestItem, Split};
 
 /// A wrong program for the item: a constant off by one, a step left out or in the wrong place, another option, the
 /// first line or a parenthesis missing, or else something else printed. `None` only when none of those fails a
@@ -27,10 +27,17 @@ pub fn mistake(item: &ContestItem, rng: &mut ChaCha8Rng) -> Option<String> {
     let split = split_of(&item.pipeline.composition());
     wrong
         .iter()
-        // Never the right answer to a problem of another split.
-        .filter(|wrong| split_of(&wrong.composition()) == split)
+        // Never the right answer to a problem of another split, nor a constant that only another split has: a lesson shows
+        // this program, and what it prints.
+        .filter(|wrong| split_of(&wrong.composition()) == split && is_within(wrong, split))
         .find(|wrong| fails_a_public_test(item, wrong))
         .map(Pipeline::solution)
+}
+
+/// Whether all constants are ones that problems of `split` have.
+pub(super) fn is_within(pipeline: &Pipeline, split: Split) -> bool {
+    let has = |step: &Step| constants(step.family, split).contains(&step.constant);
+    pipeline.steps.iter().all(has)
 }
 
 /// The program as text with something missing without which it cannot run: every solution ends in a call of

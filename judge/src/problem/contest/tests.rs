@@ -202,6 +202,45 @@ fn constants_of_the_splits_are_disjoint_and_no_digit_is_held_out_everywhere() {
 }
 
 #[test]
+fn no_mistake_in_a_lesson_holds_a_constant_of_another_split() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (mut foreign, mut near) = (0, 0);
+    for item in items(Split::Train, &small(11)) {
+        let all: Vec<Pipeline> = mistakes::wrong_pipelines(&item.pipeline)
+            .into_iter()
+            .chain(mistakes::misread_pipelines(&item.pipeline))
+            .collect();
+        let outside = |pipeline: &&Pipeline| !mistakes::is_within(pipeline, Split::Train);
+        foreign += all.iter().filter(outside).count();
+        let constants_of = |pipeline: &Pipeline| -> Vec<i64> {
+            pipeline.steps.iter().map(|step| step.constant).collect()
+        };
+        for _ in 0..20 {
+            let Some(source) = mistake(&item, &mut rng) else {
+                continue;
+            };
+            let Some(wrong) = all.iter().find(|wrong| wrong.solution() == source) else {
+                // Broken text of its own solution.
+                continue;
+            };
+            for step in &wrong.steps {
+                let values = constants(step.family, Split::Train);
+                assert!(
+                    values.contains(&step.constant),
+                    "{} of {} in {source}",
+                    step.constant,
+                    step.family.name
+                );
+            }
+            let (own, its) = (constants_of(&item.pipeline), constants_of(wrong));
+            near += usize::from(own.len() == its.len() && own != its);
+        }
+    }
+    // There was something to leave out, and a constant off by one is still among the mistakes.
+    assert!(foreign > 50 && near > 50, "{foreign} {near}");
+}
+
+#[test]
 fn a_small_world_ends_early_and_keeps_to_its_shapes() {
     let config = ContestConfig {
         validation: 1_000_000,
