@@ -1,6 +1,7 @@
 //! What a sandbox is to be made of, as its user says.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::thread;
 
@@ -41,7 +42,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             isolation: Isolation::default(),
-            progress: |message| eprintln!("{message}"),
+            progress: |message| drop(writeln!(std::io::stderr(), "{message}")),
             workers: thread::available_parallelism().map_or(1, std::num::NonZero::get),
             python: None,
             helper: None,

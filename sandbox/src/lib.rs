@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod admission;
+mod apart;
 mod cache;
 mod cancel;
 mod config;
@@ -36,6 +37,7 @@ mod sandbox;
 mod wasm;
 mod workshop;
 
+pub use apart::{ApartError, ApartWork, apart, apart_entry};
 pub use cancel::{Cancel, CancelOnDrop};
 pub use config::SandboxConfig;
 pub use error::SandboxError;

@@ -12,6 +12,13 @@ use rlef_sandbox::{
     Status, jail_entry,
 };
 
+/// Writes a line; a reader that went away is no failure.
+macro_rules! tell {
+    ($to:expr, $($words:tt)*) => {{
+        let _ = writeln!($to, $($words)*);
+    }};
+}
+
 const USAGE: &str = "\
 usage: rlef-sandbox [--isolation KIND] [--may-lack NAME]... doctor
        rlef-sandbox [--isolation KIND] [--may-lack NAME]... run [--exec] FILE < INPUT
@@ -87,31 +94,43 @@ fn take_opt_outs(arguments: &mut Vec<String>) -> Option<BTreeSet<Safeguard>> {
 fn doctor(config: SandboxConfig) -> Result<ExitCode, SandboxError> {
     let sandbox = Sandbox::new(config)?;
     let protection = sandbox.protection();
-    println!(
+    tell!(
+        io::stdout(),
         "isolation    {}\ninterpreter  {}",
-        protection.isolation, protection.interpreter
+        protection.isolation,
+        protection.interpreter
     );
     for state in &protection.safeguards {
-        println!(
+        tell!(
+            io::stdout(),
             "{} {:<20} {}",
             if state.in_force { "ok  " } else { "no  " },
             state.name.to_string(),
             state.means
         );
         if let Some(remedy) = &state.remedy {
-            println!("     to improve: {remedy}");
+            tell!(io::stdout(), "     to improve: {remedy}");
         }
     }
     for gap in &protection.gaps {
-        println!("gap  {gap}");
+        tell!(io::stdout(), "gap  {gap}");
     }
     for state in sandbox.languages() {
         let mark = if state.usable { "ok  " } else { "no  " };
-        println!("{mark} {:<20} {}", state.language.title(), state.tools);
+        tell!(
+            io::stdout(),
+            "{mark} {:<20} {}",
+            state.language.title(),
+            state.tools
+        );
     }
     match sandbox.cache_directory() {
-        Ok(directory) => println!("compiled programs are kept in {}", directory.display()),
-        Err(reason) => println!("compiled programs are not kept: {reason}"),
+        Ok(directory) => tell!(
+            io::stdout(),
+            "compiled programs are kept in {}",
+            directory.display()
+        ),
+        Err(reason) => tell!(io::stdout(), "compiled programs are not kept: {reason}"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -137,7 +156,7 @@ fn run(config: SandboxConfig, file: &str, start: Start) -> Result<ExitCode, Sand
     // A reader that went away is no failure of the program.
     let _ = io::stdout().write_all(&outcome.stdout);
     let _ = io::stderr().write_all(&outcome.stderr);
-    eprintln!("{:?} {:?}", outcome.status, outcome.usage);
+    tell!(io::stderr(), "{:?} {:?}", outcome.status, outcome.usage);
     Ok(if outcome.status == Status::Exited(0) {
         ExitCode::SUCCESS
     } else {
