@@ -76,6 +76,18 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
+    /// It holds less than was written to it: to go on would leave a hole.
+    #[error(
+        "failed to continue {path}: it holds {found} bytes, and {expected} were written to it; put back what was there"
+    )]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Bytes there are.
+        found: u64,
+        /// Bytes there were.
+        expected: u64,
+    },
     /// A line is no record.
     #[error("failed to read {path}, line {line}: {reason}")]
     Line {
@@ -115,6 +127,14 @@ impl EpisodeRecord {
     }
 }
 
+/// Refuses a path that leads to something other than a file: a FIFO would be waited for, a device read for ever.
+fn regular(path: &Path) -> std::io::Result<()> {
+    match crate::files::regular(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        found => found.map(drop),
+    }
+}
+
 /// A file of JSON lines that is appended to and can be cut back.
 pub struct Lines {
     path: PathBuf,
@@ -134,12 +154,21 @@ impl Lines {
                 cause,
             }
         };
+        regular(path).map_err(failed("open"))?;
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(path)
             .map_err(failed("open"))?;
+        let found = file.metadata().map_err(failed("read"))?.len();
+        if found < bytes {
+            return Err(JournalError::Short {
+                path: path.to_owned(),
+                found,
+                expected: bytes,
+            });
+        }
         file.set_len(bytes).map_err(failed("cut back"))?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes))
             .map_err(failed("seek in"))?;
@@ -161,6 +190,7 @@ impl Lines {
                 cause,
             }
         };
+        regular(path).map_err(failed("open"))?;
         // Locked first: the end of a file that another process appends to is never cut off.
         let lock = OpenOptions::new()
             .create(true)
@@ -195,6 +225,13 @@ impl Lines {
                 lines.push(text.trim_end().to_owned());
             }
         }
+        // What begins otherwise is no journal: nothing of it is cut off, and whoever asked will refuse its first line.
+        let start = &bytes[..bytes.len().min(EVENT.len())];
+        let ours = EVENT.as_bytes().starts_with(start);
+        if lines.is_empty() && !ours {
+            lines.push(String::from_utf8_lossy(&bytes[end..]).into_owned());
+        }
+        let end = if ours { end } else { bytes.len() };
         let mut opened = Self::open(path, end as u64)?;
         opened.lock = Some(lock);
         Ok((opened, lines))
@@ -235,8 +272,11 @@ impl Lines {
 
 /// Whether a line of an evaluation's journal is no episode.
 pub(crate) fn is_event(line: &str) -> bool {
-    line.starts_with("{\"event\":")
+    line.starts_with(EVENT)
 }
+
+/// How a line of an evaluation's journal begins that is no episode; the first of them is.
+const EVENT: &str = "{\"event\":";
 
 /// Reads all records of a file of JSON lines; in an evaluation's journal, its episodes.
 pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, JournalError> {
@@ -245,7 +285,7 @@ pub fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, Journal
         path: path.to_owned(),
         cause,
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = crate::files::open(path).map_err(failed)?;
     let mut records = Vec::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(failed)?;
@@ -268,6 +308,12 @@ pub(crate) fn partial_in(directory: &Path) -> std::io::Result<tempfile::NamedTem
     tempfile::Builder::new()
         .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(directory)
+        .map_err(|error| {
+            // The name that was tried says nothing to anybody.
+            let text = error.to_string();
+            let reason = text.split(" at path ").next().unwrap_or_default();
+            std::io::Error::new(error.kind(), reason.to_owned())
+        })
 }
 
 /// Writes a whole file under a temporary name in the same directory, then renames it into place.
@@ -281,4 +327,64 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_lost_some_of_its_lines_is_not_filled_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "12345").unwrap();
+        let message = Lines::open(&path, 1 << 50).map(drop).unwrap_err();
+        assert!(message.to_string().contains("holds 5 bytes"), "{message}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        Lines::open(&path, 3).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"123");
+    }
+
+    #[test]
+    fn only_a_journal_s_half_line_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (text, left, lines) in [
+            ("my notes, no line end", "my notes, no line end", 1),
+            ("a line\nand a half", "a line\nand a half", 1),
+            ("{\"event\":\"a\"}\n{\"ev", "{\"event\":\"a\"}\n", 1),
+            ("{\"event\":\"a\"", "", 0),
+            ("{\"ev", "", 0),
+            ("", "", 0),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let (_, found) = Lines::continued(&path).unwrap();
+            assert_eq!(found.len(), lines, "{text:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), left, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_journal_is_a_regular_file_wherever_its_name_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (name, target) in [("full", "/dev/full"), ("zero", "/dev/zero"), ("root", "/")] {
+            std::os::unix::fs::symlink(target, at(name)).unwrap();
+        }
+        for name in ["fifo", "full", "zero", "root"] {
+            let path = at(name);
+            let errors = [
+                Lines::open(&path, 0).map(drop).unwrap_err(),
+                Lines::continued(&path).map(drop).unwrap_err(),
+                read::<EpisodeRecord>(&path).map(drop).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.to_string().contains("regular file"), "{error}");
+            }
+        }
+        std::os::unix::fs::symlink(at("new"), at("link")).unwrap();
+        Lines::continued(&at("link")).unwrap();
+        assert!(at("new").exists());
+    }
 }

@@ -1,0 +1,103 @@
+//! Files of others and files for others: what is read is a regular file of a size that fits, and what is to be written is
+//! found out before the work begins. A FIFO would be waited for, a device read for ever, and a link may lead to either.
+
+use std::fs::{File, Metadata};
+use std::io::{Error, ErrorKind, Read};
+use std::path::Path;
+
+/// Bytes of a text that is parsed whole: configurations, tokenizers, indices.
+pub(crate) const LARGEST_TEXT: u64 = 1 << 30;
+
+/// What a path is, where it is no regular file.
+fn kind_of(metadata: &Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        None
+    } else if kind.is_dir() {
+        Some("a folder")
+    } else if kind.is_fifo() {
+        Some("a FIFO")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
+    }
+}
+
+/// Opens a regular file; links are followed.
+pub(crate) fn open(path: &Path) -> std::io::Result<File> {
+    // Looked at before it is opened: to open a FIFO is to wait for a writer.
+    regular(path)?;
+    File::open(path)
+}
+
+/// Refuses what is there and is no regular file; links are followed.
+pub(crate) fn regular(path: &Path) -> std::io::Result<Metadata> {
+    let metadata = std::fs::metadata(path)?;
+    match kind_of(&metadata) {
+        None => Ok(metadata),
+        Some(kind) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("expected a regular file, found {kind}"),
+        )),
+    }
+}
+
+/// Reads a regular file of at most [`LARGEST_TEXT`] bytes.
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_TEXT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_TEXT {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            format!("expected at most {LARGEST_TEXT} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// [`read`], as text.
+pub(crate) fn read_to_string(path: &Path) -> std::io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+}
+
+/// Whether an error says that the disk is full or may not be written, rather than that a name is wrong.
+pub(crate) fn is_of_disk(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_by_its_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        nix::unistd::mkfifo(&at("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink(at("fifo"), at("link")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        let cases = [
+            ("fifo", "found a FIFO"),
+            ("link", "found a FIFO"),
+            ("zero", "found a device"),
+            (".", "found a folder"),
+        ];
+        for (name, words) in cases {
+            for error in [
+                open(&at(name)).map(drop).unwrap_err(),
+                read(&at(name)).map(drop).unwrap_err(),
+            ] {
+                assert!(error.to_string().contains(words), "{name}: {error}");
+            }
+        }
+        std::fs::write(at("file"), "x").unwrap();
+        assert_eq!(read_to_string(&at("file")).unwrap(), "x");
+        assert_eq!(open(&at("none")).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}
