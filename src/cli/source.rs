@@ -7,6 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
 
+use super::output::{self, say};
 use crate::eval::stamp::PolicyStamp;
 use crate::policy::device::Processor;
 use crate::policy::lora::LoraConfig;
@@ -44,9 +45,9 @@ pub fn problems_without(name: &str, list: Option<&Path>) -> anyhow::Result<Vec<P
         return Ok(problems);
     };
     let (kept, left_out, changed) = Quarantine::load(list)?.apply(problems, &today());
-    eprintln!("{left_out} problems are left out by {}", list.display());
+    say!("{left_out} problems are left out by {}", list.display());
     for id in changed {
-        eprintln!("{id} has changed since it was put on the list, and is used again");
+        say!("{id} has changed since it was put on the list, and is used again");
     }
     anyhow::ensure!(
         !kept.is_empty(),
@@ -128,7 +129,7 @@ fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let context = || format!("failed to read {}", settings.display());
-    let text = std::fs::read(&settings).with_context(context)?;
+    let text = crate::files::read(&settings).with_context(context)?;
     let fields: serde_json::Value = serde_json::from_slice(&text).with_context(context)?;
     let base = fields["base_model_name_or_path"].as_str().with_context(|| {
         format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
@@ -164,6 +165,7 @@ pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
             args.split
         )
     })?;
+    output::check_file(&args.out)?;
     let problems = contest::generate(
         split,
         &ContestConfig {
@@ -172,6 +174,6 @@ pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
         },
     );
     problem::save(&args.out, &problems)?;
-    eprintln!("{}", contest::summary(&problems));
+    say!("{}", contest::summary(&problems));
     Ok(ExitCode::SUCCESS)
 }

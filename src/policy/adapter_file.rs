@@ -77,7 +77,7 @@ pub fn save(directory: &Path, decoder: &Decoder, base: &str) -> Result<(), Check
 /// Reads what an adapter changes, and no weight.
 pub fn settings(directory: &Path) -> Result<LoraConfig, CheckpointError> {
     let path = directory.join(CONFIG);
-    let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read {
+    let bytes = crate::files::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
         source,
     })?;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use safetensors::tensor::Dtype;
 
 use super::config_json::{self, TokenIds};
 use super::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
@@ -89,6 +90,20 @@ pub enum CheckpointError {
         /// What the file holds.
         found: String,
     },
+    /// A number that is to be saved is none, or not in the type it is saved in.
+    #[error(
+        "failed to write {path}: tensor {name} holds {value}, which is no finite number in {dtype:?}; nothing was saved, and the checkpoint before it is untouched"
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The number.
+        value: f32,
+        /// How it was to be stored.
+        dtype: Dtype,
+    },
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -110,6 +125,12 @@ pub fn save(
         Precision::Bf16 => "bfloat16",
         Precision::F16 => "float16",
     };
+    // The weights first: where they can't be saved, what a folder held before stays as it was.
+    let whole = decoder.merged();
+    let named = whole.weights.names.into_iter().zip(whole.weights.tensors);
+    // No other tool knows what it is.
+    let named = named.filter(|(name, _)| name != VALUE_HEAD);
+    save_tensors(&directory.join("model.safetensors"), named, precision)?;
     let tokens = TokenIds {
         begin: tokenizer.begin,
         ends: tokenizer.ends.clone(),
@@ -123,17 +144,13 @@ pub fn save(
     })?;
     write(&path, text.as_bytes())?;
     tokenizer.save(directory)?;
-    let whole = decoder.merged();
-    let named = whole.weights.names.into_iter().zip(whole.weights.tensors);
-    // No other tool knows what it is.
-    let named = named.filter(|(name, _)| name != VALUE_HEAD);
-    save_tensors(&directory.join("model.safetensors"), named, precision)
+    Ok(())
 }
 
 /// Reads the shape and the tokenizer of a language model from `directory`, and no weight.
 pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
     let path = directory.join("config.json");
-    let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read {
+    let bytes = crate::files::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
         source,
     })?;

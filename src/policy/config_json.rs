@@ -187,7 +187,56 @@ pub fn render(family: Family, shape: &ModelConfig, tokens: &TokenIds, dtype: &st
     file
 }
 
+/// Blocks of the deepest model that is read; those that people use have some hundred.
+const MOST_BLOCKS: usize = 4096;
+/// The largest width, vocabulary or context that is read: products of two of them and the blocks still are numbers.
+const LARGEST: usize = 1 << 24;
+
+/// Holds a shape against what anything real has, before a byte is made room for.
 fn check(shape: &ModelConfig) -> Result<(), String> {
+    let sizes = [
+        ("hidden_size", shape.hidden_size, LARGEST),
+        ("intermediate_size", shape.intermediate_size, LARGEST),
+        ("num_hidden_layers", shape.num_hidden_layers, MOST_BLOCKS),
+        ("num_attention_heads", shape.num_attention_heads, LARGEST),
+        ("head_dim", shape.head_dim, LARGEST),
+        ("vocab_size", shape.vocab_size, LARGEST),
+        (
+            "max_position_embeddings",
+            shape.max_position_embeddings,
+            LARGEST,
+        ),
+    ];
+    if let Some((name, found, most)) = sizes
+        .into_iter()
+        .find(|(name, found, most)| found > most || (*found == 0 && *name != "head_dim"))
+    {
+        return Err(format!(
+            "field {name}: expected a number from 1 to {most}, found {found}"
+        ));
+    }
+    if shape.num_attention_heads * shape.head_dim > LARGEST {
+        return Err(format!(
+            "fields num_attention_heads and head_dim: expected a product of at most {LARGEST}, found {}",
+            shape.num_attention_heads * shape.head_dim
+        ));
+    }
+    let numbers = [
+        (
+            "rms_norm_eps",
+            shape.rms_norm_eps,
+            shape.rms_norm_eps >= 0.0,
+        ),
+        ("rope_theta", shape.rope_theta, shape.rope_theta > 0.0),
+    ];
+    if let Some((name, found, _)) = numbers
+        .into_iter()
+        .find(|(_, found, good)| !(*good && found.is_finite()))
+    {
+        return Err(format!(
+            "field {name}: expected a finite number above 0, found {found}"
+        ));
+    }
     let (heads, groups) = (shape.num_attention_heads, shape.num_key_value_heads);
     if heads == 0 || groups == 0 || !heads.is_multiple_of(groups) {
         return Err(format!(
@@ -417,6 +466,43 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn sizes_that_no_model_has_are_refused_before_anything_is_made() {
+        let cases = [
+            ("num_hidden_layers", json!(10_000_000), "num_hidden_layers"),
+            ("num_hidden_layers", json!(1_u64 << 40), "num_hidden_layers"),
+            ("num_hidden_layers", json!(0), "num_hidden_layers"),
+            ("hidden_size", json!(1_u64 << 63), "hidden_size"),
+            ("hidden_size", json!(0), "hidden_size"),
+            ("vocab_size", json!(1_u64 << 40), "vocab_size"),
+            ("intermediate_size", json!(u64::MAX), "intermediate_size"),
+            ("head_dim", json!(1_u64 << 50), "head_dim"),
+            (
+                "head_dim",
+                json!(1_u64 << 23),
+                "num_attention_heads and head_dim",
+            ),
+            (
+                "max_position_embeddings",
+                json!(1_u64 << 50),
+                "max_position_embeddings",
+            ),
+            ("rms_norm_eps", json!(-1.0), "rms_norm_eps"),
+            ("rope_theta", json!(0.0), "rope_theta"),
+        ];
+        for (name, value, expected) in cases {
+            let reason = parse(&file(|file| file[name] = value)).unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+        // Deep, wide and long, and still a shape that can be spoken of.
+        let large = file(|file| {
+            file["num_hidden_layers"] = json!(500);
+            file["hidden_size"] = json!(1_048_576);
+            file["max_position_embeddings"] = json!(10_485_760);
+        });
+        parse(&large).unwrap();
     }
 
     #[test]

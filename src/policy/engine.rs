@@ -21,7 +21,8 @@ use super::remote::http::{Client, Connection, Outcome, Question};
 use super::sampler::{Completion, Sampling, StopCause};
 use super::stop_text::StopTexts;
 use super::tokenizer::{Place, Tokenizer, TokenizerError};
-use super::{Answer, Ask, LostAnswer, Policy, PolicyError, fit};
+use super::{Answer, Ask, LostAnswer, Policy, PolicyError, fitting, joined};
+use crate::run::lock::{Lock, LockError};
 
 /// Asks in a row without an answer after which the engine counts as gone.
 const GONE: usize = 8;
@@ -95,6 +96,9 @@ pub enum EngineError {
     /// The weights could not be written for it.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Another run has the folder for the weights.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The folder for the weights can't be used.
     #[error(
         "failed to use {path} for the engine's weights: {reason}; set engine.weights to a folder that both can read"
@@ -129,6 +133,8 @@ pub struct Engine {
     client: Client,
     weights: PathBuf,
     version: Option<usize>,
+    /// Two runs would take each other's weights away.
+    _lock: Lock,
 }
 
 impl Engine {
@@ -153,6 +159,7 @@ impl Engine {
         let key = std::env::var(&config.api_key_env).ok();
         Ok(Self {
             client: Client::new(&connection, key.filter(|key| !key.is_empty()))?,
+            _lock: Lock::take(&config.weights)?,
             // The engine may have another working directory.
             weights: config.weights.canonicalize().map_err(folder)?,
             config: config.clone(),
@@ -207,8 +214,13 @@ impl Engine {
                 }
             }
         }
-        if let Some(before) = self.version.replace(version) {
-            remove(&self.weights.join(format!("version-{before:06}")))?;
+        self.version = Some(version);
+        // Those of runs that were killed, too: each is a whole model.
+        for entry in std::fs::read_dir(&self.weights).map_err(folder)? {
+            let path = entry.map_err(folder)?.path();
+            if path != whole && is_version(&path) {
+                remove(&path)?;
+            }
         }
         Ok(())
     }
@@ -240,6 +252,14 @@ impl Engine {
         };
         self.client.ask(&question, draw.seed, false).0
     }
+}
+
+/// Whether a path is named as [`Engine::hold`] names a version's folder.
+fn is_version(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.strip_prefix("version-"));
+    number
+        .is_some_and(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether a server says that it did what it was told; one that says nothing did.
@@ -281,7 +301,7 @@ fn sound(drawn: &Drawn, draw: &Draw<'_>, vocabulary: usize) -> Result<(), String
     }
     match logprobs
         .iter()
-        .find(|value| value.is_nan() || **value > ROUNDING)
+        .find(|value| !value.is_finite() || **value > ROUNDING)
     {
         Some(value) => Err(format!("the answer holds the log-probability {value}")),
         None => Ok(()),
@@ -337,7 +357,9 @@ impl Policy for EnginePolicy<'_> {
         asks: &[Ask<'_>],
         sampling: &Sampling,
     ) -> Result<Vec<Answer>, PolicyError> {
-        fit(asks, sampling, self.context)?;
+        let (fit, lost) = fitting(asks, sampling, self.context);
+        let some: Vec<Ask<'_>> = fit.iter().map(|&place| asks[place]).collect();
+        let asks = some.as_slice();
         let (next, silent, stop) = (
             AtomicUsize::new(0),
             AtomicUsize::new(0),
@@ -385,13 +407,15 @@ impl Policy for EnginePolicy<'_> {
         let mut drawn = drawn.into_inner().expect("no worker panics with the lock");
         drawn.sort_by_key(|(place, _)| *place);
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
-        drawn
+        let answers = drawn
             .into_iter()
-            .map(|(_, found)| match found? {
-                Ok(drawn) => Ok(self.answer(drawn, &stops)?),
-                Err(lost) => Ok(Err(lost)),
-            })
-            .collect()
+            .map(|(_, found)| -> Result<Answer, PolicyError> {
+                match found? {
+                    Ok(drawn) => Ok(self.answer(drawn, &stops)?),
+                    Err(lost) => Ok(Err(lost)),
+                }
+            });
+        joined(lost, answers)
     }
 
     fn end(&self) -> u32 {

@@ -270,6 +270,20 @@ impl Decoder {
         )
     }
 
+    /// A number that is not finite among those that this decoder's heads compute after `tokens`, if there is one; else 0.
+    pub(crate) fn probe(&self, tokens: &[u32]) -> f32 {
+        let packing = Arc::new(Packing::new(std::iter::once(tokens)));
+        let last = gather_rows(self.hidden(&packing), &[tokens.len() - 1]);
+        let logits = last.clone().matmul(self.head().transpose()).flatten(0, 1);
+        let values = self.value_head().map(|head| values(last, head.clone()));
+        std::iter::once(logits)
+            .chain(values)
+            .filter_map(|numbers| numbers.into_data().try_to_vec::<f32>().ok())
+            .flatten()
+            .find(|number| !number.is_finite())
+            .unwrap_or(0.0)
+    }
+
     /// The tokens of packed rows as a tensor `[1, n]`.
     fn ids(&self, packing: &Packing) -> Tensor<2, Int> {
         let ids: Vec<i32> = packing.tokens().iter().map(|&id| id as i32).collect();

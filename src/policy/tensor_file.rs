@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::checkpoint::{CheckpointError, Precision};
 use super::shape::is_vector;
+use crate::files;
 
 /// Bytes of a header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
@@ -79,6 +80,19 @@ pub fn save_tensors(
                     path: path.to_owned(),
                     reason: format!("{name}: {error:?}"),
                 })?;
+        let fits = |value: f32| match precision {
+            Precision::F32 => value.is_finite(),
+            Precision::Bf16 => bf16::from_f32(value).is_finite(),
+            Precision::F16 => f16::from_f32(value).is_finite(),
+        };
+        if let Some(&value) = values.iter().find(|&&value| !fits(value)) {
+            return Err(CheckpointError::NotFinite {
+                path: path.to_owned(),
+                name,
+                value,
+                dtype,
+            });
+        }
         write_numbers(&mut file, &values, precision).map_err(write)?;
     }
     file.flush().map_err(write)?;
@@ -138,10 +152,12 @@ pub fn load_model(
     let mut found = HashMap::new();
     if !index.exists() {
         let path = directory.join("model.safetensors");
+        let header = OpenFile::new(&path)?.header;
+        all_there(&path, expected, |name| header.info(name).is_some())?;
         read_file(&path, expected, ignored, device, &mut found)?;
         return in_order(&path, expected, found);
     }
-    let bytes = std::fs::read(&index).map_err(|source| CheckpointError::Read {
+    let bytes = files::read(&index).map_err(|source| CheckpointError::Read {
         path: index.clone(),
         source,
     })?;
@@ -150,6 +166,9 @@ pub fn load_model(
         reason,
     };
     let parsed: Index = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    all_there(&index, expected, |name| {
+        parsed.weight_map.contains_key(name)
+    })?;
     let mut shards: Vec<&String> = parsed.weight_map.values().collect();
     shards.sort();
     shards.dedup();
@@ -168,6 +187,21 @@ pub fn load_model(
         )?;
     }
     in_order(&index, expected, found)
+}
+
+/// Refuses to begin where a matrix is missing.
+fn all_there(
+    path: &Path,
+    expected: &[(String, [usize; 2])],
+    has: impl Fn(&str) -> bool,
+) -> Result<(), CheckpointError> {
+    match expected.iter().find(|(name, _)| !has(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(CheckpointError::Missing {
+            path: path.to_owned(),
+            name: name.clone(),
+        }),
+    }
 }
 
 fn in_order(
@@ -204,6 +238,10 @@ fn read_file(
             name: name.to_owned(),
         });
     }
+    // All of them before any number is read: what config.json claims is held against the header, and costs nothing.
+    for (name, shape) in expected {
+        file.check(name, *shape)?;
+    }
     for (name, shape) in expected {
         if let Some(tensor) = file.matrix(name, *shape, device)? {
             found.insert(name.clone(), tensor);
@@ -231,7 +269,7 @@ impl<'a> OpenFile<'a> {
             path: path.to_owned(),
             reason,
         };
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = files::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         let mut size = [0; 8];
         if length < 8 {
@@ -257,10 +295,9 @@ impl<'a> OpenFile<'a> {
             .map(|info| info.data_offsets.1 as u64)
             .max()
             .unwrap_or(0);
-        if start + end != length {
+        if start.checked_add(end) != Some(length) {
             return Err(bad(format!(
-                "expected {} bytes, as its header says, found {length}",
-                start + end
+                "expected a header of {start} bytes and {end} of numbers, as it says, found {length} in all"
             )));
         }
         Ok(Self {
@@ -271,6 +308,45 @@ impl<'a> OpenFile<'a> {
         })
     }
 
+    /// Refuses a matrix of another shape or type than expected, or of more or fewer bytes than its shape needs.
+    fn check(
+        &self,
+        name: &str,
+        [rows, columns]: [usize; 2],
+    ) -> Result<Option<&TensorInfo>, CheckpointError> {
+        let Some(info) = self.header.info(name) else {
+            return Ok(None);
+        };
+        let same = info.shape == [rows, columns] || (rows == 1 && info.shape == [columns]);
+        let size = match info.dtype {
+            Dtype::F32 => Some(4),
+            Dtype::BF16 | Dtype::F16 => Some(2),
+            _ => None,
+        };
+        let Some(size) = size.filter(|_| same) else {
+            return Err(CheckpointError::Shape {
+                path: self.path.to_owned(),
+                name: name.to_owned(),
+                expected: format!("f32, bf16 or f16 of [{rows}, {columns}]"),
+                found: format!("{:?} of {:?}", info.dtype, info.shape),
+            });
+        };
+        let (from, to) = info.data_offsets;
+        let needed = rows
+            .checked_mul(columns)
+            .and_then(|count| count.checked_mul(size));
+        if needed.is_none() || to.checked_sub(from) != needed {
+            return Err(CheckpointError::Format {
+                path: self.path.to_owned(),
+                reason: format!(
+                    "tensor {name} of {:?} in {:?} cannot lie in bytes {from} to {to}",
+                    info.shape, info.dtype
+                ),
+            });
+        }
+        Ok(Some(info))
+    }
+
     /// The matrix called `name`, if the file has it.
     fn matrix(
         &mut self,
@@ -278,20 +354,10 @@ impl<'a> OpenFile<'a> {
         [rows, columns]: [usize; 2],
         device: &Device,
     ) -> Result<Option<Tensor<2>>, CheckpointError> {
-        let Some(info) = self.header.info(name) else {
+        let Some(info) = self.check(name, [rows, columns])? else {
             return Ok(None);
         };
-        let same = info.shape == [rows, columns] || (rows == 1 && info.shape == [columns]);
-        let known = matches!(info.dtype, Dtype::F32 | Dtype::BF16 | Dtype::F16);
-        if !(same && known) {
-            return Err(CheckpointError::Shape {
-                path: self.path.to_owned(),
-                name: name.to_owned(),
-                expected: format!("f32, bf16 or f16 of [{rows}, {columns}]"),
-                found: format!("{:?} of {:?}", info.dtype, info.shape),
-            });
-        }
-        let (from, to) = info.data_offsets;
+        let (dtype, (from, to)) = (info.dtype, info.data_offsets);
         let mut values: Vec<f32> = Vec::with_capacity(rows * columns);
         let mut left = to - from;
         let mut piece = vec![0; left.min(PIECE)];
@@ -301,7 +367,7 @@ impl<'a> OpenFile<'a> {
                 let piece = &mut piece[..left.min(PIECE)];
                 self.file.read_exact(piece)?;
                 let pairs = || piece.chunks_exact(2).map(|b| [b[0], b[1]]);
-                match info.dtype {
+                match dtype {
                     Dtype::BF16 => values.extend(pairs().map(|b| bf16::from_le_bytes(b).to_f32())),
                     Dtype::F16 => values.extend(pairs().map(|b| f16::from_le_bytes(b).to_f32())),
                     _ => {
@@ -317,6 +383,14 @@ impl<'a> OpenFile<'a> {
             path: self.path.to_owned(),
             source,
         })?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(CheckpointError::Format {
+                path: self.path.to_owned(),
+                reason: format!(
+                    "tensor {name} holds {value}; expected finite numbers: the checkpoint was damaged, or saved by a run that had diverged"
+                ),
+            });
+        }
         Ok(Some(Tensor::from_data(
             TensorData::new(values, [rows, columns]),
             device,

@@ -75,6 +75,9 @@ struct Frame {
     after: Vec<u32>,
 }
 
+/// Ids that end an answer of which a template is asked at most; it is run for each.
+const MOST_ENDS: usize = 16;
+
 /// Files of a checkpoint that travel with its tokenizer, unread or read in part.
 const COMPANIONS: [&str; 7] = [
     "tokenizer_config.json",
@@ -166,14 +169,15 @@ impl Tokenizer {
             path: path.clone(),
             reason,
         };
-        let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+        let text =
+            crate::files::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         let inner: Inner = text
             .parse()
             .map_err(|error: tokenizers::Error| failed(error.to_string()))?;
         let mut companions = Vec::new();
         for name in COMPANIONS {
             let path = directory.join(name);
-            match std::fs::read(&path) {
+            match crate::files::read(&path) {
                 Ok(bytes) => companions.push((name.to_owned(), bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
@@ -289,7 +293,7 @@ impl Tokenizer {
         let mut seen = std::collections::HashSet::new();
         ends.retain(|id| seen.insert(*id));
         let mut reason = "config.json and generation_config.json name no eos_token_id".to_owned();
-        let found = ends.iter().find_map(|&id| {
+        let found = ends.iter().take(MOST_ENDS).find_map(|&id| {
             let end = inner.id_to_token(id)?;
             frames(&settings.template, &settings.begin, &settings.close, &end)
                 .map_err(|error| reason = error)

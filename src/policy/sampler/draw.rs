@@ -12,7 +12,9 @@ const FIRST_SORTED: usize = 64;
 pub(super) fn draw(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> (u32, f32) {
     let best = argmax(logits);
     if sampling.temperature <= 0.0 {
-        return (best as u32, 0.0);
+        // The likeliest of numbers that are none is nothing: that must not look like certainty.
+        let sound = logits[best].is_finite();
+        return (best as u32, if sound { 0.0 } else { f32::NAN });
     }
     let highest = logits[best];
     let mut weights: Vec<f32> = logits
