@@ -2,6 +2,8 @@
 //! run folder. Where the paper names a number, the doc line names its section; where a small policy on two cores
 //! needs another, the doc line says so.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::Isolation;
@@ -9,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::advantage::Normalisation;
 use crate::policy::device::Processor;
-use crate::policy::engine::{EngineConfig, EngineKind};
+use crate::policy::engine::EngineConfig;
 use crate::policy::lora::LoraConfig;
 use crate::policy::model::Arithmetic;
 use crate::policy::sampler::is_zero;
@@ -132,7 +134,8 @@ pub struct ResourceConfig {
     pub isolation: Isolation,
     /// Programs judged side by side; 0 takes one a core.
     pub workers: usize,
-    /// Largest share of a round's episodes the sandbox may lose before the run stops.
+    /// Largest share of a round's episodes that the sandbox or the policy's server may lose; a round that lost more is not
+    /// learnt from, and the run stops.
     pub max_infra_rate: f64,
     /// Rounds between checkpoints.
     pub checkpoint_every: usize,
@@ -267,7 +270,7 @@ pub enum ConfigError {
     #[error("failed to use configuration: {key} is {found}; expected {expected}")]
     Value {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What it is.
         found: String,
         /// What it should be.
@@ -278,7 +281,7 @@ pub enum ConfigError {
 impl TrainConfig {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = crate::files::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -288,149 +291,6 @@ impl TrainConfig {
         })?;
         config.check()?;
         Ok(config)
-    }
-
-    /// Refuses values that would fail later, or silently do nothing.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let positive = [
-            ("rounds", self.rounds),
-            ("problems_per_round", self.problems_per_round),
-            ("updates_per_round", self.updates_per_round),
-            ("rollout.group", self.rollout.group),
-            ("rollout.turns", self.rollout.turns),
-            (
-                "rollout.sampling.max_tokens",
-                self.rollout.sampling.max_tokens,
-            ),
-            ("resources.tokens_per_pass", self.resources.tokens_per_pass),
-            ("resources.sampling_batch", self.resources.sampling_batch),
-            (
-                "resources.checkpoint_every",
-                self.resources.checkpoint_every,
-            ),
-            (
-                "resources.checkpoints_kept",
-                self.resources.checkpoints_kept,
-            ),
-            ("evaluation.rollouts", self.evaluation.rollouts),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(ConfigError::Value {
-                    key,
-                    found: "0".to_owned(),
-                    expected: "at least 1",
-                });
-            }
-        }
-        let above_zero = [
-            (
-                "rollout.sampling.temperature",
-                self.rollout.sampling.temperature,
-            ),
-            ("rollout.sampling.top_p", self.rollout.sampling.top_p),
-            ("objective.clip", self.objective.clip),
-            ("objective.value_clip", self.objective.value_clip),
-            (
-                "objective.value_coefficient",
-                self.objective.value_coefficient,
-            ),
-            ("objective.max_sampler_gap", self.objective.max_sampler_gap),
-            (
-                "policy_optimizer.learning_rate",
-                self.policy_optimizer.learning_rate,
-            ),
-            (
-                "value_optimizer.learning_rate",
-                self.value_optimizer.learning_rate,
-            ),
-        ];
-        for (key, value) in above_zero {
-            if value.is_nan() || value <= 0.0 {
-                return Err(ConfigError::Value {
-                    key,
-                    found: value.to_string(),
-                    expected: "a number above 0",
-                });
-            }
-        }
-        if self.rollout.sampling.top_p < 1.0 {
-            // A cut nucleus gives tokens probability 0 that the trainer's softmax gives some.
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.top_p",
-                found: self.rollout.sampling.top_p.to_string(),
-                expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
-            });
-        }
-        if self.rollout.sampling.top_k > 0 {
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.top_k",
-                found: self.rollout.sampling.top_k.to_string(),
-                expected: "0 while training: the trainer's log-probabilities are of the whole softmax",
-            });
-        }
-        if self.rollout.sampling.stop.iter().any(String::is_empty) {
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.stop",
-                found: "an empty text".to_owned(),
-                expected: "texts that an answer can hold",
-            });
-        }
-        if !self.rollout.feedback.is_one_dialogue() {
-            return Err(ConfigError::Value {
-                key: "rollout.feedback",
-                found: self.rollout.feedback.name().to_owned(),
-                expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
-            });
-        }
-        if let Some(engine) = &self.engine {
-            if engine.kind == EngineKind::Openai {
-                return Err(ConfigError::Value {
-                    key: "engine.kind",
-                    found: "openai".to_owned(),
-                    expected: "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
-                });
-            }
-            if engine.concurrency == 0 || engine.timeout_s == 0 {
-                return Err(ConfigError::Value {
-                    key: "engine.concurrency or engine.timeout_s",
-                    found: "0".to_owned(),
-                    expected: "at least 1",
-                });
-            }
-        }
-        if self.objective.algorithm == Algorithm::Grpo && self.rollout.group < 2 {
-            return Err(ConfigError::Value {
-                key: "rollout.group",
-                found: self.rollout.group.to_string(),
-                expected: "at least 2 with objective.algorithm = \"grpo\": one episode alone has nothing to be compared with",
-            });
-        }
-        if self.objective.value_head == ValueHead::Shared {
-            if self.objective.algorithm == Algorithm::Grpo {
-                return Err(ConfigError::Value {
-                    key: "objective.value_head",
-                    found: "shared".to_owned(),
-                    expected: "separate, or nothing, with objective.algorithm = \"grpo\": it has no values",
-                });
-            }
-            if self.objective.value_warmup_rounds > 0 {
-                return Err(ConfigError::Value {
-                    key: "objective.value_warmup_rounds",
-                    found: self.objective.value_warmup_rounds.to_string(),
-                    expected: "0 with objective.value_head = \"shared\": there is no value network to train alone",
-                });
-            }
-        }
-        let episodes = self.problems_per_round * self.rollout.group;
-        if episodes < self.updates_per_round {
-            return Err(ConfigError::Value {
-                key: "updates_per_round",
-                found: self.updates_per_round.to_string(),
-                expected: "at most problems_per_round times rollout.group",
-            });
-        }
-        Ok(())
     }
 }
 
@@ -484,6 +344,73 @@ mod tests {
             message.contains("line 2") && message.contains("lerning_rate"),
             "{message}"
         );
+    }
+
+    /// Whatever key is added later: its number is looked at, too.
+    #[test]
+    fn every_number_of_the_file_is_finite_and_in_its_range() {
+        fn keys(table: &toml::Table, before: &str, all: &mut Vec<String>) {
+            for (name, value) in table {
+                let key = format!("{before}{name}");
+                match value {
+                    toml::Value::Table(inner) => keys(inner, &format!("{key}."), all),
+                    toml::Value::Float(_) => all.push(key),
+                    _ => {}
+                }
+            }
+        }
+        fn with(key: &str, value: f64) -> Result<(), String> {
+            let config = TrainConfig {
+                lora: Some(LoraConfig::default()),
+                ..TrainConfig::default()
+            };
+            let mut root = toml::Table::try_from(config).unwrap();
+            let mut table = &mut root;
+            let mut parts: Vec<&str> = key.split('.').collect();
+            let last = parts.pop().unwrap();
+            for part in parts {
+                table = table[part].as_table_mut().unwrap();
+            }
+            table.insert(last.to_owned(), toml::Value::Float(value));
+            let config: TrainConfig = root.try_into().map_err(|error| format!("{error}"))?;
+            config.check().map_err(|error| error.to_string())
+        }
+        let config = TrainConfig {
+            lora: Some(LoraConfig::default()),
+            ..TrainConfig::default()
+        };
+        let mut all = Vec::new();
+        keys(&toml::Table::try_from(config).unwrap(), "", &mut all);
+        assert_eq!(all.len(), 26, "{all:?}");
+        for key in &all {
+            let unbounded = ["max_sampler_gap", "max_gradient_norm"];
+            let may_be_infinite = unbounded.iter().any(|name| key.ends_with(name));
+            for bad in [f64::NAN, f64::NEG_INFINITY, f64::INFINITY] {
+                let found = with(key, bad);
+                if bad == f64::INFINITY && may_be_infinite {
+                    found.unwrap();
+                } else {
+                    let message = found.unwrap_err();
+                    assert!(message.contains(key.as_str()), "{key} {bad}: {message}");
+                }
+            }
+            let may_be_negative = ["reward.solved", "reward.failed", "reward.no_program"];
+            if !may_be_negative.contains(&key.as_str()) && key != "lora.alpha" {
+                assert!(with(key, -0.5).unwrap_err().contains(key.as_str()), "{key}");
+            }
+        }
+        for (key, bad, good) in [
+            ("reward.kl_beta", -0.1, 0.0),
+            ("resources.max_infra_rate", 1.5, 1.0),
+            ("evaluation.top_p", 1.5, 1.0),
+            ("evaluation.temperature", -1.0, 0.0),
+            ("policy_optimizer.beta_1", 1.0, 0.0),
+            ("value_optimizer.learning_rate", 0.0, 1e-9),
+            ("lora.alpha", 0.0, -1.0),
+        ] {
+            assert!(with(key, bad).unwrap_err().contains(key));
+            with(key, good).unwrap();
+        }
     }
 
     #[test]

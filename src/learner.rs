@@ -1,6 +1,7 @@
 //! Batch × decoder → log-probabilities, values and gradients: the passes every objective shares, in micro-batches
 //! so that memory is bounded. Knows which hidden states matter, not what is done with them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -32,18 +33,27 @@ impl Micro {
     /// Packs `rows` of the batch, in this order.
     pub fn new(batch: &Batch, rows: &[usize]) -> Self {
         let packing = Packing::new(rows.iter().map(|&row| batch.rows[row].as_slice()));
-        let mut local = vec![usize::MAX; batch.rows.len()];
-        for (index, &row) in rows.iter().enumerate() {
-            local[row] = index;
-        }
-        let mine = |row: usize| local[row] != usize::MAX;
-        let place = |row: usize, position| packing.place(local[row], position);
-        let actions: Vec<usize> = (0..batch.actions.len())
-            .filter(|&index| mine(batch.actions[index].row))
+        let local: HashMap<usize, usize> = rows
+            .iter()
+            .enumerate()
+            .map(|(index, &row)| (row, index))
             .collect();
-        let turns: Vec<usize> = (0..batch.turns.len())
-            .filter(|&index| mine(batch.turns[index].row))
-            .collect();
+        let place = |row: usize, position| packing.place(local[&row], position);
+        // Both lists are by row, so that what a row has is found without a look at all the others.
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let of_rows = |count: usize, row_of: &dyn Fn(usize) -> usize| -> Vec<usize> {
+            sorted
+                .iter()
+                .flat_map(|&row| {
+                    let start = first(count, |index| row_of(index) >= row);
+                    start..first(count, |index| row_of(index) > row)
+                })
+                .collect()
+        };
+        let actions = of_rows(batch.actions.len(), &|index| batch.actions[index].row);
+        let turns = of_rows(batch.turns.len(), &|index| batch.turns[index].row);
         Self {
             action_places: actions
                 .iter()
@@ -130,6 +140,20 @@ impl Micro {
     pub fn of_turns(&self, all: &[f32], device: &Device) -> Tensor<1> {
         pick(all, &self.turns, device)
     }
+}
+
+/// The first index below `count` of which `reached` holds, where it holds of all that follow; else `count`.
+fn first(count: usize, reached: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if reached(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 fn pick(all: &[f32], indices: &[usize], device: &Device) -> Tensor<1> {
@@ -310,5 +334,43 @@ fn scatter(all: &mut [f32], indices: &[usize], values: Tensor<1>) {
         .expect("model outputs are f32");
     for (&index, value) in indices.iter().zip(values) {
         all[index] = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::episode::tests::played;
+    use crate::verdict::Grade;
+
+    #[test]
+    fn a_micro_batch_reads_what_a_scan_of_the_whole_batch_finds() {
+        let grades = [Grade::WrongAnswer; 3];
+        let episodes: Vec<_> = (0..17)
+            .map(|number| played(&grades[..=number % 3], false))
+            .collect();
+        let batch = Batch::collate(&episodes);
+        for rows in [vec![], vec![4], vec![16, 0, 7, 3], (0..17).rev().collect()] {
+            let micro = Micro::new(&batch, &rows);
+            let scan = |row_of: &dyn Fn(usize) -> usize, count: usize| -> Vec<usize> {
+                (0..count)
+                    .filter(|&index| rows.contains(&row_of(index)))
+                    .collect()
+            };
+            let actions = scan(&|index| batch.actions[index].row, batch.actions.len());
+            let turns = scan(&|index| batch.turns[index].row, batch.turns.len());
+            assert_eq!(
+                (&micro.actions, &micro.turns),
+                (&actions, &turns),
+                "{rows:?}"
+            );
+            let local = |row: usize| rows.iter().position(|&other| other == row).unwrap();
+            let places: Vec<usize> = actions
+                .iter()
+                .map(|&index| &batch.actions[index])
+                .map(|action| micro.packing.place(local(action.row), action.position))
+                .collect();
+            assert_eq!(micro.action_places, places);
+        }
     }
 }

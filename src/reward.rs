@@ -31,12 +31,15 @@ impl Default for RewardConfig {
     }
 }
 
-/// Rewards of an episode's turns, without the KL term; `None` where the sandbox failed, for such an episode is no data.
+/// Rewards of an episode's turns, without the KL term; `None` where such an episode is no data: an answer or a verdict was
+/// lost, or the last answer needs what the isolation lacks, which says nothing of the program.
 pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
     if episode.stop == Some(StopReason::Aborted) {
         return None;
     }
-    episode.outcome.as_ref()?;
+    if is_unsupported(episode) || episode.outcome.is_none() {
+        return None;
+    }
     let last = episode.turns.len().checked_sub(1)?;
     let rewards = episode
         .turns
@@ -50,6 +53,12 @@ pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
         })
         .collect();
     Some(rewards)
+}
+
+/// Whether the last answer could not be judged under the chosen isolation.
+pub fn is_unsupported(episode: &Episode) -> bool {
+    let outcome = episode.outcome.as_ref();
+    outcome.is_some_and(|verdict| verdict.grade == Grade::Unsupported)
 }
 
 /// `r - β · mean(log π - log ρ)` over the tokens of one turn: the response's probability is the geometric mean
@@ -105,6 +114,18 @@ mod tests {
         let mut ungraded = played(&[Grade::WrongAnswer], false);
         ungraded.outcome = None;
         assert_eq!(score(&ungraded, &RewardConfig::default()), None);
+    }
+
+    #[test]
+    fn an_answer_that_the_isolation_cannot_run_is_no_wrong_one() {
+        let config = RewardConfig::default();
+        let mut episode = played(&[Grade::NoProgram, Grade::Unsupported], false);
+        episode.outcome = Some(crate::episode::tests::verdict(Grade::Unsupported));
+        assert!(is_unsupported(&episode));
+        assert_eq!(score(&episode, &config), None);
+        // It went on and gave an answer that can be judged.
+        let repaired = played(&[Grade::Unsupported, Grade::Accepted], true);
+        assert_eq!(score(&repaired, &config), Some(vec![0.0, 1.0]));
     }
 
     #[test]

@@ -140,6 +140,10 @@ pub struct RolloutStats {
     pub tokens: usize,
     /// Programs judged, repetitions of one program included.
     pub programs: usize,
+    /// Episodes that ended because no answer came.
+    pub lost_answers: usize,
+    /// Episodes that ended because no verdict came.
+    pub lost_verdicts: usize,
     /// Seconds spent sampling.
     pub sampling_seconds: f64,
     /// Seconds spent judging.
@@ -190,7 +194,7 @@ pub fn play(
             })
             .collect();
         let said = policy.propose(&asks, &config.sampling)?;
-        let (live, said) = heard(&mut episodes, live, said);
+        let (live, said) = heard(&mut episodes, live, said, &mut stats);
         stats.tokens += said
             .iter()
             .map(|(completion, _)| completion.tokens.len())
@@ -210,7 +214,7 @@ pub fn play(
                         episodes[index].stop = None;
                     }
                 }
-                Err(error) => abort(&mut episodes[index], &error),
+                Err(error) => abort(&mut episodes[index], &error, &mut stats),
             }
         }
         answer_all(
@@ -243,14 +247,21 @@ fn heard(
     episodes: &mut [Episode],
     live: Vec<usize>,
     said: Vec<Answer>,
+    stats: &mut RolloutStats,
 ) -> (Vec<usize>, Vec<(Completion, String)>) {
     live.into_iter()
         .zip(said)
         .filter_map(|(index, answer)| match answer {
             Ok(answer) => Some((index, answer)),
             Err(error) => {
-                tracing::warn!(problem = episodes[index].problem_id, %error, "episode aborted");
+                tracing::warn!(
+                    problem = episodes[index].problem_id,
+                    sample = episodes[index].sample,
+                    %error,
+                    "episode aborted"
+                );
                 episodes[index].stop = Some(StopReason::Aborted);
+                stats.lost_answers += 1;
                 None
             }
         })
@@ -258,12 +269,18 @@ fn heard(
 }
 
 /// Ends an episode that is no data.
-fn abort(episode: &mut Episode, error: &JudgeError) {
+fn abort(episode: &mut Episode, error: &JudgeError, stats: &mut RolloutStats) {
     // Whoever stopped it needs no list of what was under way.
     if !matches!(error, JudgeError::Stopped) {
-        tracing::warn!(problem = episode.problem_id, %error, "episode aborted");
+        tracing::warn!(
+            problem = episode.problem_id,
+            sample = episode.sample,
+            %error,
+            "episode aborted"
+        );
     }
     episode.stop = Some(StopReason::Aborted);
+    stats.lost_verdicts += 1;
 }
 
 /// Judges each distinct program of each problem once: a group often says the same thing.
@@ -357,7 +374,7 @@ fn grade_finals<'a>(
     for (episode, verdict) in episodes.iter_mut().zip(grade_once(grader, &work)) {
         match verdict {
             Some(Ok(verdict)) => episode.outcome = Some(verdict),
-            Some(Err(error)) => abort(episode, &error),
+            Some(Err(error)) => abort(episode, &error, stats),
             None if episode.stop == Some(StopReason::Aborted) => {}
             None => episode.outcome = episode.turns.last().map(|turn| turn.verdict.clone()),
         }
@@ -414,7 +431,7 @@ fn grade_earlier<'a>(
         match verdict {
             Some(Ok(verdict)) => episodes[*index].turns[*turn].full = Some(verdict),
             Some(Err(error)) => {
-                abort(&mut episodes[*index], &error);
+                abort(&mut episodes[*index], &error, stats);
                 episodes[*index].outcome = None;
             }
             None => {}

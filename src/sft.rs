@@ -13,7 +13,7 @@ use crate::learner::Passes;
 use crate::objective::sft;
 use crate::policy::model::{Decoder, Extras, ModelConfig};
 use crate::problem::contest;
-use crate::update::{Optimizer, OptimizerConfig};
+use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
 
 /// Everything that decides the result of `rlef sft`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,14 +174,96 @@ pub struct SftProgress {
     pub tokens: usize,
 }
 
-/// Trains `decoder` on one stage's demonstrated answers, telling `progress` of every update.
+impl SftConfig {
+    /// The first setting that makes no sense: its key, what it is, and what is expected.
+    pub fn fault(&self) -> Option<(String, String, &'static str)> {
+        let shape = &self.model;
+        let counts = [
+            ("vocab_size", self.vocab_size),
+            ("batch", self.batch),
+            ("tokens_per_pass", self.tokens_per_pass),
+            ("model.hidden", shape.hidden),
+            ("model.intermediate", shape.intermediate),
+            ("model.layers", shape.layers),
+            ("model.heads", shape.heads),
+            ("model.key_value_heads", shape.key_value_heads),
+            ("model.context", shape.context),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Some((key.to_owned(), "0".to_owned(), "at least 1"));
+        }
+        if !shape.heads.is_multiple_of(shape.key_value_heads) {
+            return Some((
+                "model.key_value_heads".to_owned(),
+                shape.key_value_heads.to_string(),
+                "a divisor of model.heads",
+            ));
+        }
+        if !shape.hidden.is_multiple_of(2 * shape.heads) {
+            return Some((
+                "model.hidden".to_owned(),
+                shape.hidden.to_string(),
+                "an even multiple of model.heads",
+            ));
+        }
+        if let Some((name, value, expected)) = self.optimizer.fault() {
+            return Some((format!("optimizer.{name}"), value.to_string(), expected));
+        }
+        self.stages.iter().enumerate().find_map(|(index, stage)| {
+            let key = |name: &str| format!("stages[{index}].{name}");
+            let counts = [
+                ("problems", stage.problems),
+                ("sets", stage.sets),
+                ("longest", stage.longest),
+                ("epochs", stage.epochs),
+            ];
+            if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+                return Some((key(name), "0".to_owned(), "at least 1"));
+            }
+            if !(stage.learning_rate > 0.0 && stage.learning_rate.is_finite()) {
+                let found = stage.learning_rate.to_string();
+                return Some((key("learning_rate"), found, "a finite number above 0"));
+            }
+            let author = &stage.author;
+            let shares = [
+                ("careful_share", author.careful_share),
+                ("mistake_share", author.mistake_share),
+                ("repair_share", author.repair_share),
+                ("repeat_share", author.repeat_share),
+            ];
+            shares
+                .into_iter()
+                .find(|(_, share)| !(0.0..=1.0).contains(share))
+                .map(|(name, share)| {
+                    let key = key(&format!("author.{name}"));
+                    (key, share.to_string(), "a number from 0 to 1")
+                })
+        })
+    }
+}
+
+/// The gradient is no number any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to go on learning: the gradient was not a finite number in {in_a_row} updates in a row, up to update {update}. None of them moved a weight; lower the learning rate, or bound the gradient with optimizer.max_gradient_norm"
+)]
+pub struct Diverged {
+    /// The last update, counted from one.
+    pub update: usize,
+    /// Updates passed over in a row.
+    pub in_a_row: usize,
+}
+
+/// Trains `decoder` on one stage's demonstrated answers, telling `progress` of every update. Gives how many updates were
+/// passed over because their gradient was not a finite number.
 pub fn train(
     decoder: &mut Decoder,
     episodes: &[Episode],
     config: &SftConfig,
     stage: &StageConfig,
     mut progress: impl FnMut(SftProgress),
-) {
+) -> Result<usize, Diverged> {
+    let mut passed_over = 0;
     let per_epoch = episodes.len().div_ceil(config.batch);
     let updates = per_epoch * stage.epochs;
     let adamw = OptimizerConfig {
@@ -208,7 +290,13 @@ pub fn train(
             });
             let done = (epoch * per_epoch + index) as f64 / updates as f64;
             optimizer.set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));
-            optimizer.step(decoder, &gradients);
+            if let Step::PassedOver { in_a_row } = optimizer.step(decoder, &gradients) {
+                passed_over += 1;
+                if in_a_row >= MOST_PASSED_OVER {
+                    let update = epoch * per_epoch + index + 1;
+                    return Err(Diverged { update, in_a_row });
+                }
+            }
             let tokens = batch.rows.iter().map(Vec::len).sum();
             progress(SftProgress {
                 update: epoch * per_epoch + index + 1,
@@ -216,6 +304,43 @@ pub fn train(
                 loss,
                 tokens,
             });
+        }
+    }
+    Ok(passed_over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Change = fn(&mut SftConfig);
+
+    #[test]
+    fn senseless_settings_are_refused_by_name() {
+        assert_eq!(SftConfig::default().fault(), None);
+        let cases: [(&str, Change); 9] = [
+            ("batch", |config| config.batch = 0),
+            ("tokens_per_pass", |config| config.tokens_per_pass = 0),
+            ("model.heads", |config| config.model.heads = 0),
+            ("model.key_value_heads", |config| {
+                config.model.key_value_heads = 3;
+            }),
+            ("model.hidden", |config| config.model.hidden = 12),
+            ("optimizer.beta_2", |config| {
+                config.optimizer.beta_2 = f64::NAN
+            }),
+            ("stages[1].learning_rate", |config| {
+                config.stages[1].learning_rate = f64::INFINITY;
+            }),
+            ("stages[0].author.mistake_share", |config| {
+                config.stages[0].author.mistake_share = f64::NAN;
+            }),
+            ("stages[1].sets", |config| config.stages[1].sets = 0),
+        ];
+        for (key, change) in cases {
+            let mut config = SftConfig::default();
+            change(&mut config);
+            assert_eq!(config.fault().unwrap().0, key);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! RLEF training, on one screen: play, score, collate, update, record, and again. Files and resuming are `run`'s,
 //! passes are `learner`'s, losses are `objective`'s.
 
+mod checks;
+mod error;
 mod metrics;
 mod returns;
 
@@ -15,16 +17,18 @@ use crate::config::{Algorithm, TrainConfig, ValueHead};
 use crate::episode::Episode;
 use crate::learner::{Micro, Passes, Scores};
 use crate::objective::{grpo, rlef};
+use crate::policy::ModelPolicy;
 use crate::policy::engine::{Engine, EngineError, EnginePolicy};
 use crate::policy::model::Decoder;
-use crate::policy::tokenizer::Tokenizer;
-use crate::policy::{ModelPolicy, PolicyError};
+use crate::policy::tokenizer::{Place, Tokenizer};
 use crate::problem::Problem;
 use crate::reward;
 use crate::rollout::{self, Grader, Group};
-use crate::update::Optimizer;
+use crate::update::{MOST_PASSED_OVER, Optimizer, Step};
+use checks::{compare, enough_was_played, finite};
+pub use error::TrainError;
 pub use metrics::{RoundMetrics, RoundTimings};
-use metrics::{describe, explained_variance, sampler_gap};
+use metrics::{describe, explained_variance};
 use returns::{against_group, equal_episodes, reference_kl, returns_of};
 
 /// Everything that learns.
@@ -81,6 +85,34 @@ impl Learner {
         }
     }
 
+    /// Why training should not go on: too many updates in a row had a gradient that is not a finite number.
+    pub fn diverged(&self) -> Option<TrainError> {
+        let value = self.value.as_ref().map(|value| &value.optimizer);
+        let networks = [
+            ("policy", Some(&self.policy_optimizer)),
+            ("value network", value),
+        ];
+        networks.into_iter().find_map(|(network, optimizer)| {
+            let in_a_row = optimizer?.passed_over();
+            (in_a_row >= MOST_PASSED_OVER).then_some(TrainError::Diverged { network, in_a_row })
+        })
+    }
+
+    /// What stands against keeping what was learnt: a policy or a value network whose weights are finite, but which computes
+    /// nothing finite from them. The weights themselves are looked at as they are written.
+    pub fn fault(&self) -> Option<String> {
+        let Ok(prompt) = self.tokenizer.message(Place::Opening, "1") else {
+            return Some("the tokenizer gives no ids for \"1\"".to_owned());
+        };
+        let said = self.policy.plain().probe(&prompt);
+        if !said.is_finite() {
+            return Some(format!("the policy computes {said} for a first prompt"));
+        }
+        let value = &self.value.as_ref()?.decoder;
+        let said = value.plain().probe(&prompt);
+        (!said.is_finite()).then(|| format!("the value network computes {said} for a first prompt"))
+    }
+
     /// Has the serving engine, where there is one, hold the policy as it is now.
     pub fn hand_over(&mut self) -> Result<(), EngineError> {
         let version = self.policy_optimizer.steps();
@@ -90,34 +122,7 @@ impl Learner {
     }
 }
 
-/// Why a round could not be played or learnt from.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// The policy could not speak.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// The serving engine could not be given the weights.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Sampler and trainer don't compute the same policy.
-    #[error(
-        "failed to learn from round {round}: sampler and trainer differ by {largest:.3e} in the log-probability of a token, by {mean:.3e} on average of {tokens}; objective.max_sampler_gap is {bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bound only for a sampler that is known to be less exact"
-    )]
-    SamplerGap {
-        /// Round, counted from zero.
-        round: usize,
-        /// Largest difference of a token; not a number where one of the two isn't.
-        largest: f64,
-        /// Mean difference.
-        mean: f64,
-        /// Tokens compared.
-        tokens: usize,
-        /// What was allowed.
-        bound: f64,
-    },
-}
-
-/// Plays one round and learns from it.
+/// Plays one round and learns from it, unless too much of it was lost: then no weight is moved.
 pub fn round(
     learner: &mut Learner,
     grader: &dyn Grader,
@@ -156,11 +161,10 @@ pub fn round(
         .flat_map(|group| &group.episodes)
         .filter(|episode| reward::score(episode, &config.reward).is_some())
         .collect();
-    let (scoring_seconds, updating_seconds) = if episodes.is_empty() {
-        (0.0, 0.0)
-    } else {
-        learn(learner, &episodes, config, round, &mut metrics)?
-    };
+    let played = groups.iter().map(|group| group.episodes.len()).sum();
+    enough_was_played(&metrics, &stats, played, episodes.len(), config)?;
+    let (scoring_seconds, updating_seconds) =
+        learn(learner, &episodes, config, round, &mut metrics)?;
     metrics.step = learner.policy_optimizer.steps();
     let per_second = |count: usize, seconds: f64| {
         if seconds > 0.0 {
@@ -242,10 +246,16 @@ fn learn(
     } else {
         Vec::new()
     };
+    finite(
+        &reference,
+        "the reference's log-probability of a token",
+        round,
+    )?;
     let values = match &learner.value {
         Some(value) => passes.values(&value.decoder, &shares),
         None => of_policy,
     };
+    finite(&values, "the value of a turn", round)?;
     let returns = returns_of(episodes, &batch, &old, &reference, config);
     let known: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
     let by_turn = if with_values {
@@ -259,6 +269,8 @@ fn learn(
         .map(|action| by_turn[action.turn] as f32)
         .collect();
     let returns_32: Vec<f32> = returns.iter().map(|&value| value as f32).collect();
+    finite(&returns_32, "the return of a turn", round)?;
+    finite(&advantages, "the advantage of a turn", round)?;
     if with_values {
         metrics.explained_variance = explained_variance(&returns, &known);
     }
@@ -267,8 +279,9 @@ fn learn(
     let clock = std::time::Instant::now();
     let device = learner.policy.device();
     for (update, rows) in shares.iter().enumerate() {
-        let of_share = |row: usize| rows.contains(&row);
-        let turns = batch.turns.iter().filter(|turn| of_share(turn.row)).count();
+        let mut of_share = vec![false; batch.rows.len()];
+        rows.iter().for_each(|&row| of_share[row] = true);
+        let turns = batch.turns.iter().filter(|turn| of_share[turn.row]).count();
         let value_loss = |micro: &Micro, new: Tensor<1>| {
             let (old, target) = (
                 micro.of_turns(&values, &device),
@@ -281,8 +294,10 @@ fn learn(
                 passes.gradients(&value.decoder, rows, |micro: &Micro, network| {
                     value_loss(micro, micro.values(network))
                 });
-            value.optimizer.step(&mut value.decoder, &gradients);
-            metrics.value_loss += loss / shares.len() as f64;
+            match value.optimizer.step(&mut value.decoder, &gradients) {
+                Step::Taken { .. } => metrics.value_loss += loss / shares.len() as f64,
+                Step::PassedOver { .. } => metrics.skipped_value_updates += 1,
+            }
             if round < config.objective.value_warmup_rounds {
                 continue;
             }
@@ -290,8 +305,13 @@ fn learn(
         let tokens = batch
             .actions
             .iter()
-            .filter(|action| of_share(action.row))
+            .filter(|action| of_share[action.row])
             .count();
+        let equal = if with_values {
+            Vec::new()
+        } else {
+            equal_episodes(&batch, rows.len())
+        };
         let mut terms = rlef::PolicyTerms::default();
         let mut shared_loss = 0.0;
         let (gradients, loss) = passes.gradients(&learner.policy, rows, |micro: &Micro, policy| {
@@ -309,7 +329,7 @@ fn learn(
             let (old, advantages) = (pick(&old), pick(&advantages));
             let (loss, seen) = if let Some(reference) = reference {
                 let beta = config.reward.kl_beta;
-                let weights = pick(&equal_episodes(&batch, rows.len()));
+                let weights = pick(&equal);
                 grpo::policy_loss(new, old, reference, advantages, weights, clip, beta)
             } else {
                 rlef::policy_loss(new, old, pick(&behaviour), advantages, clip, tokens)
@@ -328,10 +348,14 @@ fn learn(
             compare(&old, &behaviour, config, round, metrics)?;
         }
         metrics.learning_rate = learner.policy_optimizer.learning_rate();
-        metrics.gradient_norm += learner
+        let step = learner
             .policy_optimizer
-            .step(&mut learner.policy, &gradients)
-            / shares.len() as f64;
+            .step(&mut learner.policy, &gradients);
+        let Step::Taken { norm } = step else {
+            metrics.skipped_updates += 1;
+            continue;
+        };
+        metrics.gradient_norm += norm / shares.len() as f64;
         metrics.policy_loss += (loss - shared_loss) / shares.len() as f64;
         metrics.value_loss +=
             shared_loss / config.objective.value_coefficient / shares.len() as f64;
@@ -341,36 +365,12 @@ fn learn(
             metrics.first_ratio_gap = terms.ratio_gap;
         }
     }
+    metrics.average_over_taken(shares.len(), config.objective.value_head);
     metrics.entropy = entropy;
     if asks_reference {
         metrics.reference_kl = reference_kl(&batch, &old, &reference);
     }
     Ok((scoring_seconds, clock.elapsed().as_secs_f64()))
-}
-
-/// Records how far sampler and trainer are apart, and refuses what is too far.
-fn compare(
-    trainer: &[f32],
-    sampler: &[f32],
-    config: &TrainConfig,
-    round: usize,
-    metrics: &mut RoundMetrics,
-) -> Result<(), TrainError> {
-    let [largest, mean, sampler_kl] = sampler_gap(trainer, sampler);
-    metrics.sampler_gap_max = largest;
-    metrics.sampler_gap_mean = mean;
-    metrics.sampler_kl = sampler_kl;
-    let bound = config.objective.max_sampler_gap;
-    if largest > bound || largest.is_nan() {
-        return Err(TrainError::SamplerGap {
-            round,
-            largest,
-            mean,
-            tokens: trainer.len(),
-            bound,
-        });
-    }
-    Ok(())
 }
 
 /// Rows of each update: a seeded shuffle cut into equal shares, each row used once.

@@ -34,6 +34,53 @@ pub struct OptimizerConfig {
 }
 
 impl OptimizerConfig {
+    /// The first of the settings with which no step makes sense, with what it is and what is expected.
+    pub(crate) fn fault(&self) -> Option<(&'static str, f64, &'static str)> {
+        let share = |value: f64| (0.0..1.0).contains(&value);
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        [
+            (
+                "learning_rate",
+                self.learning_rate,
+                positive(self.learning_rate),
+                "a finite number above 0",
+            ),
+            (
+                "weight_decay",
+                self.weight_decay,
+                self.weight_decay >= 0.0 && self.weight_decay.is_finite(),
+                "a finite number of at least 0",
+            ),
+            (
+                "beta_1",
+                self.beta_1,
+                share(self.beta_1),
+                "a number from 0 to below 1",
+            ),
+            (
+                "beta_2",
+                self.beta_2,
+                share(self.beta_2),
+                "a number from 0 to below 1",
+            ),
+            (
+                "epsilon",
+                self.epsilon,
+                positive(self.epsilon),
+                "a finite number above 0",
+            ),
+            (
+                "max_gradient_norm",
+                self.max_gradient_norm,
+                self.max_gradient_norm > 0.0,
+                "a number above 0, or inf for no bound",
+            ),
+        ]
+        .into_iter()
+        .find(|(_, _, good, _)| !good)
+        .map(|(name, value, _, expected)| (name, value, expected))
+    }
+
     /// These settings with those of a table in the place of theirs.
     pub(crate) fn changed_by<'de, D: Deserializer<'de>>(self, table: D) -> Result<Self, D::Error> {
         let mut all = toml::Table::try_from(self).map_err(D::Error::custom)?;
@@ -49,6 +96,27 @@ pub struct Optimizer {
     moments: Vec<Option<[Tensor<2>; 2]>>,
     steps: usize,
     scale: f64,
+    /// Steps passed over since the last one taken.
+    passed_over: usize,
+}
+
+/// Steps passed over in a row after which there is no sense in going on.
+pub const MOST_PASSED_OVER: usize = 3;
+
+/// What [`Optimizer::step`] did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "a step may have been passed over"]
+pub enum Step {
+    /// The weights were moved.
+    Taken {
+        /// Norm of the gradient before it was bounded.
+        norm: f64,
+    },
+    /// The gradient's norm is not a finite number: neither weights nor moments were touched.
+    PassedOver {
+        /// How many in a row by now.
+        in_a_row: usize,
+    },
 }
 
 /// The gradient of every parameter, in the order of [`Weights`], summed over micro-batches.
@@ -99,6 +167,7 @@ impl Optimizer {
             moments: vec![None; parameters],
             steps: 0,
             scale: 1.0,
+            passed_over: 0,
         }
     }
 
@@ -113,13 +182,25 @@ impl Optimizer {
         self.scale = scale;
     }
 
-    /// Moves `decoder` against the gradient; gives the gradient's norm before it was bounded.
-    pub fn step(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
-        pool::within(|| self.step_here(decoder, gradients))
+    /// Moves `decoder` against the gradient, unless the gradient's norm is not a finite number: no weight would be one after
+    /// such a step.
+    pub fn step(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> Step {
+        pool::within(|| {
+            let norm = gradients.norm();
+            if norm.is_finite() {
+                self.move_by(decoder, gradients, norm);
+                self.passed_over = 0;
+                Step::Taken { norm }
+            } else {
+                self.passed_over += 1;
+                Step::PassedOver {
+                    in_a_row: self.passed_over,
+                }
+            }
+        })
     }
 
-    fn step_here(&mut self, decoder: &mut Decoder, gradients: &GradientSum) -> f64 {
-        let norm = gradients.norm();
+    fn move_by(&mut self, decoder: &mut Decoder, gradients: &GradientSum, norm: f64) {
         let scale = (self.config.max_gradient_norm / norm.max(1e-12)).min(1.0);
         let step = AdamwStep {
             rate: self.learning_rate(),
@@ -147,7 +228,11 @@ impl Optimizer {
             });
         }
         self.steps += 1;
-        norm
+    }
+
+    /// Steps passed over since the last one taken.
+    pub fn passed_over(&self) -> usize {
+        self.passed_over
     }
 
     /// Number of steps taken.

@@ -9,7 +9,7 @@ use rlef::learner::Passes;
 use rlef::policy::adapter_file;
 use rlef::policy::lora::{Adapter, LoraConfig};
 use rlef::policy::model::Decoder;
-use rlef::update::{Optimizer, OptimizerConfig};
+use rlef::update::{Optimizer, OptimizerConfig, Step};
 
 use crate::checkpoints::{agrees, folder, golden, load};
 use crate::golden::numbers;
@@ -163,7 +163,11 @@ fn an_update_moves_the_adapter_and_no_frozen_weight() {
         max_gradient_norm: f64::INFINITY,
     };
     let mut optimizer = Optimizer::new(config, decoder.trained().tensors.len());
-    optimizer.step(&mut decoder, &gradients);
+    let step = optimizer.step(&mut decoder, &gradients);
+    assert!(
+        matches!(step, Step::Taken { norm } if norm > 0.0),
+        "{step:?}"
+    );
     let pairs = |a: &Decoder, b: &Decoder| {
         let all = a.weights.tensors.iter().zip(&b.weights.tensors);
         all.filter(|(a, b)| numbers(*a) != numbers(*b)).count()

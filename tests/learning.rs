@@ -166,7 +166,8 @@ fn starter() -> (Decoder, Tokenizer) {
         context: 160,
     };
     let mut decoder = Decoder::random(&shape.config(tokenizer.vocab_size()), 3, &Device::flex());
-    sft::train(&mut decoder, &episodes, &config, &stage, |_| {});
+    let passed_over = sft::train(&mut decoder, &episodes, &config, &stage, |_| {});
+    assert_eq!(passed_over, Ok(0));
     (decoder, tokenizer)
 }
 
@@ -424,28 +425,164 @@ fn a_lost_sandbox_gives_no_reward_and_moves_no_weight() {
     let mut learner = learner(&config);
     let weights = |learner: &Learner| learner.policy.weights.tensors[3].to_data();
     let before = weights(&learner);
-    let (groups, metrics, _) =
-        train::round(&mut learner, &BrokenGrader, &problems(), &config, 0).unwrap();
-    let lost = |episode: &&Episode| episode.stop == Some(rlef::episode::StopReason::Aborted);
-    let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
-    assert!(
-        episodes
-            .iter()
-            .filter(|episode| !lost(episode))
-            .all(|episode| {
-                // Only answers without a program, which no sandbox was asked about, were graded.
-                episode
-                    .turns
-                    .iter()
-                    .all(|turn| turn.verdict.grade == Grade::NoProgram)
-            })
-    );
-    assert!(
-        metrics.aborted > 24 * 4 / 2,
-        "{} of {} episodes aborted",
-        metrics.aborted,
-        episodes.len()
-    );
-    assert!(metrics.aborted < episodes.len() || metrics.step == 0);
+    let result = train::round(&mut learner, &BrokenGrader, &problems(), &config, 0);
+    let Err(TrainError::Lost {
+        played,
+        answers,
+        verdicts,
+        ..
+    }) = result
+    else {
+        panic!("a round that the sandbox lost was learnt from");
+    };
+    assert_eq!((played, answers), (24 * 4, 0));
+    // Only answers without a program, which no sandbox was asked about, were graded.
+    assert!(verdicts > 24 * 4 / 2, "{verdicts} of {played} episodes");
     assert_eq!(weights(&learner), before);
+    assert_eq!(learner.policy_optimizer.steps(), 0);
+}
+
+/// Every weight of a decoder as bits.
+fn bits(decoder: &Decoder) -> Vec<u32> {
+    let tensors = decoder.trained().tensors.iter();
+    tensors
+        .flat_map(|tensor| tensor.clone().inner().into_data().try_to_vec::<f32>())
+        .flatten()
+        .map(f32::to_bits)
+        .collect()
+}
+
+/// A rate at which the first step leaves weights that are finite and compute nothing.
+fn exploding(value_too: bool) -> TrainConfig {
+    let mut config = config();
+    config.policy_optimizer.learning_rate = 1e30;
+    config.policy_optimizer.warmup_steps = 0;
+    if value_too {
+        config.value_optimizer = config.policy_optimizer;
+    }
+    config
+}
+
+#[test]
+fn a_gradient_that_is_no_number_moves_nothing_and_is_counted() {
+    let mut config = exploding(false);
+    config.updates_per_round = 4;
+    let mut learner = learner(&config);
+    let (groups, metrics, timings) =
+        train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+    // The first update was taken, and there is no gradient at where it led.
+    assert_eq!((metrics.step, metrics.skipped_updates), (1, 3));
+    assert_eq!(metrics.skipped_value_updates, 0);
+    let finite = |bits: &Vec<u32>| bits.iter().all(|&bits| f32::from_bits(bits).is_finite());
+    let weights = bits(&learner.policy);
+    assert!(finite(&weights));
+    let numbers = [
+        metrics.gradient_norm,
+        metrics.policy_loss,
+        metrics.approx_kl,
+    ];
+    assert!(
+        numbers.iter().all(|number| number.is_finite()),
+        "{metrics:?}"
+    );
+    let diverged = learner.diverged().unwrap().to_string();
+    assert!(
+        diverged.contains("gradient of the policy") && diverged.contains("3 updates in a row"),
+        "{diverged}"
+    );
+    // No checkpoint is made of it, and its line of metrics can be read.
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::create(folder.path(), &config).unwrap();
+    run.record(0, &groups, &metrics, &timings).unwrap();
+    let message = run.checkpoint(&learner, 1).unwrap_err().to_string();
+    assert!(message.contains("the policy computes"), "{message}");
+    let left = std::fs::read_dir(folder.path().join("checkpoints")).unwrap();
+    assert_eq!(left.count(), 0);
+    let text = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+    let read: train::RoundMetrics = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(read.skipped_updates, 3, "{text}");
+    // The next round blames the policy, whose numbers they are.
+    let message = train::round(&mut learner, &ToyGrader, &problems(), &config, 1)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        message.contains("the policy's log-probability"),
+        "{message}"
+    );
+    assert_eq!(bits(&learner.policy), weights);
+}
+
+#[test]
+fn a_value_network_that_diverged_is_named() {
+    let mut config = exploding(true);
+    config.updates_per_round = 4;
+    config.policy_optimizer.learning_rate = 1e-4;
+    let mut learner = learner(&config);
+    let (_, metrics, _) = train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+    assert_eq!((metrics.step, metrics.skipped_updates), (4, 0));
+    assert_eq!(metrics.skipped_value_updates, 3);
+    let diverged = learner.diverged().unwrap().to_string();
+    assert!(
+        diverged.contains("gradient of the value network"),
+        "{diverged}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::create(folder.path(), &config).unwrap();
+    let message = run.checkpoint(&learner, 1).unwrap_err().to_string();
+    assert!(message.contains("the value network computes"), "{message}");
+    let before = bits(&learner.policy);
+    let message = train::round(&mut learner, &ToyGrader, &problems(), &config, 1)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(message.contains("the value of a turn is"), "{message}");
+    assert_eq!(bits(&learner.policy), before);
+}
+
+#[test]
+fn a_reference_that_computes_no_number_is_named_and_nothing_moves() {
+    let config = config();
+    let mut learner = learner(&config);
+    let mut tensors = learner.reference.weights.tensors.clone();
+    tensors[0] = tensors[0].clone() * f32::NAN;
+    learner.reference.weights.tensors = tensors;
+    let before = bits(&learner.policy);
+    let message = train::round(&mut learner, &ToyGrader, &problems(), &config, 0)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        message.contains("the reference's log-probability"),
+        "{message}"
+    );
+    assert_eq!(bits(&learner.policy), before);
+}
+
+#[test]
+fn an_exploded_checkpoint_never_takes_the_place_of_a_good_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config();
+    let mut learner = learner(&config);
+    let mut run = Run::create(folder.path(), &config).unwrap();
+    let good = run.checkpoint(&learner, 1).unwrap();
+    let text = std::fs::read(good.join("model.safetensors")).unwrap();
+    let place = learner.policy.weights.tensors.len() - 1;
+    let tensor = learner.policy.weights.tensors[place].clone();
+    for bad in [f32::NAN, f32::INFINITY] {
+        // Finite until it is written, as far as a first prompt shows.
+        let mut policy = learner.policy.clone();
+        policy.weights.tensors[place] = tensor.clone() * bad;
+        std::mem::swap(&mut learner.policy, &mut policy);
+        for rounds in [1, 2] {
+            run.checkpoint(&learner, rounds).unwrap_err();
+        }
+        std::mem::swap(&mut learner.policy, &mut policy);
+    }
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["000001"]);
+    assert_eq!(std::fs::read(good.join("model.safetensors")).unwrap(), text);
 }

@@ -1,8 +1,10 @@
 //! What a round did, as numbers: rates of the episodes, and what the updates left behind.
 
+mod number;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, ValueHead};
 use crate::episode::{Episode, StopReason};
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
@@ -15,47 +17,105 @@ pub struct RoundMetrics {
     /// Policy updates so far.
     pub step: usize,
     /// Mean return of the episodes, without the KL term.
+    #[serde(with = "number")]
     pub reward: f64,
     /// Share of episodes whose last answer passes all tests.
+    #[serde(with = "number")]
     pub solve_rate: f64,
     /// Share of episodes solved with their first answer.
+    #[serde(with = "number")]
     pub solve_rate_turn_1: f64,
     /// Mean number of turns.
+    #[serde(with = "number")]
     pub turns: f64,
     /// Share of turns without a program.
+    #[serde(with = "number")]
     pub no_program_rate: f64,
     /// Mean per-token log-ratio of the turns to the reference. 0 where the reference was not
     /// asked: GRPO without a KL term.
+    #[serde(with = "number")]
     pub reference_kl: f64,
     /// Mean entropy of the policy at the sampled tokens, in nats.
+    #[serde(with = "number")]
     pub entropy: f64,
     /// Policy loss, averaged over the round's updates.
+    #[serde(with = "number")]
     pub policy_loss: f64,
     /// Value loss, averaged over the round's updates.
+    #[serde(with = "number")]
     pub value_loss: f64,
     /// Share of the returns' variance the values explain.
+    #[serde(with = "number")]
     pub explained_variance: f64,
     /// Estimated KL between the policy before and after, averaged over the round's updates.
+    #[serde(with = "number")]
     pub approx_kl: f64,
     /// Share of tokens whose ratio left the clip range.
+    #[serde(with = "number")]
     pub clip_fraction: f64,
     /// Largest distance of a ratio from 1 in the round's first update: 0, or something is wrong.
+    #[serde(with = "number")]
     pub first_ratio_gap: f64,
-    /// Norm of the policy's gradient, averaged over the round's updates.
+    /// Norm of the policy's gradient, averaged over the round's updates that were taken.
+    #[serde(with = "number")]
     pub gradient_norm: f64,
     /// Learning rate of the last update.
+    #[serde(with = "number")]
     pub learning_rate: f64,
     /// Largest difference between sampler's and trainer's log-probability of a token.
+    #[serde(with = "number")]
     pub sampler_gap_max: f64,
     /// Mean difference between them.
+    #[serde(with = "number")]
     pub sampler_gap_mean: f64,
     /// Estimated KL between sampler and trainer, a token.
-    #[serde(default)]
+    #[serde(default, with = "number")]
     pub sampler_kl: f64,
     /// Tokens sampled.
     pub tokens: usize,
-    /// Episodes the sandbox lost.
+    /// Episodes that are no data because an answer or a verdict of theirs was lost.
     pub aborted: usize,
+    /// Of them, those whose answer the policy's server lost or that had no room for one.
+    #[serde(default)]
+    pub lost_answers: usize,
+    /// Episodes that are no data because the isolation lacks what their last answer needs.
+    #[serde(default)]
+    pub unsupported: usize,
+    /// Updates of the policy that were passed over: their gradient was not a finite number.
+    #[serde(default)]
+    pub skipped_updates: usize,
+    /// Updates of the value network that were passed over.
+    #[serde(default)]
+    pub skipped_value_updates: usize,
+}
+
+impl RoundMetrics {
+    /// Makes sums over `updates` that left out those passed over the means of the ones taken.
+    pub(super) fn average_over_taken(&mut self, updates: usize, value_head: ValueHead) {
+        let taken = |passed_over: usize| match updates - passed_over {
+            // Nothing was summed.
+            0 => 1.0,
+            taken => updates as f64 / taken as f64,
+        };
+        let policy = taken(self.skipped_updates);
+        let value = match value_head {
+            ValueHead::Separate => taken(self.skipped_value_updates),
+            ValueHead::Shared => policy,
+        };
+        if self.skipped_updates > 0 {
+            for mean in [
+                &mut self.gradient_norm,
+                &mut self.policy_loss,
+                &mut self.approx_kl,
+                &mut self.clip_fraction,
+            ] {
+                *mean *= policy;
+            }
+        }
+        if value != 1.0 {
+            self.value_loss *= value;
+        }
+    }
 }
 
 /// Where a round's seconds went; never part of the metrics.
@@ -133,6 +193,11 @@ pub(super) fn describe(
             .iter()
             .filter(|episode| episode.stop == Some(StopReason::Aborted))
             .count(),
+        lost_answers: stats.lost_answers,
+        unsupported: all
+            .iter()
+            .filter(|episode| reward::is_unsupported(episode))
+            .count(),
         ..RoundMetrics::default()
     }
 }
@@ -165,6 +230,55 @@ mod tests {
         assert_eq!((largest, mean), (0.5, 0.25));
         assert!((kl - 0.5 * (0.606_530_66 - 1.0 + 0.5)).abs() < 1e-8);
         assert_eq!(sampler_gap(&[], &[]), [0.0; 3]);
+    }
+
+    #[test]
+    fn a_line_of_metrics_is_read_back_whatever_it_holds() {
+        let metrics = RoundMetrics {
+            entropy: f64::NAN,
+            policy_loss: f64::INFINITY,
+            value_loss: f64::NEG_INFINITY,
+            reward: -0.1,
+            step: 7,
+            ..RoundMetrics::default()
+        };
+        let line = serde_json::to_string(&metrics).unwrap();
+        assert!(!line.contains("null"), "{line}");
+        let read: RoundMetrics = serde_json::from_str(&line).unwrap();
+        assert!(read.entropy.is_nan(), "{line}");
+        let finite = |found: &RoundMetrics| RoundMetrics {
+            entropy: 0.0,
+            ..found.clone()
+        };
+        assert_eq!(finite(&read), finite(&metrics));
+        let null = line.replace("-0.1", "null");
+        let message = serde_json::from_str::<RoundMetrics>(&null).unwrap_err();
+        assert!(message.to_string().contains("null"), "{message}");
+    }
+
+    #[test]
+    fn losses_are_told_apart() {
+        use crate::episode::tests::{played, verdict};
+        use crate::verdict::Grade;
+
+        let mut lost = played(&[Grade::WrongAnswer], false);
+        lost.stop = Some(StopReason::Aborted);
+        let mut unsupported = played(&[Grade::Unsupported], false);
+        unsupported.outcome = Some(verdict(Grade::Unsupported));
+        let group = Group {
+            problem_id: "p".to_owned(),
+            episodes: vec![lost, unsupported, played(&[Grade::Accepted], true)],
+        };
+        let stats = RolloutStats {
+            lost_answers: 1,
+            ..RolloutStats::default()
+        };
+        let found = describe(&[group], &stats, &TrainConfig::default());
+        assert_eq!(
+            (found.aborted, found.lost_answers, found.unsupported),
+            (1, 1, 1)
+        );
+        assert_eq!((found.solve_rate, found.reward), (1.0, 1.0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rlef::learner::Passes;
 use rlef::objective::sft;
 use rlef::policy::model::{Decoder, Extras, ModelConfig};
 use rlef::policy::sampler::{Request, Sampling, sample};
-use rlef::update::{Optimizer, OptimizerConfig};
+use rlef::update::{Optimizer, OptimizerConfig, Step};
 use rlef_benchmarks::{head, measure, row};
 
 /// Sampling and training speed.
@@ -133,7 +133,8 @@ fn main() {
             let (gradients, _) = passes.gradients(&decoder, &all, |micro, policy| {
                 sft::loss(micro.log_probs(policy, 1.0).0, targets)
             });
-            adam.step(&mut decoder, &gradients);
+            let step = adam.step(&mut decoder, &gradients);
+            assert!(matches!(step, Step::Taken { .. }), "{step:?}");
         });
         if run > 0 {
             row(

@@ -1,0 +1,158 @@
+//! What is checked of a round before a weight is moved: that enough was played, that sampler and trainer agree, and that all
+//! numbers are finite.
+
+use super::TrainError;
+use super::metrics::{RoundMetrics, sampler_gap};
+use crate::config::TrainConfig;
+use crate::rollout::RolloutStats;
+
+/// Refuses a round that lost more than is allowed, counted by what was played, or all there was to learn from.
+pub(super) fn enough_was_played(
+    metrics: &RoundMetrics,
+    stats: &RolloutStats,
+    played: usize,
+    usable: usize,
+    config: &TrainConfig,
+) -> Result<(), TrainError> {
+    let rate = config.resources.max_infra_rate;
+    let too_many = metrics.aborted as f64 > rate * played as f64;
+    if !too_many && usable > 0 {
+        return Ok(());
+    }
+    let bound = if too_many {
+        format!("; resources.max_infra_rate allows {rate} of them to be lost")
+    } else {
+        "; nothing is left to learn from".to_owned()
+    };
+    Err(TrainError::Lost {
+        round: metrics.round,
+        played,
+        answers: stats.lost_answers,
+        verdicts: stats.lost_verdicts,
+        unsupported: metrics.unsupported,
+        bound,
+    })
+}
+
+/// Records how far sampler and trainer are apart, and refuses what is too far.
+pub(super) fn compare(
+    trainer: &[f32],
+    sampler: &[f32],
+    config: &TrainConfig,
+    round: usize,
+    metrics: &mut RoundMetrics,
+) -> Result<(), TrainError> {
+    // Each in its own name: a difference alone would not say whose fault it is.
+    finite(sampler, "the sampler's log-probability of a token", round)?;
+    finite(trainer, "the policy's log-probability of a token", round)?;
+    let [largest, mean, sampler_kl] = sampler_gap(trainer, sampler);
+    metrics.sampler_gap_max = largest;
+    metrics.sampler_gap_mean = mean;
+    metrics.sampler_kl = sampler_kl;
+    let bound = config.objective.max_sampler_gap;
+    if largest > bound || largest.is_nan() {
+        return Err(TrainError::SamplerGap {
+            round,
+            largest,
+            mean,
+            tokens: trainer.len(),
+            bound,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses numbers that are not finite, by their name.
+pub(super) fn finite(numbers: &[f32], what: &'static str, round: usize) -> Result<(), TrainError> {
+    let remedy = if what.starts_with("the sampler") {
+        "what samples gives a log-probability that is none: see its own log"
+    } else {
+        "the weights have left the range in which they compute anything, or a setting has: lower the learning rate, and continue from an earlier checkpoint"
+    };
+    numbers
+        .iter()
+        .find(|number| !number.is_finite())
+        .map_or(Ok(()), |&found| {
+            Err(TrainError::NotFinite {
+                round,
+                what,
+                found,
+                remedy,
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_none_is_blamed_on_whose_it_is() {
+        let config = TrainConfig::default();
+        let mut metrics = RoundMetrics::default();
+        let mut message = |trainer: &[f32], sampler: &[f32]| {
+            let found = compare(trainer, sampler, &config, 3, &mut metrics);
+            found.unwrap_err().to_string()
+        };
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let said = message(&[-1.0, -1.0], &[-1.0, bad]);
+            assert!(said.contains("round 3: the sampler's"), "{said}");
+            let said = message(&[-1.0, bad], &[-1.0, -1.0]);
+            assert!(said.contains("round 3: the policy's"), "{said}");
+        }
+        let said = message(&[-1.0], &[-2.0]);
+        assert!(said.contains("sampler and trainer differ by"), "{said}");
+        let said = finite(&[0.0, f32::NAN], "the return of a turn", 1);
+        let said = said.unwrap_err().to_string();
+        assert!(said.contains("the return of a turn is NaN"), "{said}");
+    }
+
+    #[test]
+    fn no_bound_on_the_gap_lets_no_infinite_one_through() {
+        let mut config = TrainConfig::default();
+        config.objective.max_sampler_gap = f64::INFINITY;
+        let mut metrics = RoundMetrics::default();
+        let bad = [f32::NEG_INFINITY];
+        assert!(compare(&[-1.0], &bad, &config, 0, &mut metrics).is_err());
+        assert!(compare(&[-1.0], &[-9.0], &config, 0, &mut metrics).is_ok());
+    }
+
+    #[test]
+    fn the_bound_counts_what_was_played() {
+        let config = TrainConfig::default();
+        let check = |lost, unsupported, played: usize| {
+            let metrics = RoundMetrics {
+                aborted: lost,
+                unsupported,
+                ..RoundMetrics::default()
+            };
+            let stats = RolloutStats {
+                lost_answers: lost,
+                ..RolloutStats::default()
+            };
+            let usable = played - lost - unsupported;
+            enough_was_played(&metrics, &stats, played, usable, &config)
+        };
+        // 12 are 5% of 256 episodes, but all of those that were played.
+        let said = check(12, 0, 12).unwrap_err().to_string();
+        assert!(
+            said.contains("of 12 episodes 12 were lost because the policy"),
+            "{said}"
+        );
+        assert!(said.contains("max_infra_rate allows 0.05"), "{said}");
+        assert!(check(1, 0, 20).is_ok());
+        assert!(check(2, 0, 20).is_err());
+        // What the isolation lacks is no loss, unless nothing is left.
+        assert!(check(0, 19, 20).is_ok());
+        let said = check(0, 20, 20).unwrap_err().to_string();
+        assert!(said.contains("nothing is left"), "{said}");
+        let mut all = config.clone();
+        all.resources.max_infra_rate = 1.0;
+        let metrics = RoundMetrics {
+            aborted: 20,
+            ..RoundMetrics::default()
+        };
+        let stats = RolloutStats::default();
+        assert!(enough_was_played(&metrics, &stats, 20, 0, &all).is_err());
+    }
+}
