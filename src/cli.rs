@@ -8,6 +8,7 @@ pub mod export;
 pub mod gate;
 pub mod judge;
 pub mod judging;
+pub mod output;
 pub mod progress;
 pub mod replay;
 pub mod sft;
@@ -57,13 +58,19 @@ enum Verb {
 
 /// Exit codes of all verbs.
 pub mod exit {
-    use std::io::{self, ErrorKind};
-
     use rlef_sandbox::SandboxError;
 
+    use super::output::OutputError;
+    use crate::eval::journal::ResumeError;
+    use crate::eval::record::RecordError;
+    use crate::files::is_of_disk;
+    use crate::journal::JournalError;
     use crate::policy::PolicyError;
+    use crate::policy::checkpoint::CheckpointError;
     use crate::policy::engine::EngineError;
     use crate::policy::remote::RemoteError;
+    use crate::problem::ProblemError;
+    use crate::run::RunError;
     use crate::train::TrainError;
 
     /// Ran, and the answer is no.
@@ -77,24 +84,7 @@ pub mod exit {
 
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
-        if let Some(PolicyError::Remote(RemoteError::NoAnswer { .. })) = error.downcast_ref() {
-            return INFRASTRUCTURE;
-        }
-        if let Some(
-            TrainError::SamplerGap { .. }
-            | TrainError::Policy(PolicyError::Remote(RemoteError::NoAnswer { .. }))
-            | TrainError::Engine(EngineError::Remote(RemoteError::NoAnswer { .. })),
-        ) = error.downcast_ref()
-        {
-            return INFRASTRUCTURE;
-        }
-        let disk = error.chain().filter_map(|cause| cause.downcast_ref());
-        if disk.map(io::Error::kind).any(|kind| {
-            matches!(
-                kind,
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
-            )
-        }) {
+        if is_of_machine(error) {
             return INFRASTRUCTURE;
         }
         match error.downcast_ref::<SandboxError>() {
@@ -106,6 +96,81 @@ pub mod exit {
             Some(_) => INFRASTRUCTURE,
             None => USAGE,
         }
+    }
+
+    /// Whether a server, a disk or the numbers of a run failed, rather than what the user gave.
+    fn is_of_machine(error: &anyhow::Error) -> bool {
+        // Where errors of the disk keep their cause: some quote it instead of having it as a source.
+        let in_journal = |error: &JournalError| match error {
+            JournalError::File { cause, .. } => is_of_disk(cause),
+            _ => false,
+        };
+        let in_checkpoint = |error: &CheckpointError| match error {
+            CheckpointError::Write { source, .. } => is_of_disk(source),
+            CheckpointError::NotFinite { .. } => true,
+            _ => false,
+        };
+        let in_engine = |error: &EngineError| match error {
+            EngineError::Remote(error) => matches!(error, RemoteError::NoAnswer { .. }),
+            EngineError::Checkpoint(error) => in_checkpoint(error),
+            EngineError::Folder { reason, .. } => is_of_disk(reason),
+            EngineError::Lock(_) => false,
+        };
+        let in_policy = |error: &PolicyError| {
+            matches!(
+                error,
+                PolicyError::Remote(RemoteError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
+            )
+        };
+        error.chain().any(|cause| {
+            if let Some(error) = cause.downcast_ref() {
+                return in_policy(error);
+            }
+            if let Some(error) = cause.downcast_ref() {
+                return in_engine(error);
+            }
+            if let Some(error) = cause.downcast_ref() {
+                return in_checkpoint(error);
+            }
+            if let Some(error) = cause.downcast_ref() {
+                return in_journal(error);
+            }
+            if let Some(error) = cause.downcast_ref::<TrainError>() {
+                return match error {
+                    TrainError::Policy(error) => in_policy(error),
+                    TrainError::Engine(error) => in_engine(error),
+                    TrainError::SamplerGap { .. }
+                    | TrainError::NotFinite { .. }
+                    | TrainError::Diverged { .. }
+                    | TrainError::Lost { .. } => true,
+                };
+            }
+            if let Some(error) = cause.downcast_ref::<RunError>() {
+                return match error {
+                    RunError::File { of_disk, .. } => *of_disk,
+                    RunError::Unsound { .. } => true,
+                    RunError::Journal(error) => in_journal(error),
+                    RunError::Checkpoint(error) => in_checkpoint(error),
+                    _ => false,
+                };
+            }
+            if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
+                return in_journal(error);
+            }
+            if let Some(RecordError::File { cause, .. }) = cause.downcast_ref() {
+                return is_of_disk(cause);
+            }
+            if let Some(ProblemError::Write { cause, .. }) = cause.downcast_ref() {
+                return is_of_disk(cause);
+            }
+            if cause.is::<crate::sft::Diverged>() {
+                return true;
+            }
+            if let Some(error) = cause.downcast_ref::<OutputError>() {
+                return error.is_of_disk();
+            }
+            cause.downcast_ref().is_some_and(is_of_disk)
+        })
     }
 }
 
@@ -125,7 +190,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if matches!(cli.verb, Verb::Eval(_) | Verb::Train(_) | Verb::Sft(_)) {
         arena::keep_one();
     }
-    match cli.verb {
+    let code = match cli.verb {
         Verb::Doctor(args) => doctor::run(args),
         Verb::Judge(args) => judge::run(args),
         Verb::Eval(args) => eval::run(&args),
@@ -136,5 +201,6 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Replay(args) => replay::run(&args),
         Verb::Convert(args) => convert::run(&args),
         Verb::Contest(args) => source::run(&args),
-    }
+    };
+    code.map(output::code)
 }

@@ -67,19 +67,17 @@ pub enum PolicyError {
     /// It was told to stop.
     #[error("failed to go on: it was told to stop")]
     Stopped,
-    /// A prompt leaves no room for an answer.
+    /// The policy's own numbers are none.
     #[error(
-        "failed to prompt for {problem_id}: {prompt} tokens and {answer} for the answer exceed the context of {context}; lower max_tokens or use a policy with a longer context"
+        "failed to sample: the policy's log-probability of a token is {found}, not a finite number (problem {problem_id:?}, turn {turn}); its weights have left the range in which they compute anything: use an earlier checkpoint"
     )]
-    PromptTooLong {
+    NotFinite {
         /// The problem.
         problem_id: String,
-        /// Tokens of the prompt.
-        prompt: usize,
-        /// Tokens the answer may take.
-        answer: usize,
-        /// Tokens there are.
-        context: usize,
+        /// The turn, counted from one.
+        turn: usize,
+        /// What was found.
+        found: f32,
     },
 }
 
@@ -129,15 +127,55 @@ pub trait Policy {
     fn context(&self) -> usize;
 }
 
-/// Refuses asks that leave no room for an answer.
-fn fit(asks: &[Ask<'_>], sampling: &Sampling, context: usize) -> Result<(), PolicyError> {
-    let too_long = |ask: &&Ask<'_>| ask.prefix.len() + sampling.max_tokens > context;
-    asks.iter().find(too_long).map_or(Ok(()), |ask| {
-        Err(PolicyError::PromptTooLong {
+/// Whether a prompt leaves room for an answer.
+pub fn fits(prompt: usize, sampling: &Sampling, context: usize) -> bool {
+    prompt
+        .checked_add(sampling.max_tokens)
+        .is_some_and(|needed| needed <= context)
+}
+
+/// Parts asks that leave room for an answer from those that don't: the first by place, and what is said to the others.
+fn fitting(
+    asks: &[Ask<'_>],
+    sampling: &Sampling,
+    context: usize,
+) -> (Vec<usize>, Vec<Option<Answer>>) {
+    let lost = asks.iter().map(|ask| {
+        (!fits(ask.prefix.len(), sampling, context)).then(|| {
+            Err(LostAnswer(format!(
+                "its prompt of {} tokens and {} for the answer exceed the context of {context}; lower max_tokens or use a policy with a longer context",
+                ask.prefix.len(),
+                sampling.max_tokens
+            )))
+        })
+    });
+    let lost: Vec<Option<Answer>> = lost.collect();
+    let fit = (0..asks.len()).filter(|&place| lost[place].is_none());
+    (fit.collect(), lost)
+}
+
+/// Puts the answers to the asks that fit where they belong.
+fn joined(
+    lost: Vec<Option<Answer>>,
+    answers: impl IntoIterator<Item = Result<Answer, PolicyError>>,
+) -> Result<Vec<Answer>, PolicyError> {
+    let mut answers = answers.into_iter();
+    lost.into_iter()
+        .map_while(|lost| lost.map(Ok).or_else(|| answers.next()))
+        .collect()
+}
+
+/// Refuses a completion whose log-probabilities are not all finite: nothing it says means anything.
+fn sound(ask: &Ask<'_>, completion: &Completion) -> Result<(), PolicyError> {
+    let bad = completion
+        .sampler_logprobs
+        .iter()
+        .find(|value| !value.is_finite());
+    bad.map_or(Ok(()), |&found| {
+        Err(PolicyError::NotFinite {
             problem_id: ask.problem_id.to_owned(),
-            prompt: ask.prefix.len(),
-            answer: sampling.max_tokens,
-            context,
+            turn: ask.turn + 1,
+            found,
         })
     })
 }
@@ -162,29 +200,35 @@ impl Policy for ModelPolicy<'_> {
         asks: &[Ask<'_>],
         sampling: &Sampling,
     ) -> Result<Vec<Answer>, PolicyError> {
-        fit(asks, sampling, self.context())?;
-        let requests: Vec<Request> = asks
+        let (fit, lost) = fitting(asks, sampling, self.context());
+        let requests: Vec<Request> = fit
             .iter()
-            .map(|ask| Request {
-                prefix: ask.prefix.to_vec(),
-                seed: ask.seed,
+            .map(|&place| Request {
+                prefix: asks[place].prefix.to_vec(),
+                seed: asks[place].seed,
             })
             .collect();
+        if requests.is_empty() {
+            return joined(lost, std::iter::empty());
+        }
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
-        sampler::sample_until(
+        let drawn = sampler::sample_until(
             self.decoder,
             &requests,
             sampling,
             &self.tokenizer.ends,
             &|tokens| stops.are_reached_by(tokens),
             self.batch,
-        )
-        .into_iter()
-        .map(|completion| {
-            let text = self.tokenizer.decode(&completion.tokens)?;
-            Ok(Ok((completion, stops.before(text))))
-        })
-        .collect()
+        );
+        let answers =
+            fit.iter()
+                .zip(drawn)
+                .map(|(&place, completion)| -> Result<Answer, PolicyError> {
+                    sound(&asks[place], &completion)?;
+                    let text = self.tokenizer.decode(&completion.tokens)?;
+                    Ok(Ok((completion, stops.before(text))))
+                });
+        joined(lost, answers)
     }
 
     /// A batch at a time, so that little is lost where it is stopped.

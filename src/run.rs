@@ -1,19 +1,28 @@
 //! A run's folder: configuration, journal, metrics, timings and checkpoints, so written that a run killed at any
 //! instant continues as if it had not been. Knows what is saved, not how it is learnt.
 
+mod error;
+mod inputs;
+pub(crate) mod lock;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
-use crate::journal::{EpisodeRecord, JournalError, Lines, write_atomically};
+use crate::journal::{EpisodeRecord, Lines, write_atomically};
 use crate::policy::adapter_file;
-use crate::policy::checkpoint::{self, CheckpointError, Precision};
+use crate::policy::checkpoint::{self, Precision};
 use crate::policy::model::Decoder;
 use crate::policy::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
+pub use error::RunError;
+use error::file;
+pub use inputs::Inputs;
+use lock::Lock;
+pub use lock::LockError;
 
 /// How far a run is, and how long its files were then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,35 +42,6 @@ pub struct Progress {
     pub timings_bytes: u64,
 }
 
-/// Why a run could not be kept or continued.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The folder holds a run already.
-    #[error(
-        "failed to start a run in {0}: it holds one already; continue it with --resume, or name another folder with --run"
-    )]
-    Exists(PathBuf),
-    /// The folder holds no run.
-    #[error("failed to resume {0}: it holds no config.toml; name the folder of a run with --run")]
-    NoRun(PathBuf),
-    /// A file of the folder could not be read or written.
-    #[error("failed to {action} {path}: {reason}")]
-    File {
-        /// What was being done.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
-    /// Journal, metrics or timings.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Weights.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-}
-
 /// An open run.
 pub struct Run {
     folder: PathBuf,
@@ -70,23 +50,71 @@ pub struct Run {
     timings: Lines,
     kept: usize,
     base: PathBuf,
+    /// Keeps other processes away as long as the run is open.
+    lock: Lock,
 }
 
+/// What a run writes besides its configuration.
+const FILES: [&str; 3] = ["journal.jsonl", "metrics.jsonl", "timings.jsonl"];
+
 impl Run {
-    /// Starts a run in an empty or new folder and writes its resolved configuration.
+    /// Starts a run in an empty or new folder and writes its resolved configuration. Where that fails, the folder is as it was.
     pub fn create(folder: &Path, config: &TrainConfig) -> Result<Self, RunError> {
+        let exists = || RunError::Exists(folder.to_owned());
         if folder.join("config.toml").exists() {
-            return Err(RunError::Exists(folder.to_owned()));
+            return Err(exists());
         }
+        let missing: Vec<&Path> = folder
+            .ancestors()
+            .filter(|path| !path.as_os_str().is_empty())
+            .take_while(|path| !path.exists())
+            .collect();
+        std::fs::create_dir_all(folder)
+            .map_err(|error| RunError::of_io("create", folder, error))?;
+        let lock = Lock::take(folder)?;
+        if folder.join("config.toml").exists() {
+            return Err(exists());
+        }
+        if let Some(name) = remains(folder) {
+            return Err(RunError::NotEmpty {
+                folder: folder.to_owned(),
+                name,
+            });
+        }
+        Self::begin(folder, config, lock).inspect_err(|_| {
+            // Nothing of it was there before.
+            for name in FILES {
+                let _ = std::fs::remove_file(folder.join(name));
+            }
+            let _ = std::fs::remove_dir(folder.join("checkpoints"));
+            for path in missing {
+                let _ = std::fs::remove_dir(path);
+            }
+        })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn begin(folder: &Path, config: &TrainConfig, lock: Lock) -> Result<Self, RunError> {
         let checkpoints = folder.join("checkpoints");
-        std::fs::create_dir_all(&checkpoints)
-            .map_err(|error| file("create", &checkpoints, error))?;
-        let path = folder.join("config.toml");
-        let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
-        let run = Self::open(folder, config, &Progress::default())?;
-        // Last, so that a folder with a configuration is a run that can be continued.
-        write_atomically(&path, text.as_bytes()).map_err(|error| file("write", &path, error))?;
-        Ok(run)
+        let result = std::fs::create_dir_all(&checkpoints)
+            .map_err(|error| RunError::of_io("create", &checkpoints, error))
+            .and_then(|()| Files::open(folder, &Progress::default()))
+            .and_then(|files| {
+                // Last, so that a folder with a configuration is a run that can be continued.
+                write_config(folder, config)?;
+                Ok(files)
+            });
+        match result {
+            Ok(files) => Ok(Self::of(folder, config, files, lock)),
+            Err(error) => {
+                lock.remove(folder);
+                Err(error)
+            }
+        }
     }
 
     /// Opens a run for continuing at its last checkpoint: what was written after it is cut off and done again.
@@ -95,27 +123,72 @@ impl Run {
         if !path.exists() {
             return Err(RunError::NoRun(folder.to_owned()));
         }
+        // Before anything is cut back: a process that still writes to it is not disturbed.
+        let lock = Lock::take(folder)?;
         let config = TrainConfig::load(&path).map_err(|error| file("read", &path, error))?;
         let progress = match latest(folder)? {
             Some(checkpoint) => {
                 let path = checkpoint.join("progress.json");
-                let bytes = std::fs::read(&path).map_err(|error| file("read", &path, error))?;
+                let bytes =
+                    crate::files::read(&path).map_err(|error| file("read", &path, error))?;
                 serde_json::from_slice(&bytes).map_err(|error| file("read", &path, error))?
             }
             None => Progress::default(),
         };
-        Ok((Self::open(folder, &config, &progress)?, config, progress))
+        let files = Files::open(folder, &progress)?;
+        Ok((Self::of(folder, &config, files, lock), config, progress))
     }
 
-    fn open(folder: &Path, config: &TrainConfig, progress: &Progress) -> Result<Self, RunError> {
-        Ok(Self {
+    fn of(folder: &Path, config: &TrainConfig, files: Files, lock: Lock) -> Self {
+        let Files {
+            journal,
+            metrics,
+            timings,
+        } = files;
+        Self {
             folder: folder.to_owned(),
-            journal: Lines::open(&folder.join("journal.jsonl"), progress.journal_bytes)?,
-            metrics: Lines::open(&folder.join("metrics.jsonl"), progress.metrics_bytes)?,
-            timings: Lines::open(&folder.join("timings.jsonl"), progress.timings_bytes)?,
+            journal,
+            metrics,
+            timings,
             kept: config.resources.checkpoints_kept,
             base: config.policy.clone(),
-        })
+            lock,
+        }
+    }
+
+    /// Refuses to end a run before what it has done.
+    pub fn may_go_on_to(&self, rounds: usize, done: &Progress) -> Result<(), RunError> {
+        if rounds < done.rounds || rounds == 0 {
+            return Err(RunError::Rounds {
+                folder: self.folder.clone(),
+                done: done.rounds,
+                asked: rounds,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the configuration anew, with more rounds than the run began with.
+    pub fn save_config(&self, config: &TrainConfig) -> Result<(), RunError> {
+        write_config(&self.folder, config)
+    }
+
+    /// Gives up a run that has done nothing: what it made in its folder is removed, and the folder where nothing is left in it.
+    pub fn abandon(self) {
+        let Self { folder, lock, .. } = self;
+        for name in FILES
+            .into_iter()
+            .chain(["config.toml", "inputs.json", "protection.json"])
+        {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
+        let _ = std::fs::remove_dir(folder.join("checkpoints"));
+        lock.remove(&folder);
+        let _ = std::fs::remove_dir(&folder);
+        // The folder that runs are kept in by default, where this was the first.
+        if folder.parent() == Some(Path::new("runs")) {
+            let _ = std::fs::remove_dir("runs");
+        }
     }
 
     /// Writes what a round did.
@@ -150,19 +223,40 @@ impl Run {
             metrics_bytes: self.metrics.sync()?,
             timings_bytes: self.timings.sync()?,
         };
+        if let Some(fault) = learner.fault() {
+            return Err(RunError::Unsound { rounds, fault });
+        }
         let parent = self.folder.join("checkpoints");
         let partial = parent.join(format!("partial-{rounds:06}"));
         let whole = parent.join(format!("{rounds:06}"));
         let _ = std::fs::remove_dir_all(&partial);
+        // What could not be finished helps nobody, and would keep a full disk full.
+        self.write(learner, &progress, &partial)
+            .inspect_err(|_| drop(std::fs::remove_dir_all(&partial)))?;
+        // A checkpoint exists from this rename on, whole.
+        if whole.exists() {
+            std::fs::remove_dir_all(&whole).map_err(|error| file("replace", &whole, error))?;
+        }
+        std::fs::rename(&partial, &whole).map_err(|error| file("rename", &whole, error))?;
+        let mut all = checkpoints(&self.folder)?;
+        all.truncate(all.len().saturating_sub(self.kept));
+        for old in all {
+            std::fs::remove_dir_all(&old).map_err(|error| file("remove", &old, error))?;
+        }
+        Ok(whole)
+    }
+
+    /// Writes everything that learns into the folder `partial`.
+    fn write(
+        &self,
+        learner: &Learner,
+        progress: &Progress,
+        partial: &Path,
+    ) -> Result<(), RunError> {
         if learner.policy.adapter.is_some() {
-            adapter_file::save(&partial, &learner.policy, &self.base.to_string_lossy())?;
+            adapter_file::save(partial, &learner.policy, &self.base.to_string_lossy())?;
         } else {
-            checkpoint::save(
-                &partial,
-                &learner.policy,
-                &learner.tokenizer,
-                Precision::F32,
-            )?;
+            checkpoint::save(partial, &learner.policy, &learner.tokenizer, Precision::F32)?;
         }
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
@@ -181,19 +275,9 @@ impl Run {
         }
         let path = partial.join("progress.json");
         let text =
-            serde_json::to_string_pretty(&progress).map_err(|error| file("write", &path, error))?;
-        write_atomically(&path, text.as_bytes()).map_err(|error| file("write", &path, error))?;
-        // A checkpoint exists from this rename on, whole.
-        if whole.exists() {
-            std::fs::remove_dir_all(&whole).map_err(|error| file("replace", &whole, error))?;
-        }
-        std::fs::rename(&partial, &whole).map_err(|error| file("rename", &whole, error))?;
-        let mut all = checkpoints(&self.folder)?;
-        all.truncate(all.len().saturating_sub(self.kept));
-        for old in all {
-            std::fs::remove_dir_all(&old).map_err(|error| file("remove", &old, error))?;
-        }
-        Ok(whole)
+            serde_json::to_string_pretty(progress).map_err(|error| file("write", &path, error))?;
+        write_atomically(&path, text.as_bytes())
+            .map_err(|error| RunError::of_io("write", &path, error))
     }
 
     /// Puts back everything that learns as it was at the last checkpoint, if there is one.
@@ -272,10 +356,42 @@ fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     Ok(all)
 }
 
-fn file(action: &'static str, path: &Path, reason: impl std::fmt::Display) -> RunError {
-    RunError::File {
-        action,
-        path: path.to_owned(),
-        reason: reason.to_string(),
+/// The open files of a run.
+struct Files {
+    journal: Lines,
+    metrics: Lines,
+    timings: Lines,
+}
+
+impl Files {
+    fn open(folder: &Path, progress: &Progress) -> Result<Self, RunError> {
+        let [journal, metrics, timings] = FILES.map(|name| folder.join(name));
+        Ok(Self {
+            journal: Lines::open(&journal, progress.journal_bytes)?,
+            metrics: Lines::open(&metrics, progress.metrics_bytes)?,
+            timings: Lines::open(&timings, progress.timings_bytes)?,
+        })
     }
+}
+
+/// What of a run a folder without a configuration holds, if anything that is not empty.
+fn remains(folder: &Path) -> Option<&'static str> {
+    let full = |name: &str| {
+        let path = folder.join(name);
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
+            }
+            Ok(found) => !found.is_file() || found.len() > 0,
+            Err(_) => false,
+        }
+    };
+    let mut names = FILES.into_iter().chain(["checkpoints"]);
+    names.find(|name| full(name))
+}
+
+fn write_config(folder: &Path, config: &TrainConfig) -> Result<(), RunError> {
+    let path = folder.join("config.toml");
+    let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
+    write_atomically(&path, text.as_bytes()).map_err(|error| RunError::of_io("write", &path, error))
 }

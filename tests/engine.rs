@@ -220,6 +220,7 @@ fn versions(at: &Path) -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
+    all.retain(|path| path.is_dir());
     all.sort();
     all
 }
@@ -232,6 +233,10 @@ fn training_from_either_engine_samples_the_weights_that_are_trained() {
         let at = folder.path();
         let (url, fake) = serve(sglang, Fault::Flaky);
         config(at, kind, &url, 3, "");
+        // What a killed run left, and what is not of this program's making.
+        for name in ["version-000777", "version-mine"] {
+            std::fs::create_dir_all(at.join("weights").join(name)).unwrap();
+        }
         let output = train(at, "run");
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let rounds = metrics(at, "run");
@@ -246,7 +251,13 @@ fn training_from_either_engine_samples_the_weights_that_are_trained() {
         // Once at the start and after each round but the last; the version before the last is gone.
         let fake = fake.lock().unwrap();
         assert_eq!(fake.loads, 3);
-        assert_eq!(versions(at), [at.join("weights/version-000004")]);
+        assert_eq!(
+            versions(at),
+            [
+                at.join("weights/version-000004"),
+                at.join("weights/version-mine")
+            ]
+        );
         if !sglang {
             let order: Vec<&str> = fake.paths.iter().take(4).map(String::as_str).collect();
             assert_eq!(
@@ -334,7 +345,41 @@ fn what_cannot_be_learnt_from_stops_the_run_with_the_reason() {
             "{fault:?}: {}",
             said(&output)
         );
+        // Whose fault it was is not the sandbox's, and nothing was learnt of what was left.
+        if fault != Fault::Stale {
+            let said = said(&output);
+            assert!(
+                said.contains("of 8 episodes 8 were lost because the policy gave no answer"),
+                "{said}"
+            );
+            assert!(metrics(at, "run").is_empty());
+        }
     }
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder_for_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (url, fake) = serve(true, Fault::None);
+    config(at, "sglang", &url, 1, "");
+    std::fs::create_dir(at.join("weights")).unwrap();
+    let lock = std::fs::File::create(at.join("weights/lock")).unwrap();
+    lock.lock().unwrap();
+    let arguments = ["train", "--config", "run.toml", "--run", "run"];
+    refused(at, &arguments, 2, &["weights", "does; let it end"]);
+    assert!(!at.join("run").exists());
+    assert_eq!(fake.lock().unwrap().loads, 0);
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_a_fault_of_the_machine_s_and_leaves_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    config(at, "vllm", "http://127.0.0.1:1", 1, "");
+    let arguments = ["train", "--config", "run.toml", "--run", "run"];
+    refused(at, &arguments, 4, &["no answer"]);
+    assert!(!at.join("run").exists());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 
+use super::output::{self, say};
 use super::source;
 use crate::problem;
 
@@ -33,8 +34,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .any(|end| name.ends_with(end)),
         "failed to write {name}: expected a name that ends in .jsonl, .jsonl.gz or .parquet"
     );
+    output::check_file(&args.out)?;
     let problems = source::problems(&args.problems)?;
     problem::save(&args.out, &problems)?;
-    eprintln!("{} problems written to {name}", problems.len());
+    say!("{} problems written to {name}", problems.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,8 @@ use clap::Args as ClapArgs;
 use rlef_sandbox::{Isolation, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
-use super::exit;
+use super::output::print;
+use super::{exit, output};
 use crate::policy::device::Processor;
 use crate::verdict::{HostJudge, chain, isolated_judge};
 
@@ -73,6 +74,9 @@ struct Device {
 
 /// Looks, and prints what was found; nothing is changed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &args.quarantine {
+        output::check_file(path)?;
+    }
     if let Some(name) = &args.problems {
         let options = problems::Options {
             isolation: args.isolation,
@@ -101,9 +105,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .map(|error| format!("failed to {}", chain(error))),
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print(&serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", table(&report));
+        print(table(&report).trim_end());
     }
     Ok(match judge {
         Ok(_) => ExitCode::SUCCESS,

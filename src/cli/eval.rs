@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::judging::{self, JudgingArgs, watch_interrupts};
+use super::output::{print, say};
 use super::progress::Progress;
-use super::{exit, source};
+use super::{exit, output, source};
 use crate::eval::journal::{EvalJournal, JournalledJudge, JournalledPolicy, ResumeError, Settings};
 use crate::eval::record::{Evaluation, Setting, problems_hash};
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
@@ -116,6 +117,24 @@ enum Style {
 
 /// Plays, reports, and exits with 4 where too many episodes were lost.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    for (name, value, range) in [
+        ("temperature", args.temperature, 0.0..=f64::MAX),
+        ("top-p", args.top_p, f64::MIN_POSITIVE..=1.0),
+        ("max-infra-rate", args.max_infra_rate, 0.0..=1.0),
+    ] {
+        anyhow::ensure!(
+            range.contains(&value),
+            "failed to use --{name} {value}; expected a number {}",
+            match name {
+                "temperature" => "of at least 0",
+                "top-p" => "above 0, at most 1",
+                _ => "from 0 to 1",
+            }
+        );
+    }
+    if let Some(path) = &args.out {
+        output::check_file(path)?;
+    }
     let problems = source::problems_without(&args.problems, args.quarantine.as_deref())?;
     let url = args.policy.strip_prefix("openai:");
     let (style, max_tokens) = match url {
@@ -159,21 +178,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         seed: args.seed,
     };
     let played = play_policy(args, &play);
+    // A journal that could not be finished is told when what was found has been.
+    let mut unwritten = Ok(());
     if let Some(journal) = &journal {
-        journal.sync()?;
-        if let Some(code) = stopped(args, journal, &played) {
+        unwritten = journal.sync();
+        if unwritten.is_ok()
+            && let Some(code) = stopped(args, journal, &played)
+        {
             return Ok(code);
         }
     }
-    let (groups, report) = played?;
+    let (groups, report) = match played {
+        Ok(played) => played,
+        Err(error) => {
+            unwritten?;
+            return Err(error);
+        }
+    };
     if let Some(journal) = &journal {
         let (answers, verdicts) = journal.reused();
         if answers + verdicts > 0 {
-            eprintln!("{answers} answers and {verdicts} verdicts were in the journal");
+            say!("{answers} answers and {verdicts} verdicts were in the journal");
         }
     }
     args.judging.tell(&judge);
     let report = report.with_labels(&groups, &problems, args.seed);
+    if args.json {
+        print(&serde_json::to_string(&report)?);
+    } else {
+        print(&describe(&args.problems, &problems, &report));
+    }
     if let Some(path) = &args.out {
         let setting = Setting {
             problems: &args.problems,
@@ -182,13 +216,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             sandbox: SandboxStamp::of(judge.protection()),
             seed: args.seed,
         };
-        Evaluation::new(&setting, &problems, &groups, &report).save(path)?;
+        let evaluation = Evaluation::new(&setting, &problems, &groups, &report);
+        output::keep(path, evaluation.text().as_bytes())?;
     }
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        println!("{}", describe(&args.problems, &problems, &report));
-    }
+    unwritten?;
     let played = (report.episodes + report.aborted).max(1);
     Ok(
         if report.aborted as f64 > args.max_infra_rate * played as f64 {
@@ -293,9 +324,7 @@ fn open_journal(
     }
     let Some(path) = args.resume.as_ref().or(args.journal.as_ref()) else {
         if args.policy.starts_with("openai:") {
-            eprintln!(
-                "without --journal FILE an interruption loses every answer that was paid for"
-            );
+            say!("without --journal FILE an interruption loses every answer that was paid for");
         }
         return Ok(None);
     };
@@ -314,7 +343,7 @@ fn open_journal(
     let journal = EvalJournal::open(path, &settings, interrupts)?;
     let (answers, verdicts) = journal.holds();
     if answers + verdicts > 0 {
-        eprintln!(
+        say!(
             "continuing {}: it holds {answers} answers and {verdicts} verdicts",
             path.display()
         );
@@ -332,14 +361,14 @@ fn stopped(
     let code = match error {
         PolicyError::Stopped => judging::interrupted(),
         PolicyError::Remote(RemoteError::NoAnswer { .. }) => {
-            eprintln!("{error}");
+            say!("{error}");
             ExitCode::from(exit::INFRASTRUCTURE)
         }
         _ => return None,
     };
     let (answers, verdicts) = journal.holds_now();
     let path = args.resume.as_ref().or(args.journal.as_ref())?;
-    eprintln!(
+    say!(
         "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
         path.display(),
         path.display()

@@ -7,6 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::output::{self, say};
 use super::source;
 use crate::policy::adapter_file;
 use crate::policy::checkpoint::{self, Precision};
@@ -45,6 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "failed to export: {} exists already; name another folder",
         args.out.display()
     );
+    output::check_folder(&args.out)?;
     let device = Device::flex();
     let (mut decoder, tokenizer) = source::policy(&args.policy, &device)?;
     if let Some(folder) = &args.adapter {
@@ -77,6 +79,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let _ = std::fs::remove_dir_all(&partial);
     }
     written?;
-    eprintln!("wrote {}", args.out.display());
+    say!("wrote {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,17 +1,16 @@
 //! `rlef gate`: compare two evaluations, print the answer for people, machines and CI pages, and exit by it.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::exit;
+use super::output::{print, say};
+use super::{exit, output};
 use crate::eval::record::Evaluation;
 use crate::gate::{self, Difference, Options, Report, Verdict, junit, markdown, text};
-use crate::journal::write_atomically;
 use crate::problem::quarantine::{Quarantine, is_date, today};
 
 /// Arguments of `rlef gate`.
@@ -105,6 +104,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.alpha
     );
     anyhow::ensure!(args.k > 0, "failed to use --k 0; expected at least 1");
+    if let Some(path) = &args.junit {
+        output::check_file(path)?;
+    }
+    if let Some(path) = &args.summary {
+        output::check_appended(path)?;
+    }
     let options = Options {
         k: args.k,
         turn: args.turn,
@@ -123,23 +128,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         &Evaluation::load(&args.candidate)?,
         &options,
     );
-    if let Some(path) = &args.junit {
-        let xml = junit::xml(&report).context("failed to make JUnit XML")?;
-        write_atomically(path, xml.as_bytes())
-            .with_context(|| format!("failed to write {}", path.display()))?;
-    }
-    if let Some(path) = &args.summary {
-        append(path, &markdown::render(&report))
-            .with_context(|| format!("failed to write {}", path.display()))?;
-    }
+    // The answer first: it is known, whatever becomes of the files.
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print(&serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{}", text::render(&report));
+        print(&text::render(&report));
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         annotate(&report);
     }
+    let mut written = Ok(());
+    if let Some(path) = &args.junit {
+        let xml = junit::xml(&report).context("failed to make JUnit XML")?;
+        written = output::keep(path, xml.as_bytes());
+    }
+    if let Some(path) = &args.summary {
+        let text = markdown::render(&report);
+        let appended = output::keep_appended(path, text.as_bytes());
+        written = written.and(appended);
+    }
+    written?;
     Ok(code(report.verdict, args.inconclusive))
 }
 
@@ -170,18 +178,10 @@ fn annotate(report: &Report) {
         .join("; ")
         .replace('%', "%25")
         .replace('\n', "%0A");
-    eprintln!(
+    say!(
         "::{level} title=rlef gate: {}::{reasons}",
         report.verdict.words()
     );
-}
-
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?
-        .write_all(text.as_bytes())
 }
 
 /// Ids as given and those of files; an id whose date has passed is not among them.
@@ -199,7 +199,7 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
                 if entry.holds(today) {
                     ids.insert(entry.problem_id);
                 } else {
-                    eprintln!("{path}: {} is no longer quarantined", entry.problem_id);
+                    say!("{path}: {} is no longer quarantined", entry.problem_id);
                 }
             }
             continue;
@@ -216,7 +216,7 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
             );
             // Dates of this form compare as texts; the last day still counts.
             if date.is_some_and(|date| date < today) {
-                eprintln!("{path}, line {}: {id} is no longer quarantined", index + 1);
+                say!("{path}, line {}: {id} is no longer quarantined", index + 1);
             } else {
                 ids.insert(id.to_owned());
             }

@@ -14,6 +14,7 @@ use rlef_sandbox::Language;
 use serde::Deserialize;
 
 use super::judging::JudgingArgs;
+use super::output::say;
 use super::progress::Progress;
 use super::{exit, source};
 use crate::problem::Problem;
@@ -93,7 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
     )?;
     progress.finish();
-    eprintln!("{counts}");
+    say!("{counts}");
     args.judging.tell(&judge);
     Ok(match counts {
         Counts { errors: 1.., .. } => ExitCode::from(exit::INFRASTRUCTURE),
@@ -283,9 +284,15 @@ fn judge_all<R: Runner>(
         } else {
             line::row(submission, &result, width)
         };
-        written = writeln!(out, "{text}").and_then(|()| out.flush());
+        if written.is_ok() {
+            written = writeln!(out, "{text}").and_then(|()| out.flush());
+        }
         on_progress(index + 1, &counts);
-        written.is_ok()
+        match &written {
+            Ok(()) => true,
+            // Nobody reads on, but the exit code is of all programs.
+            Err(error) => args.expect_accepted && error.kind() == io::ErrorKind::BrokenPipe,
+        }
     });
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

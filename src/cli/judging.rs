@@ -1,13 +1,14 @@
 //! Options of verbs that judge programs → the judge.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::Args;
 use rlef_sandbox::Isolation;
 
+use super::output::say;
 use crate::problem::Problem;
 use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, isolated_judge};
 
@@ -43,13 +44,13 @@ impl JudgingArgs {
             return Ok(judge);
         }
         let Some(folder) = VerdictCache::default_folder() else {
-            eprintln!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
+            say!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
             return Ok(judge);
         };
         Ok(match VerdictCache::open(&folder, CACHE_BYTES) {
             Ok(cache) => judge.with_cache(cache),
             Err(error) => {
-                eprintln!("failed to {error}");
+                say!("failed to {error}");
                 judge
             }
         })
@@ -59,7 +60,7 @@ impl JudgingArgs {
     pub(super) fn tell(&self, judge: &HostJudge) {
         let counts = judge.counts();
         if !self.no_cache || counts.near_limit > 0 {
-            eprintln!("{counts}");
+            say!("{counts}");
         }
     }
 }
@@ -89,10 +90,42 @@ pub(super) fn interrupted() -> ExitCode {
     ExitCode::from(130)
 }
 
+/// What an interrupt does to a run.
+pub(super) struct Interrupts {
+    /// How many there were.
+    count: Arc<AtomicUsize>,
+    /// What is said before the process ends at once, where nothing is under way that would be lost.
+    at_once: Arc<Mutex<Option<String>>>,
+}
+
+impl Interrupts {
+    /// From now on an interrupt ends the process at once, with these words.
+    pub(super) fn end_at_once(&self, words: String) {
+        *self.at_once.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
+
+    /// From now on the first interrupt is only counted.
+    pub(super) fn are_counted(&self) {
+        *self.at_once.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether there was one.
+    pub(super) fn any(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+}
+
 /// Counts interrupts and says `words` at the first; the second ends the process at once.
 pub(super) fn watch_interrupts(words: &'static str) -> anyhow::Result<Arc<AtomicUsize>> {
+    Ok(watch(words)?.count)
+}
+
+/// [`watch_interrupts`], which can be told that the first one is to end the process, too.
+pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
     let count = Arc::new(AtomicUsize::new(0));
+    let at_once = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&count);
+    let last_words = Arc::clone(&at_once);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -100,12 +133,20 @@ pub(super) fn watch_interrupts(words: &'static str) -> anyhow::Result<Arc<Atomic
     std::thread::spawn(move || {
         runtime.block_on(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
+                let last = last_words
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                if let Some(last) = last {
+                    say!("\n{last}");
+                    std::process::exit(130);
+                }
                 if seen.fetch_add(1, Ordering::Relaxed) > 0 {
                     std::process::exit(130);
                 }
-                eprintln!("\n{words}");
+                say!("\n{words}");
             }
         });
     });
-    Ok(count)
+    Ok(Interrupts { count, at_once })
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::say;
+
 /// Tells a person how far something is.
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -29,7 +31,7 @@ impl Progress {
                 .with_prefix(label.to_owned())
         });
         if bar.is_none() {
-            eprintln!("{label}: {total}");
+            say!("{label}: {total}");
         }
         Self {
             bar,
@@ -53,7 +55,7 @@ impl Progress {
         if due {
             let spent = self.started.elapsed().as_secs_f64();
             let left = spent / done.max(1) as f64 * (self.total - done.min(self.total)) as f64;
-            eprintln!(
+            say!(
                 "{done}/{} {spent:.0}s, {left:.0}s left  {message}",
                 self.total
             );
@@ -64,8 +66,8 @@ impl Progress {
     /// Prints a line of its own above the bar.
     pub fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say!("{text}")),
+            None => say!("{text}"),
         }
     }
 

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
+use super::output::{print, say};
 use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
@@ -66,12 +67,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     for change in &changes {
         if args.json {
-            println!("{}", serde_json::to_string(change)?);
+            print(&serde_json::to_string(change)?);
         } else {
-            println!("{change}");
+            print(&change.to_string());
         }
     }
-    eprintln!(
+    say!(
         "{} episodes {what}, {} changes, {lost} verdicts lost to the sandbox",
         records.len(),
         changes.len()
@@ -180,9 +181,10 @@ fn judged(
         let now = match verdict.unwrap_or_else(|| Ok(Verdict::no_program(total))) {
             Ok(verdict) => verdict,
             Err(error) => {
-                eprintln!(
+                say!(
                     "{} sample {}: {error}",
-                    item.record.problem_id, item.record.sample
+                    item.record.problem_id,
+                    item.record.sample
                 );
                 lost += 1;
                 continue;

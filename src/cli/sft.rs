@@ -1,21 +1,24 @@
 //! `rlef sft`: make a starter policy from demonstrations on the built-in problems.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
+use super::output::{self, OutputError, say};
 use super::progress::Progress;
 use super::source;
 use crate::config::TrainConfig;
 use crate::demonstration;
-use crate::policy::checkpoint::{self, Precision};
+use crate::journal::write_atomically;
+use crate::policy::checkpoint::{self, CheckpointError, Precision};
 use crate::policy::device::Processor;
 use crate::policy::model::Decoder;
 use crate::policy::tokenizer::Tokenizer;
 use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
+use crate::run::lock::Lock;
 use crate::sft::{self, SftConfig, StageConfig};
 use crate::verdict::isolated_judge;
 
@@ -58,13 +61,32 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         SftConfig::default()
     };
-    for (number, stage) in config.stages.iter().enumerate() {
-        anyhow::ensure!(
-            stage.problems > 0 && stage.sets > 0 && stage.longest > 0 && stage.epochs > 0,
-            "failed to use configuration: stage {} has a 0 among problems, sets, longest and epochs; each is at least 1",
-            number + 1
-        );
+    if let Some((key, found, expected)) = config.fault() {
+        anyhow::bail!("failed to use configuration: {key} is {found}; expected {expected}");
     }
+    output::check_folder(&args.out)?;
+    // Made before hours of learning, and held: another process that writes there would mix the two.
+    let missing: Vec<&Path> = args
+        .out
+        .ancestors()
+        .filter(|path| !path.as_os_str().is_empty())
+        .take_while(|path| !path.exists())
+        .collect();
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("failed to write {}", args.out.display()))?;
+    let lock = Lock::take(&args.out)?;
+    let made = make(args, &config);
+    lock.remove(&args.out);
+    if made.is_err() {
+        // Folders that hold nothing are as if they had not been made.
+        for path in missing {
+            let _ = std::fs::remove_dir(path);
+        }
+    }
+    made
+}
+
+fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
     let device = args.device.open()?;
     let judge = isolated_judge(args.isolation, args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
@@ -99,30 +121,57 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(|episode| episode.tokens.len())
             .sum::<usize>();
-        eprintln!(
+        say!(
             "stage {}: {} episodes, {tokens} tokens",
             number + 1,
             episodes.len()
         );
         let updates = (episodes.len().div_ceil(config.batch) * stage.epochs) as u64;
         let mut progress = Progress::new("learning", updates);
-        sft::train(&mut decoder, &episodes, &config, stage, |seen| {
+        let passed_over = sft::train(&mut decoder, &episodes, config, stage, |seen| {
             progress.set(
                 seen.update as u64,
                 &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens),
             );
         });
         progress.finish();
+        match passed_over? {
+            0 => {}
+            count => {
+                say!("{count} updates were passed over: their gradient was not a finite number")
+            }
+        }
     }
     let precision = if args.full_precision {
         Precision::F32
     } else {
         Precision::Bf16
     };
-    checkpoint::save(&args.out, &decoder, &tokenizer, precision)?;
-    let text = toml::to_string_pretty(&config).context("failed to write sft.toml")?;
-    std::fs::write(args.out.join("sft.toml"), text).context("failed to write sft.toml")?;
-    eprintln!("wrote {}", args.out.display());
+    let text = toml::to_string_pretty(config).context("failed to write sft.toml")?;
+    let save = |folder: &Path| -> Result<(), CheckpointError> {
+        checkpoint::save(folder, &decoder, &tokenizer, precision)?;
+        let path = folder.join("sft.toml");
+        write_atomically(&path, text.as_bytes())
+            .map_err(|source| CheckpointError::Write { path, source })
+    };
+    match save(&args.out) {
+        Err(CheckpointError::Write { path, source }) => {
+            // Hours of work: put it where there may be room.
+            let other = std::env::temp_dir().join(format!("rlef-sft-{}", std::process::id()));
+            let kept = match save(&other) {
+                Ok(()) => format!("the policy is in {} instead", other.display()),
+                Err(also) => format!("nor could it be saved elsewhere: {also}"),
+            };
+            return Err(OutputError::Lost {
+                path,
+                cause: source,
+                kept,
+            }
+            .into());
+        }
+        saved => saved?,
+    }
+    say!("wrote {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,49 +1,47 @@
 //! `rlef train`: RLEF from a starter policy, with an evaluation before and after.
 
+mod folders;
+mod work;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
-use super::eval::{describe, evaluate};
-use super::judging::{require_supported, watch_interrupts};
-use super::progress::Progress;
-use super::{exit, source};
+use super::judging::{require_supported, watch};
+use super::output::say;
+use super::source;
 use crate::config::TrainConfig;
-use crate::eval::Report;
 use crate::journal::write_atomically;
 use crate::memory::{self, Estimate, Size};
-use crate::policy::ModelPolicy;
+use crate::policy;
 use crate::policy::device::Processor;
 use crate::policy::engine::Engine;
 use crate::policy::lora::Adapter;
-use crate::policy::model::Decoder;
-use crate::policy::sampler::Sampling;
 use crate::policy::tokenizer::Place;
 use crate::problem::Problem;
 use crate::prompt;
-use crate::rollout::{Grader, RolloutConfig};
-use crate::run::Run;
-use crate::train::{self, Learner, RoundMetrics, RoundTimings};
-use crate::verdict::isolated_judge;
+use crate::run::{Inputs, Run};
+use crate::train::Learner;
+use crate::verdict::{HostJudge, isolated_judge};
+use work::Work;
 
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --resume --run runs/second"
+    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60"
 )]
 pub struct Args {
     /// TOML of the run; every key has a default, an unknown key is refused.
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Folder of the run; without it a new one under runs/, or with --resume the newest there.
+    /// Folder of the run; without it a new one under runs/, or with --resume the one there that was worked on last.
     #[arg(long)]
     run: Option<PathBuf>,
-    /// Continue the run in the folder where it stopped.
-    #[arg(long, conflicts_with_all = ["config", "seed", "rounds", "policy", "problems", "isolation", "device"])]
+    /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
+    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "isolation", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -68,9 +66,17 @@ pub struct Args {
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let folder = folder(args)?;
     let opened = if args.resume {
-        Some(Run::resume(&folder)?)
+        let folder = match &args.run {
+            Some(folder) => folder.clone(),
+            None => folders::newest()?,
+        };
+        let (run, mut config, done) = Run::resume(&folder)?;
+        if let Some(rounds) = args.rounds {
+            run.may_go_on_to(rounds, &done)?;
+            config.rounds = rounds;
+        }
+        Some((run, config, done))
     } else {
         None
     };
@@ -78,21 +84,28 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some((_, config, _)) => config.clone(),
         None => configuration(args)?,
     };
-    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
-    let problems = source::problems_without(&config.problems, list.map(Path::new))?;
+    if opened.is_none() {
+        folders::check(args.run.as_deref())?;
+    }
+    let (mut problems, held_out) = sets(&config)?;
+    let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
+    let inputs = Inputs::new(stamp.hash, &problems, &held_out);
+    if let Some((run, ..)) = &opened
+        && !inputs.check(run.folder())?
+    {
+        say!(
+            "{} holds no inputs.json: whether problems or policy have changed since the run began is not known",
+            run.folder().display()
+        );
+    }
+    let held_out = fitting(held_out, &config.evaluation.problems, &config)?;
+    problems = fitting(problems, &config.problems, &config)?;
     let resources = &config.resources;
     let device = resources.device.open_for(resources.precision)?;
     let estimate = estimate(&config, &problems)?;
-    let (mut run, mut done) = match opened {
-        Some((run, _, done)) => (run, done),
-        None => (
-            Run::create(&folder, &config)?,
-            crate::run::Progress::default(),
-        ),
-    };
-    let interrupted = watch_interrupts(
-        "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
-    )?;
+    let interrupts =
+        watch("ending this round, then stopping; Ctrl-C again stops at once and loses the round")?;
+    interrupts.end_at_once("stopped before anything was done".to_owned());
     let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
     policy.arithmetic = config.resources.precision;
     if let Some(lora) = &config.lora {
@@ -101,110 +114,111 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let judge = isolated_judge(config.resources.isolation, config.resources.workers)?;
     require_supported(&judge, &problems, &config.problems)?;
-    write_protection(&folder, &judge)?;
+    require_supported(&judge, &held_out, &config.evaluation.problems)?;
     let engine = config.engine.as_ref().map(Engine::new).transpose()?;
     let mut learner = Learner::new(policy, tokenizer, &config, engine);
-    run.restore(&mut learner, &done, &device)?;
-    if done.rounds < config.rounds {
+    if let Some((run, _, done)) = &opened {
+        run.restore(&mut learner, done, &device)?;
+    }
+    if opened
+        .as_ref()
+        .is_none_or(|(_, _, done)| done.rounds < config.rounds)
+    {
         // An engine that is not there is found out before an evaluation has taken its time.
         learner.hand_over()?;
     }
-    eprintln!(
+    // Last of all that may fail, so that a start that does leaves nothing behind.
+    let (run, done) = match opened {
+        Some((run, _, done)) => {
+            if args.rounds.is_some() {
+                run.save_config(&config)?;
+            }
+            (run, done)
+        }
+        None => (
+            folders::create(args.run.as_deref(), &config, &inputs)?,
+            crate::run::Progress::default(),
+        ),
+    };
+    write_protection(run.folder(), &judge)?;
+    say!(
         "training {} on {} ({} problems), {} rounds of {} episodes, seed {}, in {}",
         config.policy.display(),
         config.problems,
         problems.len(),
         config.rounds,
-        config.problems_per_round * config.rollout.group,
+        config.problems_per_round.min(problems.len()) * config.rollout.group,
         config.seed,
-        folder.display()
+        run.folder().display()
     );
+    Work {
+        run,
+        done,
+        learner,
+        config: &config,
+        problems: &problems,
+        held_out: &held_out,
+        judge: &judge,
+        interrupts: &interrupts,
+        estimate,
+    }
+    .all()
+}
+
+/// The problems to train on, and those to evaluate on, of which there may be none.
+fn sets(config: &TrainConfig) -> anyhow::Result<(Vec<Problem>, Vec<Problem>)> {
+    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
+    let problems = source::problems_without(&config.problems, list.map(Path::new))?;
     let held_out = if config.evaluation.problems.is_empty() {
-        None
+        Vec::new()
     } else {
-        Some(source::problems(&config.evaluation.problems)?)
+        source::problems(&config.evaluation.problems)?
     };
-    if let Some(problems) = &held_out {
-        require_supported(&judge, problems, &config.evaluation.problems)?;
-        let path = folder.join("before.json");
-        if !path.exists() {
-            let report = evaluation(&learner.reference, &learner, &judge, problems, &config)?;
-            save_report(&path, &report)?;
+    Ok((problems, held_out))
+}
+
+/// The problems whose statement leaves room for an answer in the policy's context; how many do not is said.
+fn fitting(
+    problems: Vec<Problem>,
+    name: &str,
+    config: &TrainConfig,
+) -> anyhow::Result<Vec<Problem>> {
+    let Some((shape, tokenizer, _)) = source::shape(&config.policy)? else {
+        return Ok(problems);
+    };
+    let (sampling, context) = (&config.rollout.sampling, shape.max_position_embeddings);
+    let frame = tokenizer.message(Place::Opening, "")?.len();
+    let mut kept = Vec::with_capacity(problems.len());
+    let mut left_out = Vec::new();
+    for problem in problems {
+        let (style, language) = (config.rollout.style, problem.language());
+        let text = prompt::statement(style, language, &problem.statement);
+        // A token is a byte at least, so that most texts need not be cut into tokens to know that they fit.
+        let fits = policy::fits(frame + text.len(), sampling, context) || {
+            let ids = tokenizer.message(Place::Opening, &text)?.len();
+            policy::fits(ids, sampling, context)
+        };
+        if fits {
+            kept.push(problem);
+        } else {
+            left_out.push(problem.id);
         }
     }
-    let mut progress = Progress::new("training", config.rounds as u64);
-    while done.rounds < config.rounds {
-        let step = learner.policy_optimizer.steps();
-        let (groups, metrics, timings) =
-            match train::round(&mut learner, &judge, &problems, &config, done.rounds) {
-                Ok(round) => round,
-                Err(error) => {
-                    // It failed before a weight was moved, so what was learnt until then is kept.
-                    if done.rounds % config.resources.checkpoint_every != 0
-                        && let Err(also) = run.checkpoint(&learner, done.rounds)
-                    {
-                        eprintln!("{also:#}");
-                    }
-                    return Err(error.into());
-                }
-            };
-        run.record(step, &groups, &metrics, &timings)?;
-        done.rounds += 1;
-        progress.set(done.rounds as u64, &line(&metrics, &timings));
-        let episodes = config.problems_per_round * config.rollout.group;
-        let stopping = interrupted.load(Ordering::Relaxed) > 0;
-        if done.rounds % config.resources.checkpoint_every == 0
-            || done.rounds == config.rounds
-            || stopping
-        {
-            run.checkpoint(&learner, done.rounds)?;
-        }
-        if metrics.aborted as f64 > config.resources.max_infra_rate * episodes as f64 {
-            eprintln!(
-                "failed to go on: the sandbox lost {} of {episodes} episodes in one round; see the warnings above, mend it, then continue with --resume --run {}",
-                metrics.aborted,
-                folder.display()
-            );
-            return Ok(ExitCode::from(exit::INFRASTRUCTURE));
-        }
-        if stopping {
-            eprintln!(
-                "stopped after round {}; continue with: rlef train --resume --run {}",
-                done.rounds,
-                folder.display()
-            );
-            return Ok(super::judging::interrupted());
-        }
-    }
-    progress.finish();
-    if let (Some(estimate), Some(measured)) = (&estimate, memory::peak_so_far()) {
-        eprintln!(
-            "memory at its peak: {} estimated, {} measured",
-            Size(estimate.peak()),
-            Size(measured)
+    if let Some(first) = left_out.first() {
+        say!(
+            "{} of the {} problems of {name} are left out, {} the first of them: their prompts and {} tokens of an answer exceed the policy's context of {context}",
+            left_out.len(),
+            left_out.len() + kept.len(),
+            first.escape_debug(),
+            sampling.max_tokens
+        );
+        anyhow::ensure!(
+            !kept.is_empty(),
+            "failed to find a problem in {name} whose prompt leaves room for an answer of {} tokens in the policy's context of {context}; lower rollout.sampling.max_tokens, or take a policy with a longer context",
+            sampling.max_tokens
         );
     }
-    if let Some(problems) = &held_out {
-        let after = evaluation(&learner.policy, &learner, &judge, problems, &config)?;
-        save_report(&folder.join("after.json"), &after)?;
-        let path = folder.join("before.json");
-        let text =
-            std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-        let before: Report = serde_json::from_slice(&text)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        println!(
-            "before\n{}\n\nafter\n{after}",
-            describe(&config.evaluation.problems, problems, &before)
-        );
-    }
-    eprintln!(
-        "the trained policy is in {}",
-        folder
-            .join("checkpoints")
-            .join(format!("{:06}", config.rounds))
-            .display()
-    );
-    Ok(ExitCode::SUCCESS)
+    Ok(kept)
 }
 
 fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
@@ -247,7 +261,7 @@ fn estimate(config: &TrainConfig, problems: &[Problem]) -> anyhow::Result<Option
         0 => memory::available(),
         mib => Some(mib << 20),
     };
-    eprintln!("memory: {estimate}");
+    say!("memory: {estimate}");
     if let Some(available) = available.filter(|&available| estimate.peak() > available) {
         anyhow::bail!(
             "failed to start: the run would need {} at its peak, and there are {}; {}, or say with resources.memory_mib that there is more",
@@ -259,73 +273,9 @@ fn estimate(config: &TrainConfig, problems: &[Problem]) -> anyhow::Result<Option
     Ok(Some(estimate))
 }
 
-/// The folder the arguments name, else the next free or the newest one under `runs`.
-fn folder(args: &Args) -> anyhow::Result<PathBuf> {
-    if let Some(folder) = &args.run {
-        return Ok(folder.clone());
-    }
-    let numbered = |number: usize| Path::new("runs").join(format!("train-{number:03}"));
-    let free = (1..1000)
-        .find(|&number| !numbered(number).exists())
-        .context("failed to name a run: runs/ is full")?;
-    if args.resume {
-        anyhow::ensure!(
-            free > 1,
-            "failed to resume: there is no run under runs/; name one with --run"
-        );
-        return Ok(numbered(free - 1));
-    }
-    Ok(numbered(free))
-}
-
-fn evaluation(
-    policy: &Decoder,
-    learner: &Learner,
-    grader: &dyn Grader,
-    problems: &[Problem],
-    config: &TrainConfig,
-) -> anyhow::Result<Report> {
-    let sampling = Sampling {
-        temperature: config.evaluation.temperature,
-        top_p: config.evaluation.top_p,
-        top_k: config.evaluation.top_k,
-        ..config.rollout.sampling.clone()
-    };
-    let rollout = RolloutConfig {
-        group: config.evaluation.rollouts,
-        sampling,
-        ..config.rollout
-    };
-    let mut policy = ModelPolicy {
-        decoder: policy,
-        tokenizer: &learner.tokenizer,
-        batch: config.resources.sampling_batch,
-    };
-    Ok(evaluate(&mut policy, grader, problems, &rollout, config.seed)?.1)
-}
-
-fn save_report(path: &Path, report: &Report) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(report)?;
-    write_atomically(path, text.as_bytes())
-        .with_context(|| format!("failed to write {}", path.display()))
-}
-
-fn write_protection(folder: &Path, judge: &crate::verdict::HostJudge) -> anyhow::Result<()> {
+fn write_protection(folder: &Path, judge: &HostJudge) -> anyhow::Result<()> {
     let path = folder.join("protection.json");
     let text = serde_json::to_string_pretty(judge.protection())?;
     write_atomically(&path, text.as_bytes())
         .with_context(|| format!("failed to write {}", path.display()))
-}
-
-fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
-    format!(
-        "reward {:+.2} solved {:.0}% (turn 1 {:.0}%) kl {:.3} entropy {:.2} {:.0} tokens/s {:.0} programs/s",
-        metrics.reward,
-        100.0 * metrics.solve_rate,
-        100.0 * metrics.solve_rate_turn_1,
-        metrics.reference_kl,
-        metrics.entropy,
-        timings.tokens_per_second,
-        timings.programs_per_second
-    )
 }

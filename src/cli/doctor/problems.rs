@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
+use super::super::output::{keep, print, say};
 use super::super::{exit, progress::Progress, source};
 use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
-use crate::journal::write_atomically;
 use crate::problem::quarantine::{Entry, Quarantine, hash};
 use crate::problem::{self, Problem, ProblemError, Reference};
 use crate::program::Program;
@@ -153,7 +152,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
             }
             Err(error) => {
                 lost += 1;
-                eprintln!("{} is not judged: failed to {error}", problem.id);
+                say!("{} is not judged: failed to {error}", problem.id);
             }
         }
         progress.set(index as u64 + 1, "");
@@ -162,8 +161,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
     sum_up(&findings);
     if let Some(path) = options.quarantine {
         let text = serde_json::to_string_pretty(&Quarantine { entries })?;
-        write_atomically(path, text.as_bytes())
-            .with_context(|| format!("failed to write {}", path.display()))?;
+        keep(path, text.as_bytes())?;
     }
     let usable = findings.iter().all(|finding| finding.state.is_usable());
     Ok(match (lost, usable) {
@@ -176,10 +174,10 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
 /// Prints what was found of a problem as soon as it is, for a large set takes long.
 fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(finding)?);
+        print(&serde_json::to_string(finding)?);
     } else if finding.state != State::Fine && finding.state != State::NoReference {
         let (id, state) = (&finding.problem_id, finding.state.name());
-        println!("{id:<24} {state:<18} {}", finding.detail);
+        print(&format!("{id:<24} {state:<18} {}", finding.detail));
     }
     Ok(())
 }
@@ -203,7 +201,7 @@ fn sum_up(findings: &[Finding]) {
         .iter()
         .map(|(state, count)| format!("{count} {}", state.name()))
         .collect();
-    eprintln!(
+    say!(
         "{} problems: {}\nreferences accepted {accepted} of {references}, wrong programs rejected {rejected} of {wrong}",
         findings.len(),
         states.join(", ")

@@ -1,0 +1,244 @@
+//! Where results go: checked before the work, kept when their place is gone, and no reader's affair when he has left.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::cli::{refused, rlef, starter, write};
+
+/// Two problems, a right and a wrong answer to each, and an evaluation of each.
+fn evaluations(at: &Path) {
+    let line = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","statement":"Double it.","public_tests":[{{"kind":"stdin","input":"2\n","expected":"4\n"}}]}}"#
+        )
+    };
+    let ids: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
+    let problems: Vec<String> = ids.iter().map(|id| line(id)).collect();
+    write(at, "problems.jsonl", &problems.join("\n"));
+    for (name, body) in [("good", "2 * int(input())"), ("bad", "7")] {
+        let line = |id: &String| {
+            format!(r#"{{"problem_id":"{id}","completions":["```python\nprint({body})\n```"]}}"#)
+        };
+        let lines: Vec<String> = ids.iter().map(line).collect();
+        write(at, &format!("{name}.jsonl"), &lines.join("\n"));
+        let out = format!("{name}.json");
+        let output = rlef(
+            at,
+            &[&eval(&format!("replay:{name}.jsonl"))[..], &["--out", &out]].concat(),
+        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+}
+
+fn eval(policy: &str) -> Vec<&str> {
+    let set = ["eval", "--problems", "problems.jsonl", "--policy", policy];
+    [&set[..], &["--turns", "1", "--rollouts", "1"]].concat()
+}
+
+/// What a shell makes of a command whose standard output and error go where `redirection` says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test starts the program under test in a shell, not a candidate"
+)]
+fn piped(at: &Path, arguments: &[&str], redirection: &str) -> (i32, String) {
+    let script = format!("set -o pipefail; \"$0\" \"$@\" {redirection}");
+    let output = Command::new("bash")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_rlef")])
+        .args(arguments)
+        .current_dir(at)
+        .env("XDG_CACHE_HOME", super::host::cache_home())
+        .env("RLEF_CACHE", at.join("cache"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), said)
+}
+
+#[test]
+fn a_reader_that_has_left_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    evaluations(at);
+    write(
+        at,
+        "programs.jsonl",
+        "{\"problem_id\":\"p0\",\"program\":\"print(2 * int(input()))\"}\n{\"problem_id\":\"p1\",\"program\":\"print(7)\"}\n",
+    );
+    let worse = ["gate", "--baseline", "good.json", "--candidate", "bad.json"];
+    let same = [
+        "gate",
+        "--baseline",
+        "good.json",
+        "--candidate",
+        "good.json",
+        "--inconclusive",
+        "pass",
+    ];
+    let judge = [
+        "judge",
+        "--problems",
+        "problems.jsonl",
+        "--programs",
+        "programs.jsonl",
+        "--expect-accepted",
+    ];
+    let contest = ["contest", "--out", "contest.jsonl"];
+    let good = eval("replay:good.jsonl");
+    let doctor = rlef(at, &["doctor"]).status.code().unwrap();
+    let cases: [(&[&str], i32); 8] = [
+        (&worse, 1),
+        (&same, 0),
+        (&good, 0),
+        (&["doctor"], doctor),
+        (&["doctor", "--json"], doctor),
+        (&judge, 1),
+        (&contest, 0),
+        (
+            &[
+                "gate",
+                "--baseline",
+                "none.json",
+                "--candidate",
+                "good.json",
+            ],
+            2,
+        ),
+    ];
+    for (arguments, expected) in cases {
+        // Output, errors, and both, to somebody who is gone before anything is said.
+        for redirection in ["| true", "2>&1 >/dev/null | true", "2>&1 | true"] {
+            let (code, said) = piped(at, arguments, redirection);
+            assert_eq!(code, expected, "{arguments:?} {redirection}: {said}");
+            assert!(!said.contains("panicked"), "{said}");
+        }
+        for redirection in ["2>/dev/full", ">&- 2>&-"] {
+            let (code, said) = piped(at, arguments, redirection);
+            assert_eq!(code, expected, "{arguments:?} {redirection}: {said}");
+        }
+        // A full disk behind standard output is no success, and said once.
+        let (code, said) = piped(at, arguments, ">/dev/full");
+        let prints = arguments[0] != "contest" && expected != 2;
+        let lost = prints && expected == 0;
+        if arguments[0] != "judge" {
+            assert_eq!(
+                code,
+                if lost { 4 } else { expected },
+                "{arguments:?}: {said}"
+            );
+        }
+        assert_eq!(
+            said.matches("No space left").count(),
+            usize::from(prints),
+            "{said}"
+        );
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_anything_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    evaluations(at);
+    nix::unistd::mkfifo(&at.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink("/dev/full", at.join("full")).unwrap();
+    std::fs::create_dir(at.join("folder.jsonl")).unwrap();
+    let policy = eval("replay:good.jsonl");
+    let gate = ["gate", "--baseline", "good.json", "--candidate", "bad.json"];
+    let places = [
+        "none/out",
+        "fifo",
+        "full",
+        "folder.jsonl",
+        "good.json/x",
+        "/dev/null",
+    ];
+    let before = std::fs::read_dir(at).unwrap().count();
+    for place in places {
+        for (verb, option) in [
+            (&policy[..], "--out"),
+            (&gate[..], "--junit"),
+            (&gate[..], "--summary"),
+            (&["contest"][..], "--out"),
+            (
+                &["doctor", "--problems", "problems.jsonl"][..],
+                "--quarantine",
+            ),
+        ] {
+            let output = rlef(at, &[verb, &[option, place]].concat());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{verb:?} {option} {place}: {said}"
+            );
+            assert!(said.contains("nothing was begun"), "{said}");
+            assert!(said.contains(place) && !said.contains(".tmp"), "{said}");
+            assert!(
+                output.stdout.is_empty() && !said.contains("evaluating"),
+                "{said}"
+            );
+        }
+    }
+    for place in ["none/out.jsonl", "folder.jsonl", "good.json/x.jsonl"] {
+        let convert = ["convert", "--problems", "problems.jsonl", "--out", place];
+        refused(at, &convert, 2, &["nothing was begun", place]);
+    }
+    let model = starter().display().to_string();
+    for place in ["good.json/x", "fifo/x"] {
+        let export = ["export", "--policy", &model, "--out", place];
+        refused(at, &export, 2, &["nothing was begun", place]);
+        refused(
+            at,
+            &["sft", "--out", place],
+            2,
+            &["nothing was begun", place],
+        );
+        refused(
+            at,
+            &["train", "--run", place],
+            2,
+            &["nothing was begun", place],
+        );
+    }
+    for place in ["fifo", "full", "folder.jsonl"] {
+        let journal = [&policy[..], &["--journal", place]].concat();
+        refused(at, &journal, 2, &["expected a regular file", place]);
+        let replay = ["replay", "--journal", place];
+        refused(at, &replay, 2, &["expected a regular file", place]);
+    }
+    assert_eq!(std::fs::read_dir(at).unwrap().count(), before);
+    assert!(std::fs::metadata("/dev/null").unwrap().len() == 0);
+}
+
+/// A place that is good at the start and gone at the end: the answers are printed, kept elsewhere, and the exit code says so.
+#[test]
+fn results_whose_place_is_gone_in_the_end_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    evaluations(at);
+    // The program that is judged is slow enough for its result's folder to be taken away meanwhile.
+    let slow = r#"{"problem_id":"p0","completions":["```python\nfor _ in range(20_000_000): pass\nprint(4)\n```"]}"#;
+    write(at, "slow.jsonl", slow);
+    let one = std::fs::read_to_string(at.join("problems.jsonl")).unwrap();
+    write(at, "problems.jsonl", one.lines().next().unwrap());
+    std::fs::create_dir(at.join("there")).unwrap();
+    let policy = [
+        &eval("replay:slow.jsonl")[..],
+        &["--no-cache", "--out", "there/out.json"],
+    ]
+    .concat();
+    // Its first word is said when it has looked at the place.
+    let script = "2>&1 >printed | (read -r _; rm -r there; cat >&2)";
+    let (code, said) = piped(at, &policy, script);
+    assert_eq!(code, 4, "{said}");
+    let (_, rest) = said.split_once("it is in ").unwrap();
+    let (place, _) = rest.split_once(" instead").unwrap();
+    let text = std::fs::read_to_string(place).unwrap();
+    assert!(text.contains("\"problems\""), "{text}");
+    std::fs::remove_file(place).unwrap();
+    let printed = std::fs::read_to_string(at.join("printed")).unwrap();
+    assert!(printed.contains("100.0%"), "{printed}");
+}
