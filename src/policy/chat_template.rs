@@ -156,7 +156,7 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
     });
     environment
         .add_template("chat", template)
-        .map_err(|error| format!("it doesn't parse: {error:#}"))?;
+        .map_err(|error| format!("it doesn't parse: {}", shortened(&format!("{error:#}"))))?;
     let render = |messages: serde_json::Value| {
         let chat = environment.get_template("chat");
         let mut written = Written::default();
