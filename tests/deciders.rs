@@ -8,10 +8,7 @@ use rlef_sandbox::Language;
 
 use super::host::{judge, problem, stdin, verdict};
 
-fn decided(
-    comparison: Comparison,
-    tests: Vec<rlef::problem::TestCase>,
-) -> rlef::problem::Problem {
+fn decided(comparison: Comparison, tests: Vec<TestCase>) -> rlef::problem::Problem {
     let mut problem = problem(tests);
     problem.comparison = comparison;
     problem
