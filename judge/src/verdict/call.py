@@ -2,6 +2,11 @@
 output. Knows nothing of the expected result."""
 
 
+def class_named(name):
+    """No class is known to the judge: an object of one has no form there."""
+    return None
+
+
 def main():
     source, sink = open_channel()
     call = json.loads(source.read())

@@ -131,7 +131,7 @@ def is_written(part):
         return True
     if code is None or code.co_filename == "<string>" or part.__globals__.get("__name__") in ("dataclasses", "reprlib"):
         return False
-    return part.__name__ not in ("__init__", "__post_init__")
+    return part.__name__ not in ("__init__", "__post_init__", "__annotate__")
 
 
 def scalar(value, item):
