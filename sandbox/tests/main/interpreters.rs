@@ -163,6 +163,41 @@ fn an_interpreter_that_cannot_be_kept_warm_is_started_afresh_and_that_is_said() 
     prints(&long.unwrap(), "5001\n");
 }
 
+/// A module that is imported in advance where it is there, and that starts a thread or dies while a zygote imports it.
+#[test]
+fn a_module_that_cannot_be_kept_warm_is_imported_afresh_and_that_is_said() {
+    let threads = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n";
+    let dies = "import os\nif os.environ.get('PYTHONPATH') == '/zygote': os.abort()\n";
+    for module in [threads, dies] {
+        let outer = tempfile::tempdir().unwrap();
+        fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let home = outer.path().join("env");
+        let python = environment(&home);
+        let numpy = site_packages(&home).join("numpy");
+        fs::create_dir(&numpy).unwrap();
+        let source = format!("{module}VALUE, __version__ = 5, '0.1'\n");
+        fs::write(numpy.join("__init__.py"), source).unwrap();
+        let sandbox = with_python(&python).unwrap();
+        let uses = "import numpy\nprint(numpy.VALUE + int(input()))";
+        prints(&run_in(&sandbox, uses), "8\n");
+        prints(&run_in(&sandbox, uses), "8\n");
+        let broken = run_in(&sandbox, "import numpy\nprint(");
+        assert_eq!(broken.status, Status::CompileError, "{broken:?}");
+        let states = sandbox.languages();
+        let python = states
+            .iter()
+            .find(|state| state.language == Language::Python)
+            .unwrap();
+        assert!(
+            python.tools.contains("imported afresh by each test"),
+            "{}",
+            python.tools
+        );
+        // Programs that don't name it are forked as ever.
+        prints(&run_in(&sandbox, "print(int(input()))"), "3\n");
+    }
+}
+
 #[test]
 fn what_keeps_a_jail_from_its_interpreter_is_said() {
     let error = with_python(Path::new("/no/such/python"))
