@@ -101,13 +101,9 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
 #[test]
 fn a_compiler_without_memory_or_time_is_the_programs_fault() {
     let small = sandbox(|config| config.compile_limits.memory_bytes = 1 << 20);
-    refused(
-        &small,
-        long().replace("200", "2"),
-        "more than 1 MB of memory",
-    );
+    refused(&small, long(), "more than 1 MB of memory");
     let brief = sandbox(|config| config.compile_limits.cpu_ms = 1_000);
-    let outcome = brief.run(&job(long().repeat(1)), b"", &limits()).unwrap();
+    let outcome = brief.run(&job(long()), b"", &limits()).unwrap();
     assert_eq!(outcome.status, Status::CompileError, "{outcome:?}");
     assert!(
         text(&outcome.stderr).contains("more than 1 s of CPU time"),
