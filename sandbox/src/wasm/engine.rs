@@ -73,6 +73,13 @@ pub(super) fn engine() -> wasmtime::Result<&'static Engine> {
     Ok(ENGINE.get_or_init(|| engine))
 }
 
+/// Another like it, for a process that compiles one module on one core.
+pub(super) fn alone() -> wasmtime::Result<Engine> {
+    let mut config = pooled();
+    config.parallel_compilation(false);
+    Engine::new(&config)
+}
+
 /// Ticks while any run is in progress; the ticks are what interrupts a run at its wall backstop.
 #[derive(Debug)]
 pub(super) struct Ticking;
