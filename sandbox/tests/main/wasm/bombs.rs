@@ -118,7 +118,10 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
 #[test]
 fn a_compiler_without_memory_or_time_is_the_programs_fault() {
     let small = sandbox(|config| config.compile_limits.memory_bytes = 1 << 20);
-    refused(&small, long(), "more than 1 MB of memory");
+    let wide = format!("(func {})", "nop ".repeat(900_000)).repeat(7);
+    let source =
+        format!("(module (memory (export \"memory\") 1) {wide} (func (export \"_start\")))");
+    refused(&small, source, "more than 1 MB of memory");
     let brief = sandbox(|config| config.compile_limits.cpu_ms = 1_000);
     let outcome = brief.run(&job(long()), b"", &limits()).unwrap();
     assert_eq!(outcome.status, Status::CompileError, "{outcome:?}");
