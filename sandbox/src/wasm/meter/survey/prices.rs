@@ -208,14 +208,14 @@ pub(super) fn exact(operator: &Operator<'_>) -> u64 {
         | O::F64ConvertI32S
         | O::F64ConvertI32U
         | O::F64ConvertI64S
-        | O::Call { .. } => 8,
+        | O::Call { .. }
+        | O::ReturnCall { .. } => 8,
         O::F32Min
         | O::F32Max
         | O::F64Min
         | O::F64Max
         | O::F32ConvertI64U
         | O::F64ConvertI64U
-        | O::ReturnCall { .. }
         | O::TableGet { .. }
         | O::TableSet { .. } => 12,
         O::I32DivS

@@ -11,7 +11,7 @@ use super::prices::exact;
 use super::{Arm, Bulk, Survey, calls};
 
 /// What a pass around a loop takes for itself: counting, and looking at the clock.
-const PASS: u64 = 4;
+const PASS: u64 = 2;
 /// What the code that pays for itself takes for that.
 const ARM: u64 = 2;
 /// Code behind branches of which a pass pays half, in all.
