@@ -21,6 +21,8 @@ pub(super) const TICK: Duration = Duration::from_millis(50);
 const IMAGE: u64 = 256 << 20;
 /// Instances at once: two for each worker of the largest machine we expect, as address space costs nothing.
 const INSTANCES: u32 = 256;
+/// Tables of one module.
+const TABLES: u32 = 4;
 /// Bytes of pages that a run wrote to and that are copied back for the next one, which is cheaper than faults.
 const KEPT: usize = 32 << 20;
 
@@ -43,15 +45,16 @@ pub(super) fn config(optimise: bool) -> Config {
     config
 }
 
-fn pooled() -> Config {
+/// Room for so many instances and tables; what one module may have is the same whatever they are.
+fn pooled(instances: u32, tables: u32) -> Config {
     // The kernel says which pages were written to since Linux 6.7; before, all are given back.
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(INSTANCES)
+    pool.total_core_instances(instances)
+        .total_memories(instances)
+        .total_tables(tables)
         .max_memories_per_module(1)
-        .max_tables_per_module(4)
+        .max_tables_per_module(TABLES)
         .table_elements(1 << 20)
         .max_memory_size(1 << 32)
         .linear_memory_keep_resident(if scan { KEPT } else { 0 })
@@ -69,8 +72,15 @@ pub(super) fn engine() -> wasmtime::Result<&'static Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine);
     }
-    let engine = Engine::new(&pooled())?;
+    let engine = Engine::new(&pooled(INSTANCES, INSTANCES))?;
     Ok(ENGINE.get_or_init(|| engine))
+}
+
+/// Another like it, for a process that compiles one module on one core.
+pub(super) fn alone() -> wasmtime::Result<Engine> {
+    let mut config = pooled(1, TABLES);
+    config.parallel_compilation(false);
+    Engine::new(&config)
 }
 
 /// Ticks while any run is in progress; the ticks are what interrupts a run at its wall backstop.

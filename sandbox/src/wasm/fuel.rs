@@ -1,13 +1,15 @@
 //! How much fuel a millisecond of CPU time is.
 //!
-//! Fuel counts instructions (`meter`), not time: programs that wait for memory burn slowly, tight loops fast. The rates here are
-//! those of fast-burning programs, so that a program that is within its limit as a process is within it here; the
-//! price is that a slow-burning one may run up to several times longer than its limit. `sandbox/examples/wasm`
-//! measures them; its results are in `benchmarks/results`.
+//! Fuel counts instructions (`meter`), not time: programs that wait for memory burn slowly, tight loops fast. The
+//! interpreter's rate is that of fast-burning programs, so that a program that is within its limit as a process is within
+//! it here; the price is that a slow-burning one may run up to several times longer than its limit. A module's rate is
+//! such that what computes takes at most four times its limit. `sandbox/examples/wasm` measures both; its results are in
+//! `benchmarks/results`.
 
 /// Fuel that Python programs burn in a millisecond of what they take as a process.
 pub(super) const PYTHON_PER_MS: u64 = 16_000_000;
-/// The same for compiled modules.
+/// Fuel of a millisecond of a module's CPU limit: of chains of one instruction those that burn the slowest burn a little
+/// more than a quarter of it in a millisecond, and tight loops as much.
 pub(super) const MODULE_PER_MS: u64 = 8_000_000;
 /// How many times its CPU limit a run may really take before it counts as one that never ends: a program that waits
 /// for memory in every instruction would otherwise take hundreds of times its limit to burn its fuel.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::{InstancePre, Linker, Module};
 
 use super::compiler::{Answer, Compiler};
 use super::host::Host;
@@ -97,13 +97,10 @@ pub(super) fn compiled(source: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = binary(source)?;
     bounds::check(&bytes)?;
     let bytes = meter::metered(&bytes, Tariff::Module)?;
-    let mut config = engine::config(true);
-    // One run has one core.
-    config.parallel_compilation(false);
-    let engine = Engine::new(&config).map_err(|error| format!("{error:#}"))?;
-    engine
-        .precompile_module(&bytes)
-        .map_err(|error| format!("{error:#}"))
+    // Like the one that will load it, so that what that one has no room for is refused here.
+    let engine = engine::alone().map_err(|error| format!("{error:#}"))?;
+    let module = Module::new(&engine, &bytes).map_err(|error| format!("{error:#}"))?;
+    module.serialize().map_err(|error| format!("{error:#}"))
 }
 
 fn small_enough(source: &[u8]) -> Result<(), String> {

@@ -177,8 +177,10 @@ impl<'a> Program<'a> {
         let ended = self.enter(&mut store, limits.int_digits);
         let stuck = matches!(&ended, Err(error)
             if matches!(error.downcast_ref(), Some(Trap::UnreachableCodeReached)));
-        if stuck && meter::left(&mut store).is_some_and(|left| left >= 0) {
-            self.flush(&mut store);
+        if stuck && store.data().threads {
+            // Whoever can't be asked what he had printed is not excused.
+            store.data_mut().threads =
+                meter::left(&mut store).is_some_and(|left| left >= 0) && flush(&mut store);
         }
         drop(ticking);
         // Without an instance nothing was burnt.
@@ -271,18 +273,6 @@ impl<'a> Program<'a> {
         Ok((guest.call("PyLong_AsLong", &[result])?, Vec::new()))
     }
 
-    /// Has an interpreter that stopped itself print what it still holds back, so that it is known what it had said.
-    fn flush(&self, store: &mut Store<Host>) {
-        if self.script.is_none() {
-            return;
-        }
-        let Some(instance) = store.data().instance else {
-            return;
-        };
-        // Whether it still can is the interpreter's affair.
-        let _ = Guest { store, instance }.call_entry(cpython::FLUSH, b"");
-    }
-
     /// How a run ended.
     fn status(
         &self,
@@ -360,6 +350,20 @@ impl<'a> Program<'a> {
         }
         Ok(status)
     }
+}
+
+/// Has an interpreter that stopped itself print what it still holds back, so that it is known what it had said; whether
+/// it did.
+fn flush(store: &mut Store<Host>) -> bool {
+    let Some(instance) = store.data().instance else {
+        return false;
+    };
+    let mut guest = Guest { store, instance };
+    // It let go of itself to wait.
+    guest
+        .call("PyGILState_Ensure", &[])
+        .and_then(|_| guest.call_entry(cpython::FLUSH, b""))
+        .is_ok_and(|result| result != 0)
 }
 
 fn last_line(text: &[u8]) -> &[u8] {

@@ -23,8 +23,8 @@ pub(super) const CRASHED: i32 = 101;
 pub(super) const LARGEST_RESULT: usize = 256 << 20;
 /// Bytes of stack for parsers and compilers that call themselves.
 const STACK: usize = 64 << 20;
-/// Bytes that this program takes before it begins.
-const OWN: u64 = 64 << 20;
+/// Bytes that this program and an engine take before they begin.
+const OWN: u64 = 128 << 20;
 
 /// Compiles and ends the process.
 pub(crate) fn entry(arguments: impl Iterator<Item = OsString>) -> ! {

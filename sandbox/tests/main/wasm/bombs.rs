@@ -89,6 +89,23 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
     ] {
         refused(&sandbox, source, reason);
     }
+    // What the engine has no room for: tables, and functions that a table holds.
+    let room = [
+        "(table 10000000 funcref)".to_owned(),
+        format!(
+            "{} (table 90000 funcref) (elem (i32.const 0) {})",
+            many("(func)", 90_000),
+            (0..90_000)
+                .map(|index| format!("{index} "))
+                .collect::<String>()
+        ),
+    ];
+    for declared in room {
+        let source = format!(
+            "(module (memory (export \"memory\") 1) {declared} (func (export \"_start\")))"
+        );
+        refused(&sandbox, source, "exceeds");
+    }
     // Text that is none, deep or long.
     for source in [
         many("(", 2_000_000),
@@ -102,13 +119,12 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
 #[test]
 fn a_compiler_without_memory_or_time_is_the_programs_fault() {
     let small = sandbox(|config| config.compile_limits.memory_bytes = 1 << 20);
-    refused(
-        &small,
-        long().replace("200", "2"),
-        "more than 1 MB of memory",
-    );
+    let wide = format!("(func {})", "nop ".repeat(900_000)).repeat(7);
+    let source =
+        format!("(module (memory (export \"memory\") 1) {wide} (func (export \"_start\")))");
+    refused(&small, source, "more than 1 MB of memory");
     let brief = sandbox(|config| config.compile_limits.cpu_ms = 1_000);
-    let outcome = brief.run(&job(long().repeat(1)), b"", &limits()).unwrap();
+    let outcome = brief.run(&job(long()), b"", &limits()).unwrap();
     assert_eq!(outcome.status, Status::CompileError, "{outcome:?}");
     assert!(
         text(&outcome.stderr).contains("more than 1 s of CPU time"),

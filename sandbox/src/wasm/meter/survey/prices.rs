@@ -124,8 +124,6 @@ pub(super) fn exact(operator: &Operator<'_>) -> u64 {
         | O::F64Const { .. } => 1,
         O::If { .. }
         | O::BrIf { .. }
-        | O::Select
-        | O::TypedSelect { .. }
         | O::I32Clz
         | O::I32Ctz
         | O::I32Popcnt
@@ -146,7 +144,9 @@ pub(super) fn exact(operator: &Operator<'_>) -> u64 {
         | O::MemorySize { .. }
         | O::TableSize { .. }
         | O::GlobalSet { .. } => 2,
-        O::I32Mul
+        O::Select
+        | O::TypedSelect { .. }
+        | O::I32Mul
         | O::I64Mul
         | O::I32Load { .. }
         | O::I32Load8S { .. }
@@ -208,15 +208,14 @@ pub(super) fn exact(operator: &Operator<'_>) -> u64 {
         | O::F64ConvertI32S
         | O::F64ConvertI32U
         | O::F64ConvertI64S
-        | O::BrTable { .. }
-        | O::Call { .. } => 8,
+        | O::Call { .. }
+        | O::ReturnCall { .. } => 8,
         O::F32Min
         | O::F32Max
         | O::F64Min
         | O::F64Max
         | O::F32ConvertI64U
         | O::F64ConvertI64U
-        | O::ReturnCall { .. }
         | O::TableGet { .. }
         | O::TableSet { .. } => 12,
         O::I32DivS
@@ -241,20 +240,22 @@ pub(super) fn exact(operator: &Operator<'_>) -> u64 {
         | O::I64TruncSatF32U
         | O::I64TruncSatF64S
         | O::I64TruncSatF64U
+        | O::BrTable { .. }
         | O::CallIndirect { .. }
         | O::CallRef { .. }
         | O::ReturnCallIndirect { .. }
         | O::ReturnCallRef { .. } => 16,
-        O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU | O::F32Sqrt | O::F64Sqrt => 20,
+        O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => 20,
+        O::F32Sqrt | O::F64Sqrt => 24,
         // These leave the guest.
-        O::RefFunc { .. } | O::DataDrop { .. } | O::ElemDrop { .. } => 100,
+        O::RefFunc { .. } | O::DataDrop { .. } | O::ElemDrop { .. } => 240,
         O::MemoryCopy { .. }
         | O::MemoryFill { .. }
         | O::MemoryInit { .. }
         | O::TableCopy { .. }
         | O::TableFill { .. }
-        | O::TableInit { .. } => 150,
-        O::MemoryGrow { .. } | O::TableGrow { .. } => 4_000,
+        | O::TableInit { .. } => 40,
+        O::MemoryGrow { .. } | O::TableGrow { .. } => 2_000,
         // Vectors, of which some are a dozen instructions of the processor.
         _ => vector(operator),
     }
