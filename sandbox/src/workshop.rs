@@ -288,7 +288,7 @@ impl Workshop {
         // Whether a compiler reaches a limit may depend on the machine.
         let (words, keep) = match outcome.status {
             Status::Exited(0) if compile.output == Output::Source => (None, true),
-            Status::Exited(0) if !artifact.is_empty() => (None, true),
+            Status::Exited(0) if is_program(toolchain, &artifact) => (None, true),
             Status::TimeLimit if outcome.usage.cpu_us < self.limits.cpu_ms * 1000 => {
                 let limit = seconds(self.limits.wall_ms);
                 (
@@ -318,7 +318,13 @@ impl Workshop {
                 Some("the compiler made a forbidden system call".to_owned()),
                 true,
             ),
-            Status::Exited(0) => (Some("the compiler made no program".to_owned()), true),
+            Status::Exited(0) if artifact.is_empty() => {
+                (Some("the compiler made no program".to_owned()), true)
+            }
+            Status::Exited(0) => (
+                Some("what the compiler made is no program (a library?)".to_owned()),
+                true,
+            ),
             Status::Signalled(signal) => (
                 Some(format!("the compiler was killed by signal {signal}")),
                 false,
@@ -421,6 +427,14 @@ impl Workshop {
         drop(pools);
         pool.take()
     }
+}
+
+/// Whether a compiler made what is to be run: for a native program a file that the kernel, or the WebAssembly engine, at
+/// least takes for one. What the file then asks of either is the program's own doing.
+fn is_program(toolchain: &Toolchain, artifact: &[u8]) -> bool {
+    let native = [b"\x7fELF", b"\0asm"];
+    !artifact.is_empty()
+        && (!toolchain.run.executable || native.iter().any(|magic| artifact.starts_with(*magic)))
 }
 
 /// The outcome of a source for which there is no room.

@@ -14,8 +14,8 @@ def collect(descriptor):
             copy(OUT, state.st_size, descriptor)
         elif stat.S_ISDIR(state.st_mode):
             pack(OUT, descriptor)
-    except OSError:
-        # Too large, unreadable or not there: then the compiler has made no program.
+    except Exception:
+        # Too large, unreadable, not there, or of a name that no archive can hold: then the compiler has made no program.
         os.ftruncate(descriptor, 0)
 
 

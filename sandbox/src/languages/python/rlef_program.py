@@ -17,7 +17,7 @@ import time
 import rlef_collect
 import rlef_leave
 import rlef_scratch
-from rlef_kernel import Reaper, be_chosen_before_the_zygote, bounded, drop_capabilities, quick, receive
+from rlef_kernel import Reaper, be_chosen_before_the_zygote, bounded, drop_capabilities, fork_when_there_is_room, quick, receive
 
 PATH = "/program/main.py"
 MAIN = "main.py"
@@ -36,6 +36,8 @@ IMPORTED_ON_SIGHT = frozenset(
     "sortedcontainers sqlite3 statistics subprocess sympy tempfile textwrap threading timeit tokenize traceback "
     "unittest urllib uuid xml zipfile zlib".split()
 )
+# Says of the host that it is full, nothing of the file that is to be executed.
+HOST_IS_FULL = (errno.EAGAIN, errno.ENFILE, errno.EMFILE, errno.EINTR)
 MAY_USE_ANYTHING = frozenset("__import__ eval exec fork importlib runpy".split())
 
 
@@ -235,7 +237,10 @@ class Program:
                 failure = os.pipe()
             lseek(image, 0, 0)
             began = clock()
-            child = fork()
+            try:
+                child = fork()
+            except BlockingIOError:
+                child = fork_when_there_is_room()
             if child == 0:
                 dup2(stdin, 0)
                 dup2(stdout, 1)
@@ -299,7 +304,14 @@ class Program:
                     os.execve(command[0], command, self.recipe["environment"])
                 os.execv(sys.executable, [sys.executable, PATH])
             except BaseException as problem:
-                os.write(failure[1], str(problem).encode("utf-8", "replace"))
+                text = str(problem).encode("utf-8", "replace")
+                # A compiler made this file of the program's own source, which decides what is in it, down to the
+                # interpreter that it names. Whatever the kernel has against it, the program has caused.
+                of_program = self.recipe and self.recipe["executable"] and isinstance(problem, OSError)
+                if of_program and problem.errno not in HOST_IS_FULL:
+                    os.write(2, b"the compiled program can't be executed: " + text + b"\n")
+                else:
+                    os.write(failure[1], text)
                 os._exit(127)
         if self.warnings:
             os.write(2, self.warnings)
