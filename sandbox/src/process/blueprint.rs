@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use super::cgroup::Host;
 use super::identity::Identity;
 use super::worker::Worker;
@@ -11,6 +13,8 @@ use crate::jail::plan::Plan;
 use crate::languages::{Tools, python};
 use crate::protection::{Protection, Safeguard, SafeguardState};
 
+/// What a jail needs at least: the zygote, the program's first process, and a test.
+const LEAST_PROCESSES: u64 = 4;
 /// Inodes of the scratch space of a jail.
 const SCRATCH_INODES: u64 = 16_384;
 /// Where a jail's root may be built: any directory that every host has and no interpreter lives in.
@@ -27,6 +31,8 @@ pub(crate) struct Blueprint {
     pub(crate) identity: Identity,
     /// Whether the interpreter has NumPy.
     pub(crate) numpy: bool,
+    /// Processes that one jail may have, so that no jail takes those of another: they are counted by user.
+    pub(crate) processes: u64,
 }
 
 impl Blueprint {
@@ -70,6 +76,7 @@ impl Blueprint {
             host,
             identity,
             numpy: interpreter.numpy,
+            processes: share_of_processes(identity, config.workers),
         })
     }
 
@@ -176,6 +183,15 @@ impl Blueprint {
             safeguards,
             gaps: Vec::new(),
         }
+    }
+}
+
+/// An equal share of the processes that this user may have, one of them being the supervisor's own. Unbounded where each
+/// jail has a user of its own.
+fn share_of_processes(identity: Identity, workers: usize) -> u64 {
+    match (identity, getrlimit(Resource::RLIMIT_NPROC)) {
+        (Identity::Own, Ok((most, _))) => (most / (workers as u64 + 1)).max(LEAST_PROCESSES),
+        _ => u64::MAX,
     }
 }
 

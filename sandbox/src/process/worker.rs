@@ -32,8 +32,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OWN_PROCESSES: u64 = 2;
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 const MOST_PROCESSES: u64 = 1 << 22;
-/// Limits of memory are set in steps, so that small changes of what the jail itself uses cost no write.
-const MEMORY_STEP: u64 = 8 << 20;
+/// Limits of memory are set in steps of a few pages: small changes of what the jail itself uses cost no write, and no
+/// program gets more than that beyond its limit.
+const MEMORY_STEP: u64 = 256 << 10;
+/// The least that a program is given: with less, the kernel could not even set the limit.
+const LEAST_MEMORY: u64 = 1 << 20;
+/// Growth of what the jail uses beyond which it is asked whether the kernel keeps it for nobody.
+const NOTICED: u64 = 512 << 10;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -71,6 +76,8 @@ pub(crate) struct Worker {
     pub(crate) missing: Vec<(Safeguard, String)>,
     /// Host uid of the programs, where it is not the supervisor's own.
     pub(crate) owner: Option<u32>,
+    /// Processes it may have at most, whatever the limits of a run.
+    most_processes: u64,
 }
 
 impl Worker {
@@ -118,6 +125,7 @@ impl Worker {
             version: String::new(),
             missing: Vec::new(),
             owner: blueprint.identity.owner(number),
+            most_processes: blueprint.processes.min(MOST_PROCESSES),
         };
         worker.bring_up(&blueprint.plan)?;
         Ok(worker)
@@ -251,6 +259,12 @@ impl Worker {
         tree::longest_wait(self.first_pid, if compiling { 1 } else { 2 })
     }
 
+    /// How long the test that runs has run, if all of it sleeps now.
+    pub(crate) fn asleep(&self) -> Option<u64> {
+        // Below the zygote is the program's own first process.
+        tree::asleep(self.first_pid, 2)
+    }
+
     /// CPU microseconds of everything in the jail, ever.
     pub(crate) fn cpu_us(&self) -> Result<u64, SandboxError> {
         Ok(self
@@ -277,7 +291,7 @@ impl Worker {
             limits,
             image.exec,
             bounds_memory.then_some(base_bytes),
-            !self.cgroup.limits_processes(),
+            (!self.cgroup.limits_processes()).then_some(self.most_processes),
         );
         let memory_kills = self.cgroup.memory_kills()?;
         let source = stream::sealed("source", &image.bytes)?;
@@ -304,9 +318,10 @@ impl Worker {
         let processes = limits
             .processes
             .saturating_add(OWN_PROCESSES)
-            .min(MOST_PROCESSES);
+            .min(self.most_processes);
         self.cgroup.set_limits(
-            used.saturating_add(limits.memory_bytes).min(1 << 62),
+            used.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
+                .min(1 << 62),
             processes,
         )?;
         Ok(())
@@ -316,12 +331,12 @@ impl Worker {
     /// back first: it would give later ones that much more memory.
     fn own_memory(&mut self) -> Result<u64, SandboxError> {
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used <= self.settled_bytes.saturating_add(MEMORY_STEP) {
+        if used <= self.settled_bytes.saturating_add(NOTICED) {
             self.settled_bytes = self.settled_bytes.min(used);
             return Ok(used);
         }
         let kept = self.cgroup.kept_bytes()?;
-        if kept > self.kept_bytes.saturating_add(MEMORY_STEP) {
+        if kept > self.kept_bytes.saturating_add(NOTICED) {
             let own = used.saturating_sub(kept - self.kept_bytes);
             self.cgroup.shrink(own.next_multiple_of(MEMORY_STEP))?;
             return Ok(self.cgroup.memory_bytes()?.unwrap_or(0));
@@ -348,12 +363,12 @@ impl Worker {
 }
 
 /// What the zygote is told of the limits: `address_space` is what the interpreter itself takes, where addresses have to
-/// stand in for memory; `processes` says whether nobody else bounds those.
+/// stand in for memory; `most_processes` is what a jail may have of those where nobody else bounds them.
 fn request(
     limits: &Limits,
     exec: bool,
     address_space: Option<u64>,
-    processes: bool,
+    most_processes: Option<u64>,
 ) -> ProgramRequest {
     ProgramRequest {
         exec,
@@ -361,14 +376,9 @@ fn request(
         address_space_bytes: address_space.map_or(0, |base_bytes| {
             limits.memory_bytes.saturating_add(base_bytes).min(1 << 62)
         }),
-        processes: if processes {
-            limits
-                .processes
-                .saturating_add(OWN_PROCESSES)
-                .min(MOST_PROCESSES)
-        } else {
-            0
-        },
+        processes: most_processes.map_or(0, |most| {
+            limits.processes.saturating_add(OWN_PROCESSES).min(most)
+        }),
         open_files: limits.open_files.min(1 << 20),
         file_bytes: limits.file_bytes.min(1 << 62),
         stack_bytes: limits.stack_bytes.min(1 << 62),
@@ -419,7 +429,7 @@ mod tests {
             let limits = Limits {
                 cpu_ms, wall_ms, memory_bytes, processes, open_files, output_bytes, file_bytes, stack_bytes,
             };
-            let request = request(&limits, exec, base, counts);
+            let request = request(&limits, exec, base, counts.then_some(MOST_PROCESSES));
             prop_assert!(u128::from(request.cpu_seconds) * 1000 <= u128::from(cpu_ms) + 1999);
             prop_assert!(request.cpu_seconds * 1000 > cpu_ms || request.cpu_seconds == 1 << 30);
             let address_space = base.map(|base| u128::from(base) + u128::from(memory_bytes));

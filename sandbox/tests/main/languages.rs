@@ -2,9 +2,11 @@
 //!
 //! A language whose tools this host lacks must be refused with the reason; the others must all hold.
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Sandbox, SandboxError, Start, Status};
+use rlef_sandbox::{
+    Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxError, Start, Status,
+};
 
-use crate::support::{canary, config, sandbox, text};
+use crate::support::{canary, config, needs_control_group, sandbox, text};
 
 fn job(language: Language, source: &str) -> Job {
     Job {
@@ -368,4 +370,80 @@ fn forbidden_calls_are_denied_in_every_compiled_program() {
     let source = "#include <sys/ptrace.h>\nint main(void){return ptrace(PTRACE_TRACEME,0,0,0);}";
     assert_eq!(run(Language::C, source, "").status, Status::Denied);
     canary();
+}
+
+/// Whatever the kernel has against a file that a compiler made is the program's doing, and no failure of the sandbox.
+#[test]
+fn a_compiled_file_that_cannot_be_executed_is_the_programs_failure() {
+    let names = |interpreter: &str| {
+        format!(
+            "__asm__(\".section .interp,\\\"a\\\"\\n.asciz \\\"{interpreter}\\\"\\n.previous\");\nint main(void) {{ return 0; }}\n"
+        )
+    };
+    for language in [Language::C, Language::Cpp] {
+        if_usable(language, || {
+            for interpreter in [
+                "/nowhere",
+                "/box",
+                "/etc/passwd",
+                "/dev/null",
+                "/proc/self/fd/0",
+                "/proc/self/fd/1",
+                "relative",
+                "",
+            ] {
+                let outcome = run(language, &names(interpreter), "x");
+                assert!(
+                    !matches!(outcome.status, Status::Exited(0)),
+                    "{interpreter}: {outcome:?}"
+                );
+            }
+            canary();
+        });
+    }
+    if_usable(Language::Rust, || {
+        for kind in ["lib", "rlib", "staticlib", "dylib", "cdylib"] {
+            let outcome = run(
+                Language::Rust,
+                &format!("#![crate_type=\"{kind}\"]\nfn main() {{}}\n"),
+                "",
+            );
+            assert!(
+                !matches!(outcome.status, Status::Exited(0)),
+                "{kind}: {outcome:?}"
+            );
+        }
+        canary();
+    });
+}
+
+/// Where a control group counts, a program gets its limit and no megabyte more.
+#[test]
+fn a_memory_limit_is_exact_to_a_megabyte() {
+    needs_control_group(Safeguard::MemoryLimit);
+    let touch = |megabytes: f64| {
+        format!(
+            "#include <stdio.h>\n#include <stdlib.h>\nint main(void) {{ size_t n = (size_t)({megabytes} * (1 << 20)); volatile char *p = malloc(n);\n\
+             for (size_t i = 0; i < n; i += 4096) p[i] = 1; puts(p[n - 4096] ? \"1\" : \"0\"); return 0; }}\n"
+        )
+    };
+    if_usable(Language::C, || {
+        for limit in [64_u32, 256] {
+            let limits = Limits {
+                memory_bytes: u64::from(limit) << 20,
+                ..limits()
+            };
+            for (extra, status) in [(-1.0, Status::Exited(0)), (1.0, Status::MemoryLimit)] {
+                let source = touch(f64::from(limit) + extra);
+                let outcome = sandbox()
+                    .run(&job(Language::C, &source), b"", &limits)
+                    .unwrap();
+                assert_eq!(
+                    outcome.status, status,
+                    "{limit} {extra}: {:?}",
+                    outcome.usage
+                );
+            }
+        }
+    });
 }

@@ -15,7 +15,7 @@ import rlef_leave
 import rlef_pages
 import rlef_rehearse
 import rlef_scratch
-from rlef_kernel import Filter, fix_thread_stacks, libc, receive, reset_signals, system
+from rlef_kernel import Filter, fix_thread_stacks, fork_when_there_is_room, libc, receive, reset_signals, system
 from rlef_program import DIRECTORY, Program
 
 CONTROL, OWN_NAMESPACE, FILTER = 3, 4, 6
@@ -62,11 +62,13 @@ class Zygote:
         raise OSError(errno.ENOENT, "the interpreter does not hold its script open")
 
     def resize_scratch(self, size):
-        if size != self.scratch_bytes:
+        if rlef_scratch.next_number() > rlef_scratch.MOST_NUMBERS:
+            rlef_scratch.renew(size)
             self.marks = rlef_scratch.wipe()
-            flags = 32 | 2 | 4 | 8 | 1024  # remount, nosuid, nodev, noexec, noatime
-            system(libc.mount(b"none", b"/box", None, flags, b"size=%d" % size), "resize the scratch space")
-            self.scratch_bytes = size
+        elif size != self.scratch_bytes:
+            self.marks = rlef_scratch.wipe()
+            rlef_scratch.resize(size)
+        self.scratch_bytes = size
 
     def serve(self):
         """Starts programs until the supervisor goes away; returns only in the process of a test."""
@@ -91,7 +93,7 @@ class Zygote:
             connection, source = descriptors
             self.resize_scratch(request[8])
             system(libc.unshare(CLONE_NEWPID), "make a process namespace for a program")
-            program = os.fork()
+            program = fork_when_there_is_room()
             if program == 0:
                 control.detach()
                 os.close(CONTROL)

@@ -104,3 +104,25 @@ fn one_test_does_not_see_the_input_of_another() {
     assert_eq!(text(&outcomes[1].stdout), "secret2 0\n");
     canary();
 }
+
+/// Inodes are numbered, and a number would tell how many files the programs before have made. Those of a few files remain.
+#[test]
+fn numbers_of_files_tell_little_of_earlier_programs() {
+    let sandbox = rlef_sandbox::Sandbox::new(crate::support::config(1)).unwrap();
+    let number = || -> u64 {
+        let source = "import os\nprint(os.fstat(os.open('/box/x', os.O_CREAT)).st_ino)";
+        let printed = text(&sandbox.run(&job(source), b"", &limits()).unwrap().stdout);
+        printed.trim().parse().unwrap()
+    };
+    for makes in [
+        "for _ in range(1234):\n    os.close(os.open('/box/y', os.O_CREAT)); os.unlink('/box/y')",
+        "for _ in range(777): os.close(os.open('/tmp', os.O_TMPFILE | os.O_RDWR))",
+        "for n in range(999): os.mkdir('/dev/shm/%d' % n)",
+    ] {
+        let source = format!("import os\n{makes}\nprint(os.stat('/box').st_ino)");
+        let outcome = sandbox.run(&job(source), b"", &limits()).unwrap();
+        assert!(!outcome.stdout.is_empty(), "{}", text(&outcome.stderr));
+        assert!(number() <= 140, "{makes}: {}", number());
+    }
+    canary();
+}
