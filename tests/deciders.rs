@@ -78,13 +78,9 @@ fn a_checker_in_cpp_decides_by_its_exit_code() {
         );
     }
     assert_eq!(verdict("1/0", &set).grade, Grade::RuntimeError);
+    // It fails on these outputs only, not on the expected answer: no program may choose to have no verdict.
     for broken in ["print(1, 2, 3)", "print(1, 2, 99)"] {
-        let program = Program::bare(broken, Language::Python);
-        let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
-        assert!(
-            matches!(error, Err(JudgeError::BrokenChecker { .. })),
-            "{error:?}"
-        );
+        assert_eq!(verdict(broken, &set).grade, Grade::WrongAnswer, "{broken}");
     }
 }
 
@@ -143,6 +139,42 @@ fn a_checker_that_fails_is_an_error_and_no_verdict() {
     }
 }
 
+/// Whatever makes a careless checker fail is a wrong answer, as long as the checker can read the expected one.
+#[test]
+fn output_that_a_careless_checker_fails_on_is_a_wrong_answer() {
+    let sorted = "import sys\ngot, want = (sorted(map(int, open(name).read().split())) for name in sys.argv[2:4])\n\
+        sys.exit(0 if got == want else 1)\n";
+    let table = "#include <fstream>\n#include <vector>\nint main(int, char **names) {\n    std::ifstream output(names[2]);\n    \
+        unsigned long at;\n    output >> at;\n    std::vector<int> squares(100);\n    return squares.at(at) == 0 ? 0 : 1;\n}\n";
+    let hungry = "import sys\nwords = open(sys.argv[2]).read().split()\ntable = [[w] * len(words) for w in words]\n\
+        sys.exit(0 if len(table) == 2 else 1)\n";
+    let python = |source| Comparison::Checker(program_that_decides(source, Protocol::Testlib));
+    for (rule, expected, outputs) in [
+        (
+            python(sorted),
+            "1 2",
+            &[
+                "print('abc')",
+                "import sys\nsys.stdout.buffer.write(b'\\xff 1')",
+                "print('9' * 5000)",
+            ][..],
+        ),
+        (
+            Comparison::Checker(in_cpp(table)),
+            "7",
+            &["print(10 ** 9)"][..],
+        ),
+        (python(hungry), "1 2", &["print('1 ' * 100000)"][..]),
+    ] {
+        let set = decided(rule, vec![stdin("", expected)]);
+        let right = format!("print({expected:?})");
+        assert_eq!(verdict(&right, &set).grade, Grade::Accepted);
+        for output in outputs {
+            assert_eq!(verdict(output, &set).grade, Grade::WrongAnswer, "{output}");
+        }
+    }
+}
+
 /// What the checker knows, the program can't find: nothing is left in its sandbox, before or after the checker.
 #[test]
 fn the_answer_is_in_the_checkers_sandbox_only() {
@@ -187,10 +219,80 @@ fn guessed_right(set: &rlef::problem::Problem) {
         set,
     );
     assert_eq!(silent.grade, Grade::WrongAnswer);
-    assert_eq!(
-        verdict("print(37, flush=True)\n1/0", set).grade,
-        Grade::RuntimeError
-    );
+    // Accepted, and then it crashes; crashes while it is waited for; crashes, but what it said was wrong already.
+    for (program, grade) in [
+        ("print(37, flush=True)\n1/0", Grade::RuntimeError),
+        ("print(50, flush=True)\n1/0", Grade::RuntimeError),
+        ("1/0", Grade::RuntimeError),
+        ("def f(:", Grade::CompileError),
+        ("while True: print(1)", Grade::WrongAnswer),
+        (
+            "for _ in range(30): print(1, flush=True)\n1/0",
+            Grade::WrongAnswer,
+        ),
+        (
+            "for _ in range(20): print(1, flush=True)\nwhile True: pass",
+            Grade::WrongAnswer,
+        ),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(verdict(program, set).grade, grade, "{program}");
+        }
+    }
+}
+
+/// What a program says may make a careless interactor fail: that is the program's doing, unless it fails by itself.
+#[test]
+fn an_interactor_that_fails_is_the_programs_doing_or_broken() {
+    let careless = "import sys\nsecret = int(open(sys.argv[1]).read())\nprint('?', flush=True)\n\
+        guess = int(sys.stdin.readline())\nsys.exit(0 if guess == secret else 1)\n";
+    let set = |source| {
+        let rule = Comparison::Interactor(program_that_decides(source, Protocol::Testlib));
+        decided(rule, vec![stdin("37", "")])
+    };
+    assert_eq!(verdict("print(37)", &set(careless)).grade, Grade::Accepted);
+    for said in ["print('abc')", "pass", "print('9' * 5000)"] {
+        assert_eq!(
+            verdict(said, &set(careless)).grade,
+            Grade::WrongAnswer,
+            "{said}"
+        );
+    }
+    let endless = "while True: print('1' * 100000, end='')";
+    assert_eq!(verdict(endless, &set(careless)).grade, Grade::OutputLimit);
+    for broken in ["1/0", "import os\nos.kill(os.getpid(), 9)"] {
+        let program = Program::bare("print(37)", Language::Python);
+        let error = judge().judge(&program, &set(broken), Scope::All, StopAt::Never);
+        assert!(
+            matches!(error, Err(JudgeError::BrokenInteractor { .. })),
+            "{broken}: {error:?}"
+        );
+    }
+}
+
+/// A program that goes on when it has been rejected gets one verdict, however often it is asked.
+#[test]
+fn a_verdict_on_a_dialogue_is_no_matter_of_speed() {
+    let interactor = "import sys\nsecret = int(open(sys.argv[1]).read())\nfor _ in range(3):\n    guess = int(input())\n    \
+        print('=' if guess == secret else '<', flush=True)\n    if guess == secret:\n        sys.exit(0)\nsys.exit(1)\n";
+    let rule = Comparison::Interactor(program_that_decides(interactor, Protocol::Testlib));
+    let cases = (0..40).map(|_| stdin("37", "")).collect();
+    let set = decided(rule, cases);
+    for (program, grade) in [
+        (
+            "n = 0\nwhile True:\n    n += 1\n    print(n % 9, flush=True)\n    input()",
+            Grade::WrongAnswer,
+        ),
+        ("while True: print(1, flush=True)", Grade::WrongAnswer),
+        ("print(37)", Grade::Accepted),
+        ("print(1)\nprint(2)\nprint(37)", Grade::Accepted),
+        ("print(1)\nprint(2, flush=True)\n1/0", Grade::RuntimeError),
+    ] {
+        let verdict = verdict(program, &set);
+        let grades: Vec<Grade> = verdict.failures.iter().map(|one| one.grade).collect();
+        let failing = if grade == Grade::Accepted { 0 } else { 40 };
+        assert_eq!(grades, vec![grade; failing], "{program}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! takes processes where this host can jail them and has an interpreter, WebAssembly elsewhere; it decides once, at the
 //! start, so that all results of one sandbox come by the same means. Knows nothing of how either works.
 
+mod pairs;
+
 use std::path::PathBuf;
 #[cfg(feature = "wasm")]
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::job::{Job, Language, Side};
+use crate::job::{Job, Language};
 use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::Outcome;
@@ -339,57 +341,6 @@ impl Sandbox {
     #[cfg(feature = "wasm")]
     fn wasm(&self) -> Result<&Wasm, SandboxError> {
         self.wasm.as_ref().ok_or(SandboxError::NoWasm)
-    }
-
-    /// Runs two programs in isolation from each other, the standard output of each being the standard input of the
-    /// other. Their `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input
-    /// and is given the grace period of the configuration.
-    pub fn run_pair(
-        &self,
-        left: Side<'_>,
-        right: Side<'_>,
-    ) -> Result<(Outcome, Outcome), SandboxError> {
-        self.run_pair_until(&Cancel::never(), left, right)
-    }
-
-    /// The same, ended by [`Cancel::cancel`]; modules that run already end by themselves.
-    pub fn run_pair_until(
-        &self,
-        cancel: &Cancel,
-        left: Side<'_>,
-        right: Side<'_>,
-    ) -> Result<(Outcome, Outcome), SandboxError> {
-        check(left.limits)?;
-        check(right.limits)?;
-        #[cfg(feature = "wasm")]
-        let modules = (
-            self.compiled(cancel, left.job, left.limits)?,
-            self.compiled(cancel, right.job, right.limits)?,
-        );
-        #[cfg(feature = "wasm")]
-        let (left, right) = match &modules {
-            (Ok(first), Ok(second)) => [(left, first), (right, second)]
-                .map(|(side, module)| Side {
-                    job: module.as_ref().unwrap_or(side.job),
-                    ..side
-                })
-                .into(),
-            (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome.clone())),
-        };
-        match &self.jails {
-            #[cfg(feature = "wasm")]
-            _ if self.runs_in_wasm(left.job) && self.runs_in_wasm(right.job) => {
-                self.wasm()?.run_pair(cancel, left, right)
-            }
-            _ if [left, right]
-                .iter()
-                .any(|side| side.job.language == Language::Wasm) =>
-            {
-                Err(SandboxError::ModuleInProcess)
-            }
-            Some(jails) => jails.run_pair(cancel, left, right),
-            None => Err(SandboxError::NoProcess),
-        }
     }
 }
 

@@ -55,17 +55,11 @@ pub struct Side<'a> {
     pub job: &'a Job,
     /// Its own limits.
     pub limits: &'a Limits,
-    /// What it reads before anything that the other prints; a pipe holds up to a megabyte.
-    pub preface: &'a [u8],
 }
 
 impl<'a> Side<'a> {
-    /// A program that reads nothing but what the other prints.
+    /// This program under these limits.
     pub const fn new(job: &'a Job, limits: &'a Limits) -> Self {
-        Self {
-            job,
-            limits,
-            preface: b"",
-        }
+        Self { job, limits }
     }
 }

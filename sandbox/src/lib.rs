@@ -44,7 +44,7 @@ pub use jail::jail_entry;
 pub use job::{Job, Language, Side, Start};
 pub use languages::LanguageState;
 pub use limits::Limits;
-pub use outcome::{Outcome, Status, Usage};
+pub use outcome::{Interaction, Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;
 pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};

@@ -40,6 +40,40 @@ pub struct Usage {
     pub fuel: Option<u64>,
 }
 
+/// What became of a program and of the interactor that talked with it.
+///
+/// It depends on what the two said, not on which of them was faster: see [`crate::Sandbox::run_interactive`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interaction {
+    /// How the interactor ended.
+    pub interactor: Outcome,
+    /// How the program ended. If the interactor ended otherwise than with exit code 0 before it, it was ended for that.
+    pub program: Outcome,
+    /// Whether the program failed, and the interactor had heard all of it and waited for more. It was ended then, and
+    /// how it ended says nothing.
+    pub waited: bool,
+}
+
+impl Interaction {
+    /// There is no interactor, and this is why. The program did not run.
+    pub(crate) fn without_interactor(outcome: Outcome) -> Self {
+        Self {
+            interactor: outcome.clone(),
+            program: outcome,
+            waited: false,
+        }
+    }
+
+    /// There is no program, and this is why. The interactor did not run.
+    pub(crate) fn without_program(outcome: Outcome) -> Self {
+        Self {
+            interactor: outcome.clone(),
+            program: outcome,
+            waited: true,
+        }
+    }
+}
+
 /// Result of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -4,6 +4,7 @@ pub(crate) mod blueprint;
 pub(crate) mod cgroup;
 pub(crate) mod drive;
 pub(crate) mod identity;
+pub(crate) mod interaction;
 pub(crate) mod outcome;
 pub(crate) mod run;
 pub(crate) mod stream;

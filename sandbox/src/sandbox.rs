@@ -1,6 +1,6 @@
 //! Isolation by process: admission, the pool of warm jails, and the three ways to run.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, thread};
@@ -14,10 +14,11 @@ use crate::jail::JAIL_ARGUMENT;
 use crate::job::{Job, Language, Side};
 use crate::languages::{LanguageState, python};
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Status, Usage};
+use crate::outcome::{Interaction, Outcome, Status, Usage};
 use crate::pool::{Pool, Taken};
 use crate::process::blueprint::Blueprint;
 use crate::process::drive::drive;
+use crate::process::interaction::{Channel, converse};
 use crate::process::run::Run;
 use crate::process::stream::{self, Capture};
 use crate::process::worker::Worker;
@@ -223,8 +224,6 @@ impl Jails {
             let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
             let (right_input, left_output) =
                 stream::pipe("pipe to the right program", second.owner)?;
-            stream::fill(&right_output, sides.0.preface)?;
-            stream::fill(&left_output, sides.1.preface)?;
             let (left_words, left_error) = stream::pipe("error pipe", first.owner)?;
             let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
             first.bound(left_limits)?;
@@ -268,6 +267,73 @@ impl Jails {
         Ok((left_outcome, right_outcome))
     }
 
+    /// Runs a program and the interactor that talks with it in two jails; see [`crate::Sandbox::run_interactive`].
+    pub(crate) fn run_interactive(
+        &self,
+        cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, SandboxError> {
+        let _permit = self.admission.enter(cancel)?;
+        let sides = (interactor, program);
+        let (interactor, program) =
+            match (self.built(sides.0, cancel)?, self.built(sides.1, cancel)?) {
+                (Built::Ready(interactor), Built::Ready(program)) => (interactor, program),
+                (Built::Refused(outcome), _) => {
+                    return Ok(Interaction::without_interactor(outcome));
+                }
+                (_, Built::Refused(outcome)) => return Ok(Interaction::without_program(outcome)),
+            };
+        let (patience, limits) = (
+            interactor.limits(sides.0.limits),
+            program.limits(sides.1.limits),
+        );
+        let (mut first, mut second) = (self.take_worker(&interactor)?, self.take_worker(&program)?);
+        let result = {
+            let (questions, asks) = stream::pipe("pipe to the program", second.owner)?;
+            let (words, says) = stream::pipe("standard output", second.owner)?;
+            let (hears, ear) = stream::pipe("pipe to the interactor", first.owner)?;
+            let (first_words, first_error) = stream::pipe("error pipe", first.owner)?;
+            let (second_words, second_error) = stream::pipe("error pipe", second.owner)?;
+            let again = |descriptor: &OwnedFd| {
+                descriptor
+                    .try_clone()
+                    .map_err(|source| SandboxError::MakeStream {
+                        what: "pipe between two programs",
+                        source,
+                    })
+            };
+            let channel = Channel::new(words, ear, again(&hears)?, again(&questions)?, preface)?;
+            first.bound(&patience)?;
+            second.bound(&limits)?;
+            first.start_program(&interactor, &patience)?;
+            second.start_program(&program, &limits)?;
+            let listens = Run::start(
+                &mut first,
+                &patience,
+                &[hears.as_fd(), asks.as_fd(), first_error.as_fd()],
+                Capture::nothing(),
+                Capture::new(first_words, patience.output_bytes)?,
+            )?;
+            let speaks = Run::start(
+                &mut second,
+                &limits,
+                &[questions.as_fd(), says.as_fd(), second_error.as_fd()],
+                Capture::nothing(),
+                Capture::new(second_words, limits.output_bytes)?,
+            )?;
+            // Held open here they would never be seen to end.
+            drop((questions, asks, says, hears, first_error, second_error));
+            converse(listens, speaks, channel, self.pair_grace, cancel)
+        };
+        if matches!(result, Ok(_) | Err(SandboxError::Cancelled)) {
+            first.give_back();
+            second.give_back();
+        }
+        result
+    }
+
     fn built<'a>(&self, side: Side<'a>, cancel: &Cancel) -> Result<Built<'a>, SandboxError> {
         self.workshop
             .build(&self.blueprint, side.job, side.limits, cancel)
@@ -286,7 +352,7 @@ impl Jails {
         };
         let mut worker = self.take_worker(&image)?;
         let limits = &image.limits(side.limits);
-        let outcome = run_in(&mut worker, &image, side.preface, limits, None, cancel)?;
+        let outcome = run_in(&mut worker, &image, b"", limits, None, cancel)?;
         worker.give_back();
         Ok(Outcome {
             stdout: Vec::new(),

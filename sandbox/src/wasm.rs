@@ -15,7 +15,7 @@ use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::job::{Job, Language, Side};
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Status, Usage};
+use crate::outcome::{Interaction, Outcome, Status, Usage};
 use crate::sandbox::refused;
 
 mod calls;
@@ -204,27 +204,61 @@ impl Wasm {
         left: Side<'_>,
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        let sides = (left, right);
+        let limits = (left.limits, right.limits);
         let (left, right) = match (self.program(left.job)?, self.program(right.job)?) {
             (Ok(left), Ok(right)) => (left, right),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
         };
         let _permit = self.admission.enter(cancel)?;
-        let patience = run::backstop(sides.0.limits) + run::backstop(sides.1.limits);
-        let prefaces = [sides.0.preface, sides.1.preface];
-        let (left_streams, right_streams) = Streams::crossed(patience, prefaces);
-        thread::scope(|scope| {
-            let other = thread::Builder::new()
-                .stack_size(engine::THREAD_STACK)
-                .spawn_scoped(scope, || right.run(right_streams, sides.1.limits))
-                .map_err(WasmError::Thread)?;
-            let first = on_large_stack(|| Ok(left.run(left_streams, sides.0.limits)?));
-            let second = other
-                .join()
-                .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?;
-            Ok((first?, second?))
+        let pipes = pipe::pipes(run::backstop(limits.0) + run::backstop(limits.1));
+        both((left, limits.0), (right, limits.1), pipes)
+    }
+
+    /// Runs a program and the interactor that talks with it; see [`crate::Sandbox::run_interactive`].
+    pub(crate) fn run_interactive(
+        &self,
+        cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, SandboxError> {
+        let limits = (interactor.limits, program.limits);
+        let (interactor, program) =
+            match (self.program(interactor.job)?, self.program(program.job)?) {
+                (Ok(interactor), Ok(program)) => (interactor, program),
+                (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
+                (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
+            };
+        let _permit = self.admission.enter(cancel)?;
+        let patience = run::backstop(limits.0) + run::backstop(limits.1);
+        let (pipes, waited) = pipe::interaction(patience, preface);
+        let (interactor, program) = both((interactor, limits.0), (program, limits.1), pipes)?;
+        Ok(Interaction {
+            interactor,
+            program,
+            waited: waited.is_true(),
         })
     }
+}
+
+/// Runs two programs side by side, the left and the right end of a pair of pipes being theirs.
+fn both(
+    (left, left_limits): (Program<'_>, &Limits),
+    (right, right_limits): (Program<'_>, &Limits),
+    pipes: [(pipe::Reader, pipe::Writer); 2],
+) -> Result<(Outcome, Outcome), SandboxError> {
+    let [left_streams, right_streams] = pipes.map(Streams::of_pipe);
+    thread::scope(|scope| {
+        let other = thread::Builder::new()
+            .stack_size(engine::THREAD_STACK)
+            .spawn_scoped(scope, || right.run(right_streams, right_limits))
+            .map_err(WasmError::Thread)?;
+        let first = on_large_stack(|| Ok(left.run(left_streams, left_limits)?));
+        let second = other
+            .join()
+            .map_err(|_| WasmError::Internal("its thread panicked".to_owned()))?;
+        Ok((first?, second?))
+    })
 }
 
 fn does_not_compile(reason: &str) -> Outcome {

@@ -1,25 +1,23 @@
-//! Stdin tests that a program decides: a checker after the run, or an interactor during it.
+//! Stdin tests that a checker decides after the run.
 //!
-//! The checker is given the input, what was printed and the expected answer, in a sandbox of its own and only after the
-//! judged program has ended; the judged program never shares one with any of them. An interactor reads input and answer
-//! before anything the program says, and talks with it through two pipes. A checker that fails by itself is an error, never a verdict.
+//! It is given the input, what was printed and the expected answer, in a sandbox of its own and only after the judged
+//! program has ended; the judged program never shares one with it. A checker that can't tell is asked once more, and then
+//! what it makes of the expected answer itself, on the same input. If it can't tell there either, the problem is at fault:
+//! an error, never a verdict. If it can, it was the program's output that it failed on, and that is rejected: no program
+//! may choose to have no verdict.
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Side, Status};
+use rlef_sandbox::{Job, Language, Limits};
 
-use super::asserted::Fault;
-use super::run::{Run, trace_of};
+use super::decider::accepts;
+use super::run::Run;
 use super::stdin::{self, Case};
 use super::{Grade, JudgeError, Runner, StopAt, driver, tail};
 use crate::comparator::{Checker, Comparison, Protocol};
-use crate::problem::{FileNames, TestCase};
+use crate::problem::FileNames;
 use crate::program::Program;
 
 /// Runs of the program between two of the checker, where judging may stop at the first failure.
 const CHUNK: usize = 8;
-/// The signal of who writes to nobody.
-const BROKEN_PIPE: i32 = 13;
-/// Bytes of input and answer that an interactor can be given through a pipe.
-const PREFACE: usize = 900_000;
 
 /// Runs the program on every case, then the checker on what it printed.
 pub(super) fn judge<R: Runner>(
@@ -57,10 +55,13 @@ pub(super) fn judge<R: Runner>(
                 Some(stdin::failed(case, outcome, String::new()))
             } else {
                 let checked = said.next().ok_or_else(|| run.incomplete(cases.len()))?;
-                match accepts(checker.protocol, &checked) {
-                    Ok(true) => None,
-                    Ok(false) => Some(stdin::failed(case, outcome, tail(&checked.stderr))),
-                    Err(detail) => return Err(run.broken_checker(detail)),
+                let word = match accepts(checker.protocol, &checked) {
+                    Ok(accepts) => (accepts, tail(&checked.stderr)),
+                    Err(_) => again(run, &checking, checker, case, &outcome.stdout)?,
+                };
+                match word {
+                    (true, _) => None,
+                    (false, words) => Some(stdin::failed(case, outcome, words)),
                 }
             };
             run.record(failure, outcome);
@@ -75,77 +76,31 @@ pub(super) fn judge<R: Runner>(
     Ok(())
 }
 
-/// Lets the program talk with the interactor, once for each case.
-pub(super) fn interact<R: Runner>(
-    run: &mut Run<'_, R>,
-    program: &Program,
-    cases: &[Case<'_>],
-    limits: &Limits,
-    interactor: &Checker,
-) -> Result<(), JudgeError> {
-    let job = stdin::job(program, None);
-    // The interactor waits while the program works, so its clock must be the longer one.
-    let patient = Limits {
-        cpu_ms: limits.cpu_ms.saturating_add(Limits::default().cpu_ms),
-        wall_ms: limits.wall_ms.saturating_add(Limits::default().wall_ms),
-        ..Limits::default()
+/// Asks a checker that could not tell once more, and what it makes of the expected answer: whether it accepts, and its words.
+fn again<R: Runner>(
+    run: &Run<'_, R>,
+    checking: &Job,
+    checker: &Checker,
+    case: &Case<'_>,
+    output: &[u8],
+) -> Result<(bool, String), JudgeError> {
+    let frames = [output, case.expected.as_bytes()].map(|output| frame(case, output));
+    let said = run.checks(checking, &[&frames[0], &frames[1]], &Limits::default())?;
+    let [output, expected] = said.as_slice() else {
+        return Err(run.incomplete(frames.len()));
     };
-    let talking = job_of(interactor, true, run.testlib());
-    for case in cases {
-        let side = Side {
-            preface: &frame(case, b""),
-            ..Side::new(&talking, &patient)
-        };
-        run.pair(side, Side::new(&job, limits), &|said, outcome| {
-            // Where the program has gone, what the interactor writes ends it.
-            let accepted = said.status != Status::Signalled(BROKEN_PIPE)
-                && accepts(Protocol::Testlib, said).map_err(Fault::Tester)?;
-            // A program that broke a limit or crashed is not saved by what it said before.
-            Ok(match Grade::of(outcome.status) {
-                Some(_) => Some(stdin::failed(case, outcome, String::new())),
-                None if accepted => None,
-                None => Some(stdin::failed(case, outcome, tail(&said.stderr))),
-            })
-        })?;
-        if run.is_done() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// Whether the checker accepts; `Err` says why it can't tell.
-fn accepts(protocol: Protocol, said: &Outcome) -> Result<bool, String> {
-    let broken = || {
-        let stderr = tail(&said.stderr);
-        format!(
-            "it ended with {:?} and said {:?}; {}",
-            said.status,
-            String::from_utf8_lossy(&said.stdout[..said.stdout.len().min(200)]),
-            trace_of(said, stderr)
-        )
-    };
-    match (protocol, said.status) {
-        (Protocol::Testlib, Status::Exited(0)) => Ok(true),
-        (Protocol::Testlib, Status::Exited(1 | 2 | 7)) => Ok(false),
-        (Protocol::Printed, Status::Exited(0)) => {
-            let text = String::from_utf8_lossy(&said.stdout);
-            match text.split_whitespace().next() {
-                Some("true" | "True") => Ok(true),
-                Some("false" | "False") => Ok(false),
-                Some(word) => word
-                    .parse::<f64>()
-                    .map(|score| score >= 1.0)
-                    .map_err(|_| broken()),
-                None => Err(broken()),
-            }
-        }
-        _ => Err(broken()),
+    match accepts(checker.protocol, output) {
+        Ok(accepts) => Ok((accepts, tail(&output.stderr))),
+        Err(detail) if accepts(checker.protocol, expected).is_ok() => Ok((
+            false,
+            format!("the checker failed on what was printed, not on the expected answer: {detail}"),
+        )),
+        Err(detail) => Err(run.broken_checker(detail)),
     }
 }
 
 /// The job of a checker or an interactor.
-fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
+pub(super) fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
     let arguments: &[&str] = match checker.protocol {
         Protocol::Testlib => &["input.txt", "output.txt", "answer.txt"],
         Protocol::Printed => &["input.txt", "answer.txt", "output.txt"],
@@ -158,36 +113,25 @@ fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
 }
 
 /// What of a checker or interactor can't be run here, if anything.
-pub(super) fn lacks(
-    rule: &Comparison,
-    tests: &[&TestCase],
-    testlib: Option<&str>,
-) -> Option<&'static str> {
+pub(super) fn lacks(rule: &Comparison, testlib: Option<&str>) -> Option<&'static str> {
     let (Comparison::Checker(one) | Comparison::Interactor(one)) = rule else {
         return None;
     };
     let talks = matches!(rule, Comparison::Interactor(_));
-    let too_long = |test: &&TestCase| match test {
-        TestCase::Stdin { input, expected } => input.len() + expected.len() > PREFACE,
-        _ => false,
-    };
     match one.language {
         Language::Cpp if testlib.is_none() && one.source.lines().any(driver::includes_testlib) => {
             Some(
                 "a checker or interactor that includes testlib.h, without RLEF_TESTLIB set to the path of that header,",
             )
         }
-        Language::Python | Language::Cpp => {
-            let fails = talks && tests.iter().any(too_long);
-            fails.then_some("an interactive test of more than 900 KB")
-        }
+        Language::Python | Language::Cpp => None,
         _ if talks => Some("an interactor in another language than Python or C++"),
         _ => Some("a checker in another language than Python or C++"),
     }
 }
 
 /// Input, output and answer, announced by their lengths.
-fn frame(case: &Case<'_>, output: &[u8]) -> Vec<u8> {
+pub(super) fn frame(case: &Case<'_>, output: &[u8]) -> Vec<u8> {
     let (input, answer) = (case.input.as_bytes(), case.expected.as_bytes());
     let head = format!("{} {} {}\n", input.len(), output.len(), answer.len());
     [head.as_bytes(), input, output, answer].concat()

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use rlef_sandbox::{Job, Language, Start};
 use serde::Serialize;
 
+use super::decider::PARTIAL_BASE;
+
 const WIRE: &str = include_str!("wire.py");
 const PROGRAM: &str = include_str!("program.py");
 const CALL: &str = include_str!("call.py");
@@ -66,7 +68,8 @@ pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str
                 let after = index + 2;
                 let _ = write!(
                     text,
-                    "#line 1 \"testlib.h\"\n{header}\n#line {after} \"checker.cpp\"\n"
+                    "#ifndef PC_BASE_EXIT_CODE\n#define PC_BASE_EXIT_CODE {PARTIAL_BASE}\n#endif\n\
+                     #line 1 \"testlib.h\"\n{header}\n#line {after} \"checker.cpp\"\n"
                 );
             }
             None => text.push_str(line),

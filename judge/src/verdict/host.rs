@@ -1,7 +1,7 @@
 //! The judge of this machine: the sandbox with as many workers as it has cores.
 
 use rlef_sandbox::{
-    Cancel, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
+    Cancel, Interaction, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
     SandboxConfig, SandboxError, Side,
 };
 
@@ -28,6 +28,16 @@ impl Runner for Sandbox {
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         Self::run_pair(self, left, right)
+    }
+
+    fn run_interactive(
+        &self,
+        cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, SandboxError> {
+        Self::run_interactive_until(self, cancel, interactor, preface, program)
     }
 
     fn run_batch_until(

@@ -11,7 +11,7 @@ use super::run::Run;
 use super::settle::Tally;
 use super::{
     PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, appended, asserted, call, checker,
-    source, stdin,
+    interact, source, stdin,
 };
 use crate::comparator::Comparison;
 use crate::problem::{Problem, TestCase};
@@ -78,6 +78,19 @@ pub enum JudgeError {
         /// How it ended.
         detail: String,
     },
+    /// The program that talks with the one judged fails by itself.
+    #[error(
+        "run test {test} of problem `{id}`: the interactor can't tell, whatever the program says: {detail}; correct the \
+         interactor"
+    )]
+    BrokenInteractor {
+        /// The problem.
+        id: String,
+        /// Index of the test.
+        test: usize,
+        /// How it ended.
+        detail: String,
+    },
     /// The user stopped it.
     #[error("judge a program: it was told to stop")]
     Stopped,
@@ -109,6 +122,7 @@ impl JudgeError {
         match self {
             Self::NoTests { .. }
             | Self::BrokenChecker { .. }
+            | Self::BrokenInteractor { .. }
             | Self::Unsupported { .. }
             | Self::BrokenTest { .. } => true,
             Self::Sandbox { .. }
@@ -214,7 +228,7 @@ impl<R: Runner> Judge<R> {
             {
                 Some("a checker of anything but standard output")
             }
-            (rule, _) => checker::lacks(rule, &tests, self.testlib.as_deref()),
+            (rule, _) => checker::lacks(rule, self.testlib.as_deref()),
         };
         what.map_or(Ok(()), |what| {
             Err(JudgeError::Unsupported {
@@ -346,7 +360,7 @@ fn run_batch<R: Runner>(
                     checker::judge(run, &program, &cases, limits, checker, files)
                 }
                 Comparison::Interactor(interactor) => {
-                    checker::interact(run, &program, &cases, limits, interactor)
+                    interact::judge(run, &program, &cases, limits, interactor)
                 }
                 rule => stdin::judge(run, &program, &cases, limits, rule, files),
             }

@@ -1,6 +1,6 @@
 //! Outcomes of one program's tests, job by job → its verdict.
 
-use rlef_sandbox::{Job, Limits, Outcome, Side, Status};
+use rlef_sandbox::{Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
 use super::{Failure, Grade, Judge, JudgeError, Runner, StopAt, Verdict, asserted};
 use crate::problem::Problem;
@@ -126,6 +126,27 @@ impl<'a, R: Runner> Run<'a, R> {
     /// A checker that can't tell.
     pub(super) fn broken_checker(&self, detail: String) -> JudgeError {
         JudgeError::BrokenChecker {
+            id: self.id.to_owned(),
+            test: self.next,
+            detail,
+        }
+    }
+
+    /// What becomes of the program and the interactor that talks with it; nothing of it is recorded yet.
+    pub(super) fn interaction(
+        &self,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, JudgeError> {
+        self.judge.attempt(self.id, |runner| {
+            runner.run_interactive(&Cancel::never(), interactor, preface, program)
+        })
+    }
+
+    /// An interactor that can't tell.
+    pub(super) fn broken_interactor(&self, detail: String) -> JudgeError {
+        JudgeError::BrokenInteractor {
             id: self.id.to_owned(),
             test: self.next,
             detail,

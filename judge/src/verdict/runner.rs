@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rlef_sandbox::{Cancel, Job, Language, Limits, Outcome, Side};
+use rlef_sandbox::{Cancel, Interaction, Job, Language, Limits, Outcome, Side};
 
 /// Runs programs under limits. The sandbox in earnest, a fake in tests.
 pub trait Runner: Send + Sync {
@@ -20,6 +20,16 @@ pub trait Runner: Send + Sync {
 
     /// Two programs, each one's standard output being the other's standard input; standard errors are kept.
     fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Self::Error>;
+
+    /// A program and the interactor that talks with it, which reads `preface` first; what becomes of them depends on what
+    /// they say, not on which of them is faster. Ends early, with an error, once it is cancelled.
+    fn run_interactive(
+        &self,
+        cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, Self::Error>;
 
     /// `run_batch` that may end early, with an error, once it is cancelled. A runner that cannot ends in its own time.
     fn run_batch_until(
@@ -74,6 +84,17 @@ impl<R: Runner> Runner for Until<'_, R> {
         self.runner.run_pair_until(self.cancel, left, right)
     }
 
+    fn run_interactive(
+        &self,
+        _cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, R::Error> {
+        self.runner
+            .run_interactive(self.cancel, interactor, preface, program)
+    }
+
     fn tools(&self, language: Language) -> String {
         self.runner.tools(language)
     }
@@ -94,6 +115,16 @@ impl<R: Runner + ?Sized> Runner for Arc<R> {
 
     fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Self::Error> {
         (**self).run_pair(left, right)
+    }
+
+    fn run_interactive(
+        &self,
+        cancel: &Cancel,
+        interactor: Side<'_>,
+        preface: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, R::Error> {
+        (**self).run_interactive(cancel, interactor, preface, program)
     }
 
     fn run_batch_until(

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Side, Usage};
+use rlef_sandbox::{Cancel, Interaction, Job, Language, Limits, Outcome, Side, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -11,6 +11,7 @@ use crate::program::Program;
 
 mod asserted;
 mod calls;
+mod deciders;
 mod many;
 
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,26 @@ impl Runner for Fake {
             .replace("NONCE", nonce)
             .into_bytes();
         Ok((tester, self.next()?))
+    }
+
+    /// An interactor that says `WAITED` was ended for that.
+    fn run_interactive(
+        &self,
+        _: &Cancel,
+        interactor: Side<'_>,
+        _: &[u8],
+        program: Side<'_>,
+    ) -> Result<Interaction, Broken> {
+        self.jobs
+            .lock()
+            .unwrap()
+            .extend([interactor.job.clone(), program.job.clone()]);
+        let interactor = self.next()?;
+        Ok(Interaction {
+            waited: interactor.stderr == b"WAITED",
+            interactor,
+            program: self.next()?,
+        })
     }
 }
 

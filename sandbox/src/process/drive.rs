@@ -20,7 +20,7 @@ pub(crate) fn drive<const N: usize>(
     cancel: &Cancel,
 ) -> Result<[Outcome; N], SandboxError> {
     while runs.iter().any(|run| !run.is_over()) {
-        let ready = wait(&runs, cancel)?;
+        let ready = wait(runs.each_ref(), Vec::new(), LONGEST_CHECK, cancel)?;
         if cancel.is_cancelled() {
             for run in runs.iter_mut().filter(|run| !run.is_over()) {
                 run.give_up()?;
@@ -54,14 +54,19 @@ pub(crate) fn drive<const N: usize>(
     })
 }
 
-/// Waits until something happens or is due; tells of which runs the program's process has spoken.
-fn wait<const N: usize>(runs: &[Run<'_>; N], cancel: &Cancel) -> Result<[bool; N], SandboxError> {
+/// Waits until something happens, also to `watched`, or is due, after `longest` at the latest; tells of which runs the
+/// program's process has spoken.
+pub(super) fn wait<'a, const N: usize>(
+    runs: [&'a Run<'_>; N],
+    mut watched: Vec<PollFd<'a>>,
+    longest: Duration,
+    cancel: &'a Cancel,
+) -> Result<[bool; N], SandboxError> {
     let now = Instant::now();
-    let mut watched = Vec::with_capacity(3 * N + 1);
     let mut sockets = [None; N];
-    let mut due = now + LONGEST_CHECK;
+    let mut due = now + longest;
     for (run, socket) in runs
-        .iter()
+        .into_iter()
         .zip(&mut sockets)
         .filter(|(run, _)| !run.is_over())
     {

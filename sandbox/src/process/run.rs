@@ -16,7 +16,7 @@ use super::worker::Worker;
 use crate::error::SandboxError;
 use crate::languages::LastWords;
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Usage};
+use crate::outcome::{Outcome, Status, Usage};
 
 /// A short program is over before it pays to be woken for each thing it prints.
 const QUIET: Duration = Duration::from_millis(2);
@@ -143,6 +143,11 @@ impl<'w> Run<'w> {
     /// Sets the time by which it must end though its own limits allow more.
     pub(crate) fn end_by(&mut self, grace: Instant) {
         self.grace = Some(grace);
+    }
+
+    /// The same, unless it was set before.
+    pub(crate) fn grace(&mut self, grace: Instant) {
+        self.grace.get_or_insert(grace);
     }
 
     fn wall_deadline(&self) -> Instant {
@@ -321,6 +326,45 @@ impl<'w> Run<'w> {
         }
     }
 
+    /// Ends it because it printed more than it may, where its output is not kept here.
+    pub(crate) fn end_for_output(&mut self) -> Result<(), SandboxError> {
+        self.stop(Stop::Output)
+    }
+
+    /// Ends it because of the other of a pair.
+    pub(crate) fn end_for_peer(&mut self) -> Result<(), SandboxError> {
+        self.stop(Stop::PeerLeft)
+    }
+
+    /// What it may use.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits
+    }
+
+    /// How long it has run, if all of it sleeps now; see `tree::asleep`.
+    pub(crate) fn asleep(&self) -> Option<u64> {
+        self.worker.asleep()
+    }
+
+    /// How it ended, once it is over.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.end.map(|end| self.status_of(&end))
+    }
+
+    fn status_of(&self, end: &End) -> Status {
+        let facts = Facts {
+            stop: self.stop,
+            wait_status: end.wait_status,
+            cpu_us: end.cpu_us,
+            memory_kill: self.memory_kill,
+            output_over: self.stdout.over() || self.stderr.over(),
+            source_accepted: self.accepted,
+            stderr: self.stderr.bytes(),
+            wanted_memory: self.wanted_memory,
+        };
+        status(&facts, self.limits)
+    }
+
     /// Ends the program for a reason that is not its own; there will be no outcome.
     pub(crate) fn give_up(&mut self) -> Result<(), SandboxError> {
         self.worker.end_program().map(drop)
@@ -366,19 +410,8 @@ impl<'w> Run<'w> {
                 reason: "a run was given up before its end".to_owned(),
             });
         };
-        let output_over = self.stdout.over() || self.stderr.over();
+        let status = self.status_of(&end);
         let (stdout, stderr) = (self.stdout.into_bytes(), self.stderr.into_bytes());
-        let facts = Facts {
-            stop: self.stop,
-            wait_status: end.wait_status,
-            cpu_us: end.cpu_us,
-            memory_kill: self.memory_kill,
-            output_over,
-            source_accepted: self.accepted,
-            stderr: &stderr,
-            wanted_memory: self.wanted_memory,
-        };
-        let status = status(&facts, self.limits);
         let usage = Usage {
             cpu_us: end.cpu_us,
             wall_us: end.wall_us,

@@ -3,12 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Uid, fchown, pipe2};
 
 use crate::error::SandboxError;
+
+/// How long programs may leave no room for a pipe of ours.
+const CROWDED: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A file in memory that nobody can change any more, opened anew for reading from its start.
 pub(crate) fn sealed(what: &'static str, bytes: &[u8]) -> Result<OwnedFd, SandboxError> {
@@ -30,7 +37,7 @@ pub(crate) fn pipe(
     owner: Option<u32>,
 ) -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let make = || -> io::Result<(OwnedFd, OwnedFd)> {
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+        let (reader, writer) = with_patience(|| pipe2(OFlag::O_CLOEXEC))?;
         if let Some(owner) = owner {
             fchown(
                 &writer,
@@ -43,26 +50,16 @@ pub(crate) fn pipe(
     make().map_err(|source| SandboxError::MakeStream { what, source })
 }
 
-/// Puts bytes into a pipe that nobody reads yet; the pipe grows to hold them, which the kernel allows up to a megabyte.
-pub(crate) fn fill(writer: &OwnedFd, bytes: &[u8]) -> Result<(), SandboxError> {
-    if bytes.is_empty() {
-        return Ok(());
+/// Makes a pipe, and waits where there is no room for one: open files are counted over the whole host, and pages of pipes
+/// by user, so it may be a program of ours that has them all. It has to end.
+fn with_patience<T>(make: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    let deadline = Instant::now() + CROWDED;
+    loop {
+        match make() {
+            Err(Errno::ENFILE) if Instant::now() < deadline => thread::sleep(PAUSE),
+            result => return result,
+        }
     }
-    let fill = || -> io::Result<()> {
-        let size = i32::try_from(bytes.len()).map_err(io::Error::other)?;
-        // Left over for what the other program prints.
-        let room = i32::from(i16::MAX);
-        fcntl(writer, FcntlArg::F_SETPIPE_SZ(size.saturating_add(room)))?;
-        // Should it not fit, an error is better than a wait without end.
-        fcntl(writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        File::from(writer.try_clone()?).write_all(bytes)?;
-        fcntl(writer, FcntlArg::F_SETFL(OFlag::empty()))?;
-        Ok(())
-    };
-    fill().map_err(|source| SandboxError::MakeStream {
-        what: "pipe that holds what a program reads first",
-        source,
-    })
 }
 
 /// What comes out of a pipe, up to a cap.
@@ -130,6 +127,11 @@ impl Capture {
         Ok(())
     }
 
+    /// What has come so far, at most the cap.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether more came than the cap allows.
     pub(crate) fn over(&self) -> bool {
         self.over
@@ -163,16 +165,20 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_pipe_gives_what_it_was_filled_with_and_refuses_what_it_cannot_hold() {
-        let (reader, writer) = pipe("input", None).unwrap();
-        fill(&writer, &vec![7; 900_000]).unwrap();
-        nix::unistd::write(&writer, b"more").unwrap();
-        drop(writer);
-        let mut all = Vec::new();
-        File::from(reader).read_to_end(&mut all).unwrap();
-        assert_eq!((all.len(), all.last()), (900_004, Some(&b'e')));
-        let (_reader, writer) = pipe("input", None).unwrap();
-        assert!(fill(&writer, &vec![7; 64 << 20]).is_err());
+    fn a_pipe_for_which_there_is_no_room_is_waited_for() {
+        let tries = std::cell::Cell::new(0);
+        let made = with_patience(|| {
+            tries.set(tries.get() + 1);
+            if tries.get() < 3 {
+                return Err(Errno::ENFILE);
+            }
+            Ok(tries.get())
+        });
+        assert_eq!(made, Ok(3));
+        assert_eq!(
+            with_patience(|| Err::<(), _>(Errno::EMFILE)),
+            Err(Errno::EMFILE)
+        );
     }
 
     #[test]

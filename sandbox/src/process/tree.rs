@@ -57,6 +57,49 @@ pub(crate) fn longest_wait(pid: i32, depth: u32) -> Duration {
     Duration::from_nanos(longest)
 }
 
+/// Nanoseconds that the living threads `depth` or more generations below a process have run in all their lives, if every
+/// one of them sleeps until something happens. Nothing if one works or wants to, or if there is none.
+///
+/// Twice the same answer says that nothing ran in between.
+pub(crate) fn asleep(pid: i32, depth: u32) -> Option<u64> {
+    let (mut ran_ns, mut sleepers) = (0, 0_u32);
+    let mut todo = vec![(pid, 0)];
+    while let Some((pid, generation)) = todo.pop() {
+        let seen = if generation >= depth {
+            threads(pid).collect()
+        } else {
+            Vec::new()
+        };
+        for thread in seen {
+            let stat = fs::read_to_string(thread.join("stat")).unwrap_or_default();
+            match state_of(&stat) {
+                Some('S') => {}
+                // Ended, or ending.
+                Some('Z' | 'X') | None => continue,
+                Some(_) => return None,
+            }
+            let schedstat = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+            sleepers += 1;
+            ran_ns += schedstat
+                .split_whitespace()
+                .next()
+                .and_then(|number| number.parse::<u64>().ok())
+                .unwrap_or(0);
+        }
+        todo.extend(
+            children(pid)
+                .into_iter()
+                .map(|child| (child, generation + 1)),
+        );
+    }
+    (sleepers > 0).then_some(ran_ns)
+}
+
+/// The third field of proc_pid_stat(5), after the command's ')'.
+fn state_of(stat: &str) -> Option<char> {
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
 /// The second number of /proc/PID/schedstat: nanoseconds spent ready to run, but not running.
 fn waited_ns(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().nth(1)?.parse().ok()
@@ -125,6 +168,16 @@ mod tests {
         assert_eq!(longest_wait(pid, 99), Duration::ZERO);
         let own = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
         assert!(longest_wait(pid, 0) >= Duration::from_nanos(waited_ns(&own).unwrap()));
+    }
+
+    #[test]
+    fn who_sleeps_is_told_from_who_works() {
+        assert_eq!(state_of("7 (a) b) S 1 7"), Some('S'));
+        assert_eq!(state_of("nonsense"), None);
+        // The thread that asks works.
+        let pid = std::process::id() as i32;
+        assert_eq!(asleep(pid, 0), None);
+        assert_eq!(asleep(pid, 99), None);
     }
 
     #[test]

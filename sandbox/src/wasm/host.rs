@@ -286,7 +286,7 @@ impl Host {
             Input::Pipe(reader) => {
                 let left = self.wall_ns.saturating_sub(elapsed);
                 reader.read(buffer, left).map_err(|silence| match silence {
-                    Silence::Deadlock => Stop::Slept,
+                    Silence::Deadlock | Silence::Failed => Stop::Slept,
                     Silence::Overdue => Stop::Interrupted,
                 })
             }

@@ -1,9 +1,11 @@
 //! The two pipes between the guests of a pair: whole writes in, at most one write out of each read.
 //!
 //! Nothing a guest sees here depends on which of the two was faster: a read never joins two writes, a write succeeds
-//! whether or not the other has ended, and where both wait for one another the one with less time left is ended.
+//! whether or not the other has ended, and where both wait for one another the one with less time left is ended. An
+//! interactor is told that the program's words are over only if the program ended well.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ struct Side {
     given_up: bool,
     reads_no_more: bool,
     writes_no_more: bool,
+    /// It ended otherwise than well.
+    failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +44,8 @@ pub(super) enum Silence {
     Deadlock,
     /// The other side did not come in time.
     Overdue,
+    /// The program has failed, and this is its interactor.
+    Failed,
 }
 
 /// Where one guest reads.
@@ -48,6 +54,19 @@ pub(super) struct Reader {
     shared: Arc<Shared>,
     side: usize,
     deadline: Instant,
+    /// Set where this is an interactor, once it waits for a program that has failed.
+    waited: Option<Waited>,
+}
+
+/// Whether an interactor waited for a program that had failed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waited(Arc<AtomicBool>);
+
+impl Waited {
+    /// Whether it did.
+    pub(super) fn is_true(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Where one guest writes.
@@ -57,21 +76,16 @@ pub(super) struct Writer {
     side: usize,
 }
 
-/// The ends of the left and of the right guest, each of which reads its preface first. Neither waits longer than `patience`
-/// from now in all.
-pub(super) fn pipes(patience: Duration, prefaces: [&[u8]; 2]) -> [(Reader, Writer); 2] {
+/// The ends of the left and of the right guest. Neither waits longer than `patience` from now in all.
+pub(super) fn pipes(patience: Duration) -> [(Reader, Writer); 2] {
     let shared = Arc::new(Shared::default());
-    for (side, preface) in shared.lock().iter_mut().zip(prefaces) {
-        if !preface.is_empty() {
-            side.unread.push_back(preface.iter().copied().collect());
-        }
-    }
     let deadline = Instant::now() + patience;
     [0, 1].map(|side| {
         let reader = Reader {
             shared: Arc::clone(&shared),
             side,
             deadline,
+            waited: None,
         };
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -79,6 +93,20 @@ pub(super) fn pipes(patience: Duration, prefaces: [&[u8]; 2]) -> [(Reader, Write
         };
         (reader, writer)
     })
+}
+
+/// The ends of an interactor, which reads `preface` first, and of a program; and whether the first had to be ended
+/// because it waited for the second.
+pub(super) fn interaction(patience: Duration, preface: &[u8]) -> ([(Reader, Writer); 2], Waited) {
+    let mut pipes = pipes(patience);
+    let waited = Waited::default();
+    let interactor = &mut pipes[0].0;
+    interactor.waited = Some(waited.clone());
+    if !preface.is_empty() {
+        let preface = preface.iter().copied().collect();
+        interactor.shared.lock()[0].unread.push_back(preface);
+    }
+    (pipes, waited)
 }
 
 impl Reader {
@@ -103,6 +131,10 @@ impl Reader {
             }
             if sides[other].writes_no_more {
                 sides[own].waits = None;
+                if let (true, Some(waited)) = (sides[other].failed, &self.waited) {
+                    waited.0.store(true, Ordering::Relaxed);
+                    return Err(Silence::Failed);
+                }
                 return Ok(0);
             }
             if sides[own].given_up {
@@ -153,6 +185,11 @@ impl Writer {
             self.shared.changed.notify_all();
         }
     }
+
+    /// Says, before this is dropped, that its guest ended otherwise than well.
+    pub(super) fn fail(&self) {
+        self.shared.lock()[self.side].failed = true;
+    }
 }
 
 impl Drop for Writer {
@@ -168,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_read_gives_at_most_one_write_and_the_end_is_seen() {
-        let [(_, writer), (reader, _)] = pipes(Duration::from_secs(10), [b""; 2]);
+        let [(_, writer), (reader, _)] = pipes(Duration::from_secs(10));
         writer.write(b"abc");
         writer.write(b"");
         writer.write(b"d");
@@ -181,8 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn an_interactor_reads_its_preface_first_and_no_end_of_a_program_that_failed() {
+        for (fails, end) in [(false, Ok(0)), (true, Err(Silence::Failed))] {
+            let ([(reader, _), (_, writer)], waited) =
+                interaction(Duration::from_secs(10), b"preface");
+            writer.write(b"x");
+            let mut buffer = [0; 8];
+            assert_eq!(reader.read(&mut buffer, 9), Ok(7));
+            assert_eq!(reader.read(&mut buffer, 9), Ok(1));
+            if fails {
+                writer.fail();
+            }
+            drop(writer);
+            assert_eq!(reader.read(&mut buffer, 9), end);
+            assert_eq!(waited.is_true(), fails);
+        }
+    }
+
+    #[test]
     fn nobody_waits_for_ever_and_what_is_written_to_the_dead_is_dropped() {
-        let [(reader, _writer), (other, writer)] = pipes(Duration::ZERO, [b""; 2]);
+        let [(reader, _writer), (other, writer)] = pipes(Duration::ZERO);
         assert_eq!(reader.read(&mut [0; 8], 9), Err(Silence::Overdue));
         drop(reader);
         writer.write(b"x");
@@ -192,8 +247,7 @@ mod tests {
     #[test]
     fn of_two_that_wait_the_one_with_less_time_is_ended() {
         for (left, right) in [(5, 9), (9, 5), (5, 5)] {
-            let [(first, first_out), (second, second_out)] =
-                pipes(Duration::from_mins(1), [b""; 2]);
+            let [(first, first_out), (second, second_out)] = pipes(Duration::from_mins(1));
             let (ended, stayed) = std::thread::scope(|scope| {
                 let side = |reader: Reader, writer: Writer, time| {
                     let outcome = reader.read(&mut [0; 8], time);

@@ -41,13 +41,12 @@ impl Streams {
         }
     }
 
-    /// The streams of two programs that talk to each other.
-    pub(super) fn crossed(patience: Duration, prefaces: [&[u8]; 2]) -> (Self, Self) {
-        let [left, right] = pipe::pipes(patience, prefaces).map(|(reader, writer)| Self {
+    /// The streams of one of two programs that talk to each other.
+    pub(super) fn of_pipe((reader, writer): (pipe::Reader, pipe::Writer)) -> Self {
+        Self {
             input: Input::Pipe(reader),
             output: Output::Pipe(writer),
-        });
-        (left, right)
+        }
     }
 }
 
@@ -193,6 +192,9 @@ impl<'a> Program<'a> {
         };
         let host = store.into_data();
         let status = self.status(ended, &host, limits)?;
+        if let (Output::Pipe(writer), true) = (&host.output, status.0 != Status::Exited(0)) {
+            writer.fail();
+        }
         let reason = match &status {
             (Status::Unsupported, Some(reason)) => reason.clone(),
             _ => String::new(),

@@ -2,6 +2,7 @@
 
 mod host;
 mod idioms;
+mod interactive;
 mod limit;
 mod pair;
 mod plain;

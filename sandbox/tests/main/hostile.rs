@@ -2,6 +2,7 @@
 //!
 //! One property a test, each a short program; after each the same sandbox judges a correct program correctly.
 
+mod dialogue;
 mod escape;
 mod exhaustion;
 mod files;

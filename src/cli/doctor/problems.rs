@@ -299,6 +299,7 @@ fn broken(mut finding: Finding, error: JudgeError) -> Result<Finding, JudgeError
     match error {
         JudgeError::BrokenTest { .. }
         | JudgeError::BrokenChecker { .. }
+        | JudgeError::BrokenInteractor { .. }
         | JudgeError::Unsupported { .. } => {
             finding.state = State::BrokenTest;
             finding.detail = format!("failed to {error}");

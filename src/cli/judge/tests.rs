@@ -1,6 +1,6 @@
 //! The verb against a fake runner: what is read, printed and refused.
 
-use rlef_sandbox::{Job, Limits, Outcome, Side, Status, Usage};
+use rlef_sandbox::{Cancel, Interaction, Job, Limits, Outcome, Side, Status, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -46,6 +46,16 @@ impl Runner for Echo {
     }
 
     fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Died> {
+        Err(Died)
+    }
+
+    fn run_interactive(
+        &self,
+        _: &Cancel,
+        _: Side<'_>,
+        _: &[u8],
+        _: Side<'_>,
+    ) -> Result<Interaction, Died> {
         Err(Died)
     }
 }

@@ -4,8 +4,6 @@ use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rlef_sandbox::Cancel;
-
 use super::pool::AHEAD;
 use super::*;
 
@@ -39,6 +37,16 @@ impl Runner for Slow {
     }
 
     fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
+        Err(Broken)
+    }
+
+    fn run_interactive(
+        &self,
+        _: &Cancel,
+        _: Side<'_>,
+        _: &[u8],
+        _: Side<'_>,
+    ) -> Result<Interaction, Broken> {
         Err(Broken)
     }
 

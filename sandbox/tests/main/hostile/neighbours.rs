@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use rlef_sandbox::{Cancel, Limits, Sandbox, SandboxError, Status};
+use rlef_sandbox::{Cancel, Limits, Sandbox, SandboxError, Side, Status};
 
 use crate::support::{canary, config, job, limits, printed, run_all, run_with, text};
 
@@ -94,5 +94,51 @@ fn files_without_a_name_are_gone_with_their_test() {
             text(&outcome.stderr)
         );
     }
+    canary();
+}
+
+/// An ordinary user's pipes get shorter where a program of the same user hoards them, and nothing fails.
+#[test]
+fn pipes_hoarded_by_one_do_not_fail_those_beside_it() {
+    let busy = Limits {
+        wall_ms: 600_000,
+        ..limits()
+    };
+    let hoarder = "import os, time\nfor _ in range(50):\n    if os.fork() == 0:\n        try:\n            while True: os.pipe()\n        except OSError: time.sleep(600)\ntime.sleep(600)";
+    let cancel = Cancel::new().unwrap();
+    let sandbox = Sandbox::new(config(2)).unwrap();
+    let source = job(hoarder);
+    thread::scope(|scope| {
+        let hoard = scope
+            .spawn(|| sandbox.run_batch_until(&cancel, &source, &[b""], &busy, &mut |_, _| true));
+        thread::sleep(std::time::Duration::from_millis(1_000));
+        let preface = vec![b'x'; 300_000];
+        for _ in 0..3 {
+            let both = sandbox
+                .run_interactive(
+                    Side::new(&job("import sys\nprint('go', flush=True)\nsys.exit(len(sys.stdin.read()) - 300003)"), &limits()),
+                    &preface,
+                    Side::new(&job("print(input())"), &limits()),
+                )
+                .unwrap_or_else(|error| panic!("failed to {error}"));
+            assert_eq!(
+                (both.interactor.status, both.program.status),
+                (Status::Exited(0), Status::Exited(0)),
+                "{both:?}"
+            );
+            let printed = sandbox
+                .run(&job("print('x' * 100000)"), b"", &limits())
+                .unwrap();
+            assert_eq!(
+                (printed.status, printed.stdout.len()),
+                (Status::Exited(0), 100_001)
+            );
+        }
+        cancel.cancel();
+        assert!(matches!(
+            hoard.join().unwrap(),
+            Err(SandboxError::Cancelled)
+        ));
+    });
     canary();
 }
