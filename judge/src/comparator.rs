@@ -95,7 +95,8 @@ pub struct Checker {
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// testlib: `checker input output answer` (an interactor: `interactor input output answer`); exit code 0
-    /// accepts, 1, 2 (presentation) and 7 (part of the points) reject, anything else is the checker's failure.
+    /// accepts; 1, 2, 4, 7, 8, 16 and 50 to 250 (presentation, points, part of the points) reject; anything else is a
+    /// failure, of the program's doing unless the checker fails on the expected answer, too.
     #[default]
     Testlib,
     /// open-r1/codeforces: `checker input answer output`; prints a score, 1 accepts.
