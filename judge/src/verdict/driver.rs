@@ -26,6 +26,10 @@ struct Later {
     remote: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounds: Option<&'static str>,
 }
 
 impl Later {
@@ -35,6 +39,8 @@ impl Later {
         handles: None,
         remote: None,
         kept: None,
+        trouble: None,
+        bounds: None,
     };
     /// What the program's side of an asserted test may need.
     const CANDIDATE: Self = Self {
@@ -45,6 +51,8 @@ impl Later {
     const TESTER: Self = Self {
         remote: Some(include_str!("remote.py")),
         kept: Some(include_str!("kept.py")),
+        trouble: Some(include_str!("trouble.py")),
+        bounds: Some(include_str!("bounds.py")),
         ..Self::VALUES
     };
 }

@@ -21,11 +21,11 @@ class Remote:
         """Whether there is another item, which then is in the buffer."""
         if not self.buffer and not self.over:
             most = 1 if self.pulled < SINGLE_ITEMS else BATCH
-            self.buffer, self.over, self.value, self.error = candidate_side.advance(self, most, sent)
+            self.buffer, self.over, self.value, self.error = advance(candidate_side, self, most, sent)
             self.pulled += len(self.buffer)
         if not self.buffer and self.error is not None:
             error, self.error, self.over = self.error, None, True
-            candidate_side.throw(error)
+            trouble.throw(candidate_side, error)
         return bool(self.buffer)
 
     def next(self, sent=None):
@@ -102,3 +102,23 @@ def as_argument(value, kind, item):
         if len(items) > MOST_ARGUMENT_ITEMS:
             raise TypeError("an iterator over so many items can't be passed between program and tests")
     return ["g", item(items)]
+
+
+def advance(candidate, remote, most, sent):
+    """(items, whether these are all, what is returned then, an exception after them) of an iterator."""
+    request = {"next": remote.index, "most": most}
+    if sent is not None:
+        request["send"] = candidate.packed([sent])[0]
+    reply = candidate.exchange(json.dumps(request))
+    session = candidate.session = remote.session
+    try:
+        held = session.held[:session.base] if "cut" in reply else session.held
+        items, session.held = unpack(reply["items"], held)
+        is_end = "end" in reply
+        error = trouble.rebuilt(reply) if "raised" in reply else None
+        if len(items) > most + is_end or not (items or error or is_end):
+            raise ValueError("other items than were asked for")
+        value = items.pop() if is_end else None
+        return items, is_end, value, error
+    except Exception as error:
+        raise trouble.broken(candidate, error)
