@@ -327,7 +327,7 @@ mod tests {
             }),
             ("model.hidden", |config| config.model.hidden = 12),
             ("optimizer.beta_2", |config| {
-                config.optimizer.beta_2 = f64::NAN
+                config.optimizer.beta_2 = f64::NAN;
             }),
             ("stages[1].learning_rate", |config| {
                 config.stages[1].learning_rate = f64::INFINITY;

@@ -280,7 +280,9 @@ fn learn(
     let device = learner.policy.device();
     for (update, rows) in shares.iter().enumerate() {
         let mut of_share = vec![false; batch.rows.len()];
-        rows.iter().for_each(|&row| of_share[row] = true);
+        for &row in rows {
+            of_share[row] = true;
+        }
         let turns = batch.turns.iter().filter(|turn| of_share[turn.row]).count();
         let value_loss = |micro: &Micro, new: Tensor<1>| {
             let (old, target) = (

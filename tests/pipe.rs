@@ -72,7 +72,7 @@ const REPLIES: &[(&str, &str)] = &[
     ),
     (r#"NODE [["x"], []]"#, "broken reply"),
     (r#"NODE ["x", []]"#, "unknown tag"),
-    (r#"NODE null"#, "broken reply"),
+    (r"NODE null", "broken reply"),
     (r#"NODE ["I", ["3"]]"#, "no number"),
     (r#"NODE ["F", [3]]"#, "no number"),
     (r#"NODE ["d", [[["r", 0]]]]"#, "broken reply"),

@@ -86,6 +86,10 @@ fn take_isolation(arguments: &mut Vec<String>) -> Option<Isolation> {
 }
 
 /// The path behind a leading `--python`, none without it, or nothing if the path is missing.
+#[expect(
+    clippy::option_option,
+    reason = "not asked for and asked for wrongly are two answers"
+)]
 fn take_python(arguments: &mut Vec<String>) -> Option<Option<PathBuf>> {
     if arguments.first().is_none_or(|first| first != "--python") {
         return Some(None);

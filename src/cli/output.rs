@@ -32,13 +32,11 @@ pub fn to_people(words: Arguments<'_>) {
 pub(super) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{text}").and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            if !LOST.swap(true, Ordering::Relaxed) {
-                say!("failed to write to standard output: {error}");
-            }
-        }
-        _ => {}
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        say!("failed to write to standard output: {error}");
     }
 }
 

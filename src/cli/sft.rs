@@ -142,7 +142,7 @@ fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
         match passed_over? {
             0 => {}
             count => {
-                say!("{count} updates were passed over: their gradient was not a finite number")
+                say!("{count} updates were passed over: their gradient was not a finite number");
             }
         }
     }

@@ -73,9 +73,10 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Removes the file from a folder that is given up.
+    /// Removes the file from a folder that is given up, and only then lets go of it.
     pub(crate) fn remove(self, folder: &Path) {
         let _ = std::fs::remove_file(folder.join(NAME));
+        drop(self);
     }
 }
 

@@ -76,7 +76,7 @@ fn calls(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The first name called in `text` for which `is_defined` holds.
-pub(super) fn called<'a>(text: &'a str, is_defined: impl Fn(&str) -> bool) -> Option<&'a str> {
+pub(super) fn called(text: &str, is_defined: impl Fn(&str) -> bool) -> Option<&str> {
     calls(text)
         .map(|(_, name)| name)
         .find(|name| is_defined(name))

@@ -192,6 +192,10 @@ impl<R: BufRead> Text<'_, R> {
     }
 
     /// Goes past white space; the first byte that is none.
+    #[expect(
+        clippy::naive_bytecount,
+        reason = "white space between values is short"
+    )]
     fn first(&mut self) -> Result<Option<u8>, ProblemError> {
         loop {
             let bytes = self.lines.fill_buf().map_err(self.failed)?;

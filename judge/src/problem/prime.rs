@@ -83,17 +83,16 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 /// The text of the user's messages: a string, or a list of `{"role", "content"}`.
 pub(super) fn prompt(fields: &Fields<'_>) -> Result<String, ProblemError> {
     let unwrapped;
-    let messages = match fields.get("prompt") {
-        Some(Value::Array(messages)) => messages,
-        _ => {
-            let text = fields.text("prompt")?;
-            // A column of texts may hold the list as JSON.
-            let is_list = text.trim_start().starts_with("[{") && text.contains("\"role\"");
-            unwrapped = if is_list { json(text).ok() } else { None };
-            match &unwrapped {
-                Some(Value::Array(messages)) => messages,
-                _ => return Ok(text.to_owned()),
-            }
+    let messages = if let Some(Value::Array(messages)) = fields.get("prompt") {
+        messages
+    } else {
+        let text = fields.text("prompt")?;
+        // A column of texts may hold the list as JSON.
+        let is_list = text.trim_start().starts_with("[{") && text.contains("\"role\"");
+        unwrapped = if is_list { json(text).ok() } else { None };
+        match &unwrapped {
+            Some(Value::Array(messages)) => messages,
+            _ => return Ok(text.to_owned()),
         }
     };
     let mut texts = Vec::new();

@@ -72,20 +72,15 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
 
 /// What is expected in place of a name that can't be called; nothing where it can.
 fn uncallable(name: &str, language: Language) -> Option<&'static str> {
-    match language {
-        Language::Cpp => {
-            let parts: Vec<&str> = name.split("::").collect();
-            (!parts.iter().all(|part| is_identifier(part)))
-                .then_some("the name of a function, such as `f`")
-        }
-        _ => {
-            let parts: Vec<&str> = name.split('.').collect();
-            let good = parts.len() <= 2 && parts.iter().all(|part| is_identifier(part));
-            (!good || parts.iter().any(|part| KEYWORDS.contains(part))).then_some(
-                "a name that the judge can call: a function, such as `f`, or a method, such as `Solution.f`",
-            )
-        }
+    if language == Language::Cpp {
+        return (!name.split("::").all(is_identifier))
+            .then_some("the name of a function, such as `f`");
     }
+    let parts: Vec<&str> = name.split('.').collect();
+    let good = parts.len() <= 2 && parts.iter().all(|part| is_identifier(part));
+    (!good || parts.iter().any(|part| KEYWORDS.contains(part))).then_some(
+        "a name that the judge can call: a function, such as `f`, or a method, such as `Solution.f`",
+    )
 }
 
 fn is_identifier(text: &str) -> bool {

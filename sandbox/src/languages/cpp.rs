@@ -135,15 +135,12 @@ fn joined(text: &str) -> String {
         let after = &rest[at + 1..];
         let blank = |letter: char| letter.is_ascii_whitespace() || matches!(letter, '\x0b' | '\0');
         let end = after.find(|letter| !blank(letter)).unwrap_or(after.len());
-        match after[..end].find('\n') {
-            Some(newline) => {
-                joined.push_str(&rest[..at]);
-                rest = &after[newline + 1..];
-            }
-            None => {
-                joined.push_str(&rest[..=at]);
-                rest = after;
-            }
+        if let Some(newline) = after[..end].find('\n') {
+            joined.push_str(&rest[..at]);
+            rest = &after[newline + 1..];
+        } else {
+            joined.push_str(&rest[..=at]);
+            rest = after;
         }
     }
     joined.push_str(rest);

@@ -278,10 +278,10 @@ pub(crate) fn converse<'a>(
             }
             (Some(_), None) => program.end_for_peer()?,
             // It closed its output and now waits for what the interactor makes of that.
-            (None, None) if silent && speaker.is_long(program.asleep(), now) => {
-                if channel.is_carried() {
-                    channel.finish();
-                }
+            (None, None)
+                if silent && speaker.is_long(program.asleep(), now) && channel.is_carried() =>
+            {
+                channel.finish();
             }
             _ => {}
         }

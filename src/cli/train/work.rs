@@ -103,7 +103,7 @@ impl Work<'_> {
                 Ok(round) => round,
                 Err(error) => {
                     // It failed before a weight was moved, so what was learnt until then is kept.
-                    if self.done.rounds % every != 0
+                    if !self.done.rounds.is_multiple_of(every)
                         && !error.is_of_weights()
                         && let Err(also) = self.run.checkpoint(&self.learner, self.done.rounds)
                     {
@@ -122,7 +122,7 @@ impl Work<'_> {
                 return Err(error.into());
             }
             let stopping = self.interrupts.any();
-            if rounds % every == 0 || rounds == config.rounds || stopping {
+            if rounds.is_multiple_of(every) || rounds == config.rounds || stopping {
                 self.run.checkpoint(&self.learner, rounds)?;
             }
             if stopping {

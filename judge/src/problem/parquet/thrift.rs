@@ -58,6 +58,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field of a structure, after the one numbered `last`; `Some(None)` at its end.
+    #[expect(
+        clippy::option_option,
+        reason = "the end of the bytes and the end of a structure are two things"
+    )]
     pub(super) fn field(&mut self, last: i64) -> Option<Option<Field>> {
         let head = self.byte()?;
         if head == 0 {

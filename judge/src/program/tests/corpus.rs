@@ -154,7 +154,7 @@ fn expand(field: &str, name: &str) -> String {
 fn prefixed(program: &str, prefix: &str) -> String {
     program
         .lines()
-        .map(|line| format!("{prefix}{line}\n"))
+        .flat_map(|line| [prefix, line, "\n"])
         .collect()
 }
 

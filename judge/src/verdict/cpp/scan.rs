@@ -24,7 +24,7 @@ pub(super) fn code(text: &str) -> Vec<(usize, char)> {
             }
             '#' if fresh_line => {
                 let mut last = (at, '#');
-                while let Some((at, letter)) = rest.next() {
+                for (at, letter) in rest.by_ref() {
                     if letter == '\n' && last.1 != '\\' {
                         last.0 = at;
                         break;

@@ -38,7 +38,7 @@ fn shared(case: &Case<'_>, asked: &Asked) -> (String, String) {
         .split("//: ")
         .filter_map(|part| part.split_once('\n'))
         .filter(|(name, _)| wanted(name))
-        .map(|(_, text)| format!("{text}\n"))
+        .flat_map(|(_, text)| [text, "\n"])
         .collect();
     let special = format!("}}\n{special}namespace rlef_driver {{\n");
     let exchange = EXCHANGE.replace(SPECIAL_PLACE, &special);

@@ -92,7 +92,7 @@ pub(super) fn headers(declared: &Declared) -> String {
     headers.dedup();
     headers
         .iter()
-        .map(|header| format!("#include <{header}>\n"))
+        .flat_map(|header| ["#include <", header, ">\n"])
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! Bytes of a call or its reply as text for people, in the way C++ writes values. Never decides anything.
 
+use std::fmt::Write as _;
+
 /// Letters after which no more values are written.
 const MOST: usize = 2000;
 
@@ -47,8 +49,8 @@ fn one(rest: &mut &[u8], text: &mut String, depth: usize) -> Option<()> {
         b'c' => quoted(&take::<1>(rest)?, '\'', text),
         b'i' => text.push_str(&i64::from_le_bytes(take(rest)?).to_string()),
         b'u' => text.push_str(&u64::from_le_bytes(take(rest)?).to_string()),
-        b'f' => text.push_str(&format!("{:?}", f32::from_le_bytes(take(rest)?))),
-        b'd' => text.push_str(&format!("{:?}", f64::from_le_bytes(take(rest)?))),
+        b'f' => write!(text, "{:?}", f32::from_le_bytes(take(rest)?)).ok()?,
+        b'd' => write!(text, "{:?}", f64::from_le_bytes(take(rest)?)).ok()?,
         b's' => {
             let length = count(rest)?;
             let (inside, after) = rest.split_at(length.min(rest.len()));

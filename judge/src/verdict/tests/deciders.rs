@@ -42,7 +42,7 @@ fn waited() -> Result<Outcome, Broken> {
 fn a_checker_that_fails_on_the_output_alone_rejects_it() {
     for failure in [
         Status::Exited(3),
-        Status::Exited(99),
+        Status::Exited(33),
         Status::Signalled(6),
         Status::MemoryLimit,
         Status::TimeLimit,

@@ -113,8 +113,9 @@ fn large_programs_are_within_the_bounds() {
             "(local i32) {} (br_table {} (local.get 0)) {}",
             "block ".repeat(5_000),
             (0..5_000)
-                .map(|case| format!("{case} "))
-                .collect::<String>(),
+                .map(|case| case.to_string())
+                .collect::<Vec<_>>()
+                .join(" "),
             "end ".repeat(5_000)
         )),
         function(&format!("{} {}", "loop ".repeat(60), "end ".repeat(60))),

@@ -199,7 +199,7 @@ fn what_runs_is_paid_for_wherever_it_stands_and_what_does_not_is_not() {
         1_000_000 - left
     };
     let work = format!(
-        "(global.set $g (global.get $g {}))",
+        "global.get $g {}global.set $g",
         "i64.const 3 i64.mul ".repeat(1_000)
     );
     for (text, runs) in PLACES {

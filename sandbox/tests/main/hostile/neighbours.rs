@@ -111,7 +111,7 @@ fn pipes_hoarded_by_one_do_not_fail_those_beside_it() {
     thread::scope(|scope| {
         let hoard = scope
             .spawn(|| sandbox.run_batch_until(&cancel, &source, &[b""], &busy, &mut |_, _| true));
-        thread::sleep(std::time::Duration::from_millis(1_000));
+        thread::sleep(std::time::Duration::from_secs(1));
         let preface = vec![b'x'; 300_000];
         for _ in 0..3 {
             let both = sandbox

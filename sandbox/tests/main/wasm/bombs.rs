@@ -59,7 +59,8 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
                 many("i64 ", 19_000),
                 (0..30_000)
                     .map(|block| format!("(block (br_if 0 (i32.wrap_i64 (local.get {}))))", block * 7 % 19_000))
-                    .collect::<String>()
+                    .collect::<Vec<_>>()
+                    .concat()
             )),
             "locals times blocks",
         ),
@@ -96,8 +97,9 @@ fn what_is_over_a_bound_is_refused_by_its_name() {
             "{} (table 90000 funcref) (elem (i32.const 0) {})",
             many("(func)", 90_000),
             (0..90_000)
-                .map(|index| format!("{index} "))
-                .collect::<String>()
+                .map(|index| index.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         ),
     ];
     for declared in room {
