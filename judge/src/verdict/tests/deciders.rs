@@ -54,8 +54,11 @@ fn a_checker_that_fails_on_the_output_alone_rejects_it() {
             let verdict = checked(script).unwrap();
             assert_eq!(verdict.grade, Grade::WrongAnswer, "{failure:?}");
             let trace = &verdict.failures[0].trace;
+            // What a program said before it broke a limit is left out.
+            let quoted = !matches!(failure, Status::Exited(_) | Status::Signalled(_))
+                || trace.contains("ValueError");
             assert!(
-                trace.contains("not on the expected answer") && trace.contains("ValueError"),
+                trace.contains("not on the expected answer") && quoted,
                 "{trace}"
             );
         }
