@@ -346,7 +346,13 @@ fn an_evaluation_is_recorded_and_gated() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let problems: String = (0..40)
-        .map(|index| PROBLEM.replace("\"double\"", &format!("\"p{index}\"")) + "\n")
+        .map(|index| {
+            // Problems of one statement would be one cluster, and one cluster tells nothing.
+            PROBLEM
+                .replace("\"double\"", &format!("\"p{index}\""))
+                .replace("Double it.", &format!("Double it, please, time {index}."))
+                + "\n"
+        })
         .collect();
     write(at, "problems.jsonl", &problems);
     write(at, "old.jsonl", &samples(40, 0, 10));

@@ -283,8 +283,16 @@ impl Workshop {
                     continue;
                 };
                 launch.command.extend(precompiled.arguments.iter().cloned());
-                let alias = (file, PathBuf::from(precompiled.inside));
-                launch.tools.get_or_insert_default().aliases.push(alias);
+                let (place, text) = precompiled.beside;
+                let key = Key::of(&[b"beside a header", text.as_bytes()]);
+                let make = || Ok(Some(text.as_bytes().to_vec()));
+                let Some(beside) = self.cache.file_or_make(&key, site.cancel, make)? else {
+                    continue;
+                };
+                launch.tools.get_or_insert_default().aliases.extend([
+                    (file, PathBuf::from(precompiled.inside)),
+                    (beside, PathBuf::from(place)),
+                ]);
                 whole = precompiled.whole;
                 break;
             }

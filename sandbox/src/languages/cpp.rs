@@ -94,6 +94,10 @@ fn find() -> Result<Toolchain, String> {
         header: text,
         command: header.clone(),
         inside: "/precompiled/bits/stdc++.h.gch",
+        beside: (
+            "/precompiled/bits/stdc++.h",
+            "#include_next <bits/stdc++.h>\n",
+        ),
         arguments: words(["-I", "/precompiled"]),
         suits,
         whole: text == WHOLE,

@@ -60,6 +60,8 @@ pub(crate) struct Precompiled {
     pub(crate) command: Vec<String>,
     /// Where the result appears in the jail of a compiler.
     pub(crate) inside: &'static str,
+    /// A file beside it, place and text: what the compiler reads where it can't use the other, as at a second inclusion.
+    pub(crate) beside: (&'static str, &'static str),
     /// Arguments that make the compiler find it.
     pub(crate) arguments: Vec<String>,
     /// Whether a source is compiled the same with it as without.

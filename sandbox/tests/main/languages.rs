@@ -145,6 +145,8 @@ fn a_header_compiled_in_advance_refuses_nothing() {
             "%:define JOIN(a, b) a%:\\\n%:b\nint x() { std::JOIN(fut, ure)<int> g; return g.valid(); }",
             "#if !__has_include(<filesystem>) || __cpp_lib_filesystem < 201703L || !defined _GLIBCXX_FILESYSTEM\n#error\n#endif\nint x;",
             "#include <filesystem>\nint x = std::filesystem::path(\"/a/b\").has_filename();",
+            "#include <bits/stdc++.h>\nint x = std::max(1, 2);",
+            "int y;\n#include \"bits/stdc++.h\"\nint x = std::max(1, 2);",
             "#include <experimental/filesystem>\nint x = std::filesystem::path(\"/a/b\").has_filename();",
         ] {
             let source = format!(
