@@ -285,7 +285,7 @@ impl Workshop {
                 launch.command.extend(precompiled.arguments.iter().cloned());
                 let (place, text) = precompiled.beside;
                 let key = Key::of(&[b"beside a header", text.as_bytes()]);
-                let make = || Ok(Some(text.as_bytes().to_vec()));
+                let make = || Ok::<_, SandboxError>(Some(text.as_bytes().to_vec()));
                 let Some(beside) = self.cache.file_or_make(&key, site.cancel, make)? else {
                     continue;
                 };
