@@ -142,17 +142,24 @@ impl<'w> Run<'w> {
 
     /// Sets the time by which it must end though its own limits allow more.
     pub(crate) fn end_by(&mut self, grace: Instant) {
-        self.grace = Some(grace);
+        self.grace = Some(self.without_waiting(grace));
     }
 
     /// The same, unless it was set before.
     pub(crate) fn grace(&mut self, grace: Instant) {
+        let grace = self.without_waiting(grace);
         self.grace.get_or_insert(grace);
+    }
+
+    /// The same time as if nothing had been waited for a core yet: what was does not put it off, what will be does.
+    fn without_waiting(&self, time: Instant) -> Instant {
+        time.checked_sub(self.waited).unwrap_or(time)
     }
 
     fn wall_deadline(&self) -> Instant {
         let own = self.started + self.wall_limit() + self.waited;
-        self.grace.map_or(own, |grace| grace.min(own))
+        self.grace
+            .map_or(own, |grace| (grace + self.waited).min(own))
     }
 
     fn wall_limit(&self) -> Duration {
@@ -393,7 +400,7 @@ impl<'w> Run<'w> {
             self.put_off();
         }
         if now >= self.wall_deadline() {
-            let peer_left = self.grace.is_some_and(|grace| now >= grace);
+            let peer_left = self.grace.is_some_and(|grace| now >= grace + self.waited);
             return self.stop(if peer_left {
                 Stop::PeerLeft
             } else {
