@@ -31,6 +31,8 @@ use crate::process::run::Run;
 use crate::process::stream::{self, Capture};
 use crate::process::worker::Worker;
 
+/// Which way of compiling an entry of the cache comes from: raised whenever a source may be taken or refused otherwise.
+const RECIPE: &[u8] = b"2";
 /// Bytes of the largest header compiled in advance, and memory for compiling it.
 const LARGEST_HEADER: u64 = 512 << 20;
 /// Bytes of the largest source: more would not fit where a jail keeps its program.
@@ -188,6 +190,7 @@ impl Workshop {
         usage: &mut Usage,
     ) -> Result<Vec<u8>, SandboxError> {
         let key = Key::of(&[
+            RECIPE,
             job.language.name().as_bytes(),
             toolchain.identity.as_bytes(),
             format!("{:?}", compile.launch).as_bytes(),
