@@ -348,10 +348,7 @@ fn what_cannot_be_learnt_from_stops_the_run_with_the_reason() {
         // Whose fault it was is not the sandbox's, and nothing was learnt of what was left.
         if fault != Fault::Stale {
             let said = said(&output);
-            assert!(
-                said.contains("of 8 episodes 8 were lost because the policy gave no answer"),
-                "{said}"
-            );
+            assert!(!said.contains("the sandbox lost"), "{said}");
             assert!(metrics(at, "run").is_empty());
         }
     }
