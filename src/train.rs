@@ -98,6 +98,14 @@ impl Learner {
         })
     }
 
+    /// Whether the last update of a network had no gradient: what the one before it led to may not be worth keeping.
+    pub fn is_in_doubt(&self) -> bool {
+        let value = self.value.as_ref().map(|value| &value.optimizer);
+        std::iter::once(&self.policy_optimizer)
+            .chain(value)
+            .any(|optimizer| optimizer.passed_over() > 0)
+    }
+
     /// What stands against keeping what was learnt: a policy or a value network whose weights are finite, but which computes
     /// nothing finite from them. The weights themselves are looked at as they are written.
     pub fn fault(&self) -> Option<String> {

@@ -122,7 +122,13 @@ impl Work<'_> {
                 return Err(error.into());
             }
             let stopping = self.interrupts.any();
-            if rounds.is_multiple_of(every) || rounds == config.rounds || stopping {
+            let due = rounds.is_multiple_of(every) || rounds == config.rounds || stopping;
+            if due && rounds < config.rounds && self.learner.is_in_doubt() {
+                // The one before it stays, to go on from if it gets no better.
+                progress.note(&format!(
+                    "no checkpoint is made after round {rounds}: its last update had no finite gradient"
+                ));
+            } else if due {
                 self.run.checkpoint(&self.learner, rounds)?;
             }
             if stopping {
