@@ -155,8 +155,9 @@ impl Known {
             Value::Object(object) => {
                 for (name, inner) in object {
                     let listed = self.honoured.iter().copied();
-                    let listed = listed.chain(self.harmless.iter().map(|(pattern, _)| *pattern));
-                    if is_blank(inner) || listed.into_iter().any(|one| names(one, prefix, name)) {
+                    let mut listed =
+                        listed.chain(self.harmless.iter().map(|(pattern, _)| *pattern));
+                    if is_blank(inner) || listed.any(|one| names(one, prefix, name)) {
                         continue;
                     }
                     if suggests::named(name) {

@@ -254,8 +254,8 @@ mod tests {
             for name in schema.fields.iter().flat_map(|names| names.split('|')) {
                 assert!(all.contains(&name), "{} does not list {name}", schema.name);
             }
-            let reasons = known.harmless.iter().chain(known.refused);
-            assert!(reasons.into_iter().all(|(_, why)| !why.is_empty()));
+            let mut reasons = known.harmless.iter().chain(known.refused);
+            assert!(reasons.all(|(_, why)| !why.is_empty()));
         }
     }
 

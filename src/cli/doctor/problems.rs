@@ -263,9 +263,9 @@ fn examine(judge: &HostJudge, problem: &Problem, most: usize) -> Result<Finding,
         // What the jury expects is right, whatever else is.
         match verdicts(judge, problem, &[program], 1) {
             Ok(found) => {
-                let failures = found.iter().flat_map(|verdict| &verdict.failures);
+                let mut failures = found.iter().flat_map(|verdict| &verdict.failures);
                 let rejected = |failure: &&Failure| failure.grade == Grade::WrongAnswer;
-                if let Some(failure) = failures.into_iter().find(rejected) {
+                if let Some(failure) = failures.find(rejected) {
                     finding.state = State::BrokenTest;
                     finding.detail = format!(
                         "the checker rejects the expected answer of test {}",

@@ -238,8 +238,8 @@ fn chunk(
 fn unpacks_to_more(file: &File, start: u64, end: u64, most: u64) -> std::io::Result<bool> {
     let packed = read_at(file, start, end - start)?;
     let limit = most.saturating_add(1);
-    let unpacked = MultiGzDecoder::new(packed.as_slice()).take(limit);
+    let mut unpacked = MultiGzDecoder::new(packed.as_slice()).take(limit);
     // Data that is no gzip is the reader's to refuse.
-    let count = std::io::copy(&mut { unpacked }, &mut std::io::sink());
+    let count = std::io::copy(&mut unpacked, &mut std::io::sink());
     Ok(count.is_ok_and(|count| count > most))
 }
