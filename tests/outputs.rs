@@ -9,7 +9,7 @@ use crate::cli::{refused, rlef, starter, write};
 fn evaluations(at: &Path) {
     let line = |id: &str| {
         format!(
-            r#"{{"id":"{id}","statement":"Double it.","public_tests":[{{"kind":"stdin","input":"2\n","expected":"4\n"}}]}}"#
+            r#"{{"id":"{id}","statement":"Double it, for {id}.","public_tests":[{{"kind":"stdin","input":"2\n","expected":"4\n"}}]}}"#
         )
     };
     let ids: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
