@@ -5,7 +5,6 @@
     reason = "a helper that is not inlined is compiled without the vector instructions of its caller"
 )]
 
-use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
 use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -39,22 +38,15 @@ pub(super) fn composed(
     [moment_1, moment_2]: [Tensor<2>; 2],
     step: AdamwStep,
 ) -> (Tensor<2>, [Tensor<2>; 2]) {
-    let optimizer = AdamWConfig::new()
-        .with_beta_1(step.beta_1 as f32)
-        .with_beta_2(step.beta_2 as f32)
-        .with_epsilon(step.epsilon as f32)
-        .with_weight_decay(step.decay as f32)
-        .build();
-    let momentum = AdaptiveMomentumState {
-        time: step.time,
-        moment_1,
-        moment_2,
-        max_moment_2: None,
-    };
-    let state = Some(AdamWState { momentum });
-    let (weight, state) = optimizer.step(step.rate, weight, gradient * step.scale, state);
-    let momentum = state.expect("AdamW keeps its state").momentum;
-    (weight, [momentum.moment_1, momentum.moment_2])
+    let time = (step.time + 1) as i32;
+    let gradient = gradient * step.scale;
+    let moment_1 = moment_1 * step.beta_1 + gradient.clone() * (1.0 - step.beta_1);
+    let moment_2 = moment_2 * step.beta_2 + gradient.square() * (1.0 - step.beta_2);
+    let unbiased_1 = moment_1.clone() / (1.0 - step.beta_1.powi(time));
+    let unbiased_2 = moment_2.clone() / (1.0 - step.beta_2.powi(time));
+    let change = unbiased_1 / (unbiased_2.sqrt() + step.epsilon);
+    let weight = weight * (1.0 - step.rate * step.decay) - change * step.rate;
+    (weight, [moment_1, moment_2])
 }
 
 /// Moves `weight` and its moments in their places.
@@ -236,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_burns_own_step_whatever_the_threads() {
+    fn it_is_the_composed_step_whatever_the_threads() {
         let size = 2 * ELEMENTS_PER_TASK + 77;
         let mut weight = numbers(1, size);
         let mut moments = [vec![0.0; size], vec![0.0; size]];
