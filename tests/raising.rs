@@ -105,6 +105,13 @@ const EXPECTED_FROM_ARGUMENT: &[&str] = &[
     "all_ = [{'in': [2, 1]}]\nfor one in all_:\n    xs = one['in']\n    assert candidate(xs) == sorted(one['in'])",
     "xs = [2, 1]\nres = candidate(xs)\nif res != sorted(xs):\n    raise AssertionError",
     "import unittest\nclass T(unittest.TestCase):\n    def setUp(self): self.xs = [2, 1]\n    def test_a(self): self.assertEqual(candidate(self.xs), sorted(self.xs))\nfor one in unittest.defaultTestLoader.loadTestsFromTestCase(T): one.debug()",
+    // By loops over it, counts of it, and names that the answer is bound to later.
+    "xs = [3, 1]\nres, order = candidate(xs), [0, 1]\nfor i in range(len(xs)):\n    assert res[i] == sorted(xs)[i]",
+    "xs = [1, 2]\nres = candidate(xs)\nfor i, x in enumerate(xs):\n    assert res[i] == x",
+    "xs = [3, 1]\nres = candidate(xs)\nn = len(xs)\nassert len(res) == n",
+    "xs = [3, 1]\nres = candidate(xs)\nassert not xs or res[0] == min(xs)",
+    "all_ = [[2, 1], [5, 4]]\nouts = [candidate(c) for c in all_]\nfor c, out in zip(all_, outs):\n    assert out == sorted(c)",
+    "for c in [[2, 1], [5, 4]]:\n    r = candidate(c)\n    ok = r == sorted(c)\n    assert ok",
 ];
 
 #[test]
@@ -175,6 +182,11 @@ fn a_nan_is_within_no_bound() {
         "if abs(candidate(2) - 4) > 1e-6:\n    raise AssertionError('far')",
         "def near(a, b):\n    if abs(a - b) > 1e-6:\n        return False\n    return True\nassert near(candidate(2), 4)",
         "assert max([0.0, abs(candidate(2) - 4)]) < 1e-6",
+        "d = 0\nfor x in [candidate(2)]:\n    d = max(d, abs(x - 4))\nassert d < 1e-6",
+        "bad = sum(abs(x - 4) > 1e-6 for x in [candidate(2)])\nassert bad == 0",
+        "bad = [x for x in [candidate(2)] if abs(x - 4) > 1e-6]\nassert not bad",
+        "ok = True\nfor x in [candidate(2)]:\n    if abs(x - 4) > 1e-6:\n        ok = False\n        break\nassert ok",
+        "bad = 0\nif round(candidate(2), 2) > 4.01:\n    bad = 1\nassert bad == 0",
     ] {
         assert_eq!(
             grade("def f(x): return float('nan')", asserted(test)),
@@ -187,4 +199,77 @@ fn a_nan_is_within_no_bound() {
             "{test}"
         );
     }
+}
+
+#[test]
+fn a_nan_that_is_asked_for_or_not_looked_at_is_one() {
+    for (program, test) in [
+        (
+            "def f(x): return float('nan')",
+            "import math\nassert math.isnan(candidate(2))",
+        ),
+        (
+            "def f(x): return float('nan')",
+            "r = candidate(2)\nassert r != r",
+        ),
+        (
+            "def f(x): return [1.5, float('nan')]",
+            "r = candidate(2)\nassert 1 < r[0] < 2 and len(r) == 2",
+        ),
+    ] {
+        assert_eq!(grade(program, asserted(test)), Grade::Accepted, "{test}");
+    }
+}
+
+/// What the program returned goes back to it, and can't.
+#[test]
+fn no_program_chooses_to_have_no_verdict_by_what_it_returns() {
+    for (returned, test) in [
+        ("[None]", "assert candidate(map(int, candidate(3))) == [1]"),
+        (
+            "[None]",
+            "assert candidate(x + 1 for x in candidate(3)) == [1]",
+        ),
+        (
+            "range(10**9)",
+            "assert candidate(x + 1 for x in candidate(3)) == [1]",
+        ),
+        (
+            "range(10**9)",
+            "assert candidate(iter(candidate(3))) == [1]",
+        ),
+        (
+            "lambda: 1",
+            "r = candidate(3)\nassert candidate(r.__class__) == 0",
+        ),
+        ("'abc'", "r = candidate(3)\nassert candidate(r.upper) == 0"),
+        // Tests that run what they are given.
+        (
+            "'import os; os._exit(0)'",
+            "exec(candidate(3))\nassert candidate(1) == 2",
+        ),
+        (
+            "'import os; os.kill(os.getpid(), 11)'",
+            "exec(candidate(3))\nassert candidate(1) == 2",
+        ),
+        ("'1/0'", "assert eval(candidate(3)) == 2"),
+    ] {
+        let program = format!("def f(x): return {returned} if x == 3 else 1\n");
+        let verdict = verdict(&program, &problem(vec![asserted(test)]));
+        assert!(!verdict.is_accepted(), "{program}\n{test}");
+    }
+    // What the test passes by itself is the test's affair.
+    let test = "assert candidate(3) == 1\nassert candidate(open) == 1";
+    let program =
+        rlef::program::Program::bare("def f(x): return 1", rlef_sandbox::Language::Python);
+    let error = super::host::judge().judge(
+        &program,
+        &problem(vec![asserted(test)]),
+        rlef::verdict::Scope::All,
+        rlef::verdict::StopAt::Never,
+    );
+    assert!(
+        matches!(error, Err(rlef::verdict::JudgeError::BrokenTest { .. })),
+        "{error:?}"
+    );
 }

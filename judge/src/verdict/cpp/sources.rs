@@ -113,7 +113,16 @@ pub(super) fn candidate(case: &Case<'_>, asked: &Asked, program: &str) -> String
 fn speaks_of_nan(text: &str) -> bool {
     text.split(|letter| !is_word(letter)).any(|word| {
         let word = word.to_ascii_lowercase();
-        ["nan", "nanf", "nanl", "isnan", "isnanf", "quiet_nan", "isfinite"].contains(&word.as_str())
+        [
+            "nan",
+            "nanf",
+            "nanl",
+            "isnan",
+            "isnanf",
+            "quiet_nan",
+            "isfinite",
+        ]
+        .contains(&word.as_str())
     })
 }
 
