@@ -254,7 +254,7 @@ fn no_program_chooses_to_have_no_verdict_by_what_it_returns() {
         ),
         ("'1/0'", "assert eval(candidate(3)) == 2"),
     ] {
-        let program = format!("def f(x): return {returned} if x == 3 else 1\n");
+        let program = format!("def f(x): return ({returned}) if x == 3 else 1\n");
         let verdict = verdict(&program, &problem(vec![asserted(test)]));
         assert!(!verdict.is_accepted(), "{program}\n{test}");
     }

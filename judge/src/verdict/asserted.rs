@@ -201,7 +201,7 @@ fn has_begun(tester: &Outcome, nonce: &str) -> bool {
     tester
         .stderr
         .split(|&byte| byte == b'\n')
-        .any(|line| line.strip_prefix(nonce.as_bytes()) == Some(b"begun"))
+        .any(|line| line.strip_prefix(nonce.as_bytes()) == Some(b"begun".as_slice()))
 }
 
 /// How the tester ended, in its own words.
