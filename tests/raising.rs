@@ -273,3 +273,24 @@ fn no_program_chooses_to_have_no_verdict_by_what_it_returns() {
         "{error:?}"
     );
 }
+
+/// The same, while the program is asked for the items of what it returned.
+#[test]
+fn a_generator_does_not_change_what_is_expected_of_it() {
+    let cheat = "def f(xs):\n    xs.clear()\n    return\n    yield\n";
+    for test in [
+        "xs = [3, 1]\nassert list(candidate(xs)) == sorted(xs)",
+        "xs = [3, 1]\nout = list(candidate(xs))\nassert out == sorted(x for x in xs)",
+    ] {
+        assert_eq!(grade(cheat, asserted(test)), Grade::WrongAnswer, "{test}");
+        let honest = "def f(xs):\n    xs.sort()\n    yield from xs\n";
+        assert_eq!(grade(honest, asserted(test)), Grade::Accepted, "{test}");
+    }
+    let waits = "async def f(xs):\n    xs.clear()\n    return []\n";
+    let test = "import asyncio\nxs = [3, 1]\nassert asyncio.run(candidate(xs)) == sorted(xs)";
+    assert_eq!(grade(waits, asserted(test)), Grade::WrongAnswer);
+    // Where the test looks at it, it sees what became of it.
+    let sorts = "def f(xs):\n    xs.sort()\n    yield 1\n";
+    let test = "xs = [3, 1]\nlist(candidate(xs))\nassert xs == [1, 3]";
+    assert_eq!(grade(sorts, asserted(test)), Grade::Accepted);
+}
