@@ -112,6 +112,14 @@ const EXPECTED_FROM_ARGUMENT: &[&str] = &[
     "xs = [3, 1]\nres = candidate(xs)\nassert not xs or res[0] == min(xs)",
     "all_ = [[2, 1], [5, 4]]\nouts = [candidate(c) for c in all_]\nfor c, out in zip(all_, outs):\n    assert out == sorted(c)",
     "for c in [[2, 1], [5, 4]]:\n    r = candidate(c)\n    ok = r == sorted(c)\n    assert ok",
+    // Side by side in tuples, and through functions of the test's own.
+    "def brute(a): return sorted(a)\nxs = [2, 1]\na, b = candidate(xs), brute(xs)\nassert a == b",
+    "def both(case): return candidate(case), sorted(case)\ngot, want = both([2, 1])\nassert got == want",
+    "pairs = [(candidate(c), sorted(c)) for c in [[2, 1], [5, 4]]]\nassert all(a == b for a, b in pairs)",
+    "xs = [2, 1]\nout = candidate(xs)\nassert (out, len(out)) == (sorted(xs), len(xs))",
+    "def run(case): return candidate(case)\nxs = [2, 1]\nassert run(xs) == sorted(xs)",
+    "from functools import partial\ng = partial(candidate)\nxs = [2, 1]\nassert g(xs) == sorted(xs)",
+    "xs = [2, 1]\ngot = candidate(xs)\nassert isinstance(xs, list)\nassert got == sorted(xs)",
 ];
 
 #[test]
@@ -153,6 +161,9 @@ fn what_became_of_an_argument_is_seen_where_the_test_looks_at_it() {
         "xs = [3, 1]\nassert (candidate(xs) or xs) == [1, 3]",
         "def check(fn):\n    for xs, want in [([3, 1], [1, 3])]:\n        fn(xs)\n        assert xs == want\ncheck(candidate)",
         "def ask(fn, xs):\n    fn(xs)\n    return xs\nassert ask(candidate, [3, 1]) == [1, 3]",
+        "def both(xs):\n    return candidate(xs), xs\nassert both([3, 1]) == (None, [1, 3])",
+        "xs = [3, 1]\nr, n = candidate(xs), len(xs)\nassert r is None and xs == [1, 3]",
+        "xs = [3, 1]\ncandidate(xs)\nfor i in range(len(xs) - 1):\n    assert xs[i] <= xs[i + 1]",
         "rows = [[1, 2], [3, 0]]\ncandidate(rows[1])\nassert rows == [[1, 2], [0, 3]]",
         "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        xs = [2, 1]\n        self.assertIsNone(candidate(xs))\n        self.assertEqual(xs, [1, 2])\nfor one in unittest.defaultTestLoader.loadTestsFromTestCase(T): one.debug()",
     ] {
@@ -164,6 +175,7 @@ fn what_became_of_an_argument_is_seen_where_the_test_looks_at_it() {
     for test in [
         "xs = [1, 1, 2]\nk = candidate(xs)\nassert k == 2 and xs[:k] == [1, 2]",
         "xs, want = [1, 1, 2], [1, 2]\nk = candidate(xs)\nassert k == len(want)\nfor i in range(k):\n    assert xs[i] == want[i]",
+        "xs = [1, 1, 2]\nk = candidate(xs)\nassert (k, sorted(xs[:k])) == (2, [1, 2])",
     ] {
         assert_eq!(grade(packs, asserted(test)), Grade::Accepted, "{test}");
     }

@@ -9,7 +9,9 @@ passed."""
 import collections
 
 ProgramCall = collections.namedtuple("ProgramCall", "first last lines is_kept passes_returned")
-Grouping = (ast.Compare, ast.Call, ast.BinOp)
+Grouping = (ast.Compare, ast.Call, ast.BinOp, ast.Tuple)
+# Of these, `(candidate(xs), list(xs))` may well be an answer with what became of its argument.
+Views = ("list", "tuple", "len", "set", "dict", "str", "repr", "copy", "deepcopy")
 Scopes = (ast.FunctionDef, ast.AsyncFunctionDef)
 analysed = []
 
@@ -174,6 +176,12 @@ class Scope:
             if isinstance(node.ops[0], (ast.Is, ast.IsNot)):
                 return set(), False
             parts = [node.left, *node.comparators]
+            if all(isinstance(part, ast.Tuple) for part in parts):
+                pairs = map(self.parted, zip(*[part.elts for part in parts]))
+                return next((pair for pair in pairs if all(pair)), (set(), False))
+        elif isinstance(node, ast.Tuple):
+            # `(candidate(xs), sum(xs))` is an answer and what is expected.
+            parts = [part for part in node.elts if self.read(part)[0] or self.works_out(part)]
         elif isinstance(node, ast.BinOp):
             parts = [node.left, node.right]
         elif self.is_program(node.func):
@@ -184,6 +192,15 @@ class Scope:
             parts += [one.value for one in node.keywords]
             if self.is_program_call(node):
                 return set(), False
+        return self.parted(parts)
+
+    def works_out(self, part):
+        """Whether it is more than a view of an argument, or of the part of it that the answer names."""
+        slices = [one.slice for one in ast.walk(part) if isinstance(one, ast.Subscript)]
+        return isinstance(part, ast.Call) and not is_call_of(part, *Views) and not any(self.read(one)[0] for one in slices)
+
+    def parted(self, parts):
+        """Names of arguments that are read without anything returned, and whether anything returned is read without them."""
         alone, returned = set(), False
         for part in parts:
             returns, free = self.read(part)
@@ -226,7 +243,7 @@ class Scope:
                     continue
                 groups = [node for node in walk(unit) if isinstance(node, Grouping)]
                 returns, free = self.read(unit)
-                if self.stands_beside(unit) or self.is_program_call(unit):
+                if self.stands_beside(unit) or self.is_program_call(unit) or is_call_of(unit, "isinstance"):
                     continue
                 for call in self.calls:
                     if (call.lineno, call.col_offset) < (unit.lineno, unit.col_offset) or returns and call in groups:
@@ -247,6 +264,10 @@ def walk(node):
             todo += ast.iter_child_nodes(node)
 
 
+def is_call_of(node, *names):
+    return isinstance(node, ast.Call) and (key(node.func) or "").rpartition(".")[2] in names
+
+
 def is_check(node):
     """Whether it is a call that fails where something does not hold, by its name."""
     name = (key(node.func) or "").rpartition(".")[2].lower() if isinstance(node, ast.Call) else ""
@@ -256,7 +277,7 @@ def is_check(node):
 def bindings(node):
     """(target, what it is bound to) of a node."""
     if isinstance(node, ast.Assign):
-        return [(target, node.value) for target in node.targets]
+        return [pair for target in node.targets for pair in side_by_side(target, node.value)]
     if isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)) and node.value is not None:
         return [(node.target, node.value)]
     if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
@@ -265,9 +286,11 @@ def bindings(node):
 
 
 def side_by_side(target, value):
-    """(target, what it is bound to) of a loop: of `zip` and `enumerate` one by one."""
+    """(target, what it is bound to): of tuples, `zip` and `enumerate` one by one."""
     name = key(value.func) if isinstance(value, ast.Call) else None
     targets = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+    if isinstance(value, ast.Tuple) and len(targets) == len(value.elts):
+        return [pair for one in zip(targets, value.elts) for pair in side_by_side(*one)]
     if name == "zip" and len(targets) == len(value.args):
         return [pair for one in zip(targets, value.args) for pair in side_by_side(*one)]
     if name == "enumerate" and len(targets) == 2 and value.args:
@@ -282,6 +305,12 @@ def names_bound(target):
     return [] if name is None else [name]
 
 
+def passes_on(function, programs):
+    """Whether a function of the tests returns what the program returns, and nothing else."""
+    returns = [node.value for statement in function.body for node in walk(statement) if isinstance(node, ast.Return)]
+    return bool(returns) and all(isinstance(one, ast.Call) and key(one.func) in programs for one in returns)
+
+
 def analyse(code):
     """Every call of the program."""
     tree = ast.parse(code)
@@ -292,8 +321,11 @@ def analyse(code):
     while again:
         before = len(programs)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and key(node.value) in programs:
+            if isinstance(node, ast.Assign) and (key(node.value) in programs or is_call_of(node.value, "partial")
+                                                 and node.value.args and key(node.value.args[0]) in programs):
                 programs.update(name for target in node.targets for name in names_bound(target))
+            if isinstance(node, ast.FunctionDef) and passes_on(node, programs):
+                programs.update((node.name, "self." + node.name))
             if isinstance(node, ast.Call) and key(node.func) in functions:
                 for argument, parameter in zip(node.args, functions[key(node.func)].args.args):
                     if key(argument) in programs:
