@@ -325,3 +325,29 @@ fn without_a_declaration_types_are_read_from_who_has_them() {
         assert_ne!(got.grade, Grade::Accepted, "{wrong}\n{got:#?}");
     }
 }
+
+/// `!(x > y)` holds for a NaN; so do all of HumanEvalPack's bounds.
+#[test]
+fn a_nan_is_within_no_bound_of_a_cpp_test() {
+    let number = "#include <cmath>\nusing namespace std;\ndouble triple(int x){\n";
+    let bound =
+        "#include <assert.h>\nint main(){\n    assert (!(abs(triple(4) - 12) > 1e-6));\n}\n";
+    let list =
+        "#include <vector>\n#include <cmath>\nusing namespace std;\nvector<float> triple(int x){\n";
+    let same = "#include <assert.h>\nbool issame(vector<float> a, vector<float> b) {\n    if (a.size() != b.size()) return false;\n    for (int i = 0; i < a.size(); i++) if (abs(a[i] - b[i]) > 1e-4) return false;\n    return true;\n}\nint main(){\n    assert (issame(triple(4), {12, 12}));\n}\n";
+    let asks = "#include <assert.h>\nint main(){\n    assert (std::isnan(triple(4)));\n}\n";
+    for (preamble, code, body, expected) in [
+        (number, bound, "return NAN;", Grade::WrongAnswer),
+        (number, bound, "return 12;", Grade::Accepted),
+        (number, asks, "return NAN;", Grade::Accepted),
+        (list, same, "return {NAN, NAN};", Grade::WrongAnswer),
+        (list, same, "return {12, 12};", Grade::Accepted),
+    ] {
+        let source = format!("    {body}\n}}\n");
+        assert_eq!(
+            verdict(preamble, code, &source).grade,
+            expected,
+            "{source}{code}"
+        );
+    }
+}

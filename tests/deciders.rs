@@ -175,6 +175,28 @@ fn output_that_a_careless_checker_fails_on_is_a_wrong_answer() {
     }
 }
 
+/// No bound of a checker's holds a NaN or an infinity; where the test has such a number itself, the checker's word stands.
+#[test]
+fn what_is_beyond_every_bound_is_no_answer() {
+    let far = "import sys\ngot, want = (float(open(name).read()) for name in sys.argv[2:4])\n\
+        sys.exit(1 if abs(got - want) > 1e-6 * max(1, abs(got), abs(want)) else 0)\n";
+    let rule = || Comparison::Checker(program_that_decides(far, Protocol::Testlib));
+    let set = decided(rule(), vec![stdin("", "2.5")]);
+    for (printed, expected) in [
+        ("2.5", Grade::Accepted),
+        ("2.6", Grade::WrongAnswer),
+        ("nan", Grade::WrongAnswer),
+        ("-NaN", Grade::WrongAnswer),
+        ("inf", Grade::WrongAnswer),
+        ("1e999", Grade::WrongAnswer),
+    ] {
+        let grade = verdict(&format!("print('{printed}')"), &set).grade;
+        assert_eq!(grade, expected, "{printed}");
+    }
+    let set = decided(rule(), vec![stdin("", "nan")]);
+    assert_eq!(verdict("print('nan')", &set).grade, Grade::Accepted);
+}
+
 /// What the checker knows, the program can't find: nothing is left in its sandbox, before or after the checker.
 #[test]
 fn the_answer_is_in_the_checkers_sandbox_only() {

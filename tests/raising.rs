@@ -105,6 +105,21 @@ const EXPECTED_FROM_ARGUMENT: &[&str] = &[
     "all_ = [{'in': [2, 1]}]\nfor one in all_:\n    xs = one['in']\n    assert candidate(xs) == sorted(one['in'])",
     "xs = [2, 1]\nres = candidate(xs)\nif res != sorted(xs):\n    raise AssertionError",
     "import unittest\nclass T(unittest.TestCase):\n    def setUp(self): self.xs = [2, 1]\n    def test_a(self): self.assertEqual(candidate(self.xs), sorted(self.xs))\nfor one in unittest.defaultTestLoader.loadTestsFromTestCase(T): one.debug()",
+    // By loops over it, counts of it, and names that the answer is bound to later.
+    "xs = [3, 1]\nres, order = candidate(xs), [0, 1]\nfor i in range(len(xs)):\n    assert res[i] == sorted(xs)[i]",
+    "xs = [1, 2]\nres = candidate(xs)\nfor i, x in enumerate(xs):\n    assert res[i] == x",
+    "xs = [3, 1]\nres = candidate(xs)\nn = len(xs)\nassert len(res) == n",
+    "xs = [3, 1]\nres = candidate(xs)\nassert not xs or res[0] == min(xs)",
+    "all_ = [[2, 1], [5, 4]]\nouts = [candidate(c) for c in all_]\nfor c, out in zip(all_, outs):\n    assert out == sorted(c)",
+    "for c in [[2, 1], [5, 4]]:\n    r = candidate(c)\n    ok = r == sorted(c)\n    assert ok",
+    // Side by side in tuples, and through functions of the test's own.
+    "def brute(a): return sorted(a)\nxs = [2, 1]\na, b = candidate(xs), brute(xs)\nassert a == b",
+    "def both(case): return candidate(case), sorted(case)\ngot, want = both([2, 1])\nassert got == want",
+    "pairs = [(candidate(c), sorted(c)) for c in [[2, 1], [5, 4]]]\nassert all(a == b for a, b in pairs)",
+    "xs = [2, 1]\nout = candidate(xs)\nassert (out, len(out)) == (sorted(xs), len(xs))",
+    "def run(case): return candidate(case)\nxs = [2, 1]\nassert run(xs) == sorted(xs)",
+    "from functools import partial\ng = partial(candidate)\nxs = [2, 1]\nassert g(xs) == sorted(xs)",
+    "xs = [2, 1]\ngot = candidate(xs)\nassert isinstance(xs, list)\nassert got == sorted(xs)",
 ];
 
 #[test]
@@ -146,6 +161,9 @@ fn what_became_of_an_argument_is_seen_where_the_test_looks_at_it() {
         "xs = [3, 1]\nassert (candidate(xs) or xs) == [1, 3]",
         "def check(fn):\n    for xs, want in [([3, 1], [1, 3])]:\n        fn(xs)\n        assert xs == want\ncheck(candidate)",
         "def ask(fn, xs):\n    fn(xs)\n    return xs\nassert ask(candidate, [3, 1]) == [1, 3]",
+        "def both(xs):\n    return candidate(xs), xs\nassert both([3, 1]) == (None, [1, 3])",
+        "xs = [3, 1]\nr, n = candidate(xs), len(xs)\nassert r is None and xs == [1, 3]",
+        "xs = [3, 1]\ncandidate(xs)\nfor i in range(len(xs) - 1):\n    assert xs[i] <= xs[i + 1]",
         "rows = [[1, 2], [3, 0]]\ncandidate(rows[1])\nassert rows == [[1, 2], [0, 3]]",
         "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        xs = [2, 1]\n        self.assertIsNone(candidate(xs))\n        self.assertEqual(xs, [1, 2])\nfor one in unittest.defaultTestLoader.loadTestsFromTestCase(T): one.debug()",
     ] {
@@ -157,6 +175,7 @@ fn what_became_of_an_argument_is_seen_where_the_test_looks_at_it() {
     for test in [
         "xs = [1, 1, 2]\nk = candidate(xs)\nassert k == 2 and xs[:k] == [1, 2]",
         "xs, want = [1, 1, 2], [1, 2]\nk = candidate(xs)\nassert k == len(want)\nfor i in range(k):\n    assert xs[i] == want[i]",
+        "xs = [1, 1, 2]\nk = candidate(xs)\nassert (k, sorted(xs[:k])) == (2, [1, 2])",
     ] {
         assert_eq!(grade(packs, asserted(test)), Grade::Accepted, "{test}");
     }
@@ -175,6 +194,11 @@ fn a_nan_is_within_no_bound() {
         "if abs(candidate(2) - 4) > 1e-6:\n    raise AssertionError('far')",
         "def near(a, b):\n    if abs(a - b) > 1e-6:\n        return False\n    return True\nassert near(candidate(2), 4)",
         "assert max([0.0, abs(candidate(2) - 4)]) < 1e-6",
+        "d = 0\nfor x in [candidate(2)]:\n    d = max(d, abs(x - 4))\nassert d < 1e-6",
+        "bad = sum(abs(x - 4) > 1e-6 for x in [candidate(2)])\nassert bad == 0",
+        "bad = [x for x in [candidate(2)] if abs(x - 4) > 1e-6]\nassert not bad",
+        "ok = True\nfor x in [candidate(2)]:\n    if abs(x - 4) > 1e-6:\n        ok = False\n        break\nassert ok",
+        "bad = 0\nif round(candidate(2), 2) > 4.01:\n    bad = 1\nassert bad == 0",
     ] {
         assert_eq!(
             grade("def f(x): return float('nan')", asserted(test)),
@@ -187,4 +211,98 @@ fn a_nan_is_within_no_bound() {
             "{test}"
         );
     }
+}
+
+#[test]
+fn a_nan_that_is_asked_for_or_not_looked_at_is_one() {
+    for (program, test) in [
+        (
+            "def f(x): return float('nan')",
+            "import math\nassert math.isnan(candidate(2))",
+        ),
+        (
+            "def f(x): return float('nan')",
+            "r = candidate(2)\nassert r != r",
+        ),
+        (
+            "def f(x): return [1.5, float('nan')]",
+            "r = candidate(2)\nassert 1 < r[0] < 2 and len(r) == 2",
+        ),
+    ] {
+        assert_eq!(grade(program, asserted(test)), Grade::Accepted, "{test}");
+    }
+}
+
+/// What the program returned goes back to it, and can't.
+#[test]
+fn no_program_chooses_to_have_no_verdict_by_what_it_returns() {
+    for (returned, test) in [
+        ("[None]", "assert candidate(map(int, candidate(3))) == [1]"),
+        (
+            "[None]",
+            "assert candidate(x + 1 for x in candidate(3)) == [1]",
+        ),
+        (
+            "range(10**9)",
+            "assert candidate(x + 1 for x in candidate(3)) == [1]",
+        ),
+        (
+            "range(10**9)",
+            "assert candidate(iter(candidate(3))) == [1]",
+        ),
+        (
+            "lambda: 1",
+            "r = candidate(3)\nassert candidate(r.__class__) == 0",
+        ),
+        ("'abc'", "r = candidate(3)\nassert candidate(r.upper) == 0"),
+        // Tests that run what they are given.
+        (
+            "'import os; os._exit(0)'",
+            "exec(candidate(3))\nassert candidate(1) == 2",
+        ),
+        (
+            "'import os; os.kill(os.getpid(), 11)'",
+            "exec(candidate(3))\nassert candidate(1) == 2",
+        ),
+        ("'1/0'", "assert eval(candidate(3)) == 2"),
+    ] {
+        let program = format!("def f(x): return ({returned}) if x == 3 else 1\n");
+        let verdict = verdict(&program, &problem(vec![asserted(test)]));
+        assert!(!verdict.is_accepted(), "{program}\n{test}");
+    }
+    // What the test passes by itself is the test's affair.
+    let test = "assert candidate(3) == 1\nassert candidate(open) == 1";
+    let program =
+        rlef::program::Program::bare("def f(x): return 1", rlef_sandbox::Language::Python);
+    let error = super::host::judge().judge(
+        &program,
+        &problem(vec![asserted(test)]),
+        rlef::verdict::Scope::All,
+        rlef::verdict::StopAt::Never,
+    );
+    assert!(
+        matches!(error, Err(rlef::verdict::JudgeError::BrokenTest { .. })),
+        "{error:?}"
+    );
+}
+
+/// The same, while the program is asked for the items of what it returned.
+#[test]
+fn a_generator_does_not_change_what_is_expected_of_it() {
+    let cheat = "def f(xs):\n    xs.clear()\n    return\n    yield\n";
+    for test in [
+        "xs = [3, 1]\nassert list(candidate(xs)) == sorted(xs)",
+        "xs = [3, 1]\nout = list(candidate(xs))\nassert out == sorted(x for x in xs)",
+    ] {
+        assert_eq!(grade(cheat, asserted(test)), Grade::WrongAnswer, "{test}");
+        let honest = "def f(xs):\n    xs.sort()\n    yield from xs\n";
+        assert_eq!(grade(honest, asserted(test)), Grade::Accepted, "{test}");
+    }
+    let waits = "async def f(xs):\n    xs.clear()\n    return []\n";
+    let test = "import asyncio\nxs = [3, 1]\nassert asyncio.run(candidate(xs)) == sorted(xs)";
+    assert_eq!(grade(waits, asserted(test)), Grade::WrongAnswer);
+    // Where the test looks at it, it sees what became of it.
+    let sorts = "def f(xs):\n    xs.sort()\n    yield 1\n";
+    let test = "xs = [3, 1]\nlist(candidate(xs))\nassert xs == [1, 3]";
+    assert_eq!(grade(sorts, asserted(test)), Grade::Accepted);
 }

@@ -62,7 +62,7 @@ pub struct Job {
 
 impl Files {
     /// Whether both are plain names of files, and different ones.
-    pub(crate) fn are_plain(&self) -> bool {
+    pub fn are_plain(&self) -> bool {
         let plain = |name: &str| {
             !name.is_empty()
                 && name.len() <= 200

@@ -1,7 +1,7 @@
-//! Whether a problem can be judged at all, as far as it shows without running anything: its limits, and what its tests
-//! call. A problem that can't is unreadable; judged, it would reject every program.
+//! Whether a problem can be judged at all, as far as it shows without running anything: its limits, its files, and what its
+//! tests call. A problem that can't is unreadable; judged, it would reject every program.
 
-use rlef_sandbox::Language;
+use rlef_sandbox::{Files, Language};
 
 use super::{Place, Problem, ProblemError, TestCase};
 
@@ -33,6 +33,17 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
                 _ => format!("at least {least}, for a program to run"),
             };
             return Err(wrong(&field, &expected, value.to_string()));
+        }
+    }
+    if let Some(files) = &problem.files {
+        let names = Files {
+            input: files.input.clone(),
+            output: files.output.clone(),
+        };
+        if !names.are_plain() {
+            let expected = "two different plain names of files, without folders";
+            let found = format!("{:?} and {:?}", names.input, names.output);
+            return Err(wrong("files", expected, found));
         }
     }
     let lists = [

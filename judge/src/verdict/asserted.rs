@@ -63,7 +63,13 @@ pub(super) fn judge<R: Runner>(
     run.pair(
         Side::new(&tester, &tester_limits),
         Side::new(&candidate, limits),
-        &|tester, candidate| failure(report(tester, &nonce).as_ref(), tester, candidate),
+        &|tester, candidate| {
+            let report = report(tester, &nonce);
+            if report.is_none() && has_begun(tester, &nonce) {
+                return Ok(Some(cut_short(tester, candidate)));
+            }
+            failure(report.as_ref(), tester, candidate)
+        },
     )
 }
 
@@ -145,6 +151,22 @@ pub(super) enum Fault {
     Crossing(String),
 }
 
+/// A tester that got an answer of the program's and then ended without a report: no other program's answer would have
+/// had it end so, as far as anybody knows, so it is this one's doing, and no program may choose to have no verdict.
+fn cut_short(tester: &Outcome, candidate: &Outcome) -> Failure {
+    let grade = [candidate.status, tester.status]
+        .into_iter()
+        .find_map(limit_grade);
+    let trace = match grade {
+        Some(_) => String::new(),
+        None => format!(
+            "the tests ended with {:?} over what was returned",
+            tester.status
+        ),
+    };
+    blank(grade.unwrap_or(Grade::WrongAnswer), trace)
+}
+
 fn blank(grade: Grade, trace: String) -> Failure {
     Failure {
         test: 0,
@@ -172,6 +194,14 @@ fn report(tester: &Outcome, nonce: &str) -> Option<Report> {
     }
     let stderr = std::str::from_utf8(&tester.stderr).ok()?;
     serde_json::from_str(stderr.lines().next_back()?.strip_prefix(nonce)?).ok()
+}
+
+/// Whether the program has answered a call.
+fn has_begun(tester: &Outcome, nonce: &str) -> bool {
+    tester
+        .stderr
+        .split(|&byte| byte == b'\n')
+        .any(|line| line.strip_prefix(nonce.as_bytes()) == Some(b"begun".as_slice()))
 }
 
 /// How the tester ended, in its own words.

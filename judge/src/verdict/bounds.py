@@ -1,6 +1,50 @@
 """Conditions of the tests that bound a number, so that no NaN meets them by being neither smaller nor larger than
-anything. Shares the names of tester.py; compiled where the test code has an order and something that turns it round."""
+anything. Shares the names of tester.py; compiled where the test code has an order and something that turns it round, or
+where the program returned a NaN."""
 import operator as operators
+import re
+
+SPEAKS_OF_NAN = re.compile(r"(?i)(?<![a-z])(is_?)?nan|isfinite|is_?na(?![a-z])|is_?null|notnull")
+
+
+def speaks_of_nan(code):
+    """Whether the test code may have asked for one."""
+    return SPEAKS_OF_NAN.search(code) is not None
+
+
+class Nan(float):
+    """A NaN that the program returned, or what became of it: it is told when somebody asks for its order."""
+
+
+def noting(name):
+    plain = getattr(float, name)
+
+    def compare(self, other):
+        answer = plain(self, other)
+        if answer is not NotImplemented:
+            candidate_side.ordered_nan = True
+        return answer
+
+    return compare
+
+
+def staying(name):
+    plain = getattr(float, name)
+
+    def compute(self, *others):
+        number = plain(self, *others)
+        return Nan(number) if type(number) is float and number != number else number
+
+    return compute
+
+
+for one in ("lt", "le", "gt", "ge"):
+    setattr(Nan, "__" + one + "__", noting("__" + one + "__"))
+for one in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(Nan, "__" + one + "__", staying("__" + one + "__"))
+    setattr(Nan, "__r" + one + "__", staying("__r" + one + "__"))
+for one in ("abs", "neg", "pos", "round"):
+    setattr(Nan, "__" + one + "__", staying("__" + one + "__"))
 
 
 def is_nan(value):

@@ -51,6 +51,10 @@ def hand_out(value, kind, item):
     return handles.handle_of(value, kind)
 
 
+def not_a_number():
+    return float("nan")
+
+
 def hand_back(index, *_):
     return handles.handed_out[index]
 

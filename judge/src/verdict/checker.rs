@@ -4,7 +4,7 @@
 //! program has ended; the judged program never shares one with it. A checker that can't tell is asked once more, and then
 //! what it makes of the expected answer itself, on the same input. If it can't tell there either, the problem is at fault:
 //! an error, never a verdict. If it can, it was the program's output that it failed on, and that is rejected: no program
-//! may choose to have no verdict.
+//! may choose to have no verdict. What a checker accepts is accepted, but for a NaN or an infinity that nobody spoke of.
 
 use rlef_sandbox::{Job, Language, Limits};
 
@@ -76,6 +76,10 @@ pub(super) fn judge<R: Runner>(
                     )?,
                 };
                 match word {
+                    (true, _) if is_boundless(case, &outcome.stdout) => {
+                        let words = "a NaN or an infinity, of which neither input nor answer speak";
+                        Some(stdin::failed(case, outcome, words.to_owned()))
+                    }
                     (true, _) => None,
                     (false, words) => Some(stdin::failed(case, outcome, words)),
                 }
@@ -114,6 +118,20 @@ fn again<R: Runner>(
         )),
         Err(detail) => Err(run.broken_checker(detail)),
     }
+}
+
+/// Whether numbers were printed that bounds don't bind, for a test that has none such: `abs(got - want) > 1e-6` does not
+/// hold for a NaN, and an infinity is within any tolerance relative to itself. Checkers seldom think of that.
+fn is_boundless(case: &Case<'_>, output: &[u8]) -> bool {
+    let has = |text: &[u8]| {
+        text.split(u8::is_ascii_whitespace).any(|word| {
+            let number = std::str::from_utf8(word)
+                .ok()
+                .and_then(|word| word.parse::<f64>().ok());
+            number.is_some_and(|number| !number.is_finite())
+        })
+    };
+    has(output) && !has(case.expected.as_bytes()) && !has(case.input.as_bytes())
 }
 
 /// The job of a checker or an interactor.

@@ -80,8 +80,8 @@ pub enum JudgeError {
     },
     /// The program that talks with the one judged fails by itself.
     #[error(
-        "run test {test} of problem `{id}`: the interactor can't tell, whatever the program says: {detail}; correct the \
-         interactor"
+        "run test {test} of problem `{name}`: the interactor can't tell, whatever the program says: {detail}; correct the \
+         interactor", name = printable(id)
     )]
     BrokenInteractor {
         /// The problem.
@@ -116,7 +116,7 @@ pub enum JudgeError {
     },
     /// Tests and program exchange values of a type that has no form outside its process.
     #[error(
-        "run test {test} of problem `{id}`: a value of the type `{kind}` cannot cross between the process of the tests and that of the program; leave the problem out"
+        "run test {test} of problem `{name}`: a value of the type `{kind}` cannot cross between the process of the tests and that of the program; leave the problem out", name = printable(id)
     )]
     Crossing {
         /// The problem.

@@ -97,10 +97,15 @@ def as_argument(value, kind, item):
     if not hasattr(kind, "__next__"):
         raise TypeError("a value of type " + kind.__name__ + " can't be passed between program and tests")
     items = []
-    for one in value:
-        items.append(one)
-        if len(items) > MOST_ARGUMENT_ITEMS:
-            raise TypeError("an iterator over so many items can't be passed between program and tests")
+    try:
+        for one in value:
+            items.append(one)
+            if len(items) > MOST_ARGUMENT_ITEMS:
+                break
+    except TypeError as error:
+        raise WhilePacking(error)
+    if len(items) > MOST_ARGUMENT_ITEMS:
+        raise TypeError("an iterator over so many items can't be passed between program and tests")
     return ["g", item(items)]
 
 

@@ -20,6 +20,10 @@ class NoForm(BaseException):
     """A value that can't be passed."""
 
 
+class WhilePacking(Exception):
+    """What an iterator of the tests raised when its items were asked for, so that they could be passed."""
+
+
 class Failed(AssertionError):
     """An assertion that did not hold, with what it compared."""
 
@@ -34,16 +38,17 @@ class Session:
 class Candidate:
     """The stand-in: sends arguments, updates them with what the program did to them, returns or raises."""
 
-    def __init__(self, source, sink):
-        self.source, self.sink = source, sink
+    def __init__(self, source, sink, voice):
+        self.source, self.sink, self.voice = source, sink, voice
         self.gone = None
         self.odd = None
         self.unpassable = None
+        self.ordered_nan = False
         self.calls = 0
         self.request = None
         self.results = []
         self.pending = []
-        self.session = None
+        self.session, self.handed = None, False
 
     def receive(self):
         line = self.source.readline(LARGEST_REPLY)
@@ -80,9 +85,16 @@ class Candidate:
         """What the test code passes to the program, as a message, and its containers."""
         try:
             return pack(values)
+        except WhilePacking as error:
+            raise error.args[0] from None
         except TypeError as error:
-            self.unpassable = self.unpassable or "TypeError: " + plain_text(error)
-            raise NoForm(self.unpassable)
+            text = "TypeError: " + plain_text(error)
+            if self.calls and kept.passes_returned(sys._getframe()):
+                # It was made of what the program returned, which might have returned something else.
+                self.odd = self.odd or text
+            else:
+                self.unpassable = self.unpassable or text
+            raise NoForm(text)
 
     def __call__(self, *arguments, **named):
         return self.call({}, arguments, named)
@@ -92,12 +104,19 @@ class Candidate:
         self.request = json.dumps(message)
         message.update(target)
         reply = self.exchange(json.dumps(message) if target else self.request)
+        if not self.calls:
+            # From here on the program has a hand in how this process ends.
+            say(self.voice, "begun")
         self.calls += 1
         try:
             if "result" in reply:
                 news, originals = self.changes(message, reply["result"], originals)
-                self.session = Session(None, len(message["nodes"]))
+                self.session, self.handed = Session(None, len(message["nodes"])), False
                 [result], self.session.held = unpack(news, originals)
+                if self.handed and originals and kept.keeps_its_own(sys._getframe()):
+                    # Nor is anything of the test's changed while the program is asked for items.
+                    own = unpack({"nodes": message["nodes"], "values": []})[1]
+                    self.session.held[:len(own)] = own
                 self.results[:] = [result]
                 return result
             if "after" in reply:
@@ -118,6 +137,12 @@ class Candidate:
         news = [None if is_same else node for node, is_same in zip(nodes, same)] + nodes[len(same):]
         return {"nodes": news, "values": reply["values"]}, originals
 
+
+def say(voice, text):
+    voice.write((PAYLOAD["nonce"] + text + "\n").encode("ascii"))
+    voice.flush()
+
+
 def words(value):
     """What the program says of itself, if it is text at all: it may have written the message by hand."""
     return plain_text(value) if type(value) is str else ""
@@ -135,7 +160,12 @@ def hand_out(value, kind, item):
     return remote.as_argument(value, kind, item)
 
 
+def not_a_number():
+    return bounds.Nan("nan")
+
+
 def hand_back(index, name="", flavour=""):
+    candidate_side.handed = True
     return remote.stand_in(index, name, flavour)
 
 
@@ -246,6 +276,8 @@ def explained(candidate):
         else:
             text = type(error).__name__ + ": " + plain_text(error)
             report = {"cause": "tests", "got": trouble.last_result(candidate), "trace": text[:TEXT_CHARACTERS]}
+    if not report["cause"] and candidate.ordered_nan and not bounds.speaks_of_nan(PAYLOAD["code"]):
+        report = {"cause": "assertion", "expected": "a number", "got": "nan"}
     if candidate.unpassable is not None:
         report = {"cause": "arguments", "trace": candidate.unpassable}
     if candidate.odd is not None:
@@ -263,10 +295,8 @@ def main():
     voice = os.fdopen(os.dup(2), "wb")
     os.dup2(0, 2)
     global candidate_side
-    candidate_side = Candidate(source, sink)
-    report = explained(candidate_side)
-    voice.write((PAYLOAD["nonce"] + json.dumps(report) + "\n").encode("ascii"))
-    voice.flush()
+    candidate_side = Candidate(source, sink, voice)
+    say(voice, json.dumps(explained(candidate_side)))
     os._exit(0)
 
 

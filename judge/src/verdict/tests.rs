@@ -359,3 +359,44 @@ fn long_texts_are_shortened() {
     assert_eq!(head(b"\xff1"), "\u{fffd}1");
     assert_eq!(tail(b"short"), "short");
 }
+
+#[test]
+fn no_error_writes_an_id_as_it_is() {
+    let id = || "a\n\u{1b}]0;b".to_owned();
+    let (detail, kind) = (String::new, || "T".to_owned());
+    for error in [
+        JudgeError::BrokenChecker {
+            id: id(),
+            test: 0,
+            detail: detail(),
+        },
+        JudgeError::BrokenInteractor {
+            id: id(),
+            test: 0,
+            detail: detail(),
+        },
+        JudgeError::BrokenTest {
+            id: id(),
+            test: 0,
+            detail: detail(),
+        },
+        JudgeError::Crossing {
+            id: id(),
+            test: 0,
+            kind: kind(),
+        },
+        JudgeError::Tester {
+            id: id(),
+            test: 0,
+            attempts: 1,
+            detail: detail(),
+        },
+        JudgeError::Unsupported {
+            id: id(),
+            what: "it",
+        },
+    ] {
+        let said = error.to_string();
+        assert!(!said.contains(['\n', '\u{1b}']), "{said:?}");
+    }
+}

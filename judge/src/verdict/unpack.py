@@ -53,7 +53,8 @@ def unpack(message, originals=()):
         if tag == "i":
             return int(part[1], 16)
         if tag == "f":
-            return float(part[1])
+            number = float(part[1])
+            return number if number == number else not_a_number()
         if tag == "u":
             return bytes.fromhex(part[1]).decode("utf-8", "surrogatepass")
         if tag == "b":
@@ -75,6 +76,9 @@ def unpack(message, originals=()):
             if not all(type(part) is (int if tag == "I" else float) for part in parts):
                 raise ValueError("no number")
             container[:] = parts
+            total = sum(parts) if tag == "F" else 0
+            if total != total:
+                container[:] = [part if part == part else not_a_number() for part in parts]
         elif tag == "d":
             pairs = [(read(key), read(part)) for key, part in parts]
             container.clear()

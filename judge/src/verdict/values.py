@@ -244,7 +244,7 @@ def numpy_scalar(kind, data, plain):
     if numpy_here() is None:
         return plain
     [value] = numpy_data(kind, data)
-    return value
+    return not_a_number() if isinstance(value, float) and value != value else value
 
 
 def numpy_array(kind, shape, data, read):

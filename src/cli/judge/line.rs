@@ -120,7 +120,8 @@ pub(super) fn row(
     let id = printable(&submission.problem.id);
     match (result, &submission.found) {
         (Err(error), _) => {
-            let words = printable_lines(&error.to_string());
+            // Indented, so that no line of theirs looks like a verdict.
+            let words = printable_lines(error.to_string().trim_end()).replace('\n', "\n    ");
             format!("{id:width$}  not judged: failed to {words}")
         }
         (Ok(_), Err(reason)) => {

@@ -444,6 +444,26 @@ fn limits_under_which_nothing_can_run_are_the_problems_fault() {
 }
 
 #[test]
+fn files_that_no_program_can_be_given_are_the_problems_fault() {
+    for (input, output) in [
+        ("../in", "out.txt"),
+        ("in.txt", "/tmp/out"),
+        ("", "out.txt"),
+        ("in.txt", ".."),
+        ("a\0b", "out.txt"),
+        ("same", "same"),
+    ] {
+        let row = json!({"id": "a", "statement": "", "files": {"input": input, "output": output},
+                         "private_tests": [{"kind": "stdin", "input": "", "expected": "1"}]});
+        let message = told(&row.to_string()).unwrap_err().to_string();
+        assert!(
+            message.contains("`files`") && message.contains("line 1"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn parquet_columns_of_json_text_are_read() {
     let (_, mut row) = rows().swap_remove(14);
     let plain = told(&row.to_string()).unwrap().0;

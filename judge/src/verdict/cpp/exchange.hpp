@@ -89,6 +89,9 @@ template <class T> constexpr bool is_real =
 template <class T> constexpr bool is_whole = is_boolean<T> || is_letter<T> || is_signed<T> || is_unsigned<T>;
 template <class T> constexpr bool is_words = __is_same(T, const char *);
 
+/// Whether a NaN has come from the other side.
+static bool met_nan;
+
 /// Bytes of a real number, without the padding of a long one.
 template <class T> constexpr Size bytes_of_real =
     __is_same(T, long double) && __LDBL_MANT_DIG__ == 64 ? 10 : sizeof(T);
@@ -179,8 +182,11 @@ template <class T> bool get(In &in, T &value) {
         }
     } else if constexpr (is_real<T>) {
         value = 0;
-        return in.tag(__is_same(T, float) ? 'f' : __is_same(T, double) ? 'd' : 'D') &&
-            in.take(&value, bytes_of_real<T>);
+        if (!in.tag(__is_same(T, float) ? 'f' : __is_same(T, double) ? 'd' : 'D') ||
+            !in.take(&value, bytes_of_real<T>))
+            return false;
+        met_nan |= value != value;
+        return true;
     } else if constexpr (is_words<T>) {
         value = nullptr;
         if (in.at < in.end && *in.at == 'n') return in.tag('n');

@@ -101,6 +101,10 @@ pub(super) fn failure(
         ),
         "raised" => raised(&report.detail),
         "large" => return fault("the arguments of a call are larger than what can be sent"),
+        "nan" => (
+            Grade::WrongAnswer,
+            "the program returned a NaN, of which the tests do not speak".to_owned(),
+        ),
         "range" => {
             let kind = &asked.declared.result;
             let trace = format!(

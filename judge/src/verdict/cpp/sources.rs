@@ -1,6 +1,7 @@
 //! The two programs of an asserted C++ test, as text: that of the tests and that which is judged.
 
 use super::declared::{self, End};
+use super::scan::is_word;
 use super::{Asked, Case, Place, types};
 use crate::verdict::source;
 
@@ -61,8 +62,10 @@ pub(super) fn tester(case: &Case<'_>, asked: &Asked) -> String {
         .collect();
     format!(
         // What a program returns must not make the tests read past its end.
-        "#define _GLIBCXX_ASSERTIONS 1\n{everything}{base}{exchange}{TESTER}\
+        "#define _GLIBCXX_ASSERTIONS 1\n{everything}{base}{exchange}\
+         namespace rlef_driver {{ constexpr bool speaks_of_nan = {}; }}\n{TESTER}\
          #line 1 \"declaration\"\n{} {{ return rlef_driver::Call<{}>::run({}); }}\n#line 1 \"tests.cpp\"\n{}\n",
+        speaks_of_nan(case.code) || speaks_of_nan(case.preamble),
         declared.head(),
         declared.function_type(),
         names.join(", "),
@@ -104,6 +107,23 @@ pub(super) fn candidate(case: &Case<'_>, asked: &Asked, program: &str) -> String
          return {name}(static_cast<decltype(values)>(values)...); }}); }}\n",
         declared.function_type(),
     )
+}
+
+/// Whether tests may have asked for a NaN, by the words of their code.
+fn speaks_of_nan(text: &str) -> bool {
+    text.split(|letter| !is_word(letter)).any(|word| {
+        let word = word.to_ascii_lowercase();
+        [
+            "nan",
+            "nanf",
+            "nanl",
+            "isnan",
+            "isnanf",
+            "quiet_nan",
+            "isfinite",
+        ]
+        .contains(&word.as_str())
+    })
 }
 
 /// Whether a line of the program includes the header of everything.
