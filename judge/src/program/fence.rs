@@ -222,7 +222,7 @@ impl Body<'_> {
         let mut source = String::new();
         for (number, line) in self.lines.iter().enumerate() {
             let line = if number == 0 {
-                line.trim_start_matches('\u{feff}')
+                line.trim_start_matches(token::is_invisible)
             } else {
                 line
             };

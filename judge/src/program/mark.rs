@@ -87,7 +87,11 @@ const ANSWERS: &[&str] = &[
     "code",
     "python",
     "cpp",
+    "begin",
 ];
+
+/// The marks of s1, which thinks in a turn of its own.
+const TURNS: [(&str, bool); 2] = [("<|im_start|>think", false), ("<|im_start|>answer", true)];
 
 /// The sentences between which Granite thinks.
 const SENTENCES: [(&str, &str); 2] = [
@@ -133,7 +137,12 @@ pub(super) fn first(line: &str) -> Option<Found> {
                 && line[found.end..].trim().is_empty()
                 && !before.ends_with(['"', '\'', '`'])
         };
-        if !is_type && (!is_quoted || at_end()) {
+        // `state in [DONE]` is code, too.
+        let is_name = !before.trim().is_empty()
+            && ["[BEGIN]", "[DONE]"]
+                .iter()
+                .any(|name| line[found.start..].starts_with(name));
+        if !is_type && !is_name && (!is_quoted || at_end()) {
             return Some(found);
         }
     }
@@ -192,6 +201,14 @@ fn at(text: &str) -> Option<(Mark, usize)> {
             .trim_start()
             .starts_with(['_', '(', '=', '.', ',', ')']);
         return (!goes_on).then_some((Mark::Final, STRIPPED_FINAL.len()));
+    }
+    if let Some((turn, is_answer)) = TURNS.iter().find(|(turn, _)| text.starts_with(turn)) {
+        let mark = if *is_answer {
+            Mark::Final
+        } else {
+            Mark::Open(Kind::Stripped)
+        };
+        return Some((mark, turn.len()));
     }
     if token::next_speaker(text) {
         return Some((Mark::NextSpeaker, token::length(text).unwrap_or(1)));
@@ -311,6 +328,10 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
             "box" => "answer",
             other => other,
         };
+    }
+    // MBPP's examples stand between `[BEGIN]` and `[DONE]`.
+    if open == '[' && name == "done" {
+        return Some(("begin".to_owned(), true, length));
     }
     let name = name.to_owned();
     Some((name, closes, length))

@@ -75,11 +75,15 @@ fn tag_length(text: &str) -> Option<usize> {
 
 /// White space that a text may start or end with, byte order marks included.
 pub(super) fn is_blank(character: char) -> bool {
-    character.is_whitespace()
-        || matches!(
-            character,
-            '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}'
-        )
+    character.is_whitespace() || is_invisible(character)
+}
+
+/// What is no white space and shows nothing: byte order marks, and blanks without a width.
+pub(super) fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}'
+    )
 }
 
 /// Text without the special tokens, tags and white space that it starts with; white space before a first word stays where
@@ -153,6 +157,10 @@ pub(super) fn next_speaker(text: &str) -> bool {
         "<|USER_TOKEN|>",
         "[INST]",
         "<|endofprompt|>",
+        // Where a document ends, another begins.
+        "<|endoftext|>",
+        "<|end_of_text|>",
+        "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
     ];
     USERS.iter().any(|user| text.starts_with(user))
 }

@@ -1,0 +1,217 @@
+//! Blocks that belong together: one uses what only another defines.
+//!
+//! - Models show imports and helpers in blocks of their own. Blocks that define and do nothing go in front of the block that
+//!   uses them: it would fail by a missing name without.
+//! - Where the earlier block is a whole program, the one that uses its functions tries it out, and is a snippet beside it.
+
+use rlef_sandbox::Language;
+
+use super::choose::{Candidate, calls};
+use super::level::{Level, binds, has_main, level, only_defines};
+use super::lexer::{code_only, is_word};
+use super::wanted::{Asked, Wanted};
+
+/// Names that are looked for at most.
+const MOST_NAMES: usize = 100;
+
+/// What a block defines, by its place in the list.
+struct Definer {
+    place: usize,
+    code: String,
+    names: Vec<String>,
+    /// Whether it does nothing else.
+    is_part: bool,
+}
+
+/// Finds for each block what goes in front of it, and what is no program but beside one.
+pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
+    let mut earlier: Vec<Definer> = Vec::new();
+    let mut names = 0;
+    for place in 0..candidates.len() {
+        let language = candidates[place].language;
+        let code = code_only(candidates[place].source, language);
+        let own = match language {
+            Language::Python => bound(&code),
+            Language::JavaScript => functions(&code),
+            _ => Vec::new(),
+        };
+        let same = |definer: &&Definer| candidates[definer.place].language == language;
+        let is_snippet = wanted.asked == Asked::ToPrint
+            && earlier
+                .iter()
+                .filter(same)
+                .filter(|definer| !definer.is_part)
+                .any(|definer| definer.names.iter().any(|name| tries(&code, name)));
+        if is_snippet {
+            candidates[place].level = Level::None;
+        } else {
+            let parts = needed(&code, &own, language, earlier.iter().filter(same));
+            let candidate = &mut candidates[place];
+            candidate.parts = parts;
+            if wanted.asked == Asked::ToPrint && !candidate.parts.is_empty() {
+                let whole = joined(&candidates[place], candidates);
+                candidates[place].level = level(&whole, language, wanted);
+            }
+        }
+        let is_part = match language {
+            Language::Python => only_defines(&code),
+            Language::C | Language::Cpp => !has_main(&code) && only_includes(&code),
+            _ => false,
+        };
+        if names < MOST_NAMES {
+            names += own.len().max(1);
+            earlier.push(Definer {
+                place,
+                code,
+                names: own,
+                is_part,
+            });
+        }
+    }
+}
+
+/// A block with what goes in front of it.
+pub(super) fn joined(candidate: &Candidate<'_>, all: &[Candidate<'_>]) -> String {
+    let mut source = String::new();
+    for &place in &candidate.parts {
+        source.push_str(all[place].source);
+        if !source.ends_with('\n') {
+            source.push('\n');
+        }
+    }
+    source + candidate.source
+}
+
+/// The earlier blocks that a source needs, in order: the last that defines a name which it uses and lacks, and what those
+/// need in turn.
+fn needed<'a>(
+    code: &str,
+    own: &[String],
+    language: Language,
+    earlier: impl DoubleEndedIterator<Item = &'a Definer>,
+) -> Vec<usize> {
+    let mut places = Vec::new();
+    let mut known: Vec<String> = own.to_vec();
+    let mut codes = vec![code.to_owned()];
+    for definer in earlier.rev() {
+        let is_needed = match language {
+            Language::Python => definer
+                .names
+                .iter()
+                .any(|name| !known.contains(name) && codes.iter().any(|code| uses(code, name))),
+            Language::C | Language::Cpp => !code.contains("#include"),
+            _ => false,
+        };
+        if definer.is_part && is_needed {
+            places.push(definer.place);
+            known.extend(definer.names.iter().cloned());
+            codes.push(definer.code.clone());
+        }
+    }
+    places.reverse();
+    places
+}
+
+/// Whether a source tries out what an earlier program defines: it calls it, and has none of its own.
+fn tries(code: &str, name: &str) -> bool {
+    calls(code, name)
+        && !code.lines().any(|line| {
+            let line = line.trim_start();
+            binds(line, name) && !is_import_of_answer(line)
+        })
+}
+
+/// `from solution import f`: a file that only the answer could be.
+fn is_import_of_answer(statement: &str) -> bool {
+    const FILES: [&str; 12] = [
+        "solution",
+        "solutions",
+        "main",
+        "answer",
+        "program",
+        "code",
+        "submission",
+        "app",
+        "sol",
+        "my_solution",
+        "your_module",
+        "script",
+    ];
+    statement
+        .strip_prefix("from ")
+        .and_then(|rest| rest.split_whitespace().next())
+        .is_some_and(|module| FILES.contains(&module.trim_start_matches('.')))
+}
+
+/// Whether a name occurs as one of its own, not as an attribute or a keyword argument's.
+fn uses(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = &code[at + name.len()..];
+        !before.is_some_and(|letter| is_word(letter) || letter == '.')
+            && !after.starts_with(is_word)
+    })
+}
+
+/// Names that Python source makes at its margin by definitions, plain assignments and imports.
+fn bound(code: &str) -> Vec<String> {
+    let mut names = functions(code);
+    for line in code.lines() {
+        if let Some(rest) = line.strip_prefix("import ") {
+            names.extend(rest.split(',').filter_map(|part| {
+                let last = part.split_whitespace().next_back()?;
+                Some(last.split('.').next()?.to_owned())
+            }));
+        } else if let Some((_, rest)) = line
+            .strip_prefix("from ")
+            .and_then(|rest| rest.split_once(" import "))
+        {
+            let parts = rest.split([',', '(', ')']);
+            names.extend(
+                parts.filter_map(|part| Some(part.split_whitespace().next_back()?.to_owned())),
+            );
+        } else if let Some((name, _)) = line.split_once('=') {
+            let name = name.split(':').next().unwrap_or_default().trim_end();
+            if !name.is_empty() && name.chars().all(is_word) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names.truncate(MOST_NAMES);
+    names
+}
+
+/// Functions and classes that a source defines at its margin.
+fn functions(code: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let rest = [
+            "def ",
+            "async def ",
+            "class ",
+            "function ",
+            "async function ",
+        ]
+        .iter()
+        .find_map(|keyword| line.strip_prefix(keyword))?;
+        let name: String = rest
+            .trim_start()
+            .chars()
+            .take_while(|&character| is_word(character))
+            .collect();
+        (!name.is_empty()).then_some(name)
+    };
+    code.lines().filter_map(name).take(MOST_NAMES).collect()
+}
+
+/// Whether C or C++ source is the head of a file and no more.
+fn only_includes(code: &str) -> bool {
+    code.contains("#include")
+        && code.lines().map(str::trim).all(|line| {
+            line.is_empty()
+                || line.starts_with('#')
+                || (["using ", "typedef ", "const ", "constexpr "]
+                    .iter()
+                    .any(|word| line.starts_with(word))
+                    && line.ends_with(';'))
+        })
+}
