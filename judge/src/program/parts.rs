@@ -6,6 +6,7 @@
 
 use rlef_sandbox::Language;
 
+use super::Rule;
 use super::choose::{Candidate, calls};
 use super::level::{Level, binds, has_main, level, only_defines};
 use super::lexer::{code_only, is_word};
@@ -45,7 +46,13 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
         if is_snippet {
             candidates[place].level = Level::None;
         } else {
-            let parts = needed(&code, &own, language, earlier.iter().filter(same));
+            // A body goes on with the prompt, and nothing can stand between.
+            let is_body = candidates[place].level == Level::Part(Rule::ContinuesPrompt);
+            let parts = if is_body {
+                Vec::new()
+            } else {
+                needed(&code, &own, language, earlier.iter().filter(same))
+            };
             let candidate = &mut candidates[place];
             candidate.parts = parts;
             if wanted.asked == Asked::ToPrint && !candidate.parts.is_empty() {

@@ -308,7 +308,7 @@ mod tests {
             "cobol",
             "pseudocode",
             "python-output",
-            "python_traceback",
+            "python_output",
         ] {
             assert_eq!(tag(info), Tag::Other, "{info}");
         }
