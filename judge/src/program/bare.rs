@@ -119,7 +119,7 @@ fn shows(source: &str, language: Language, wanted: &Wanted) -> bool {
     wanted.asked == Asked::Anything
         || match level(source, language, wanted) {
             Level::Whole(_) => true,
-            Level::Part(rule) => rule == Rule::ContinuesPrompt,
+            Level::Part(rule) => matches!(rule, Rule::ContinuesPrompt | Rule::HasMain),
             Level::None => false,
         }
 }

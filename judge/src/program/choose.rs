@@ -76,10 +76,14 @@ pub(super) fn best(
         Level::None if single => Rule::Only,
         Level::None => Rule::Last,
     };
+    let mut source = parts::joined(found, &candidates);
+    if rule == Rule::ContinuesPrompt && found.language == Language::Python {
+        source = parts::at_indent(&source, wanted.open_head()).unwrap_or(source);
+    }
     Ok(Found {
         program: Program {
             language: found.language,
-            source: parts::joined(found, &candidates),
+            source,
         },
         taken: Taken {
             block: found.number,

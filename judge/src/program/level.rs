@@ -42,6 +42,37 @@ pub(super) fn level(source: &str, language: Language, wanted: &Wanted) -> Level 
     }
 }
 
+/// What C, C++, Java, Rust and Go read their input with.
+const READING: [&str; 27] = [
+    "cin",
+    "scanf",
+    "getline",
+    "getchar",
+    "getchar_unlocked",
+    "gets",
+    "fgets",
+    "fread",
+    "read",
+    "stdin",
+    "ifstream",
+    "freopen",
+    "Scanner",
+    "in",
+    "readLine",
+    "BufferedReader",
+    "StreamTokenizer",
+    "read_line",
+    "read_to_string",
+    "lines",
+    "input",
+    "Scan",
+    "Scanln",
+    "Scanf",
+    "Fscan",
+    "Stdin",
+    "NewReader",
+];
+
 fn prints(code: &str, language: Language) -> Level {
     let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
     let (reads, writes) = match language {
@@ -65,10 +96,14 @@ fn prints(code: &str, language: Language) -> Level {
             };
         }
         _ => {
-            return if has_main(code) {
-                Level::Whole(Rule::HasMain)
-            } else {
-                Level::None
+            // A test of the program has a `main`, too.
+            return match (
+                has_main(code),
+                READING.iter().any(|word| has_word(code, word)),
+            ) {
+                (true, true) => Level::Whole(Rule::HasMain),
+                (true, false) => Level::Part(Rule::HasMain),
+                _ => Level::None,
             };
         }
     };
@@ -174,7 +209,7 @@ fn defines(
     let is_stub = code
         .lines()
         .rfind(|line| !line.trim().is_empty())
-        .is_some_and(|line| matches!(line.trim(), "pass" | "..."));
+        .is_some_and(|line| is_left_open(line.trim()));
     let is_imported = code
         .lines()
         .map(str::trim_start)
@@ -188,6 +223,16 @@ fn defines(
     } else {
         Level::None
     }
+}
+
+/// Whether the last line of a source leaves to others what it should do.
+fn is_left_open(line: &str) -> bool {
+    matches!(line, "pass" | "...")
+        || line.ends_with(": pass")
+        || line.ends_with(": ...")
+        || line.starts_with("raise NotImplementedError")
+        // Only a comment follows the head.
+        || line.ends_with(':')
 }
 
 /// Column of the first line of code.

@@ -88,6 +88,10 @@ const ANSWERS: &[&str] = &[
     "python",
     "cpp",
     "begin",
+    "pre",
+    "artifact",
+    "antartifact",
+    "boltaction",
 ];
 
 /// The marks of s1, which thinks in a turn of its own.
@@ -166,7 +170,9 @@ pub(super) fn closing(line: &str, kind: &Kind) -> Option<Found> {
             .or_else(|| ends_message(line)),
         Kind::Named(name) => places(line).find_map(|start| {
             let (said, closes, length) = named(&line[start..])?;
-            (closes && said == *name).then_some(Found {
+            // `<think>` is closed by `</thinking>`, too.
+            let stem = |name: &str| name.trim_end_matches("ing").to_owned();
+            (closes && stem(&said) == stem(name)).then_some(Found {
                 mark: Mark::Close,
                 start,
                 end: start + length,
@@ -328,10 +334,6 @@ fn named(text: &str) -> Option<(String, bool, usize)> {
             "box" => "answer",
             other => other,
         };
-    }
-    // MBPP's examples stand between `[BEGIN]` and `[DONE]`.
-    if open == '[' && name == "done" {
-        return Some(("begin".to_owned(), true, length));
     }
     let name = name.to_owned();
     Some((name, closes, length))

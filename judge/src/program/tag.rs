@@ -37,7 +37,11 @@ pub(super) fn tag(info: &str) -> Tag {
     }
     let info = info.to_ascii_lowercase();
     // `{python}`, `{.python .numberLines}`, `{code-cell} python`.
-    let bare = info.trim_start_matches("{code-cell}").trim_start();
+    let bare = ["{code-cell}", "{code-block}", "{code}"]
+        .iter()
+        .find_map(|directive| info.strip_prefix(directive))
+        .unwrap_or(&info)
+        .trim_start();
     let bare = bare.trim_start_matches(['{', '.', '[', '(', '`', '\'', '"', '#', '/', ' ']);
     let bare = [
         "language-",
