@@ -242,7 +242,10 @@ impl<R: Runner> Judge<R> {
                 Some("a checker of anything but standard output")
             }
             (rule, _)
-                if problem.labels.contains_key("interactive")
+                if problem
+                    .labels
+                    .get("interactive")
+                    .is_some_and(|what| what == "no interactor")
                     && !matches!(rule, Comparison::Interactor(_)) =>
             {
                 Some("an interactive problem without its interactor")
