@@ -10,13 +10,14 @@
 //!    all. A fence that is never closed does not count: the answer was cut off, or the model never learnt to end it. Records
 //!    of a shell and sample output are none. A tag never chooses a language that the problem doesn't have.
 //! 5. The block that shows most of what is asked wins (it defines the entry point, reads and prints, has a `main`), then one
-//!    with a tag over one without, then the later one, as a model that corrects itself puts the correction last. Blocks are
-//!    never joined (`choose.rs`).
+//!    with a tag over one without, then the later one, as a model that corrects itself puts the correction last
+//!    (`choose.rs`). Imports and helpers that it uses from blocks of their own go in front of it (`parts.rs`).
 //! 6. Bare code before a lone closing fence counts as an untagged block, and where the prompt ends inside a function
 //!    (HumanEval), an answer without any fence goes on with it as it stands (`bare.rs`).
 //!
 //! RLEF (arXiv 2410.02089, section 3.1) asks for code "enclosed in triple backticks" and penalises an answer without valid
-//! code, but leaves "valid" open. Line ends come out as `\n`; a byte order mark in front is taken off.
+//! code, but leaves "valid" open. Line ends come out as `\n`; a byte order mark in front is taken off, and so is the
+//! indentation that all lines of a Python program share where no head is before it: it could not even be compiled.
 
 use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ mod level;
 mod lexer;
 mod mark;
 mod opener;
+mod parts;
 mod tag;
 mod thought;
 mod token;
@@ -64,6 +66,17 @@ pub struct Taken {
     pub of: usize,
     /// Why this one.
     pub rule: Rule,
+    /// Blocks of imports and helpers that were put in front of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Why a block is the program.
@@ -160,6 +173,9 @@ impl Program {
         {
             source.pop();
         }
+        if found.program.language == Language::Python && wanted.open_head().is_empty() {
+            dedent(source);
+        }
         Ok(found)
     }
 
@@ -195,6 +211,7 @@ impl Found {
                 block: 0,
                 of: 0,
                 rule: Rule::Given,
+                joined: 0,
             },
         }
     }
@@ -209,6 +226,7 @@ impl Found {
                 block: 0,
                 of: 0,
                 rule: Rule::Bare,
+                joined: 0,
             },
         }
     }
@@ -231,6 +249,27 @@ fn in_answer(lines: &[&str], wanted: &Wanted) -> Result<Found, NoProgram> {
         return Ok(Found::bare(source, wanted));
     }
     choose::best(first, &blocks, wanted)
+}
+
+/// Takes the indentation off that all lines have which are not blank.
+fn dedent(source: &mut String) {
+    let lines = || source.lines().filter(|line| !line.trim().is_empty());
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let Some(first) = lines().next() else {
+        return;
+    };
+    let shared = &first[..indent(first)];
+    if shared.is_empty() || !lines().all(|line| line.starts_with(shared)) {
+        return;
+    }
+    let mut text = String::with_capacity(source.len());
+    for line in source.split_inclusive('\n') {
+        text.push_str(
+            line.strip_prefix(shared)
+                .unwrap_or(line.trim_start_matches([' ', '\t'])),
+        );
+    }
+    *source = text;
 }
 
 /// Lines without their ends, which are `\n`, `\r\n` or `\r`.

@@ -120,7 +120,18 @@ pub(super) fn read_taco(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         name => format!("{}. {name}", fields.number()),
     };
     let limits = limits_of(
-        quantity(fields, "time_limit", &[("second", 1000.0), ("s", 1000.0)])?,
+        quantity(
+            fields,
+            "time_limit",
+            &[
+                ("second", 1000.0),
+                ("sec", 1000.0),
+                ("s", 1000.0),
+                ("millisecond", 1.0),
+                ("ms", 1.0),
+                ("minute", 60_000.0),
+            ],
+        )?,
         quantity(
             fields,
             "memory_limit",
@@ -129,6 +140,12 @@ pub(super) fn read_taco(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
                 ("kilobyte", 1e3),
                 ("gigabyte", 1e9),
                 ("byte", 1.0),
+                ("mb", 1e6),
+                ("kb", 1e3),
+                ("gb", 1e9),
+                ("mib", 1_048_576.0),
+                ("kib", 1024.0),
+                ("gib", 1_073_741_824.0),
             ],
         )?,
     );
@@ -220,7 +237,11 @@ fn quantity(
     let (number, unit) = text.split_at(end);
     let factor = units
         .iter()
-        .find(|(word, _)| unit.trim().starts_with(word))
+        .find(|(word, _)| {
+            let unit = unit.trim().trim_end_matches('.').to_ascii_lowercase();
+            unit.strip_prefix(word)
+                .is_some_and(|rest| matches!(rest, "" | "s"))
+        })
         .map(|(_, factor)| factor);
     Ok(match (number.parse::<f64>(), factor) {
         (Ok(number), Some(factor)) => Some((number * factor) as u64),

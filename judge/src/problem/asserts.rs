@@ -58,6 +58,58 @@ const PYTHONS: [&str; 48] = [
     "zip",
 ];
 
+/// Attributes of values that cross between processes.
+const OF_VALUES: [&str; 48] = [
+    "add",
+    "append",
+    "appendleft",
+    "copy",
+    "count",
+    "denominator",
+    "difference",
+    "dtype",
+    "elements",
+    "endswith",
+    "extend",
+    "find",
+    "flatten",
+    "format",
+    "get",
+    "imag",
+    "index",
+    "intersection",
+    "is_integer",
+    "isdigit",
+    "issubset",
+    "issuperset",
+    "items",
+    "join",
+    "keys",
+    "lower",
+    "most_common",
+    "numerator",
+    "pop",
+    "popleft",
+    "real",
+    "remove",
+    "replace",
+    "reshape",
+    "reverse",
+    "shape",
+    "size",
+    "sort",
+    "split",
+    "startswith",
+    "strip",
+    "sum",
+    "tolist",
+    "union",
+    "update",
+    "upper",
+    "values",
+    "all",
+];
+
 /// The names called in `text` that are no method of something, each with the byte at which it starts.
 fn calls(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
@@ -80,6 +132,71 @@ pub(super) fn called(text: &str, is_defined: impl Fn(&str) -> bool) -> Option<&s
     calls(text)
         .map(|(_, name)| name)
         .find(|name| is_defined(name))
+}
+
+/// Whether test code says anywhere that something has to hold. What only calls the program accepts all programs.
+pub(super) fn can_fail(code: &str) -> bool {
+    ["assert", "raise", "fail", "exit", "abort", "doctest"]
+        .iter()
+        .any(|word| code.contains(word))
+}
+
+/// Whether test code makes an object of the class `name` and then uses what only that class has: nothing that crosses to
+/// the process of the tests has such attributes.
+pub(super) fn makes_objects(code: &str, name: &str) -> bool {
+    if !name.starts_with(char::is_uppercase) {
+        return false;
+    }
+    let is_own = |rest: &str| {
+        let attribute: String = rest
+            .chars()
+            .take_while(|&letter| letter.is_alphanumeric() || letter == '_')
+            .collect();
+        !attribute.is_empty() && !OF_VALUES.contains(&attribute.as_str())
+    };
+    calls(code)
+        .filter(|(_, called)| *called == name)
+        .any(|(at, _)| {
+            let open = at + code[at..].find('(').unwrap_or_default();
+            let Some(end) = closing(&code[open..]) else {
+                return false;
+            };
+            if let Some(rest) = code[open + end..].strip_prefix('.') {
+                return is_own(rest);
+            }
+            // What it is assigned to.
+            let line = code[..at].rsplit('\n').next().unwrap_or_default();
+            let Some(target) = line.trim().strip_suffix('=').map(str::trim) else {
+                return false;
+            };
+            let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+            !target.is_empty()
+                && target.chars().all(is_name)
+                && code.match_indices(target).any(|(at, _)| {
+                    !code[..at].ends_with(|letter| is_name(letter) || letter == '.')
+                        && code[at + target.len()..]
+                            .strip_prefix('.')
+                            .is_some_and(is_own)
+                })
+        })
+}
+
+/// Where the parenthesis that a text starts with is closed; strings are not looked at.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// `assert_case`: assertions as test code, one test each, about the function `named` or the only one they all call.
@@ -160,6 +277,26 @@ mod tests {
         ] {
             assert!(entry_point_of(unclear).is_err(), "{unclear:?}");
         }
+    }
+
+    #[test]
+    fn tests_of_a_class_are_told_from_tests_of_a_function() {
+        for code in [
+            "s = Stack()\ns.push(3)\nassert s.top() == 3",
+            "assert Stack([1, (2)]).top() == 2",
+            "def check(c):\n    x = Stack(1)\n    assert x.peek == 1",
+        ] {
+            assert!(makes_objects(code, "Stack"), "{code}");
+        }
+        for code in [
+            "assert Diff([1], [2]) == [1]",
+            "x = Diff([1], [2])\nx.sort()\nassert x == [1]",
+            "assert Diff(3).count(1) == 2",
+            "assert Diff(')') == 1",
+        ] {
+            assert!(!makes_objects(code, "Diff"), "{code}");
+        }
+        assert!(!makes_objects("f(1).shape2", "f"));
     }
 
     #[test]

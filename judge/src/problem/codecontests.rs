@@ -114,12 +114,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 fn comparison(fields: &Fields<'_>) -> Result<Comparison, ProblemError> {
     match fields.text_or_empty("checker")? {
         "" => Ok(Comparison::Contest),
-        source if source.contains("testlib.h") => codecontests_plus::checker(fields, source),
-        _ => Err(fields.wrong_text(
-            "checker",
-            "a checker that includes testlib.h (write any other as `comparison` of rlef's own schema, which says how it is called)",
-            "another program",
-        )),
+        source => codecontests_plus::checker(fields, source),
     }
 }
 
@@ -188,7 +183,12 @@ pub(super) fn files(
         let expected = "the plain name of a file (or both names empty)";
         Err(fields.wrong_text(field, expected, &format!("`{name}`")))
     };
-    if input.is_empty() && output.is_empty() {
+    // The streams by their names are no files.
+    let is_stream =
+        |name: &str, names: [&str; 3]| names.contains(&name.trim().to_ascii_lowercase().as_str());
+    if is_stream(input, ["", "stdin", "standard input"])
+        && is_stream(output, ["", "stdout", "standard output"])
+    {
         return Ok(None);
     }
     Ok(Some(FileNames {

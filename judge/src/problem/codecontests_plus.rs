@@ -89,6 +89,13 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
 
 /// A testlib checker in C++.
 pub(super) fn checker(fields: &Fields<'_>, source: &str) -> Result<Comparison, ProblemError> {
+    if !source.contains("testlib.h") {
+        return Err(fields.wrong_text(
+            "checker",
+            "a checker that includes testlib.h (write any other as `comparison` of rlef's own schema, which says how it is called)",
+            "another program",
+        ));
+    }
     let language = language_of_tag("cpp", Language::Python).ok_or_else(|| {
         let expected = "an empty string: checkers in C++ need a build that runs C++";
         fields.wrong_text("checker", expected, "a program")

@@ -78,6 +78,10 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     private_tests.retain(|test| !public_tests.contains(test));
     let comparison = match fields.text_or_empty("generated_checker")? {
         "" => COMPARISON,
+        source if source.contains("#include") => {
+            let expected = "a program in Python, as this set has them";
+            return Err(fields.wrong_text("generated_checker", expected, "one in C++"));
+        }
         source => Comparison::Checker(Checker {
             language: Language::Python,
             source: source.to_owned(),

@@ -15,6 +15,7 @@ use super::known::Known;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase, livecodebench};
 use crate::comparator::Comparison;
+use crate::program::language_of_tag;
 
 /// What is done with each field.
 pub(super) const KNOWN: Known = Known {
@@ -64,6 +65,10 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         .iter()
         .map(|case| {
             let case = fields.below("test", case)?;
+            case.without(
+                &["inputs", "outputs", "fn_name", "assert_case"],
+                "each test has an input and an output",
+            )?;
             let input = only(&case, "input", "stdin")?;
             let expected = only(&case, "output", "stdout")?;
             Ok(TestCase::Stdin { input, expected })
@@ -117,10 +122,24 @@ pub(super) fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, Pr
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned)
     };
-    Ok(object
+    let mut labels: BTreeMap<String, String> = object
         .iter()
         .map(|(name, value)| (name.clone(), text(value)))
-        .collect())
+        .collect();
+    // What programs are to be in.
+    for name in ["programming_language", "execution_language"] {
+        let Some(tag) = labels.get(name).filter(|tag| !tag.is_empty()) else {
+            continue;
+        };
+        let language = language_of_tag(tag, Language::Python).ok_or_else(|| {
+            let expected = "a supported language";
+            fields.wrong_text(&format!("labels.{name}"), expected, &format!("`{tag}`"))
+        })?;
+        if language != Language::Python && !labels.contains_key("language") {
+            labels.insert("language".to_owned(), language.name().to_owned());
+        }
+    }
+    Ok(labels)
 }
 
 /// `{"python": source or [sources]}`; other languages are left out.

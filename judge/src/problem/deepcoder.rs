@@ -50,6 +50,11 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         Value::Array(cases) => listed(fields, &cases, &func_name(fields)?)?,
         object => {
             let lists = fields.below("tests", &object)?;
+            let named = func_name(fields)?;
+            if !named.is_empty() && lists.text_or_empty("fn_name")?.is_empty() {
+                let expected = format!("`{named}`, which `metadata` names");
+                return Err(lists.wrong_text("fn_name", &expected, "none"));
+            }
             paired(&lists)?
         }
     };
@@ -122,6 +127,16 @@ pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> 
         return Err(lists.wrong_text("outputs", &expected, &outputs.len().to_string()));
     }
     let function = lists.text_or_empty("fn_name")?;
+    lists.without(
+        &["input", "output", "metadata"],
+        "the tests are lists of inputs and outputs",
+    )?;
+    if let Some(is_call) = is_call(lists)?
+        && is_call == function.is_empty()
+    {
+        let expected = "a name where the tests call a function, and none where they don't";
+        return Err(lists.wrong_text("fn_name", expected, &format!("`{function}`")));
+    }
     let asserted = asserts::tests(lists, function)?;
     let is_empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
     let cases = inputs.iter().zip(outputs).filter(|(input, output)| {
@@ -173,21 +188,25 @@ fn listed(
             let case = fields.below("tests", value)?;
             let input = case.required("input", "the input")?;
             let output = case.required("output", "the output")?;
-            if !is_call(&case)? {
+            case.without(
+                &["inputs", "outputs", "assert_case"],
+                "each test has an input and an output",
+            )?;
+            let own = [
+                case.text_or_empty("fn_name")?.to_owned(),
+                func_name(&case)?,
+                function.to_owned(),
+            ];
+            let named = own.iter().find(|name| !name.is_empty());
+            if !calls(&case, named.is_some())? {
+                case.without(&["fn_name"], "the test is of standard input")?;
                 let (input, expected) = (
                     stdin_text(&case, "input", input)?,
                     stdin_text(&case, "output", output)?,
                 );
                 return Ok(TestCase::Stdin { input, expected });
             }
-            let own = [
-                case.text_or_empty("fn_name")?.to_owned(),
-                func_name(&case)?,
-                function.to_owned(),
-            ];
-            let function = own
-                .iter()
-                .find(|name| !name.is_empty())
+            let function = named
                 .ok_or_else(|| case.wrong_text("metadata", "an object with `func_name`", "none"))?;
             let expected = json_text(&case, "output", output)?;
             call(&case, function, "input", input, expected)
@@ -195,20 +214,31 @@ fn listed(
         .collect()
 }
 
-/// Whether a test calls a function: `testtype`, or `type`, says so.
-pub(super) fn is_call(case: &Fields<'_>) -> Result<bool, ProblemError> {
+/// Whether a test calls a function, where `testtype` or `type` says so.
+pub(super) fn is_call(case: &Fields<'_>) -> Result<Option<bool>, ProblemError> {
     for name in ["testtype", "type"] {
         match case.text_or_empty(name)? {
             "" => {}
-            "stdin" | "stdin_stdout" => return Ok(false),
-            "functional" | "function_call" => return Ok(true),
+            "stdin" | "stdin_stdout" => return Ok(Some(false)),
+            "functional" | "function_call" => return Ok(Some(true)),
             other => {
                 let expected = "`stdin` or `functional`";
                 return Err(case.wrong_text(name, expected, &format!("`{other}`")));
             }
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// The same, where a function that is `named` leaves no doubt.
+pub(super) fn calls(case: &Fields<'_>, named: bool) -> Result<bool, ProblemError> {
+    match is_call(case)? {
+        None if named => {
+            let expected = "`stdin` or `functional`, for a function is named";
+            Err(case.wrong_text("testtype", expected, "none"))
+        }
+        told => Ok(told.unwrap_or(false)),
+    }
 }
 
 pub(super) fn call(

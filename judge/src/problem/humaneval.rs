@@ -17,7 +17,7 @@ use rlef_sandbox::{Language, Limits};
 
 use super::known::Known;
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, asserts};
 use crate::comparator::Comparison;
 
 /// Fields copied into the labels where they are there; `buggy_solution` is a body like the reference.
@@ -98,6 +98,9 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let test = fields.text("test")?;
     if test.trim().is_empty() {
         return Err(fields.wrong_text("test", "test code", "an empty string"));
+    }
+    if !asserts::can_fail(test) {
+        return Err(fields.wrong_text("test", "test code that can fail", "none"));
     }
     let tests = vec![asserted(&setup, test)];
     let (public_tests, private_tests) = if fields.get("example_test").is_some() {

@@ -130,7 +130,8 @@ impl Known {
                 self.check_within(value, &format!("{prefix}{name}."), (schema, place, notices))?;
                 continue;
             }
-            if suggests::decides(name, value) {
+            // Beside tests anything that doesn't just describe them says how they count.
+            if suggests::decides(name, value) || is_of_tests(prefix) && !suggests::describes(name) {
                 return Err(undecided(
                     "remove the field where it decides nothing; where it does, write the problem in rlef's own schema",
                 ));
@@ -180,6 +181,13 @@ impl Known {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a field below this prefix stands beside tests.
+fn is_of_tests(prefix: &str) -> bool {
+    prefix
+        .split('.')
+        .any(|part| !part.is_empty() && (suggests::named(part) || part == "examples"))
 }
 
 /// Whether a value says nothing: a column of a row that has none.

@@ -9,7 +9,7 @@ use rlef_sandbox::Language;
 use super::apps::with_starter;
 use super::known::Known;
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, asserts};
 
 /// What is done with each field.
 pub(super) const KNOWN: Known = Known {
@@ -46,6 +46,9 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let test = fields.text("test")?;
     if !test.contains("def check(") {
         return Err(fields.wrong_text("test", "a function `check(candidate)`", "none"));
+    }
+    if !asserts::can_fail(test) {
+        return Err(fields.wrong_text("test", "test code that can fail", "none"));
     }
     let statement = match fields.text_or_empty("problem_description")? {
         "" => fields.text("query")?.to_owned(),

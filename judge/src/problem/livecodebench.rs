@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::apps::{IMPORTS, with_starter};
 use super::codecontests::limits_of;
-use super::deepcoder::{call, func_name, is_call, is_shown, json_text, paired, stdin_text, words};
+use super::deepcoder::{call, calls, func_name, is_shown, json_text, paired, stdin_text, words};
 use super::known::Known;
 use super::pickle::{self, Pickled};
 use super::row::{Fields, unwrap_json};
@@ -129,7 +129,7 @@ fn tests(fields: &Fields<'_>, name: &str, function: &str) -> Result<Vec<TestCase
                 case.required("input", "the input")?,
                 case.required("output", "the output")?,
             );
-            match (is_call(&case)?, function) {
+            match (calls(&case, !function.is_empty())?, function) {
                 (true, "") => {
                     Err(fields.wrong_text("metadata", "`func_name` for tests that call it", "none"))
                 }

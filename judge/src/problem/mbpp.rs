@@ -29,8 +29,18 @@ pub(super) const KNOWN: Known = Known {
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let code = fields.text("code")?;
-    let text = if fields.has("text") { "text" } else { "prompt" };
+    let text = if fields.get("text").is_some() || !fields.has("prompt") {
+        "text"
+    } else {
+        "prompt"
+    };
     let asserts = fields.texts("test_list")?;
+    for name in ["test_list", "challenge_test_list"] {
+        let vacuous = |test: &&str| !test.trim().is_empty() && !asserts::can_fail(test);
+        if let Some(test) = fields.texts(name)?.into_iter().find(vacuous) {
+            return Err(fields.wrong_text(name, "assertions", &format!("{test:?}")));
+        }
+    }
     let setup: Vec<&str> = fields
         .texts("test_imports")?
         .into_iter()

@@ -1,6 +1,6 @@
 //! rlef's own schema: a row is a `Problem` as serde writes it, or as `parquet` does; unknown fields are refused.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::known::Known;
 use super::{Problem, ProblemError, Row, parquet, python_literal};
@@ -32,11 +32,10 @@ pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
     if let Some(object) = value.as_object_mut() {
         object.retain(|name, value| !(value.is_null() && parquet::NESTED.contains(&name.as_str())));
     }
-    let problem: Problem =
-        serde::Deserialize::deserialize(&value).map_err(|cause| ProblemError::Native {
-            place: row.place.clone(),
-            cause,
-        })?;
+    let problem: Problem = match serde::Deserialize::deserialize(&value) {
+        Ok(problem) => problem,
+        Err(cause) => return Err(refusal(row, &value, cause)),
+    };
     // The types refuse what they don't know, but for rules that have no fields at all.
     let kept = serde_json::to_value(&problem.comparison).unwrap_or_default();
     let given = value.get("comparison").and_then(Value::as_object);
@@ -49,4 +48,49 @@ pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
         });
     }
     Ok(problem)
+}
+
+/// The error, with the field that it is of where one can be told by leaving the others out.
+fn refusal(row: &Row, value: &Value, cause: serde_json::Error) -> ProblemError {
+    let plain = ProblemError::Native {
+        place: row.place.clone(),
+        cause,
+    };
+    let Some(object) = value.as_object() else {
+        return plain;
+    };
+    let fault = |name: &str, inner: &Value| {
+        let mut alone = json!({"id": "", "statement": ""});
+        alone[name] = inner.clone();
+        let read: Result<Problem, _> = serde::Deserialize::deserialize(&alone);
+        read.err()
+    };
+    // Where a field is missing or unknown the error names it.
+    let found = object
+        .iter()
+        .find_map(|(name, inner)| Some((name, inner, fault(name, inner)?)));
+    let Some((name, inner, cause)) = found else {
+        return plain;
+    };
+    if cause.to_string().contains("unknown field") {
+        return plain;
+    }
+    let deeper = match inner {
+        Value::Object(fields) => fields.iter().find_map(|(below, value)| {
+            let cause = fault(name, &json!({below: value}))?;
+            Some((format!("{name}.{below}"), cause))
+        }),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, value)| {
+            let cause = fault(name, &json!([value]))?;
+            Some((format!("{name}[{index}]"), cause))
+        }),
+        _ => None,
+    };
+    let (field, cause) = deeper.unwrap_or_else(|| (name.clone(), cause));
+    ProblemError::Field {
+        place: row.place.clone(),
+        field,
+        expected: "what rlef's own schema has there".to_owned(),
+        found: format!("another ({cause})"),
+    }
 }

@@ -261,6 +261,23 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
+    /// Refuses fields that would be read where the tests have another form, and here would be dropped.
+    pub(super) fn without(&self, names: &[&str], because: &str) -> Result<(), ProblemError> {
+        let is_there = |name: &&&str| {
+            self.get(name).is_some_and(|value| match value {
+                Value::String(text) => !text.trim().is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                _ => true,
+            })
+        };
+        match names.iter().find(is_there) {
+            Some(name) => {
+                Err(self.wrong_text(name, &format!("no such field, as {because}"), "a value"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The error for a field with a wrong value.
     pub(super) fn wrong(&self, name: &str, expected: &str, found: &Value) -> ProblemError {
         let found = match found {

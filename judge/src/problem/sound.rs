@@ -3,7 +3,7 @@
 
 use rlef_sandbox::{Files, Language};
 
-use super::{Place, Problem, ProblemError, TestCase};
+use super::{Place, Problem, ProblemError, TestCase, asserts};
 
 /// Open files that a program needs to start.
 const LEAST_FILES: u64 = 8;
@@ -71,6 +71,15 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
                 let field = format!("{list}.{field}");
                 return Err(wrong(&field, expected, format!("{name:?}")));
             }
+            if let TestCase::Asserted { code, .. } = test
+                && language == Language::Python
+                && is_class(problem, name, code)
+            {
+                let field = format!("{list}.{field}");
+                let expected = "a function, as the objects of a program's own class stay in its process; tests of a method call \
+                                `Class.method`";
+                return Err(wrong(&field, expected, format!("the class {name:?}")));
+            }
             if *spoken.get_or_insert(language) != language {
                 let expected = "functions of one language in all tests";
                 let found = "tests in Python and in C++".to_owned();
@@ -78,8 +87,45 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
             }
         }
     }
-    Ok(())
+    let Some(label) = problem.labels.get("language") else {
+        return Ok(());
+    };
+    let named = Language::from_tag(label.trim());
+    let natural = |label: &str| NATURAL.contains(&label.trim().to_ascii_lowercase().as_str());
+    let expected = match (named, spoken) {
+        (None, None) if !label.trim().is_empty() && !natural(label) => {
+            "a language that programs are run in, such as `python`, `cpp` or `java`".to_owned()
+        }
+        (Some(named), Some(spoken)) if named != spoken => {
+            format!("{}, which the tests are in", spoken.title())
+        }
+        _ => return Ok(()),
+    };
+    Err(wrong("labels.language", &expected, format!("{label:?}")))
 }
+
+/// Whether the tests make objects of a class that is the program's.
+fn is_class(problem: &Problem, name: &str, code: &str) -> bool {
+    let defines = |source: &str| {
+        source.lines().any(|line| {
+            line.strip_prefix("class ")
+                .and_then(|rest| rest.trim_start().strip_prefix(name))
+                .is_some_and(|rest| rest.trim_start().starts_with(['(', ':']))
+        })
+    };
+    let is_own = |source: &str| defines(source) && !source.contains("def __new__");
+    !defines(&problem.preamble)
+        && (asserts::makes_objects(code, name)
+            || problem.references.iter().any(|reference| {
+                reference.language == Language::Python && is_own(&reference.source)
+            }))
+}
+
+/// What statements are written in: rows of several sets have that under the same name.
+const NATURAL: [&str; 13] = [
+    "en", "english", "ru", "russian", "zh", "chinese", "ja", "japanese", "de", "fr", "es", "pt",
+    "ko",
+];
 
 /// What is expected in place of a name that can't be called; nothing where it can.
 fn uncallable(name: &str, language: Language) -> Option<&'static str> {

@@ -23,7 +23,7 @@ pub(super) fn whole(lines: &[&str], wanted: &Wanted) -> Option<String> {
 
 /// All of the lines, where they can go on with the prompt's function.
 pub(super) fn continuation(lines: &[&str], wanted: &Wanted) -> Option<String> {
-    if wanted.head.trim().is_empty() {
+    if wanted.open_head().is_empty() {
         return None;
     }
     let source = joined(lines, wanted);
@@ -56,7 +56,7 @@ pub(super) fn before_stray_fence(lines: &[&str], wanted: &Wanted) -> Option<(Str
             }
             let source = joined(&before, wanted);
             let is_bare = code::is_code(&source, language) && shows(&source, language, wanted)
-                || !wanted.head.trim().is_empty()
+                || !wanted.open_head().is_empty()
                     && is_indented(&source)
                     && can_continue(&source, wanted);
             return is_bare.then_some((source, index + 1));
@@ -119,7 +119,7 @@ fn shows(source: &str, language: Language, wanted: &Wanted) -> bool {
     wanted.asked == Asked::Anything
         || match level(source, language, wanted) {
             Level::Whole(_) => true,
-            Level::Part(rule) => rule == Rule::ContinuesPrompt,
+            Level::Part(rule) => matches!(rule, Rule::ContinuesPrompt | Rule::HasMain),
             Level::None => false,
         }
 }

@@ -1,25 +1,31 @@
 //! Blocks of an answer → the one that is the program.
 //!
 //! What a block shows of what is asked comes first, then whether it is tagged with the wanted language, then its place: the
-//! later corrects the earlier. Blocks are never joined: a program is one block, and what it lacks fails it by name.
+//! later corrects the earlier. Imports and helpers that it uses and that stand in blocks of their own are put in front of
+//! it (`parts.rs`); blocks that do anything are never joined.
 
 use rlef_sandbox::Language;
 
 use super::code;
 use super::fence::Block;
-use super::level::{Level, binds, level};
+use super::level::{Level, level};
 use super::lexer::{code_only, is_word};
+use super::parts;
 use super::tag::Tag;
 use super::wanted::{Asked, Wanted};
 use super::{Found, NoProgram, Program, Rule, Taken};
 
 /// A block that may be the program.
-struct Candidate<'a> {
-    number: usize,
-    language: Language,
+pub(super) struct Candidate<'a> {
+    pub(super) number: usize,
+    pub(super) language: Language,
     is_tagged: bool,
-    source: &'a str,
-    level: Level,
+    pub(super) source: &'a str,
+    pub(super) level: Level,
+    /// Whether it only shows how the program is used.
+    is_use: bool,
+    /// Blocks that go in front of it, by their places in the list.
+    pub(super) parts: Vec<usize>,
 }
 
 /// The program among the blocks. `first` is bare code that stands before them, if any.
@@ -37,6 +43,8 @@ pub(super) fn best(
             is_tagged: false,
             source,
             level: level(source, wanted.language(), wanted),
+            is_use: false,
+            parts: Vec::new(),
         });
     }
     for (index, block) in blocks.iter().enumerate() {
@@ -48,14 +56,15 @@ pub(super) fn best(
             Err(why) => reason = why,
         }
     }
-    demote_dependents(&mut candidates, wanted);
+    parts::relate(&mut candidates, wanted);
     let of = blocks.len();
     let single = candidates.len() == 1;
     let found = candidates
-        .into_iter()
+        .iter()
         .max_by_key(|candidate| {
             (
                 candidate.level.rank(),
+                !candidate.is_use,
                 candidate.is_tagged,
                 candidate.number,
             )
@@ -67,15 +76,20 @@ pub(super) fn best(
         Level::None if single => Rule::Only,
         Level::None => Rule::Last,
     };
+    let mut source = parts::joined(found, &candidates);
+    if rule == Rule::ContinuesPrompt && found.language == Language::Python {
+        source = parts::at_indent(&source, wanted.open_head()).unwrap_or(source);
+    }
     Ok(Found {
         program: Program {
             language: found.language,
-            source: found.source.to_owned(),
+            source,
         },
         taken: Taken {
             block: found.number,
             of,
             rule,
+            joined: found.parts.len(),
         },
     })
 }
@@ -84,10 +98,16 @@ pub(super) fn best(
 fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoProgram> {
     let language = match block.tag {
         Tag::None => Some(wanted.language()),
-        Tag::Language(language) => {
-            Some(language).filter(|language| wanted.languages.contains(language))
-        }
-        Tag::Other | Tag::Markdown | Tag::Unknown => None,
+        Tag::Language(language) if wanted.languages.contains(&language) => Some(language),
+        // Many write `c` where C++ is asked for and meant.
+        Tag::Language(Language::C) if wanted.languages == [Language::Cpp] => Some(Language::Cpp),
+        // A word that names nothing says nothing, if what follows shows what is asked.
+        Tag::Unknown => Some(wanted.language()).filter(|&language| {
+            code::is_code(&block.source, language)
+                && (wanted.asked == Asked::Anything
+                    || level(&block.source, language, wanted) != Level::None)
+        }),
+        Tag::Language(_) | Tag::Other | Tag::Markdown => None,
     };
     if !block.is_closed {
         return Err(NoProgram::Unterminated);
@@ -99,7 +119,7 @@ fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoP
     if block.source.trim().is_empty() {
         return Err(NoProgram::Blank);
     }
-    let is_tagged = block.tag != Tag::None;
+    let is_tagged = !matches!(block.tag, Tag::None | Tag::Unknown);
     let level = level(&block.source, language, wanted);
     if is_session(&block.source, is_tagged)
         || !is_tagged && level == Level::None && !is_some_code(&block.source, language, wanted)
@@ -112,7 +132,20 @@ fn candidate<'a>(block: &'a Block, wanted: &Wanted) -> Result<Candidate<'a>, NoP
         is_tagged,
         source: &block.source,
         level,
+        is_use: level == Level::None && is_use(&block.source, language, wanted),
+        parts: Vec::new(),
     })
+}
+
+/// Whether a source calls what is asked for, which it doesn't define.
+fn is_use(source: &str, language: Language, wanted: &Wanted) -> bool {
+    let Asked::ToDefine { class, function } = &wanted.asked else {
+        return false;
+    };
+    calls(
+        &code_only(source, language),
+        class.as_deref().unwrap_or(function),
+    )
 }
 
 /// Whether an untagged block that shows nothing of what is asked is at least code.
@@ -144,58 +177,8 @@ fn is_session(source: &str, is_tagged: bool) -> bool {
     prompts.iter().any(|prompt| first.starts_with(prompt))
 }
 
-/// A program for standard input that calls what only an earlier block defines is a snippet beside it.
-fn demote_dependents(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
-    if wanted.asked != Asked::ToPrint {
-        return;
-    }
-    let mut known: Vec<String> = Vec::new();
-    for candidate in candidates {
-        if !matches!(candidate.language, Language::Python | Language::JavaScript) {
-            continue;
-        }
-        let code = code_only(candidate.source, candidate.language);
-        let own = definitions(&code);
-        let depends = known.iter().any(|name| {
-            !own.contains(name)
-                && calls(&code, name)
-                && !code.lines().any(|line| binds(line.trim_start(), name))
-        });
-        if depends {
-            candidate.level = Level::None;
-        }
-        known.extend(own);
-        known.truncate(MOST_NAMES);
-    }
-}
-
-/// Most names of earlier blocks that are looked for.
-const MOST_NAMES: usize = 100;
-
-/// Functions and classes that a source defines.
-fn definitions(code: &str) -> Vec<String> {
-    let name = |line: &str| {
-        let rest = [
-            "def ",
-            "async def ",
-            "class ",
-            "function ",
-            "async function ",
-        ]
-        .iter()
-        .find_map(|keyword| line.strip_prefix(keyword))?;
-        let name: String = rest
-            .trim_start()
-            .chars()
-            .take_while(|&character| is_word(character))
-            .collect();
-        (!name.is_empty()).then_some(name)
-    };
-    code.lines().filter_map(name).take(MOST_NAMES).collect()
-}
-
 /// Whether a source calls a name that is no method.
-fn calls(code: &str, name: &str) -> bool {
+pub(super) fn calls(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         code[at + name.len()..].starts_with('(')

@@ -139,6 +139,12 @@ fn python(text: &str) -> bool {
                 step = 3;
                 line.takes(Last::Operand);
             }
+            '.' if line.last == Last::Nothing
+                && depth == 0
+                && !rest[1..].starts_with(|next: char| next.is_ascii_digit()) =>
+            {
+                return false;
+            }
             '+' | '-' | '~' | '*' | '@' | '.' => line.takes(Last::Operator),
             '/' | '%' | '&' | '|' | '^' | '<' | '>' | '=' => {
                 if line.last == Last::Nothing {

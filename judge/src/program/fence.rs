@@ -191,7 +191,7 @@ fn blocks_within(lines: &[&str], default: Language, depth: usize) -> Vec<Block> 
         };
         let body = body(lines, index, &opener, default);
         index = body.next;
-        let inner = if opener.tag == Tag::Markdown && depth > 0 {
+        let inner = if is_markdown(&opener, &body) && depth > 0 {
             blocks_within(&body.lines, default, depth - 1)
         } else {
             Vec::new()
@@ -210,6 +210,14 @@ fn blocks_within(lines: &[&str], default: Language, depth: usize) -> Vec<Block> 
     blocks
 }
 
+/// Whether a block holds text with blocks of its own: it says so, or it says nothing and begins with one that has a tag.
+fn is_markdown(opener: &Opener<'_>, body: &Body<'_>) -> bool {
+    let first = || body.lines.iter().find(|line| !line.trim().is_empty());
+    let is_tagged =
+        |line: &&str| self::opener(line).is_some_and(|inner| matches!(inner.tag, Tag::Language(_)));
+    opener.tag == Tag::Markdown || opener.tag == Tag::None && first().is_some_and(is_tagged)
+}
+
 impl Body<'_> {
     /// The content, without the indentation that it shares with the opening fence, and without a first line that is the name
     /// of the language, where the fence has none.
@@ -222,7 +230,7 @@ impl Body<'_> {
         let mut source = String::new();
         for (number, line) in self.lines.iter().enumerate() {
             let line = if number == 0 {
-                line.trim_start_matches('\u{feff}')
+                line.trim_start_matches(token::is_invisible)
             } else {
                 line
             };

@@ -32,11 +32,46 @@ pub(super) fn level(source: &str, language: Language, wanted: &Wanted) -> Level 
     match &wanted.asked {
         Asked::Anything => Level::None,
         Asked::ToPrint => prints(&code, language),
-        Asked::ToDefine { class, function } => {
-            defines(&code, language, class.as_deref(), function, &wanted.head)
-        }
+        Asked::ToDefine { class, function } => defines(
+            &code,
+            language,
+            class.as_deref(),
+            function,
+            wanted.open_head(),
+        ),
     }
 }
+
+/// What C, C++, Java, Rust and Go read their input with.
+const READING: [&str; 27] = [
+    "cin",
+    "scanf",
+    "getline",
+    "getchar",
+    "getchar_unlocked",
+    "gets",
+    "fgets",
+    "fread",
+    "read",
+    "stdin",
+    "ifstream",
+    "freopen",
+    "Scanner",
+    "in",
+    "readLine",
+    "BufferedReader",
+    "StreamTokenizer",
+    "read_line",
+    "read_to_string",
+    "lines",
+    "input",
+    "Scan",
+    "Scanln",
+    "Scanf",
+    "Fscan",
+    "Stdin",
+    "NewReader",
+];
 
 fn prints(code: &str, language: Language) -> Level {
     let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
@@ -61,14 +96,22 @@ fn prints(code: &str, language: Language) -> Level {
             };
         }
         _ => {
-            return if has_word(code, "main") {
-                Level::Whole(Rule::HasMain)
-            } else {
-                Level::None
+            // A test of the program has a `main`, too.
+            return match (
+                has_main(code),
+                READING.iter().any(|word| has_word(code, word)),
+            ) {
+                (true, true) => Level::Whole(Rule::HasMain),
+                (true, false) => Level::Part(Rule::HasMain),
+                _ => Level::None,
             };
         }
     };
     match (reads, writes) {
+        // What is only defined does nothing by itself.
+        (_, true) if language == Language::Python && only_defines(code) => {
+            Level::Part(Rule::Prints)
+        }
         (true, true) => Level::Whole(Rule::ReadsAndPrints),
         (false, true) => Level::Part(Rule::Prints),
         _ => Level::None,
@@ -77,10 +120,57 @@ fn prints(code: &str, language: Language) -> Level {
 
 /// Whether a name or keyword occurs by itself.
 fn has_word(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(at, _)| {
-        let before = code[..at].chars().next_back().is_some_and(is_word);
-        let after = code[at + word.len()..].chars().next().is_some_and(is_word);
-        !before && !after
+    behind_word(code, word).next().is_some()
+}
+
+/// What stands behind each place where a word occurs by itself.
+fn behind_word<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(word).filter_map(move |(at, _)| {
+        let after = &code[at + word.len()..];
+        let is_part = code[..at].chars().next_back().is_some_and(is_word)
+            || after.chars().next().is_some_and(is_word);
+        (!is_part).then_some(after)
+    })
+}
+
+/// Whether there is a function `main`, and not just a file that is called so: `g++ main.cpp`.
+pub(super) fn has_main(code: &str) -> bool {
+    behind_word(code, "main").any(|after| after.trim_start().starts_with('('))
+}
+
+/// Whether Python source defines and imports, and does nothing else.
+pub(super) fn only_defines(code: &str) -> bool {
+    const DEFINES: [&str; 8] = [
+        "def ",
+        "async def ",
+        "class ",
+        "import ",
+        "from ",
+        "@",
+        "sys.setrecursionlimit(",
+        "threading.stack_size(",
+    ];
+    let margin = margin(code);
+    code.lines()
+        .filter(|line| !line.trim().is_empty())
+        .all(|line| {
+            let text = line.trim();
+            line.len() - line.trim_start().len() > margin
+                || text == "\""
+                || text.starts_with([')', ']', '}'])
+                || DEFINES.iter().any(|word| text.starts_with(word))
+                || is_plain_assignment(text)
+        })
+}
+
+/// `input = sys.stdin.readline`: nothing is called.
+fn is_plain_assignment(statement: &str) -> bool {
+    statement.split_once('=').is_some_and(|(name, value)| {
+        let name = name.trim();
+        !name.is_empty()
+            && name.chars().all(is_word)
+            && !value.starts_with('=')
+            && !value.contains('(')
     })
 }
 
@@ -119,7 +209,7 @@ fn defines(
     let is_stub = code
         .lines()
         .rfind(|line| !line.trim().is_empty())
-        .is_some_and(|line| matches!(line.trim(), "pass" | "..."));
+        .is_some_and(|line| is_left_open(line.trim()));
     let is_imported = code
         .lines()
         .map(str::trim_start)
@@ -133,6 +223,16 @@ fn defines(
     } else {
         Level::None
     }
+}
+
+/// Whether the last line of a source leaves to others what it should do.
+fn is_left_open(line: &str) -> bool {
+    matches!(line, "pass" | "...")
+        || line.ends_with(": pass")
+        || line.ends_with(": ...")
+        || line.starts_with("raise NotImplementedError")
+        // Only a comment follows the head.
+        || line.ends_with(':')
 }
 
 /// Column of the first line of code.
@@ -178,7 +278,24 @@ pub(super) fn binds(statement: &str, name: &str) -> bool {
     named(statement).is_some_and(|rest| {
         rest.starts_with('=') && !rest.starts_with("==")
             || rest.starts_with(':') && rest.contains('=')
-    })
+    }) || is_a_target(statement, name)
+}
+
+/// Whether a name is one of several that a statement assigns to: `a, f = 1, g`, `a = f = g`.
+fn is_a_target(statement: &str, name: &str) -> bool {
+    let sides: Vec<&str> = statement.split('=').collect();
+    let targets = &sides[..sides.len() - 1];
+    let is_plain = |side: &&str| {
+        !side.trim().is_empty()
+            && side
+                .chars()
+                .all(|letter| is_word(letter) || letter == ',' || letter.is_whitespace())
+    };
+    targets.iter().all(is_plain)
+        && targets
+            .iter()
+            .flat_map(|side| side.split(','))
+            .any(|target| target.trim() == name)
 }
 
 /// Whether a line at the left margin of a language with braces names a function or class that it begins to define.
@@ -230,6 +347,8 @@ mod tests {
             "from a import b as f",
             "from a import (f, b)",
             "def f[T](x):",
+            "a, f = 1, g",
+            "a = f = g",
         ] {
             assert!(binds(statement, "f"), "{statement}");
         }
@@ -241,6 +360,9 @@ mod tests {
             "import fs",
             "print(f=1)",
             "define f(x)",
+            "a = g(f=1)",
+            "a, b = f, 1",
+            "a == f == b",
         ] {
             assert!(!binds(statement, "f"), "{statement}");
         }

@@ -87,7 +87,15 @@ const ANSWERS: &[&str] = &[
     "code",
     "python",
     "cpp",
+    "begin",
+    "pre",
+    "artifact",
+    "antartifact",
+    "boltaction",
 ];
+
+/// The marks of s1, which thinks in a turn of its own.
+const TURNS: [(&str, bool); 2] = [("<|im_start|>think", false), ("<|im_start|>answer", true)];
 
 /// The sentences between which Granite thinks.
 const SENTENCES: [(&str, &str); 2] = [
@@ -133,7 +141,12 @@ pub(super) fn first(line: &str) -> Option<Found> {
                 && line[found.end..].trim().is_empty()
                 && !before.ends_with(['"', '\'', '`'])
         };
-        if !is_type && (!is_quoted || at_end()) {
+        // `state in [DONE]` is code, too.
+        let is_name = !before.trim().is_empty()
+            && ["[BEGIN]", "[DONE]"]
+                .iter()
+                .any(|name| line[found.start..].starts_with(name));
+        if !is_type && !is_name && (!is_quoted || at_end()) {
             return Some(found);
         }
     }
@@ -157,7 +170,9 @@ pub(super) fn closing(line: &str, kind: &Kind) -> Option<Found> {
             .or_else(|| ends_message(line)),
         Kind::Named(name) => places(line).find_map(|start| {
             let (said, closes, length) = named(&line[start..])?;
-            (closes && said == *name).then_some(Found {
+            // `<think>` is closed by `</thinking>`, too.
+            let stem = |name: &str| name.trim_end_matches("ing").to_owned();
+            (closes && stem(&said) == stem(name)).then_some(Found {
                 mark: Mark::Close,
                 start,
                 end: start + length,
@@ -192,6 +207,14 @@ fn at(text: &str) -> Option<(Mark, usize)> {
             .trim_start()
             .starts_with(['_', '(', '=', '.', ',', ')']);
         return (!goes_on).then_some((Mark::Final, STRIPPED_FINAL.len()));
+    }
+    if let Some((turn, is_answer)) = TURNS.iter().find(|(turn, _)| text.starts_with(turn)) {
+        let mark = if *is_answer {
+            Mark::Final
+        } else {
+            Mark::Open(Kind::Stripped)
+        };
+        return Some((mark, turn.len()));
     }
     if token::next_speaker(text) {
         return Some((Mark::NextSpeaker, token::length(text).unwrap_or(1)));

@@ -37,8 +37,12 @@ pub(super) fn tag(info: &str) -> Tag {
     }
     let info = info.to_ascii_lowercase();
     // `{python}`, `{.python .numberLines}`, `{code-cell} python`.
-    let bare = info.trim_start_matches("{code-cell}").trim_start();
-    let bare = bare.trim_start_matches(['{', '.', '[', '(', '`', '\'', '"']);
+    let bare = ["{code-cell}", "{code-block}", "{code}"]
+        .iter()
+        .find_map(|directive| info.strip_prefix(directive))
+        .unwrap_or(&info)
+        .trim_start();
+    let bare = bare.trim_start_matches(['{', '.', '[', '(', '`', '\'', '"', '#', '/', ' ']);
     let bare = [
         "language-",
         "language=",
@@ -74,9 +78,49 @@ pub(super) fn tag(info: &str) -> Tag {
     {
         return Tag::Other;
     }
+    // `gnu c++17`, `ansi c`.
+    if matches!(word, "gnu" | "ansi" | "iso" | "standard") && !second.is_empty() {
+        return tag(rest);
+    }
     word_tag(word)
         .or_else(|| file_tag(&info))
+        .or_else(|| parts_tag(word))
         .unwrap_or(Tag::Unknown)
+}
+
+/// A word made of several, of which one names the language and the others say that it is code: `python-script`,
+/// `text/x-python`, `c/c++`.
+fn parts_tag(word: &str) -> Option<Tag> {
+    const CODE: &[&str] = &[
+        "x",
+        "text",
+        "application",
+        "script",
+        "code",
+        "program",
+        "source",
+        "src",
+        "solution",
+        "exec",
+        "run",
+        "editor",
+        "lang",
+        "language",
+        "final",
+    ];
+    let parts = word.split(|sign: char| "/_-\\.".contains(sign));
+    let mut language = None;
+    for part in parts.filter(|part| !part.is_empty()) {
+        if CODE.contains(&part) || part.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        match word_tag(part)? {
+            // Of several the last, as C++ is said behind C.
+            Tag::Language(named) => language = Some(named),
+            other => return Some(other),
+        }
+    }
+    language.map(Tag::Language)
 }
 
 fn is_other(word: &str) -> bool {
@@ -129,7 +173,9 @@ fn word_tag(word: &str) -> Option<Tag> {
                 Tag::Language(Language::Python)
             })
         }
-        "gcc" | "gnu" | "gnuc" | "ansi-c" => Some(Tag::Language(Language::C)),
+        "gcc" | "gnu" | "gnuc" | "ansi-c" | "clang" | "h" => Some(Tag::Language(Language::C)),
+        "cplusplus" | "hpp" | "hxx" | "hh" => Some(Tag::Language(Language::Cpp)),
+        "jdk" | "openjdk" => Some(Tag::Language(Language::Java)),
         "es" | "ecmascript" | "jsnode" | "mjs" | "cjs" => Some(Tag::Language(Language::JavaScript)),
         _ => match Language::from_tag(stem) {
             Some(language) => Some(Tag::Language(language)),
@@ -192,6 +238,14 @@ mod tests {
             "cpython",
             "python;",
             "[python]",
+            "# python",
+            "python/3",
+            "python\\",
+            "python-script",
+            "python_code",
+            "text/x-python",
+            "script.python",
+            "python_exec",
         ] {
             assert_eq!(tag(info), Tag::Language(Language::Python), "{info}");
         }
@@ -215,6 +269,10 @@ mod tests {
             "c++23",
             "cpp:a.cpp",
             "clang++",
+            "cplusplus",
+            "hpp",
+            "C/C++",
+            "GNU C++17",
         ] {
             assert_eq!(tag(info), Tag::Language(Language::Cpp), "{info}");
         }
@@ -222,6 +280,9 @@ mod tests {
             ("c", Language::C),
             ("c11", Language::C),
             ("c23", Language::C),
+            ("ansi c", Language::C),
+            ("clang", Language::C),
+            ("openjdk", Language::Java),
             ("java17", Language::Java),
             ("Java 21", Language::Java),
             ("rust2021", Language::Rust),
@@ -250,6 +311,8 @@ mod tests {
             "out.txt",
             "cobol",
             "pseudocode",
+            "python-output",
+            "python_output",
         ] {
             assert_eq!(tag(info), Tag::Other, "{info}");
         }

@@ -31,6 +31,9 @@ const BRACKETED: &[&str] = &["INST", "/INST", "EOS", "BOS", "EOT", "SYS", "/SYS"
 /// Longest special token that is looked for.
 const LONGEST: usize = 64;
 
+/// Longest tag, which may have attributes.
+const LONGEST_TAG: usize = 200;
+
 /// Length of the special token that `text` starts with.
 pub(super) fn length(text: &str) -> Option<usize> {
     let inner = |open: char, close: char| {
@@ -62,24 +65,30 @@ fn tag_length(text: &str) -> Option<usize> {
     let rest = text.strip_prefix('<')?;
     let end = rest
         .char_indices()
-        .take(LONGEST)
+        .take(LONGEST_TAG)
         .find(|&(_, character)| character == '>')?
         .0;
-    let name = rest[..end].trim_start_matches('/').trim_end_matches('/');
+    let inner = rest[..end].trim_start_matches('/').trim_end_matches('/');
+    let (name, attributes) = inner.split_once(' ').unwrap_or((inner, ""));
     let named = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name
             .chars()
-            .all(|character| character.is_ascii_alphanumeric() || "_:-".contains(character));
+            .all(|character| character.is_ascii_alphanumeric() || "_:-".contains(character))
+        && (attributes.is_empty() || attributes.contains("=\""));
     named.then_some(end + 2)
 }
 
 /// White space that a text may start or end with, byte order marks included.
 pub(super) fn is_blank(character: char) -> bool {
-    character.is_whitespace()
-        || matches!(
-            character,
-            '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}'
-        )
+    character.is_whitespace() || is_invisible(character)
+}
+
+/// What is no white space and shows nothing: byte order marks, and blanks without a width.
+pub(super) fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}'
+    )
 }
 
 /// Text without the special tokens, tags and white space that it starts with; white space before a first word stays where
@@ -153,6 +162,11 @@ pub(super) fn next_speaker(text: &str) -> bool {
         "<|USER_TOKEN|>",
         "[INST]",
         "<|endofprompt|>",
+        // Where a document ends, another begins. MBPP's examples stand between `[BEGIN]` and `[DONE]`.
+        "[DONE]",
+        "<|endoftext|>",
+        "<|end_of_text|>",
+        "<\u{ff5c}end\u{2581}of\u{2581}sentence\u{ff5c}>",
     ];
     USERS.iter().any(|user| text.starts_with(user))
 }

@@ -2,6 +2,7 @@
 
 use rlef_sandbox::Language;
 
+use super::lexer::{code_only, is_word};
 use crate::problem::{Problem, TestCase};
 
 /// What is asked of a program, as far as its text can show it.
@@ -82,6 +83,24 @@ impl Wanted {
             }
         }
         self
+    }
+
+    /// The head, where it ends inside a function that a program may go on with; empty where it is whole, as imports are.
+    pub(super) fn open_head(&self) -> &str {
+        const HEADS: [&str; 9] = [
+            "def ", "async ", "class ", "if ", "for ", "while ", "with ", "try:", "else:",
+        ];
+        if self.language() != Language::Python || self.head.trim().is_empty() {
+            return self.head.trim_start_matches(char::is_whitespace);
+        }
+        let code = code_only(&self.head, Language::Python);
+        let is_at_margin = |line: &&str| line.starts_with(|first| is_word(first) || first == '@');
+        let last = code.lines().rfind(is_at_margin).unwrap_or_default();
+        if HEADS.iter().any(|word| last.starts_with(word)) {
+            &self.head
+        } else {
+            ""
+        }
     }
 
     /// The language of a block without a tag.

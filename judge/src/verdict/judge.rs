@@ -241,6 +241,15 @@ impl<R: Runner> Judge<R> {
             {
                 Some("a checker of anything but standard output")
             }
+            (rule, _)
+                if problem
+                    .labels
+                    .get("interactive")
+                    .is_some_and(|what| what == "no interactor")
+                    && !matches!(rule, Comparison::Interactor(_)) =>
+            {
+                Some("an interactive problem without its interactor")
+            }
             _ if tests.iter().any(|test| unreadable(problem, test)) => {
                 Some("a C++ declaration that is no plain function")
             }

@@ -6,75 +6,32 @@
 use serde_json::Value;
 
 /// Parts of words that name what decides.
-const STEMS: [&str; 43] = [
-    "test",
-    "check",
-    "assert",
-    "judge",
-    "oracle",
-    "grader",
-    "grading",
-    "validat",
-    "verif",
-    "expect",
-    "output",
-    "toleran",
-    "epsilon",
-    "precis",
-    "interact",
-    "compar",
-    "scorer",
-    "scoring",
-    "rubric",
-    "criteri",
-    "evaluat",
-    "harness",
-    "stdin",
-    "stdout",
-    "timeout",
-    "limit",
-    "sensitiv",
-    "answer",
-    "truth",
-    "spj",
-    "reward",
-    "corner",
-    "input",
-    "fixture",
-    "teardown",
-    "setup",
-    "entrypoint",
-    "forbid",
-    "allowlist",
-    "denylist",
-    "unordered",
-    "matcher",
-    "subtask",
-];
+const STEMS: &str = "\
+    test check assert judge oracle grader grading validat verif expect output toleran epsilon precis interact \
+    compar scorer scoring rubric criteri evaluat harness stdin stdout timeout limit sensitiv answer truth spj \
+    reward corner input fixture teardown setup entrypoint forbid allowlist denylist unordered matcher subtask \
+    stderr stdio exitcode returncode whitespace normaliz normalis postproc preamble prelude boilerplate \
+    functionname methodname classname callable ordermatter anyorder rounding";
 
 /// Whole words that do.
-const WORDS: [&str; 20] = [
-    "atol",
-    "rtol",
-    "eps",
-    "gt",
-    "io",
-    "case",
-    "cases",
-    "fn",
-    "func",
-    "entry",
-    "special",
-    "exact",
-    "strict",
-    "match",
-    "banned",
-    "property",
-    "properties",
-    "invariant",
-    "invariants",
-    "grade",
-];
+const WORDS: &str = "\
+    atol rtol eps gt io case cases fn func entry special exact strict match banned property properties \
+    invariant invariants grade partial weight weights args argv kwargs env files tol delta decimals cmp \
+    memory mem tl ml metric gold golden target regex imports helper helpers driver runner command cmd \
+    function functions";
+
+/// Whole names that do.
+const NAMES: &str = "\
+    time timems timesec cputime walltime maxtime method exit";
+
+/// What a test may be called or explained by.
+const DESCRIBING: &str = "\
+    id idx index no number uuid hash name title explanation comment note notes remark remarks description \
+    source origin sample example is public hidden visible";
+
+/// Values that say by themselves how a problem is judged.
+const KINDS: &str = "\
+    interactive interaction communication outputonly specialjudge spj";
 
 /// Words in which a stem stands for something else.
 const OTHERS: [&str; 8] = [
@@ -88,12 +45,30 @@ const OTHERS: [&str; 8] = [
     "testimonial",
 ];
 
-/// Keys that say which language a program is to be in.
-const LANGUAGE: [&str; 4] = ["language", "lang", "programminglanguage", "sourcelanguage"];
+/// Keys that say which language a program is to be in, or which ones it may be in.
+const LANGUAGE: &str = "\
+    language lang programminglanguage sourcelanguage executionlanguage codelanguage targetlanguage languages \
+    langs allowedlanguages programminglanguages";
+
+/// Whether a list, written as one text, has this word.
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|one| one == word)
+}
 
 /// Whether a field of this name and value decides.
 pub(super) fn decides(name: &str, value: &Value) -> bool {
-    named(name) || is_other_language(name, value) || shaped(value, 0)
+    named(name) || is_other_language(name, value) || is_kind(value) || shaped(value, 0)
+}
+
+/// Whether a field of a test only tells one from the other, or explains it.
+pub(super) fn describes(name: &str) -> bool {
+    words(name).iter().all(|word| is_in(DESCRIBING, word))
+}
+
+fn is_kind(value: &Value) -> bool {
+    value
+        .as_str()
+        .is_some_and(|text| text.len() < 40 && is_in(KINDS, &words(text).concat()))
 }
 
 /// Whether the name says so.
@@ -103,8 +78,9 @@ pub(super) fn named(name: &str) -> bool {
     let squashed = OTHERS
         .iter()
         .fold(squashed, |text, other| text.replace(other, "-"));
-    STEMS.iter().any(|stem| squashed.contains(stem))
-        || words.iter().any(|word| WORDS.contains(&word.as_str()))
+    STEMS.split(' ').any(|stem| squashed.contains(stem))
+        || is_in(NAMES, &squashed)
+        || words.iter().any(|word| is_in(WORDS, word))
 }
 
 /// `publicTests`, `public-tests` and `PUBLIC_TESTS` as `public`, `tests`.
@@ -128,12 +104,19 @@ fn words(name: &str) -> Vec<String> {
 
 /// A language that is not Python, for a row that would be taken for one in Python.
 fn is_other_language(name: &str, value: &Value) -> bool {
+    let is_other = |tag: &str| {
+        let tag = tag.trim().to_ascii_lowercase();
+        !(tag.starts_with("py") || matches!(tag.as_str(), "en" | "english"))
+    };
     let squashed = words(name).concat();
-    LANGUAGE.contains(&squashed.as_str())
-        && value.as_str().is_some_and(|tag| {
-            let tag = tag.trim().to_ascii_lowercase();
-            !(tag.starts_with("py") || matches!(tag.as_str(), "en" | "english"))
-        })
+    is_in(LANGUAGE, &squashed)
+        && match value {
+            Value::String(tag) => is_other(tag),
+            Value::Array(tags) => {
+                !tags.is_empty() && tags.iter().filter_map(Value::as_str).all(is_other)
+            }
+            _ => false,
+        }
 }
 
 /// Containers looked into at most; past that nobody keeps tests.
@@ -220,6 +203,22 @@ mod tests {
             "scoring",
             "verification_code",
             "strict",
+            "is_stdio",
+            "weight",
+            "args",
+            "exit_code",
+            "stderr",
+            "rel_tol",
+            "max_memory_mb",
+            "partial",
+            "function_name",
+            "time",
+            "cpu_time",
+            "order_matters",
+            "ignore_whitespace",
+            "helper_code",
+            "runner",
+            "metric",
         ] {
             assert!(named(name), "{name}");
         }
@@ -241,6 +240,9 @@ mod tests {
             "translated",
             "topic",
             "language",
+            "time_created",
+            "score",
+            "method_of_generation",
         ] {
             assert!(!named(name), "{name}");
         }
@@ -279,5 +281,9 @@ mod tests {
         ] {
             assert_eq!(decides("language", &json!(value)), other, "{value}");
         }
+        assert!(decides("allowed_languages", &json!(["rust", "go"])));
+        assert!(!decides("languages", &json!(["rust", "python3"])));
+        assert!(decides("kind", &json!("interactive")));
+        assert!(!decides("kind", &json!("implementation")));
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod forms;
+
 /// A small row of each schema that is told from its fields.
 fn rows() -> Vec<(&'static str, serde_json::Value)> {
     let io = json!([{"input": "1", "output": "2"}]);
