@@ -18,8 +18,10 @@ pub mod train;
 
 use std::process::ExitCode;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
+use crate::config::MOST_WORKERS;
 use crate::problem::printable_lines;
 
 /// The verbs.
@@ -175,6 +177,16 @@ pub mod exit {
             cause.downcast_ref().is_some_and(is_of_disk)
         })
     }
+}
+
+/// The parser of a count of which none would be no evaluation, and which others are multiplied by.
+pub(crate) fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1 << 20)
+}
+
+/// The parser of a number of workers: each is a jail of its own.
+pub(crate) fn workers() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(0..=MOST_WORKERS as u64)
 }
 
 /// An error and its causes as one sentence. Some errors quote their cause already; none is said twice.

@@ -4,6 +4,8 @@
 
 mod check;
 
+pub(crate) use check::MOST_WORKERS;
+
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::Isolation;
@@ -349,6 +351,36 @@ mod tests {
             message.contains("line 2") && message.contains("lerning_rate"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn counts_that_others_are_multiplied_by_are_bounded() {
+        let with = |key: &str, value: &str| {
+            let text = format!("{key} = {value}\n");
+            let config: TrainConfig = toml::from_str(&text).unwrap();
+            config.check().map_err(|error| error.to_string())
+        };
+        for key in [
+            "rollout.group",
+            "rollout.turns",
+            "rollout.sampling.max_tokens",
+            "updates_per_round",
+            "resources.workers",
+            "evaluation.rollouts",
+            "resources.sampling_batch",
+            "lora.rank",
+        ] {
+            for value in ["1000000000000", "9223372036854775807"] {
+                let message = with(key, value).unwrap_err();
+                assert!(
+                    message.contains(key) && message.contains("at most"),
+                    "{message}"
+                );
+            }
+        }
+        // All problems, and for ever.
+        with("problems_per_round", "9223372036854775807").unwrap();
+        with("rounds", "9223372036854775807").unwrap();
     }
 
     /// Whatever key is added later: its number is looked at, too.

@@ -46,7 +46,23 @@ pub(crate) fn regular(path: &Path) -> std::io::Result<Metadata> {
 
 /// Reads a regular file of at most [`LARGEST_TEXT`] bytes.
 pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let file = open(path)?;
+    bounded(open(path)?)
+}
+
+/// [`read_to_string`], also from a pipe that a shell made: `<(...)`, or /dev/stdin. One with a name of its own would be waited
+/// for.
+pub(crate) fn read_given(path: &Path) -> std::io::Result<String> {
+    let from_shell = path == Path::new("/dev/stdin") || path.starts_with("/dev/fd");
+    let piped = from_shell && kind_of(&std::fs::metadata(path)?) == Some("a FIFO");
+    let bytes = if piped {
+        bounded(File::open(path)?)?
+    } else {
+        read(path)?
+    };
+    text(bytes)
+}
+
+fn bounded(file: File) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(LARGEST_TEXT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_TEXT {
@@ -60,7 +76,13 @@ pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 /// [`read`], as text.
 pub(crate) fn read_to_string(path: &Path) -> std::io::Result<String> {
-    String::from_utf8(read(path)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+    text(read(path)?)
+}
+
+fn text(bytes: Vec<u8>) -> std::io::Result<String> {
+    // The error of the conversion would carry all bytes with it.
+    String::from_utf8(bytes)
+        .map_err(|error| Error::new(ErrorKind::InvalidData, error.utf8_error().to_string()))
 }
 
 /// Whether an error says that the disk is full or may not be written, rather than that a name is wrong.
@@ -92,12 +114,19 @@ mod tests {
             for error in [
                 open(&at(name)).map(drop).unwrap_err(),
                 read(&at(name)).map(drop).unwrap_err(),
+                read_given(&at(name)).map(drop).unwrap_err(),
             ] {
                 assert!(error.to_string().contains(words), "{name}: {error}");
             }
         }
         std::fs::write(at("file"), "x").unwrap();
         assert_eq!(read_to_string(&at("file")).unwrap(), "x");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"piped").unwrap();
+        drop(writer);
+        let name = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert_eq!(read_given(Path::new(&name)).unwrap(), "piped");
+        assert_eq!(read_given(&at("file")).unwrap(), "x");
         assert_eq!(open(&at("none")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

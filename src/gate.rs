@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::eval::estimators::{denominator, pass_at_k};
 use crate::eval::record::{Evaluation, ProblemRecord, Provenance};
+use crate::problem::printable;
 use crate::statistics::{holm, paired};
 use crate::verdict::Grade;
 pub use comparable::{Difference, differences};
@@ -165,8 +166,17 @@ impl Pair {
     }
 }
 
-/// Compares. Says why where it can't.
+/// Compares. Says why where it can't. The reasons quote ids, labels and stamps of the files, one line each: what would act on
+/// a terminal, or end a line on a CI page, is shown instead.
 pub fn compare(baseline: &Evaluation, candidate: &Evaluation, options: &Options) -> Report {
+    let mut report = compared(baseline, candidate, options);
+    for reason in &mut report.reasons {
+        *reason = printable(reason).into_owned();
+    }
+    report
+}
+
+fn compared(baseline: &Evaluation, candidate: &Evaluation, options: &Options) -> Report {
     let lost = |side: &Evaluation| {
         side.problems
             .iter()
@@ -432,13 +442,13 @@ fn data(pairs: &[&Pair], options: &Options) -> Data {
             let next = denominator(n, options.k)?;
             common.checked_mul(next / paired::gcd(common, next))
         });
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut numbers: BTreeMap<Result<&str, &str>, usize> = BTreeMap::new();
     let clusters = pairs
         .iter()
         .map(|item| {
             let next = numbers.len();
-            // A cluster and a problem may have the same name only where they are the same.
-            let name = item.cluster.as_deref().unwrap_or(&item.id);
+            // A problem that stands alone may have the name of a cluster that it is not in.
+            let name = item.cluster.as_deref().ok_or(item.id.as_str());
             *numbers.entry(name).or_insert(next)
         })
         .collect();
@@ -478,4 +488,4 @@ fn golden(candidate: &Evaluation, options: &Options, turn: usize, report: &mut R
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

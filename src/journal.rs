@@ -146,6 +146,8 @@ pub struct Lines {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Whether the file may hold more than `bytes`, which goes before anything is written.
+    uncut: bool,
     /// Keeps other processes away as long as it is open.
     lock: Option<File>,
 }
@@ -153,6 +155,14 @@ pub struct Lines {
 impl Lines {
     /// Opens for appending after the first `bytes` bytes, dropping what a killed run wrote past them.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, JournalError> {
+        let mut lines = Self::after(path, bytes)?;
+        lines.cut()?;
+        Ok(lines)
+    }
+
+    /// The same, but what was written past them stays until something takes its place: whoever opens may yet find a reason not
+    /// to go on.
+    pub fn after(path: &Path, bytes: u64) -> Result<Self, JournalError> {
         let failed = |action| {
             move |cause| JournalError::File {
                 action,
@@ -161,7 +171,7 @@ impl Lines {
             }
         };
         regular(path).map_err(failed("open"))?;
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
@@ -175,15 +185,32 @@ impl Lines {
                 expected: bytes,
             });
         }
-        file.set_len(bytes).map_err(failed("cut back"))?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(bytes))
-            .map_err(failed("seek in"))?;
         Ok(Self {
             path: path.to_owned(),
             file,
             bytes,
+            uncut: true,
             lock: None,
         })
+    }
+
+    fn cut(&mut self) -> Result<(), JournalError> {
+        if !self.uncut {
+            return Ok(());
+        }
+        let failed = |action| {
+            let path = self.path.clone();
+            move |cause| JournalError::File {
+                action,
+                path,
+                cause,
+            }
+        };
+        self.file.set_len(self.bytes).map_err(failed("cut back"))?;
+        std::io::Seek::seek(&mut self.file, std::io::SeekFrom::Start(self.bytes))
+            .map_err(failed("seek in"))?;
+        self.uncut = false;
+        Ok(())
     }
 
     /// Opens for appending after the last whole line, for this process alone, and gives the lines that are there. What a
@@ -245,6 +272,7 @@ impl Lines {
 
     /// Appends records as whole lines with one write.
     pub fn append<T: Serialize>(&mut self, records: &[T]) -> Result<(), JournalError> {
+        self.cut()?;
         let failed = |cause| JournalError::File {
             action: "write",
             path: self.path.clone(),
@@ -266,6 +294,7 @@ impl Lines {
 
     /// Forces what was appended to the disk and gives the file's length.
     pub fn sync(&mut self) -> Result<u64, JournalError> {
+        self.cut()?;
         let failed = |cause| JournalError::File {
             action: "sync",
             path: self.path.clone(),
@@ -347,6 +376,10 @@ mod tests {
         let message = Lines::open(&path, 1 << 50).map(drop).unwrap_err();
         assert!(message.to_string().contains("holds 5 bytes"), "{message}");
         assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        let mut lines = Lines::after(&path, 3).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        lines.append(&[1]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"1231\n");
         Lines::open(&path, 3).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"123");
     }

@@ -85,7 +85,9 @@ impl Estimate {
         let policy = policy + head;
         let episode = longest_episode(shape, config, longest_prompt) as u64;
         let tokens = (config.resources.tokens_per_pass as u64).max(episode);
-        let episodes = config.problems_per_round * config.rollout.group;
+        let episodes = config
+            .problems_per_round
+            .saturating_mul(config.rollout.group);
         let rows = config.resources.sampling_batch.min(episodes) as u64;
         let (layers, vocabulary) = (shape.num_hidden_layers as u64, shape.vocab_size as u64);
         let widths = Widths::of(shape);
@@ -110,14 +112,14 @@ impl Estimate {
             value: FLOAT * value,
             optimizer: FLOAT * 2 * (trained + value),
             gradients: FLOAT * 2 * trained.max(value),
-            activations: FLOAT * (tokens * (kept + widths.working()) + 2 * logits + head),
+            activations: product(&[FLOAT, tokens, kept + widths.working()])
+                .saturating_add(FLOAT * (2 * logits + head)),
             matrices: FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
             // A row's own memory grows by doubling: between once and twice what it holds.
-            cache: FLOAT
-                * layers
-                * 2
-                * widths.keys
-                * (groups * prompt + rows * (episode - prompt) * 3 / 2),
+            cache: product(&[
+                FLOAT * layers * 2 * widths.keys,
+                groups * prompt + rows * (episode - prompt) * 3 / 2,
+            ]),
             prompts: FLOAT
                 * (PROMPT_TOKENS.max(episode) * widths.working() + 2 * rows * vocabulary),
             program: PROGRAM,
@@ -127,8 +129,9 @@ impl Estimate {
     /// Bytes that stand at the same time at most: sampling and learning take turns.
     pub fn peak(&self) -> u64 {
         let always = self.weights + self.reference + self.value + self.optimizer + self.program;
-        let learning = self.gradients + self.activations;
-        always + learning.max(self.matrices + self.cache + self.prompts)
+        let learning = self.gradients.saturating_add(self.activations);
+        let sampling = self.matrices.saturating_add(self.cache);
+        always.saturating_add(learning.max(sampling.saturating_add(self.prompts)))
     }
 
     /// What to change so that less is needed: the largest part decides.
@@ -139,7 +142,7 @@ impl Estimate {
             + self.value
             + self.optimizer
             + self.gradients.max(self.matrices);
-        let (learning, sampling) = (self.activations, self.cache + self.prompts);
+        let (learning, sampling) = (self.activations, self.cache.saturating_add(self.prompts));
         if fixed >= learning.max(sampling) {
             return if adapted {
                 "take a smaller policy, or a smaller lora.rank".to_owned()
@@ -159,6 +162,13 @@ impl Estimate {
             )
         }
     }
+}
+
+/// A product that stays at the largest number there is: absurd settings must not come out small.
+fn product(factors: &[u64]) -> u64 {
+    factors
+        .iter()
+        .fold(1, |all, &factor| all.saturating_mul(factor))
 }
 
 impl fmt::Display for Estimate {
@@ -312,6 +322,28 @@ mod tests {
         .config(151_936);
         shape.extras.query_key_value_bias = true;
         shape
+    }
+
+    #[test]
+    fn absurd_sizes_do_not_come_out_small() {
+        let mut shape = shape();
+        shape.max_position_embeddings = 1 << 24;
+        shape.num_hidden_layers = 4096;
+        shape.head_dim = 1 << 20;
+        let mut config = config();
+        for (turns, tokens, rows) in [
+            (1 << 20, 1 << 20, 1 << 20),
+            (1, 1 << 20, 1 << 20),
+            (1 << 20, usize::MAX, 1),
+        ] {
+            config.rollout.turns = turns;
+            config.problems_per_round = usize::MAX;
+            config.resources.tokens_per_pass = tokens;
+            config.resources.sampling_batch = rows;
+            let estimate = Estimate::new(&shape, &config, None, 1 << 20).unwrap();
+            assert!(estimate.peak() > 1 << 50, "{estimate}");
+            assert!(!estimate.advice(&config, false).is_empty());
+        }
     }
 
     fn config() -> TrainConfig {

@@ -1,6 +1,7 @@
 //! A run's folder: configuration, journal, metrics, timings and checkpoints, so written that a run killed at any
 //! instant continues as if it had not been. Knows what is saved, not how it is learnt.
 
+mod checkpoints;
 mod error;
 mod inputs;
 pub(crate) mod lock;
@@ -18,6 +19,8 @@ use crate::policy::model::Decoder;
 use crate::policy::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
+use checkpoints::checkpoints;
+pub use checkpoints::latest;
 pub use error::RunError;
 use error::file;
 pub use inputs::Inputs;
@@ -117,7 +120,8 @@ impl Run {
         }
     }
 
-    /// Opens a run for continuing at its last checkpoint: what was written after it is cut off and done again.
+    /// Opens a run for continuing at its last checkpoint: what was written after it is cut off, once something takes its place,
+    /// and done again.
     pub fn resume(folder: &Path) -> Result<(Self, TrainConfig, Progress), RunError> {
         let path = folder.join("config.toml");
         if !path.exists() {
@@ -229,14 +233,15 @@ impl Run {
         let parent = self.folder.join("checkpoints");
         let partial = parent.join(format!("partial-{rounds:06}"));
         let whole = parent.join(format!("{rounds:06}"));
+        if whole.exists() {
+            // The run went on from it and has learnt nothing since. To write it again would be to be without it meanwhile.
+            return Ok(whole);
+        }
         let _ = std::fs::remove_dir_all(&partial);
         // What could not be finished helps nobody, and would keep a full disk full.
         self.write(learner, &progress, &partial)
             .inspect_err(|_| drop(std::fs::remove_dir_all(&partial)))?;
         // A checkpoint exists from this rename on, whole.
-        if whole.exists() {
-            std::fs::remove_dir_all(&whole).map_err(|error| file("replace", &whole, error))?;
-        }
         std::fs::rename(&partial, &whole).map_err(|error| file("rename", &whole, error))?;
         let mut all = checkpoints(&self.folder)?;
         all.truncate(all.len().saturating_sub(self.kept));
@@ -328,34 +333,6 @@ impl Run {
     }
 }
 
-/// The newest whole checkpoint of a run folder.
-pub fn latest(folder: &Path) -> Result<Option<PathBuf>, RunError> {
-    Ok(checkpoints(folder)?.pop())
-}
-
-/// All whole checkpoints, oldest first.
-fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let parent = folder.join("checkpoints");
-    let entries = match std::fs::read_dir(&parent) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(file("list", &parent, error)),
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| file("list", &parent, error))?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-            all.push(path);
-        }
-    }
-    all.sort();
-    Ok(all)
-}
-
 /// The open files of a run.
 struct Files {
     journal: Lines,
@@ -367,9 +344,9 @@ impl Files {
     fn open(folder: &Path, progress: &Progress) -> Result<Self, RunError> {
         let [journal, metrics, timings] = FILES.map(|name| folder.join(name));
         Ok(Self {
-            journal: Lines::open(&journal, progress.journal_bytes)?,
-            metrics: Lines::open(&metrics, progress.metrics_bytes)?,
-            timings: Lines::open(&timings, progress.timings_bytes)?,
+            journal: Lines::after(&journal, progress.journal_bytes)?,
+            metrics: Lines::after(&metrics, progress.metrics_bytes)?,
+            timings: Lines::after(&timings, progress.timings_bytes)?,
         })
     }
 }

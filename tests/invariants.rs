@@ -101,6 +101,23 @@ fn only_the_sandbox_starts_processes() {
     }
 }
 
+/// The macros that write to standard streams panic where nobody reads, and pass on what steers a terminal.
+#[test]
+fn what_is_said_is_said_through_one_place() {
+    let mut files = Vec::new();
+    sources(&root().join("src"), &mut files);
+    sources(&root().join("judge/src"), &mut files);
+    sources(&root().join("sandbox/src"), &mut files);
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines().map(str::trim_start) {
+            let macros = ["println!", "eprintln!", "print!(", "eprint!(", "dbg!("];
+            let found = macros.iter().find(|name| line.starts_with(**name));
+            assert!(found.is_none(), "{}: {line}", path.display());
+        }
+    }
+}
+
 /// Every figure's file and every path that the README names exists.
 #[test]
 fn the_readme_names_only_files_that_exist() {

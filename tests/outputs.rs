@@ -85,9 +85,20 @@ fn a_reader_that_has_left_changes_no_exit_code() {
         "--expect-accepted",
     ];
     let contest = ["contest", "--out", "contest.jsonl"];
+    // A field that nobody knows is named once, as a warning.
+    let noted = r#"{"task_id":"H/0","prompt":"def f(x):\n","canonical_solution":"    return x\n","test":"def check(c):\n    assert c(1) == 1\n","entry_point":"f","note":"hello"}"#;
+    write(at, "noted.jsonl", noted);
+    let convert = [
+        "convert",
+        "--problems",
+        "noted.jsonl",
+        "--out",
+        "read.jsonl",
+    ];
+    refused(at, &convert, 0, &["warning: "]);
     let good = eval("replay:good.jsonl");
     let doctor = rlef(at, &["doctor"]).status.code().unwrap();
-    let cases: [(&[&str], i32); 8] = [
+    let cases: [(&[&str], i32); 9] = [
         (&worse, 1),
         (&same, 0),
         (&good, 0),
@@ -95,6 +106,7 @@ fn a_reader_that_has_left_changes_no_exit_code() {
         (&["doctor", "--json"], doctor),
         (&judge, 1),
         (&contest, 0),
+        (&convert, 0),
         (
             &[
                 "gate",
@@ -119,7 +131,7 @@ fn a_reader_that_has_left_changes_no_exit_code() {
         }
         // A full disk behind standard output is no success, and said once.
         let (code, said) = piped(at, arguments, ">/dev/full");
-        let prints = arguments[0] != "contest" && expected != 2;
+        let prints = !matches!(arguments[0], "contest" | "convert") && expected != 2;
         let lost = prints && expected == 0;
         if arguments[0] != "judge" {
             assert_eq!(
@@ -211,6 +223,68 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_done() {
     }
     assert_eq!(std::fs::read_dir(at).unwrap().count(), before);
     assert!(std::fs::metadata("/dev/null").unwrap().len() == 0);
+}
+
+/// What is read, and what is written besides, stays as it is.
+#[test]
+fn an_output_takes_the_place_of_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    evaluations(at);
+    write(at, "list.txt", "p0\n");
+    let eval = eval("replay:good.jsonl");
+    let kept = |name: &str| std::fs::read(at.join(name)).unwrap();
+    let names = [
+        "problems.jsonl",
+        "good.jsonl",
+        "good.json",
+        "bad.json",
+        "list.txt",
+    ];
+    let before = names.map(kept);
+    for (out, words) in [
+        ("problems.jsonl", "the file of the problems"),
+        ("./good.jsonl", "the file of the completions"),
+    ] {
+        let arguments = [&eval[..], &["--out", out]].concat();
+        refused(at, &arguments, 2, &[words, "nothing was begun"]);
+    }
+    let journal = [&eval[..], &["--journal", "new.jsonl", "--out", "new.jsonl"]].concat();
+    refused(at, &journal, 2, &["it is the journal"]);
+    assert!(!at.join("new.jsonl").exists());
+    let gate = ["gate", "--baseline", "good.json", "--candidate", "bad.json"];
+    for (options, words) in [
+        (&["--junit", "good.json"][..], "it is the baseline"),
+        (&["--summary", "bad.json"], "it is the candidate"),
+        (
+            &["--junit", "x", "--summary", "x"],
+            "it is the file of --junit",
+        ),
+        (
+            &["--golden", "@list.txt", "--junit", "list.txt"],
+            "a list of --golden",
+        ),
+    ] {
+        refused(at, &[&gate[..], options].concat(), 2, &[words]);
+    }
+    let doctor = [
+        "doctor",
+        "--problems",
+        "problems.jsonl",
+        "--quarantine",
+        "problems.jsonl",
+    ];
+    refused(at, &doctor, 2, &["the file of the problems"]);
+    assert!(before == names.map(kept));
+    // A device is a name that everybody shares, whatever it leads to.
+    let stdout = [&eval[..], &["--out", "/dev/stdout"]].concat();
+    let (code, said) = piped(at, &stdout, ">printed");
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        std::fs::symlink_metadata("/dev/stdout")
+            .unwrap()
+            .is_symlink()
+    );
 }
 
 /// A place that is good at the start and gone at the end: the answers are printed, kept elsewhere, and the exit code says so.

@@ -51,7 +51,7 @@ mod unique;
 
 pub use error::{Place, ProblemError, Where};
 pub use known::Notice;
-pub use printable::{printable, printable_lines};
+pub use printable::{printable, printable_json, printable_lines};
 pub use schema::{SCHEMAS, Schema};
 
 use row::Row;

@@ -9,8 +9,8 @@ use clap::Args as ClapArgs;
 use rlef_sandbox::{Isolation, Language, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
-use super::output::print;
-use super::{exit, output};
+use super::output::{print, print_json};
+use super::{exit, output, source};
 use crate::policy::device::Processor;
 use crate::verdict::{HostJudge, chain, chosen_judge};
 
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     problems: Option<String>,
     #[command(flatten)]
-    schema: super::source::SchemaArgs,
+    schema: source::SchemaArgs,
     /// Write the problems that are not usable to this list; `rlef eval` and `rlef train` leave them out.
     #[arg(long, requires = "problems")]
     quarantine: Option<PathBuf>,
@@ -82,6 +82,10 @@ struct Device {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.quarantine {
         output::check_file(path)?;
+        if let Some(name) = &args.problems {
+            let (_, problems) = source::named(name);
+            output::check_apart(path, &[("the file of the problems", problems)])?;
+        }
     }
     if let Some(name) = &args.problems {
         let options = problems::Options {
@@ -123,7 +127,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .or(no_python),
     };
     if args.json {
-        print(&serde_json::to_string_pretty(&report)?);
+        print_json(&serde_json::to_string_pretty(&report)?);
     } else {
         print(table(&report).trim_end());
     }

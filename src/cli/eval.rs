@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::judging::{self, JudgingArgs, watch_interrupts};
-use super::output::{print, say};
+use super::output::{print, print_json, say};
 use super::progress::Progress;
 use super::{exit, output, source};
 use crate::eval::journal::{EvalJournal, JournalledJudge, JournalledPolicy, ResumeError, Settings};
@@ -40,10 +40,10 @@ pub struct Args {
     #[arg(long, default_value = "starter")]
     policy: String,
     /// Completions per episode at most.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = crate::cli::count())]
     turns: usize,
     /// Episodes per problem.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     rollouts: usize,
     /// Sampling temperature.
     #[arg(long, default_value_t = 1.0)]
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     stop: Vec<String>,
     /// Tokens of one completion at most [default: 96, of a server 2048].
-    #[arg(long)]
+    #[arg(long, value_parser = crate::cli::count())]
     max_tokens: Option<usize>,
     /// Whose feedback the policy is shown.
     #[arg(long, value_enum, default_value_t = Feedback::Real)]
@@ -134,9 +134,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         );
     }
-    if let Some(path) = &args.out {
-        output::check_file(path)?;
-    }
+    outputs(args)?;
     let name = args.schema.applied(&args.problems)?;
     let problems = source::problems_without(&name, args.quarantine.as_deref())?;
     let url = args.policy.strip_prefix("openai:");
@@ -145,14 +143,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => (Style::Compact, 96),
     };
     let config = RolloutConfig {
-        group: args.rollouts.max(1),
-        turns: args.turns.max(1),
+        group: args.rollouts,
+        turns: args.turns,
         sampling: Sampling {
             temperature: args.temperature,
             top_p: args.top_p,
             top_k: args.top_k,
             stop: args.stop.clone(),
-            max_tokens: args.max_tokens.unwrap_or(max_tokens).max(1),
+            max_tokens: args.max_tokens.unwrap_or(max_tokens),
         },
         style: match args.style.unwrap_or(style) {
             Style::Compact => PromptStyle::Compact,
@@ -207,7 +205,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.judging.tell(&judge);
     let report = report.with_labels(&groups, &problems, args.seed);
     if args.json {
-        print(&serde_json::to_string(&report)?);
+        print_json(&serde_json::to_string(&report)?);
     } else {
         print(&describe(&args.problems, &problems, &report));
     }
@@ -231,6 +229,29 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             ExitCode::SUCCESS
         },
     )
+}
+
+/// Finds out whether the file that is written in the end can be, and is none of those that are read or written before.
+fn outputs(args: &Args) -> anyhow::Result<()> {
+    let Some(out) = &args.out else {
+        return Ok(());
+    };
+    output::check_file(out)?;
+    let (_, problems) = source::named(&args.problems);
+    let mut others = vec![("the file of the problems", problems)];
+    let answers = args.policy.strip_prefix("replay:").map(Path::new);
+    let lists = [
+        ("the file of the completions", answers),
+        ("the journal", args.journal.as_deref()),
+        ("the journal", args.resume.as_deref()),
+        ("the quarantine list", args.quarantine.as_deref()),
+    ];
+    others.extend(
+        lists
+            .into_iter()
+            .filter_map(|(what, path)| Some((what, path?))),
+    );
+    Ok(output::check_apart(out, &others)?)
 }
 
 /// Everything an evaluation is played with, but for the policy.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::output::{print, say};
+use super::output::{print, print_json, say};
 use super::{exit, output};
 use crate::eval::record::Evaluation;
 use crate::gate::{self, Difference, Options, Report, Verdict, junit, markdown, text};
@@ -105,12 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.alpha
     );
     anyhow::ensure!(args.k > 0, "failed to use --k 0; expected at least 1");
-    if let Some(path) = &args.junit {
-        output::check_file(path)?;
-    }
-    if let Some(path) = &args.summary {
-        output::check_appended(path)?;
-    }
+    outputs(args)?;
     let options = Options {
         k: args.k,
         turn: args.turn,
@@ -124,14 +119,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         max_infra_rate: args.max_infra_rate,
         seed: args.seed,
     };
-    let report = gate::compare(
-        &Evaluation::load(&args.baseline)?,
-        &Evaluation::load(&args.candidate)?,
-        &options,
-    );
+    let baseline = Evaluation::load(&args.baseline)?;
+    let candidate = Evaluation::load(&args.candidate)?;
+    let sides = || baseline.problems.iter().chain(&candidate.problems);
+    let strangers = (options.quarantine.iter()).filter(|id| !sides().any(|side| side.id == **id));
+    let strangers: Vec<&String> = strangers.collect();
+    if let Some(first) = strangers.first() {
+        say!(
+            "warning: neither side has {} of the problems that --quarantine names, {} the first of them",
+            strangers.len(),
+            printable(first)
+        );
+    }
+    let report = gate::compare(&baseline, &candidate, &options);
     // The answer first: it is known, whatever becomes of the files.
     if args.json {
-        print(&serde_json::to_string_pretty(&report)?);
+        print_json(&serde_json::to_string_pretty(&report)?);
     } else {
         print(&text::render(&report));
     }
@@ -150,6 +153,32 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     written?;
     Ok(code(report.verdict, args.inconclusive))
+}
+
+/// Finds out whether the files that are written can be, and are none of those that are read.
+fn outputs(args: &Args) -> anyhow::Result<()> {
+    let mut others = vec![
+        ("the baseline", args.baseline.as_path()),
+        ("the candidate", args.candidate.as_path()),
+    ];
+    let lists = [
+        ("a list of --golden", &args.golden),
+        ("a list of --quarantine", &args.quarantine),
+    ];
+    for (what, given) in lists {
+        let files = given.iter().filter_map(|item| item.strip_prefix('@'));
+        others.extend(files.map(|file| (what, Path::new(file))));
+    }
+    if let Some(path) = &args.junit {
+        output::check_file(path)?;
+        output::check_apart(path, &others)?;
+        others.push(("the file of --junit", path));
+    }
+    if let Some(path) = &args.summary {
+        output::check_appended(path)?;
+        output::check_apart(path, &others)?;
+    }
+    Ok(())
 }
 
 fn code(verdict: Verdict, inconclusive: Inconclusive) -> ExitCode {
@@ -193,8 +222,8 @@ fn ids(given: &[String], today: &str) -> anyhow::Result<BTreeSet<String>> {
             ids.insert(item.clone());
             continue;
         };
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("failed to read {path}"))?;
+        let text = crate::files::read_given(Path::new(path))
+            .with_context(|| format!("failed to read {path}"))?;
         if text.trim_start().starts_with('{') {
             for entry in Quarantine::parse(Path::new(path), text.as_bytes())?.entries {
                 if entry.holds(today) {

@@ -3,7 +3,6 @@
 //! Standard output is data; progress and the summary go to standard error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -166,7 +165,7 @@ fn read<'a>(
     default: Option<Spoken>,
 ) -> anyhow::Result<Vec<Submission<'a>>> {
     let by_id = ById::new(problems);
-    let text = fs::read_to_string(path)
+    let text = crate::files::read_given(path)
         .with_context(|| format!("failed to read programs from {}", path.display()))?;
     let mut submissions = Vec::new();
     for (index, line) in id::without_mark(&text)

@@ -25,7 +25,7 @@ pub struct JudgingArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) python: Option<PathBuf>,
     /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::cli::workers())]
     pub(super) workers: usize,
     /// Judge everything anew. Without it verdicts are kept in RLEF_CACHE, else in the user's cache folder, and found there
     /// by program, tests, limits, comparison, and version and isolation of what runs them; times shown are then those of

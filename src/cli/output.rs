@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::exit;
 use crate::files;
 use crate::journal::{partial_in, write_atomically};
+use crate::problem::{printable_json, printable_lines};
 
 /// Whether something that standard output should have had could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
@@ -22,14 +23,24 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// See [`say!`].
+/// See [`say!`]. Ids, labels, paths and errors in it are others': what would act on a terminal is shown instead.
 pub fn to_people(words: Arguments<'_>) {
+    let words = printable_lines(&words.to_string());
     let _ = writeln!(std::io::stderr().lock(), "{words}");
 }
 
-/// Prints a text and the end of its line on standard output. A reader that has gone away needs no more of it; what else
-/// stands in the way is said.
+/// Prints a text for people and the end of its last line on standard output, with nothing in it that acts on a terminal.
 pub(super) fn print(text: &str) {
+    write_out(&printable_lines(text));
+}
+
+/// [`print`], for JSON, which means the same afterwards.
+pub(super) fn print_json(text: &str) {
+    write_out(&printable_json(text));
+}
+
+/// A reader that has gone away needs no more of it; what else stands in the way is said.
+fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{text}").and_then(|()| out.flush());
     if let Err(error) = written
@@ -91,6 +102,11 @@ pub(super) fn check_file(path: &Path) -> Result<(), OutputError> {
     if path.file_name().is_none() {
         return Err(unusable(std::io::Error::other("it names no file")));
     }
+    // A rename over /dev/stdout would take it away from everybody on this machine.
+    if let Some(system) = system_folder(parent(path)) {
+        let words = format!("files in {system} are the system's own");
+        return Err(unusable(std::io::Error::other(words)));
+    }
     // What the name leads to; a link is replaced, so it may lead to nothing.
     match files::regular(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unusable(error)),
@@ -119,6 +135,39 @@ pub(super) fn check_appended(path: &Path) -> Result<(), OutputError> {
         let _ = std::fs::remove_file(path);
     }
     Ok(())
+}
+
+/// The folder of the system's own that a folder lies in, if any.
+fn system_folder(folder: &Path) -> Option<&'static str> {
+    let folder = folder.canonicalize().ok()?;
+    if folder.starts_with("/dev/shm") {
+        return None;
+    }
+    ["/dev", "/proc", "/sys"]
+        .into_iter()
+        .find(|system| folder.starts_with(system))
+}
+
+/// Refuses an output that would take the place of something that is read, or of another output. `others` are what they are
+/// in words, and where.
+pub(super) fn check_apart(path: &Path, others: &[(&str, &Path)]) -> Result<(), OutputError> {
+    let own = place(path);
+    match others.iter().find(|(_, other)| place(other) == own) {
+        None => Ok(()),
+        Some((what, _)) => Err(OutputError::Unusable {
+            path: path.to_owned(),
+            cause: std::io::Error::other(format!("it is {what}; name another file")),
+        }),
+    }
+}
+
+/// A file by its whole path, whatever links and names of folders lead to it; it need not be there.
+fn place(path: &Path) -> PathBuf {
+    let folder = || Some(parent(path).canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize()
+        .ok()
+        .or_else(folder)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// Finds out whether a folder can be made and filled in the end, or filled where it is there.
@@ -227,11 +276,42 @@ mod tests {
         for name in ["file", "new", "dangling"] {
             check_file(&at(name)).unwrap();
         }
+        // Whatever they lead to just now: a file that is written whole takes the place of its name.
+        for name in ["/dev/stdout", "/dev/none", "/dev/fd/1", "/proc/self/none"] {
+            let message = check_file(Path::new(name)).unwrap_err().to_string();
+            assert!(message.ends_with("nothing was begun"), "{message}");
+        }
         check_appended(&at("new")).unwrap();
         check_folder(&at("new/deep")).unwrap();
         check_folder(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), before);
         assert_eq!(std::fs::read(at("file")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn an_output_takes_the_place_of_nothing_that_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("read"), "old").unwrap();
+        std::fs::create_dir(at("in")).unwrap();
+        std::os::unix::fs::symlink(at("read"), at("link")).unwrap();
+        let (read, other) = (at("read"), at("new"));
+        let others = [("what is read", read.as_path()), ("the log", &other)];
+        for (name, words) in [
+            ("read", "it is what is read"),
+            ("./read", "it is what is read"),
+            ("in/../read", "it is what is read"),
+            ("link", "it is what is read"),
+            ("new", "it is the log"),
+            ("in/../new", "it is the log"),
+        ] {
+            let message = check_apart(&at(name), &others).unwrap_err().to_string();
+            assert!(message.contains(words), "{name}: {message}");
+            assert!(message.ends_with("nothing was begun"), "{message}");
+        }
+        for name in ["in/read", "none/read", "newer"] {
+            check_apart(&at(name), &others).unwrap();
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
-use super::output::{print, say};
+use super::output::{print, print_json, say};
 use super::{exit, source};
 use crate::journal::diff::{Change, Told, What, diff, named};
 use crate::journal::{self, EpisodeRecord};
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::cli::workers())]
     workers: usize,
     /// Print every change as a line of JSON.
     #[arg(long)]
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     for change in &changes {
         if args.json {
-            print(&serde_json::to_string(change)?);
+            print_json(&serde_json::to_string(change)?);
         } else {
             print(&change.to_string());
         }

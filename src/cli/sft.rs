@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long)]
     full_precision: bool,
     /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = crate::cli::workers())]
     workers: usize,
     /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
     /// can jail them and has a python3, else WebAssembly).
@@ -59,7 +59,7 @@ pub struct Args {
 /// Demonstrates, learns, saves.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config: SftConfig = if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path)
+        let text = crate::files::read_to_string(path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?
     } else {

@@ -35,7 +35,7 @@ pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
 /// Says what a file has that is not taken into account.
 pub(super) fn tell(notices: &[Notice]) {
     for notice in notices {
-        eprintln!("warning: {notice}");
+        say!("warning: {notice}");
     }
 }
 

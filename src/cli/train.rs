@@ -28,6 +28,9 @@ use crate::train::Learner;
 use crate::verdict::{HostJudge, chosen_judge};
 use work::Work;
 
+/// Episodes of a round at most: all of them are held until the round is learnt from.
+const MOST_EPISODES: usize = 1 << 20;
+
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
 #[command(
@@ -105,6 +108,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let held_out = fitting(held_out, &config.evaluation.problems, &config)?;
     problems = fitting(problems, &config.problems, &config)?;
+    let episodes =
+        (config.rollout.group).saturating_mul(config.problems_per_round.min(problems.len()));
+    anyhow::ensure!(
+        episodes <= MOST_EPISODES,
+        "failed to use configuration: a round would have {episodes} episodes; expected at most {MOST_EPISODES}, lower problems_per_round or rollout.group"
+    );
     let resources = &config.resources;
     let device = resources.device.open_for(resources.precision)?;
     let estimate = estimate(&config, &problems)?;
@@ -149,7 +158,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             crate::run::Progress::default(),
         ),
     };
-    write_protection(run.folder(), &judge)?;
+    if let Err(error) = write_protection(run.folder(), &judge) {
+        if !args.resume {
+            run.abandon();
+        }
+        return Err(error);
+    }
     say!(
         "training {} on {} ({} problems), {} rounds of {} episodes, seed {}, in {}",
         config.policy.display(),

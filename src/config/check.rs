@@ -3,6 +3,13 @@
 use super::{Algorithm, ConfigError, TrainConfig, ValueHead};
 use crate::policy::engine::EngineKind;
 
+/// The largest of the numbers that others are multiplied by, or that memory is made room for. Whoever means "all" by
+/// `problems_per_round` or "for ever" by `rounds` may say more.
+const MOST: usize = 1 << 20;
+
+/// Programs judged side by side at most: each is a jail with processes of its own.
+pub(crate) const MOST_WORKERS: usize = 4096;
+
 /// A key, its value, what holds of it, and that in words.
 type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);
 
@@ -39,6 +46,32 @@ impl TrainConfig {
                     expected: "at least 1",
                 });
             }
+        }
+        let bounded = [
+            ("updates_per_round", self.updates_per_round),
+            ("rollout.group", self.rollout.group),
+            ("rollout.turns", self.rollout.turns),
+            (
+                "rollout.sampling.max_tokens",
+                self.rollout.sampling.max_tokens,
+            ),
+            ("evaluation.rollouts", self.evaluation.rollouts),
+            ("resources.sampling_batch", self.resources.sampling_batch),
+            ("lora.rank", self.lora.as_ref().map_or(1, |lora| lora.rank)),
+        ];
+        if let Some((key, value)) = bounded.into_iter().find(|(_, value)| *value > MOST) {
+            return Err(ConfigError::Value {
+                key: key.to_owned(),
+                found: value.to_string(),
+                expected: "at most 1048576",
+            });
+        }
+        if self.resources.workers > MOST_WORKERS {
+            return Err(ConfigError::Value {
+                key: "resources.workers".to_owned(),
+                found: self.resources.workers.to_string(),
+                expected: "at most 4096",
+            });
         }
         self.check_numbers()?;
         if self.rollout.sampling.top_p < 1.0 {
@@ -109,7 +142,7 @@ impl TrainConfig {
                 });
             }
         }
-        let episodes = self.problems_per_round * self.rollout.group;
+        let episodes = self.problems_per_round.saturating_mul(self.rollout.group);
         if episodes < self.updates_per_round {
             return Err(ConfigError::Value {
                 key: "updates_per_round".to_owned(),

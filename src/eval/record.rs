@@ -2,7 +2,9 @@
 //! that must be equal before two such files may be compared. Small, one problem a line, made to be committed: a baseline is
 //! such a file. Holds no wall times, so that equal evaluations are equal files.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod check;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -219,7 +221,7 @@ impl Evaluation {
 
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, RecordError> {
-        let text = std::fs::read(path).map_err(|cause| RecordError::File {
+        let text = crate::files::read(path).map_err(|cause| RecordError::File {
             action: "read",
             path: path.to_owned(),
             cause,
@@ -243,41 +245,6 @@ impl Evaluation {
             serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
         evaluation.check().map_err(bad)?;
         Ok(evaluation)
-    }
-
-    /// Refuses counts that can't be.
-    fn check(&self) -> Result<(), String> {
-        let mut seen = BTreeSet::new();
-        for record in &self.problems {
-            let of = |reason: String| format!("problem {}: {reason}", record.id);
-            if !seen.insert(&record.id) {
-                return Err(of("it is listed twice".to_owned()));
-            }
-            if record.c.len() != self.provenance.play.turns {
-                return Err(of(format!(
-                    "c has {} entries, one a turn would be {}",
-                    record.c.len(),
-                    self.provenance.play.turns
-                )));
-            }
-            if let Some(c) = record.c.iter().find(|&&c| c > record.n) {
-                return Err(of(format!("c is {c} of n = {}", record.n)));
-            }
-            if record.public > record.n || record.c.last().is_some_and(|&c| c > record.public) {
-                return Err(of(format!(
-                    "public is {}; expected between c and n = {}",
-                    record.public, record.n
-                )));
-            }
-            if record.rules >= self.rules.len() {
-                return Err(of(format!(
-                    "rules is {} of {}",
-                    record.rules,
-                    self.rules.len()
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// Writes the file whole or not at all: the head on one line each, then one problem a line.

@@ -81,7 +81,7 @@ impl PolicyStamp {
         let mut digest = Sha256::new();
         for path in &paths {
             digest.update(path.file_name().unwrap_or_default().as_encoded_bytes());
-            std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+            std::io::copy(&mut crate::files::open(path)?, &mut digest)?;
         }
         let hash = (!paths.is_empty()).then(|| short(digest));
         Ok(Self {

@@ -1,3 +1,5 @@
+mod names;
+
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::*;

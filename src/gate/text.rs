@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{LeftOut, Pair, Report, Test};
+use crate::problem::printable;
 
 /// Changed problems that are listed.
 const LISTED: usize = 10;
@@ -82,9 +83,9 @@ pub fn render(report: &Report) -> String {
     let _ = write!(
         text,
         "  baseline {}, seed {}; candidate {}, seed {}",
-        report.baseline.policy.name,
+        printable(&report.baseline.policy.name),
         report.baseline.seed,
-        report.candidate.policy.name,
+        printable(&report.candidate.policy.name),
         report.candidate.seed
     );
     text
@@ -108,6 +109,7 @@ pub(super) fn change(test: &Test) -> (String, String) {
 
 fn row(text: &mut String, name: &str, test: &Test) {
     let (change, interval) = change(test);
+    let name = printable(name);
     let _ = writeln!(
         text,
         "  {name:<22}  {:>8}  {:>7.1}%  {:>8.1}%  {change:>6}  {interval:<16} {}  {}",
@@ -142,7 +144,8 @@ fn changed(text: &mut String, words: &str, report: &Report, of: fn(&Pair) -> boo
     }
     let _ = writeln!(text, "\n  {words}: {}", pairs.len());
     for pair in pairs.iter().take(LISTED) {
-        let _ = writeln!(text, "    {:<28} {}", pair.id, difference(pair));
+        let id = printable(&pair.id);
+        let _ = writeln!(text, "    {id:<28} {}", difference(pair));
     }
     if pairs.len() > LISTED {
         let _ = writeln!(text, "    and {} more", pairs.len() - LISTED);

@@ -192,6 +192,9 @@ const MOST_BLOCKS: usize = 4096;
 /// The largest width, vocabulary or context that is read: products of two of them and the blocks still are numbers.
 const LARGEST: usize = 1 << 24;
 
+/// Parameters of the largest model that is read, some ten times as many as any has: sums of their bytes are numbers.
+const MOST_PARAMETERS: u128 = 1 << 44;
+
 /// Holds a shape against what anything real has, before a byte is made room for.
 fn check(shape: &ModelConfig) -> Result<(), String> {
     let sizes = [
@@ -247,6 +250,23 @@ fn check(shape: &ModelConfig) -> Result<(), String> {
         return Err(format!(
             "field head_dim: expected an even number, found {}",
             shape.head_dim
+        ));
+    }
+    let rotary = shape.rotary();
+    let mut numbers = rotary.frequencies.iter().chain([&rotary.factor]);
+    if let Some(found) = numbers.find(|number| !number.is_finite()) {
+        return Err(format!(
+            "fields rope_theta and rope_scaling: expected finite frequencies, found {found}"
+        ));
+    }
+    let size = |[rows, columns]: [usize; 2]| rows as u128 * columns as u128;
+    let block = shape.block_parameters().into_iter();
+    let block: u128 = block.map(|(_, shape)| size(shape)).sum();
+    let all =
+        block * shape.num_hidden_layers as u128 + 2 * size([shape.vocab_size, shape.hidden_size]);
+    if all > MOST_PARAMETERS {
+        return Err(format!(
+            "expected a model of at most {MOST_PARAMETERS} parameters, found one of {all}"
         ));
     }
     Ok(())
@@ -367,7 +387,7 @@ impl Fields {
             .number("factor")?
             .ok_or("entry factor: expected a number, found none")?;
         let original = self.count("original_max_position_embeddings")?;
-        Ok(Some(match kind.as_str() {
+        let scaling = match kind.as_str() {
             "linear" => RopeScaling::Linear { factor },
             "llama3" => {
                 let mut entry = |name: &str| {
@@ -397,7 +417,13 @@ impl Fields {
                     "entry rope_type: expected default, linear, llama3 or yarn, found {other:?}"
                 ));
             }
-        }))
+        };
+        match scaling.fault() {
+            None => Ok(Some(scaling)),
+            Some((name, found, expected)) => {
+                Err(format!("entry {name}: expected {expected}, found {found}"))
+            }
+        }
     }
 }
 
@@ -414,6 +440,70 @@ mod tests {
         });
         change(&mut file);
         file.to_string().into_bytes()
+    }
+
+    #[test]
+    fn shapes_and_frequencies_that_compute_nothing_are_refused() {
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 8] = [
+            (
+                |file| file["rope_scaling"] = json!({"rope_type": "linear", "factor": 0}),
+                "entry factor",
+            ),
+            (
+                |file| file["rope_scaling"] = json!({"rope_type": "linear", "factor": -2}),
+                "entry factor",
+            ),
+            (
+                |file| file["rope_scaling"] = json!({"rope_type": "yarn", "factor": 0}),
+                "entry factor",
+            ),
+            (
+                |file| {
+                    file["rope_scaling"] =
+                        json!({"rope_type": "yarn", "factor": 4, "beta_slow": 0});
+                },
+                "entry beta_slow",
+            ),
+            (
+                |file| {
+                    file["rope_scaling"] = json!({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+                        "high_freq_factor": 1, "original_max_position_embeddings": 16});
+                },
+                "entry high_freq_factor",
+            ),
+            (
+                |file| {
+                    file["rope_theta"] = json!(1);
+                    file["rope_scaling"] = json!({"rope_type": "yarn", "factor": 4});
+                },
+                "finite frequencies",
+            ),
+            (
+                |file| {
+                    for name in ["hidden_size", "intermediate_size", "vocab_size"] {
+                        file[name] = json!(LARGEST);
+                    }
+                    file["num_hidden_layers"] = json!(MOST_BLOCKS);
+                    file["head_dim"] = json!(2);
+                },
+                "parameters, found one of",
+            ),
+            (
+                |file| {
+                    file["hidden_size"] = json!(1 << 16);
+                    file["intermediate_size"] = json!(LARGEST);
+                    file["num_hidden_layers"] = json!(MOST_BLOCKS);
+                    file["head_dim"] = json!(2);
+                },
+                "parameters, found one of",
+            ),
+        ];
+        parse(&file(|_| ())).unwrap();
+        for (change, words) in cases {
+            let reason = parse(&file(change)).unwrap_err();
+            assert!(reason.contains(words), "{reason}");
+        }
     }
 
     #[test]

@@ -38,6 +38,45 @@ pub enum RopeScaling {
     },
 }
 
+impl RopeScaling {
+    /// The first entry with which frequencies are no numbers, with what it is and what is expected.
+    pub(super) fn fault(&self) -> Option<(&'static str, f64, &'static str)> {
+        const POSITIVE: &str = "a finite number above 0";
+        let positive = |name, value: f64| {
+            (!(value > 0.0 && value.is_finite())).then_some((name, value, POSITIVE))
+        };
+        let length = |length: usize| positive("original_max_position_embeddings", length as f64);
+        match *self {
+            Self::Linear { factor } => positive("factor", factor),
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                original_max_position_embeddings: original,
+            } => positive("factor", factor)
+                .or_else(|| positive("low_freq_factor", low))
+                .or_else(|| positive("high_freq_factor", high))
+                .or_else(|| length(original))
+                .or((low == high).then_some((
+                    "high_freq_factor",
+                    high,
+                    "a number other than low_freq_factor",
+                ))),
+            Self::Yarn {
+                factor,
+                original_max_position_embeddings: original,
+                beta_fast,
+                beta_slow,
+                attention_factor,
+            } => positive("factor", factor)
+                .or_else(|| length(original))
+                .or_else(|| positive("beta_fast", beta_fast))
+                .or_else(|| positive("beta_slow", beta_slow))
+                .or_else(|| positive("attention_factor", attention_factor)),
+        }
+    }
+}
+
 /// Frequencies of one head, and what multiplies its cosines and sines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rotary {

@@ -145,6 +145,14 @@ pub enum ProblemError {
         /// What the reader said.
         cause: parquet::errors::ParquetError,
     },
+    /// The file is packed in a way that isn't read.
+    #[error("read {}: it is packed as {kind}; unpack it, or pack it as gzip", printable(&path.to_string_lossy()))]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        kind: &'static str,
+    },
     /// A folder or archive holds no known layout.
     #[error("find problems in {}: {}; expected {expected}", printable(&path.to_string_lossy()), printable(found))]
     Layout {

@@ -20,6 +20,14 @@ use super::{Place, Problem, ProblemError, Row, Where, evalplus, floats, parquet}
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
+/// How files begin that are packed otherwise, and what that is called.
+const PACKED: [(&[u8], &str); 5] = [
+    (&[0x28, 0xb5, 0x2f, 0xfd], "Zstandard"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+    (b"BZh", "bzip2"),
+    (b"PK\x03\x04", "zip"),
+    (&[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c], "7z"),
+];
 /// The mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// Bytes that tell what a file is: the header of a tar archive.
@@ -95,6 +103,12 @@ pub(super) fn for_each_row_within(
     if Tree::is_archive(&first) {
         let whole = Cursor::new(first).chain(source);
         return tree::for_each_row(path, &Tree::of_archive(path, whole, budget)?, budget, take);
+    }
+    if let Some((_, kind)) = PACKED.iter().find(|(magic, _)| first.starts_with(magic)) {
+        return Err(ProblemError::Packed {
+            path: path.to_owned(),
+            kind,
+        });
     }
     if first.starts_with(&[0xff, 0xfe]) || first.starts_with(&[0xfe, 0xff]) {
         return Err(ProblemError::NotText {

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::Problem;
 
+/// Bytes of the largest list that is read: some hundred for each of millions of problems.
+const LARGEST: u64 = 1 << 30;
+
 /// Why a list can't be read or used. Every message completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum QuarantineError {
@@ -121,10 +124,23 @@ pub fn hash(problem: &Problem) -> String {
     text
 }
 
+/// What a list holds: a pipe would be waited for, and a device read for ever.
+fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(std::io::Error::other("expected a regular file"));
+    }
+    if about.len() > LARGEST {
+        let words = format!("expected at most {LARGEST} bytes, found {}", about.len());
+        return Err(std::io::Error::other(words));
+    }
+    std::fs::read(path)
+}
+
 impl Quarantine {
     /// Reads a list.
     pub fn load(path: &Path) -> Result<Self, QuarantineError> {
-        let bytes = std::fs::read(path).map_err(|cause| QuarantineError::Read {
+        let bytes = bytes_of(path).map_err(|cause| QuarantineError::Read {
             path: path.to_owned(),
             cause,
         })?;
@@ -209,6 +225,17 @@ mod tests {
                 list.apply(vec![problem("a", "old")], "2026-11-25").1,
                 left_out
             );
+        }
+    }
+
+    #[test]
+    fn a_list_is_a_regular_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("zero");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [link.as_path(), folder.path()] {
+            let message = Quarantine::load(path).unwrap_err().to_string();
+            assert!(message.contains("regular file"), "{message}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use rlef_sandbox::Language;
 use serde::Serialize;
 
-use super::super::output::{keep, print, say};
+use super::super::output::{keep, print, print_json, say};
 use super::super::{exit, progress::Progress, source};
 use super::twins::Seen;
 use crate::comparator::{self, Comparison, Unit};
@@ -185,7 +185,7 @@ pub(super) fn run(name: &str, options: &Options<'_>) -> anyhow::Result<ExitCode>
 /// Prints what was found of a problem as soon as it is, for a large set takes long.
 fn tell(finding: &Finding, json: bool) -> anyhow::Result<()> {
     if json {
-        print(&serde_json::to_string(finding)?);
+        print_json(&serde_json::to_string(finding)?);
     } else if finding.state != State::Fine && finding.state != State::NoReference {
         let (id, state) = (&finding.problem_id, finding.state.name());
         let (id, detail) = (printable(id), printable(&finding.detail));

@@ -4,7 +4,7 @@ use rlef_sandbox::Isolation;
 use serde::Serialize;
 
 use super::Submission;
-use crate::problem::{Problem, printable, printable_lines};
+use crate::problem::{Problem, printable, printable_json, printable_lines};
 use crate::program::Extraction;
 use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
 
@@ -80,7 +80,7 @@ pub(super) fn json(
         Err(error) => line.error = Some(format!("failed to {error}")),
     }
     // Texts and finite numbers always serialise.
-    serde_json::to_string(&line).unwrap_or_default()
+    printable_json(&serde_json::to_string(&line).unwrap_or_default()).into_owned()
 }
 
 /// What ran the tests of a verdict.

@@ -188,3 +188,22 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
     let (_directory, path) = file("set.jsonl", b"\xff\xfe{\x00");
     assert!(matches!(load(&path), Err(ProblemError::NotText { .. })));
 }
+
+#[test]
+fn what_is_packed_otherwise_is_named() {
+    for (bytes, kind) in [
+        (&b"\x28\xb5\x2f\xfd\0\0"[..], "Zstandard"),
+        (b"\xfd7zXZ\0\0", "xz"),
+        (b"PK\x03\x04\0", "zip"),
+        (b"BZh91AY", "bzip2"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.jsonl");
+        std::fs::write(&path, bytes).unwrap();
+        let message = load(&path).unwrap_err().to_string();
+        assert!(
+            message.contains(kind) && message.contains("unpack it"),
+            "{message}"
+        );
+    }
+}
