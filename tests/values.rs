@@ -113,6 +113,10 @@ const CROSSING: &[(&str, &str)] = &[
         "assert f() == [b'a', bytearray(b'b'), b'c', 1 + 2j, frozenset({1}), range(3), ..., int]",
     ),
     (
+        "from pathlib import Path\nfrom uuid import UUID\nfrom ipaddress import ip_address\ndef f(): return Path('a/b'), UUID(int=3), ip_address('::1')",
+        "from pathlib import Path\nfrom uuid import UUID\nassert f()[:2] == (Path('a/b'), UUID(int=3)) and f()[0].name == 'b' and f()[2].is_loopback",
+    ),
+    (
         "def f(k): return lambda x: x + k",
         "assert f(2)(3) == 5 and list(map(f(1), [1, 2])) == [2, 3]",
     ),
@@ -307,9 +311,11 @@ fn a_value_that_cannot_cross_is_the_programs_failure() {
         ("ValueError('x')", "ValueError"),
         ("[{1: object()}]", "object"),
         ("type('T', (), {})()", "T"),
+        ("Point()", "Point"),
     ] {
-        let program =
-            format!("import re, sys\ndef f(x=0):\n    print('wrong')\n    return {value}\n");
+        let program = format!(
+            "import re, sys\nclass Point:\n    x = 5\ndef f(x=0):\n    print('wrong')\n    return {value}\n"
+        );
         // Not even a test that expects a TypeError takes this for one.
         for test in [
             "assert candidate() == 1",
@@ -324,7 +330,9 @@ fn a_value_that_cannot_cross_is_the_programs_failure() {
             );
             let trace = &verdict.failures[0].trace;
             assert!(
-                trace.contains(name) && trace.contains("can't be passed"),
+                trace.starts_with("TypeError: ")
+                    && trace.contains(name)
+                    && trace.contains("can't be passed"),
                 "{trace}"
             );
         }

@@ -117,3 +117,16 @@ pub enum SandboxError {
     #[error("accept the limits: {0}")]
     BadLimits(&'static str),
 }
+
+impl SandboxError {
+    /// Whether this host lacks what processes need, so that `Auto` takes WebAssembly. An interpreter that somebody `named`
+    /// and that can't be used is their mistake: CPython in WebAssembly is another version, without their packages.
+    pub(crate) const fn lets_wasm_stand_in(&self, named: bool) -> bool {
+        cfg!(feature = "wasm")
+            && match self {
+                Self::MissingProtection { .. } => true,
+                Self::NoPython { .. } => !named,
+                _ => false,
+            }
+    }
+}

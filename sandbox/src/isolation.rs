@@ -122,10 +122,9 @@ impl Sandbox {
                     #[cfg(not(feature = "wasm"))]
                     Ok(Self::of_processes(jails))
                 }
-                Err(
-                    error
-                    @ (SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }),
-                ) if cfg!(feature = "wasm") => Self::of_wasm(&config, Some(&error)),
+                Err(error) if error.lets_wasm_stand_in(config.python.is_some()) => {
+                    Self::of_wasm(&config, Some(&error))
+                }
                 Err(error) => Err(error),
             },
         }

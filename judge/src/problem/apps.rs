@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::codecontests::limits_of;
 use super::deepcoder::{is_shown, paired, words};
 use super::known::Known;
-use super::row::{Fields, unwrap_json};
+use super::row::{Fields, shorten, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
 
@@ -247,8 +247,9 @@ fn quantity(
         (Ok(number), Some(factor)) => Some((number * factor) as u64),
         _ if text.is_empty() => None,
         _ => {
+            let said = shorten(text);
             let what =
-                format!("says {text:?}, which is no limit with a unit; the default is taken");
+                format!("says {said:?}, which is no limit with a unit; the default is taken");
             fields.notice(name, &what);
             None
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::apps::with_starter;
 use super::codecontests::limits_of;
 use super::known::Known;
-use super::row::{Fields, oversized_integer, unwrap_json};
+use super::row::{Fields, oversized_integer, shorten, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase, asserts};
 use crate::comparator::Comparison;
 use crate::program::{Program, Wanted};
@@ -281,10 +281,15 @@ pub(super) fn json_text(
 fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemError> {
     if let Some(integer) = oversized_integer(text) {
         let integer = text.get(integer).unwrap_or_default();
-        return Err(fields.wrong_text(name, "integers of at most 64 bits", integer));
+        return Err(fields.wrong_text(name, "integers of at most 64 bits", &shorten(integer)));
     }
-    super::floats::parse(text)
-        .map_err(|error| fields.wrong_text(name, "a JSON value", &format!("{error} in {text:?}")))
+    super::floats::parse(text).map_err(|error| {
+        fields.wrong_text(
+            name,
+            "a JSON value",
+            &format!("{error} in {:?}", shorten(text)),
+        )
+    })
 }
 
 pub(super) fn stdin_text(

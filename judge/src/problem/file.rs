@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::budget::{Budget, cost_of_text, cost_of_value};
-use super::row::oversized_integer;
+use super::row::{oversized_integer, shorten};
 use super::tree::{self, Tree};
 use super::{Place, Problem, ProblemError, Row, Where, evalplus, floats, parquet};
 
@@ -321,7 +321,7 @@ fn exact(path: &Path, text: &str, first_line: usize) -> Result<(), ProblemError>
             path: path.to_owned(),
             at: Where::Line(first_line + before.matches('\n').count()),
         },
-        integer: text.get(integer).unwrap_or_default().to_owned(),
+        integer: shorten(text.get(integer).unwrap_or_default()),
     })
 }
 

@@ -120,13 +120,7 @@ fn failure(
         // What the test code passes is its own choice, whatever the program did before.
         "arguments" => return Err(Fault::Tests(report.trace.clone())),
         _ if report.calls == 0 => {
-            let mut words = report.trace.clone() + &report.expected;
-            if words.contains("ModuleNotFoundError") {
-                words.push_str(
-                    " (the Python here lacks it: install it, `rlef doctor` names that Python)",
-                );
-            }
-            return Err(Fault::Tests(words));
+            return Err(Fault::Tests(report.trace.clone() + &report.expected));
         }
         "assertion" | "tests" => blank(Grade::WrongAnswer, trace),
         other => {

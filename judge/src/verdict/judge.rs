@@ -104,7 +104,8 @@ pub enum JudgeError {
     },
     /// The test code fails by itself.
     #[error(
-        "run test {test} of problem `{name}`: the test code fails before it calls the program: {detail}; correct the test", name = printable(id)
+        "run test {test} of problem `{name}`: the test code fails before it calls the program: {detail}; {remedy}",
+        name = printable(id), remedy = remedy_of_test(detail)
     )]
     BrokenTest {
         /// The problem.
@@ -126,6 +127,15 @@ pub enum JudgeError {
         /// The type, as the compiler names it.
         kind: String,
     },
+}
+
+/// A module that the tests import and this host lacks is nothing to correct in the test.
+fn remedy_of_test(detail: &str) -> &'static str {
+    if detail.contains("ModuleNotFoundError") {
+        "install the module for the Python that `rlef doctor` names, or name another by --python"
+    } else {
+        "correct the test"
+    }
 }
 
 impl JudgeError {

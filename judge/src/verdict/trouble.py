@@ -11,7 +11,11 @@ EXCEPTIONS_OF = frozenset("decimal json.decoder statistics struct zlib binascii 
 
 
 def broken(candidate, error):
+    """The program's reply can't be read: it is no reply, or it holds an object of a class that is not known here."""
     detail = str(error) if type(error) in (ValueError, TypeError) else ""
+    if type(error) is TypeError and detail.endswith("can't be passed between program and tests"):
+        candidate.odd = candidate.odd or "TypeError: " + plain_text(detail)[:200]
+        return NoForm(candidate.odd)
     return candidate.lost("broken reply: " + (plain_text(detail)[:200] or type(error).__name__))
 
 

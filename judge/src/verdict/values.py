@@ -13,6 +13,9 @@ VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()):
 DICTS = {"C": collections.Counter, "O": collections.OrderedDict, "E": collections.defaultdict}
 DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[SU]\d{1,9}|[mM]8(\[\d{0,9}[a-zA-Zμ]{1,2}\])?)\Z")
 BASIC = (str, int, float, complex, bytes, list, tuple, dict, set, frozenset, bytearray)
+# Classes whose values are made of a text, by module.
+TEXTS = {"UUID": "uuid", "PosixPath": "pathlib", "PurePosixPath": "pathlib", "PureWindowsPath": "pathlib",
+         "IPv4Address": "ipaddress", "IPv6Address": "ipaddress", "IPv4Network": "ipaddress", "IPv6Network": "ipaddress"}
 FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial", "_lru_cache_wrapper")
 made_classes = {}
 
@@ -65,6 +68,8 @@ def atom(value, kind, item, place):
         return [["Q", item(int(value.numerator)), item(int(value.denominator))]]
     if kind in (known("datetime", name) for name in ("timedelta", "datetime", "date", "time")):
         return [moment_parts(value, kind)]
+    if kind.__name__ in TEXTS and known(TEXTS[kind.__name__], kind.__name__) is kind:
+        return [["x", kind.__name__, str(value)]]
     if kind in VIEWS:
         which = VIEWS[kind]
         whole = dict.fromkeys(value) if which == "keys" else dict(value if which == "items" else enumerate(value))
@@ -183,6 +188,8 @@ def read_atom(part, read):
         return later_class("fractions", "Fraction")(read(part[1]), read(part[2]))
     if tag == "T":
         return moment(part)
+    if tag == "x":
+        return later_class(TEXTS[part[1]], part[1])(str.__str__(part[2]))
     if tag == "V":
         whole = read(part[2])
         if type(whole) is not dict:

@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rlef_sandbox::{Language, Limits, Outcome, Sandbox, SandboxConfig, SandboxError, Status};
+use rlef_sandbox::{
+    Isolation, Language, Limits, Outcome, Sandbox, SandboxConfig, SandboxError, Status,
+};
 
 use crate::support::{config, interpreter, job, limits, run_with, text};
 
@@ -211,6 +213,16 @@ fn what_keeps_a_jail_from_its_interpreter_is_said() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("no-such-python-3"), "{error}");
+    // WebAssembly stands in for a host without Python, not for an interpreter that was named and isn't there.
+    let named = Sandbox::new(SandboxConfig {
+        isolation: Isolation::Auto,
+        python: Some("/no/such/python".into()),
+        ..config(1)
+    });
+    assert!(
+        matches!(named, Err(SandboxError::NoPython { .. })),
+        "{named:?}"
+    );
 }
 
 #[test]

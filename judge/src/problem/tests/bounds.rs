@@ -86,6 +86,27 @@ fn numbers_count_for_more_than_their_digits() {
     assert!(is_too_large(rows_within(&path, 100_000, 100_000)));
 }
 
+/// What a row holds is shown by its first characters.
+#[test]
+fn messages_are_no_longer_than_a_few_lines() {
+    let digits = "7".repeat(100_000);
+    let call = |outputs: &str| {
+        let tests = json!({"fn_name": "f", "inputs": ["1"], "outputs": [outputs]}).to_string();
+        json!({"question": "", "input_output": tests}).to_string()
+    };
+    for row in [
+        format!(r#"{{"id": "a", "statement": "", "private_tests": [{digits}]}}"#),
+        call(&digits),
+        call(&format!("[{}", "a".repeat(100_000))),
+    ] {
+        let (_directory, path) = file("set.jsonl", row.into_bytes());
+        let message = rows_within(&path, 1 << 20, 1 << 20)
+            .unwrap_err()
+            .to_string();
+        assert!(message.len() < 500, "{} bytes", message.len());
+    }
+}
+
 #[test]
 fn archives_are_bounded_even_where_they_are_all_holes() {
     let mut archive = tar::Builder::new(Vec::new());

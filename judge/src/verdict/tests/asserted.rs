@@ -114,6 +114,17 @@ fn test_code_that_fails_by_itself_is_an_error() {
         "run test 0 of problem `p`: the test code fails before it calls the program: NameError: name 'x' is not \
          defined; correct the test"
     );
+    // A module that the host lacks is no fault of the test.
+    let report = r#"{"cause": "tests", "calls": 0, "trace": "ModuleNotFoundError: No module named 'numpy'"}"#;
+    let error = judged(
+        [reported(report), printed("")],
+        &asserted(),
+        Scope::All,
+        StopAt::Never,
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("numpy'; install the module"), "{error}");
 }
 
 #[test]
