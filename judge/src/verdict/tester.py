@@ -44,6 +44,7 @@ class Candidate:
         self.request = None
         self.results = []
         self.pending = []
+        self.taken = []
         self.session = None
         self.__name__ = PAYLOAD["entry_point"].rpartition(".")[2]
         # Threads of the test code take turns: there is one pipe.
