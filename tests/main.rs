@@ -27,6 +27,7 @@ mod raising;
 mod remote;
 mod resume;
 mod runs;
+mod stand_ins;
 mod training;
 mod values;
 #[cfg(feature = "wasm")]

@@ -6,6 +6,12 @@ import types
 FILE = "program.py"
 PROGRAM = None
 TRACE_CHARACTERS = 4000
+# What exceptions of these classes hold beside their arguments.
+HELD = ((OSError, "filename"), (OSError, "filename2"), (ImportError, "name"), (ImportError, "path"), (NameError, "name"),
+        (StopIteration, "value"))
+Groups = getattr(__import__("builtins"), "BaseExceptionGroup", ())
+LONGEST_CHAIN = 8
+MOST_OF_GROUP = 100
 
 
 def trace_of(error):
@@ -20,18 +26,32 @@ def trace_of(error):
         return type(error).__name__
 
 
-def raised(error):
-    """An exception as a message: its class, the builtin classes above it, its arguments, its traceback."""
+def attributes_of(error):
+    held = {name: getattr(kind, name).__get__(error) for kind, name in HELD
+            if isinstance(error, kind) and hasattr(kind, name)}
+    return dict({name: value for name, value in held.items() if value is not None}, **vars(error))
+
+
+def raised(error, left=LONGEST_CHAIN):
+    """An exception as a message: its class, the builtin classes above it, its arguments, its traceback, and the exceptions
+    that it holds or comes from."""
     names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     others = [[kind.__module__, kind.__qualname__] for kind in type(error).__mro__ if kind.__module__ != "builtins"]
-    for values in ([tuple(error.args), dict(vars(error))], [tuple(error.args)], [()]):
+    for values in ([tuple(error.args), attributes_of(error)], [tuple(error.args)], [()]):
         try:
             arguments, _ = pack(values)
             break
         except BaseException:
             pass
-    return {"raised": type(error).__name__, "builtins": names, "others": others, "arguments": arguments,
-            "trace": trace_of(error)}
+    message = {"raised": type(error).__name__, "builtins": names, "others": others, "arguments": arguments,
+               "trace": trace_of(error) if left == LONGEST_CHAIN else ""}
+    cause = BaseException.__cause__.__get__(error)
+    if left > 0 and cause is not None:
+        message["from"] = raised(cause, left - 1)
+    if left > 0 and isinstance(error, Groups):
+        parts = Groups.exceptions.__get__(error)
+        message["group"] = [Groups.message.__get__(error), [raised(one, left - 1) for one in parts[:MOST_OF_GROUP]]]
+    return message
 
 
 def load(source, name):

@@ -21,7 +21,8 @@ class Remote:
         """Whether there is another item, which then is in the buffer."""
         if not self.buffer and not self.over:
             most = 1 if self.pulled < SINGLE_ITEMS else BATCH
-            self.buffer, self.over, self.value, self.error = advance(candidate_side, self, most, sent)
+            with candidate_side.turn:
+                self.buffer, self.over, self.value, self.error = advance(candidate_side, self, most, sent)
             self.pulled += len(self.buffer)
         if not self.buffer and self.error is not None:
             error, self.error, self.over = self.error, None, True

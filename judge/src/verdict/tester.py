@@ -4,6 +4,7 @@ makes every call through the pipe, and reports on standard error. The program ne
 A test must not pass because the program raised: an exception of the program's is taken only by a handler, a `with`
 statement or an `assertRaises` of the test code, not by a loop or a lookup that happens to end at it."""
 import ast
+import _thread
 
 COMPACT = True
 kept, remote, trouble, bounds = Later("kept"), Later("remote"), Later("trouble"), Later("bounds")
@@ -48,7 +49,11 @@ class Candidate:
         self.request = None
         self.results = []
         self.pending = []
+        self.taken = []
         self.session, self.handed = None, False
+        self.__name__ = PAYLOAD["entry_point"].rpartition(".")[2]
+        # Threads of the test code take turns: there is one pipe.
+        self.turn = _thread.RLock()
 
     def receive(self):
         line = self.source.readline(LARGEST_REPLY)
@@ -100,6 +105,14 @@ class Candidate:
         return self.call({}, arguments, named)
 
     def call(self, target, arguments, named):
+        with self.turn:
+            result, error = self.called(target, arguments, named)
+        if error is not None:
+            trouble.throw(self, error)
+        return result
+
+    def called(self, target, arguments, named):
+        """(what it returned, None) or (None, the exception that it raised)."""
         message, originals = self.packed([arguments, named])
         self.request = json.dumps(message)
         message.update(target)
@@ -118,13 +131,13 @@ class Candidate:
                     own = unpack({"nodes": message["nodes"], "values": []})[1]
                     self.session.held[:len(own)] = own
                 self.results[:] = [result]
-                return result
+                return result, None
             if "after" in reply:
                 unpack(*self.changes(message, reply["after"], originals))
             error = trouble.rebuilt(reply)
         except Exception as error:
             raise trouble.broken(self, error)
-        trouble.throw(self, error)
+        return None, error
 
     def changes(self, sent, reply, originals):
         """The reply without the arguments that are as they were, and the containers that it is to change.

@@ -38,7 +38,18 @@ def taken(candidate):
         if error is not None and not any(error is one for one in seen):
             seen.append(error)
             chain += [error.__cause__, error.__context__, *getattr(error, "exceptions", ())]
-    candidate.pending = [one for one in candidate.pending if not any(one is other for other in seen)]
+    # A group may be taken by several `except*`, each a part of it.
+    candidate.taken += seen
+    candidate.pending = [one for one in candidate.pending
+                         if not all(any(part is other for other in candidate.taken) for part in parts_of(one))]
+    if not candidate.pending:
+        candidate.taken.clear()
+
+
+def parts_of(error):
+    """The exceptions of a group, which `except*` takes apart; else the exception itself."""
+    parts = getattr(error, "exceptions", None)
+    return [part for one in parts for part in parts_of(one)] if type(parts) is tuple else [error]
 
 
 def taken_by_with(candidate, frame):
@@ -94,16 +105,24 @@ def rebuilt(reply):
         kind = base if name == base.__name__ else type(name, (base,), {})
     (arguments, *attributes), _ = unpack(reply["arguments"])
     try:
-        error = kind(*arguments)
+        error = kind(*(arguments if "group" not in reply else grouped(reply["group"])))
     except Exception:
         error = kind.__new__(kind)
         error.args = arguments
     for attribute, value in dict(*attributes).items():
         if not attribute.startswith("__") and not callable(getattr(kind, attribute, None)):
             setattr(error, attribute, value)
+    if "from" in reply:
+        error.__cause__ = rebuilt(reply["from"])
     error.program_trace = words(reply["trace"])
     error.program_raised = name
     return error
+
+
+def grouped(group):
+    """What a group of exceptions is made of."""
+    message, parts = group
+    return [words(message), [rebuilt(part) for part in parts]]
 
 
 def of_program(error):
