@@ -5,6 +5,7 @@ pub mod diff;
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,16 @@ pub enum JournalError {
         /// Bytes there were.
         expected: u64,
     },
+    /// What was written to it would end within a line: one of the two was changed.
+    #[error(
+        "failed to continue {path}: byte {bytes}, where it was left, is within a line; put back what was there"
+    )]
+    MidLine {
+        /// The file.
+        path: PathBuf,
+        /// Bytes there were.
+        bytes: u64,
+    },
     /// A line is no record.
     #[error("failed to read {path}, line {line}: {reason}")]
     Line {
@@ -155,7 +166,7 @@ pub struct Lines {
 impl Lines {
     /// Opens for appending after the first `bytes` bytes, dropping what a killed run wrote past them.
     pub fn open(path: &Path, bytes: u64) -> Result<Self, JournalError> {
-        let mut lines = Self::after(path, bytes)?;
+        let mut lines = Self::at(path, bytes)?;
         lines.cut()?;
         Ok(lines)
     }
@@ -163,6 +174,26 @@ impl Lines {
     /// The same, but what was written past them stays until something takes its place: whoever opens may yet find a reason not
     /// to go on.
     pub fn after(path: &Path, bytes: u64) -> Result<Self, JournalError> {
+        let lines = Self::at(path, bytes)?;
+        if let Some(last) = bytes.checked_sub(1) {
+            let mut end = [0];
+            let read = lines.file.read_exact_at(&mut end, last);
+            read.map_err(|cause| JournalError::File {
+                action: "read",
+                path: path.to_owned(),
+                cause,
+            })?;
+            if end != *b"\n" {
+                return Err(JournalError::MidLine {
+                    path: path.to_owned(),
+                    bytes,
+                });
+            }
+        }
+        Ok(lines)
+    }
+
+    fn at(path: &Path, bytes: u64) -> Result<Self, JournalError> {
         let failed = |action| {
             move |cause| JournalError::File {
                 action,
@@ -174,6 +205,7 @@ impl Lines {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(path)
             .map_err(failed("open"))?;
@@ -358,7 +390,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let mut file = partial_in(directory)?;
-    file.write_all(bytes)?;
+    // By the file itself: the errors of its name say a name that nobody knows.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_data()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -372,16 +405,18 @@ mod tests {
     fn a_file_that_lost_some_of_its_lines_is_not_filled_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        std::fs::write(&path, "12345").unwrap();
+        std::fs::write(&path, "12\n45").unwrap();
         let message = Lines::open(&path, 1 << 50).map(drop).unwrap_err();
         assert!(message.to_string().contains("holds 5 bytes"), "{message}");
-        assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12\n45");
+        let message = Lines::after(&path, 2).map(drop).unwrap_err();
+        assert!(message.to_string().contains("within a line"), "{message}");
         let mut lines = Lines::after(&path, 3).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"12345");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12\n45");
         lines.append(&[1]).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"1231\n");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12\n1\n");
         Lines::open(&path, 3).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"123");
+        assert_eq!(std::fs::read(&path).unwrap(), b"12\n");
     }
 
     #[test]

@@ -171,9 +171,26 @@ impl Tokenizer {
         };
         let text =
             crate::files::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-        let inner: Inner = text
+        let mut inner: Inner = text
             .parse()
             .map_err(|error: tokenizers::Error| failed(error.to_string()))?;
+        for (what, part) in [
+            ("normalizer", serde_json::to_value(inner.get_normalizer())),
+            ("decoder", serde_json::to_value(inner.get_decoder())),
+        ] {
+            let part = part.map_err(|error| failed(error.to_string()))?;
+            let growth = growth(&part);
+            if growth > MOST_GROWTH {
+                return Err(failed(format!(
+                    "field {what}: expected replacements that make a text at most {MOST_GROWTH} times as long, found {growth} times"
+                )));
+            }
+        }
+        // Lengths that some trainer left in the file: a prompt is neither cut short nor filled up without a word.
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|error| failed(error.to_string()))?;
         let mut companions = Vec::new();
         for name in COMPANIONS {
             let path = directory.join(name);
@@ -227,9 +244,7 @@ impl Tokenizer {
     /// Ids of a text that holds no special token: special spellings inside it are plain text, so that no
     /// program or test can forge a speaker.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let failed = |error: tokenizers::Error| TokenizerError::Encode(error.to_string());
-        let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
-        Ok(encoding.get_ids().to_vec())
+        ids_of(&self.inner, text)
     }
 
     /// Text of ids, special tokens left out.
@@ -307,12 +322,7 @@ impl Tokenizer {
             });
         };
         inner.set_encode_special_tokens(false);
-        let encode = |text: &str| {
-            let encoding = inner.encode_fast(text, false);
-            encoding
-                .map(|encoding| encoding.get_ids().to_vec())
-                .map_err(|error| TokenizerError::Encode(error.to_string()))
-        };
+        let encode = |text: &str| ids_of(&inner, text);
         let frame = |[before, after]: &[String; 2]| -> Result<Frame, TokenizerError> {
             Ok(Frame {
                 before: encode(before)?,
@@ -334,9 +344,79 @@ impl Tokenizer {
     }
 }
 
+/// How many times as long a text may be made at most; what is replaced in models in use is a blank by three bytes.
+const MOST_GROWTH: usize = 1024;
+
+/// How many times as long a text becomes by a part of a tokenizer at most: its replacements work one after the other.
+fn growth(part: &serde_json::Value) -> usize {
+    let own = match part.get("content") {
+        Some(serde_json::Value::String(content)) => content.len().max(1),
+        _ => 1,
+    };
+    let inner: Vec<&serde_json::Value> = match part {
+        serde_json::Value::Array(parts) => parts.iter().collect(),
+        serde_json::Value::Object(fields) => fields.values().collect(),
+        _ => Vec::new(),
+    };
+    (inner.into_iter().map(growth)).fold(own, usize::saturating_mul)
+}
+
+/// Ids of a text. A tokenizer's own regular expression may need more steps than the library allows, which then panics.
+fn ids_of(inner: &Inner, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    let encode = || inner.encode_fast(text, false);
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(encode));
+    let encoding = found
+        .map_err(|_| "tokenizer.json has a regular expression that does not end on it".to_owned())
+        .and_then(|encoding| encoding.map_err(|error| error.to_string()))
+        .map_err(TokenizerError::Encode)?;
+    Ok(encoding.get_ids().to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_says_of_lengths_and_endless_expressions_harms_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = small();
+        tokenizer.save(folder.path()).unwrap();
+        let path = folder.path().join("tokenizer.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let loaded = |change: fn(&mut serde_json::Value)| {
+            let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+            change(&mut file);
+            std::fs::write(&path, file.to_string()).unwrap();
+            Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default()).unwrap()
+        };
+        let text = "Read 12 numbers.";
+        let ids = tokenizer.encode(text).unwrap();
+        let limited = loaded(|file| {
+            file["truncation"] = serde_json::json!({"direction": "Right", "max_length": 1,
+                "strategy": "LongestFirst", "stride": 0});
+            file["padding"] = serde_json::json!({"strategy": {"Fixed": 1_000_000_000}, "direction": "Right",
+                "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "x"});
+        });
+        assert_eq!(limited.encode(text).unwrap(), ids);
+        let endless = loaded(|file| {
+            file["normalizer"] = serde_json::json!({"type": "Replace", "pattern": {"Regex": "(a|aa)+$"},
+                "content": "x"});
+        });
+        let grows = serde_json::json!({"type": "Sequence", "normalizers": vec![
+            serde_json::json!({"type": "Replace", "pattern": {"String": "a"}, "content": "a".repeat(200)}); 5
+        ]});
+        assert_eq!(growth(&grows), 200_usize.pow(5));
+        let mut file: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        file["normalizer"] = grows;
+        std::fs::write(&path, file.to_string()).unwrap();
+        let refused = Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default());
+        let message = refused.map(drop).unwrap_err().to_string();
+        assert!(message.contains("field normalizer"), "{message}");
+        let hard = format!("{}c", "a".repeat(60));
+        let message = endless.encode(&hard).unwrap_err().to_string();
+        assert!(message.contains("regular expression"), "{message}");
+    }
 
     fn small() -> Tokenizer {
         let texts = vec!["print(sum(a))\nRead 12 numbers. Print them.".to_owned(); 8];

@@ -42,6 +42,11 @@ impl Lock {
             path: path.clone(),
             cause,
         };
+        // The number is written over what was there: never over what a link leads to.
+        if path.is_symlink() {
+            let words = "expected a regular file, found a link; remove it";
+            return Err(failed(std::io::Error::other(words)));
+        }
         if path.exists() {
             crate::files::regular(&path).map_err(failed)?;
         }
@@ -93,5 +98,16 @@ mod tests {
         assert!(message.contains(&number), "{message}");
         drop(first);
         Lock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_written_to_where_a_link_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("other");
+        std::fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, folder.path().join(NAME)).unwrap();
+        let message = Lock::take(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("lock"), "{message}");
+        assert_eq!(std::fs::read(&other).unwrap(), b"mine");
     }
 }

@@ -1,5 +1,7 @@
 //! The verb against a fake runner: what is read, printed and refused.
 
+use std::fs;
+
 use rlef_sandbox::{Cancel, Interaction, Job, Limits, Outcome, Side, Status, Usage};
 
 use super::*;

@@ -2,6 +2,7 @@
 //! which is how `eval` and `train` play and what `replay` finds in their journals.
 
 use std::collections::HashMap;
+use std::fs;
 use std::sync::Mutex;
 
 use super::super::*;
