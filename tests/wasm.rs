@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::cli::{starter, write};
 use super::datasets::data;
-use super::host::{cache_home, wasm_judge};
+use super::host::{asserted, cache_home, problem as with_tests, wasm_judge};
 
 /// The command as on a machine where nothing is left of Python and nobody may make namespaces: every `python3` is
 /// covered in a mount namespace, and the user is an ordinary one without capabilities.
@@ -225,4 +225,16 @@ fn judged(file: &str, wanted: usize) {
 fn humaneval_and_its_buggy_twins_are_told_apart() {
     judged("humaneval/HumanEval.jsonl.gz", 164);
     judged("humanevalpack/python.jsonl", 164);
+}
+
+/// Comparing lists that hold themselves overflows the stack of C in the tests' interpreter: the program's doing.
+#[test]
+fn a_value_that_crashes_the_tests_interpreter_is_the_programs_failure() {
+    let cyclic = Program::bare(
+        "def f(x):\n    a = []\n    a.append(a)\n    return a\n",
+        Language::Python,
+    );
+    let set = with_tests(vec![asserted("x = candidate(2)\nassert x == candidate(3)")]);
+    let verdict = wasm_judge().judge(&cyclic, &set, Scope::All, StopAt::Never);
+    assert_eq!(verdict.unwrap().grade, Grade::WrongAnswer);
 }
