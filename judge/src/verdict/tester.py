@@ -180,6 +180,13 @@ def fail_comparison(source, operator, left, right, message):
     fail(source, expected if operator == "==" else operator + " " + expected, brief(left, TEXT_CHARACTERS), message)
 
 
+def text_of(node):
+    """The source of a statement; as the test has it where Python, 3.8, can't print trees."""
+    if hasattr(ast, "unparse"):
+        return ast.unparse(node)
+    return ast.get_source_segment(PAYLOAD["code"], node) or "assert"
+
+
 class Explain(ast.NodeTransformer):
     """Rewrites `assert left == right` so that a failure carries both values; each is evaluated once. What takes an
     exception of the program's says so."""
@@ -188,7 +195,7 @@ class Explain(ast.NodeTransformer):
                  ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in"}
 
     def visit_Assert(self, node):
-        source = ast.Constant((getattr(node, "source", None) or ast.unparse(node))[:TEXT_CHARACTERS])
+        source = ast.Constant((getattr(node, "source", None) or text_of(node))[:TEXT_CHARACTERS])
         message = node.msg or ast.Constant(None)
         test = node.test
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
