@@ -106,7 +106,8 @@ impl Compilers {
 
 impl Sandbox {
     /// Makes ready what the configured isolation needs, and refuses if a required protection is missing. `Auto` then
-    /// takes WebAssembly and says so by the configuration's `progress`.
+    /// takes WebAssembly and says so by the configuration's `progress`; but an interpreter that was named and can't be used
+    /// is refused.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         match config.isolation {
             Isolation::Process => Jails::new(&config).map(Self::of_processes),
@@ -122,6 +123,8 @@ impl Sandbox {
                     #[cfg(not(feature = "wasm"))]
                     Ok(Self::of_processes(jails))
                 }
+                // Whoever names an interpreter wants that one, and no other's verdicts.
+                Err(error @ SandboxError::NoPython { .. }) if config.python.is_some() => Err(error),
                 Err(
                     error
                     @ (SandboxError::MissingProtection { .. } | SandboxError::NoPython { .. }),

@@ -10,8 +10,9 @@
 //! 4. If the interactor accepts, the program must end well too, or its failure is the verdict.
 //! 5. An interactor that fails by itself (an exception, a limit, an exit code that means nothing) is run once more. If it
 //!    fails again, it is run beside a program that says nothing: if it fails there too, before it waits for the program's
-//!    words, the problem is at fault, and there is no verdict. Else it failed on what the program said, which is a wrong
-//!    answer. So is talking on and on to a program that has ended.
+//!    words, the problem is at fault, and there is no verdict; so if it ran out of time and does so beside a program that
+//!    ends at once. Else it failed on what the program said, which is a wrong answer. So is talking on and on to a program
+//!    that has ended.
 //!
 //! What keeps either from seeing who was faster is in the sandbox, see `Sandbox::run_interactive`.
 
@@ -71,7 +72,7 @@ pub(super) fn judge<R: Runner>(
             Word::Program => Some(stdin::failed(case, outcome, String::new())),
             Word::Rejects(words) => Some(wrong(case, outcome, words)),
             Word::Broken(detail) => return Err(run.broken_interactor(detail)),
-            Word::Fails(detail) if fails_alone(run, interactor, &preface)? => {
+            Word::Fails(detail) if fails_alone(run, interactor, &preface, &interaction)? => {
                 return Err(run.broken_interactor(detail));
             }
             Word::Fails(detail) => {
@@ -128,10 +129,16 @@ fn fails_alone<R: Runner>(
     run: &Run<'_, R>,
     interactor: Side<'_>,
     preface: &[u8],
+    before: &Interaction,
 ) -> Result<bool, JudgeError> {
+    // One that only sleeps looks as if it waited for the program's words; their end tells the two apart.
+    let source: &[u8] = match before.interactor.status {
+        Status::TimeLimit => b"",
+        _ => SILENT,
+    };
     let silent = Job {
         language: Language::Python,
-        source: SILENT.to_vec(),
+        source: source.to_vec(),
         start: Start::Fork,
         files: None,
     };
