@@ -292,6 +292,23 @@ fn an_interactor_that_fails_is_the_programs_doing_or_broken() {
     }
 }
 
+/// It reads nothing, so it can't be waiting for anything that a program would say.
+#[test]
+fn an_interactor_that_sleeps_is_at_fault_itself() {
+    let rule = Comparison::Interactor(program_that_decides(
+        "import time\ntime.sleep(1000)\n",
+        Protocol::Testlib,
+    ));
+    let mut set = decided(rule, vec![stdin("37", "")]);
+    set.limits.wall_ms = 500;
+    let program = Program::bare("print(37, flush=True)\ninput()", Language::Python);
+    let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
+    assert!(
+        matches!(error, Err(JudgeError::BrokenInteractor { .. })),
+        "{error:?}"
+    );
+}
+
 /// A program that goes on when it has been rejected gets one verdict, however often it is asked.
 #[test]
 fn a_verdict_on_a_dialogue_is_no_matter_of_speed() {

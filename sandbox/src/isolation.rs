@@ -106,7 +106,8 @@ impl Compilers {
 
 impl Sandbox {
     /// Makes ready what the configured isolation needs, and refuses if a required protection is missing. `Auto` then
-    /// takes WebAssembly and says so by the configuration's `progress`.
+    /// takes WebAssembly and says so by the configuration's `progress`; but an interpreter that was named and can't be used
+    /// is refused.
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         match config.isolation {
             Isolation::Process => Jails::new(&config).map(Self::of_processes),

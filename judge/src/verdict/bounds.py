@@ -68,7 +68,7 @@ class Bound(ast.NodeTransformer):
     ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 
     def visit_Assert(self, node):
-        node.source = ast.unparse(node)
+        node.source = text_of(node)
         node.test = self.bounded(node.test)
         return node
 

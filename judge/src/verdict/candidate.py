@@ -2,6 +2,8 @@
 
 COMPACT = True
 handles = Later("handles")
+# Names of classes that the tests have, too: they stand before program and tests alike.
+shared = set()
 
 
 def serve(function, source, sink):
@@ -21,8 +23,9 @@ def serve(function, source, sink):
 def answer(function, request):
     """What a call comes to: a result, or an exception and what became of the arguments."""
     (arguments, named), containers = unpack(request)
+    shared.update(request.get("classes", ()))
     if "to" in request:
-        function = handles.handed_out[request["to"]]
+        function = handles.operation(request["to"], request.get("do"))
     try:
         result = function(*arguments, **named)
     except BaseException as error:
@@ -44,6 +47,10 @@ def answer(function, request):
 def odd(error):
     """A result that has no form outside: the tests are told so, whatever they would make of an exception."""
     return {"odd": type(error).__name__ + ": " + plain_text(error)}
+
+
+def is_shared(name):
+    return name.partition(".")[0] in shared
 
 
 def hand_out(value, kind, item):

@@ -20,10 +20,13 @@ const CPP_CHECKER: &str = include_str!("checker.cpp");
 #[derive(Serialize)]
 struct Later {
     values: &'static str,
+    rarer: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     handles: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    things: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +39,8 @@ impl Later {
     /// What every driver may need.
     const VALUES: Self = Self {
         values: include_str!("values.py"),
+        rarer: include_str!("rarer.py"),
+        things: None,
         handles: None,
         remote: None,
         kept: None,
@@ -50,6 +55,7 @@ impl Later {
     /// What the side of the tests may need.
     const TESTER: Self = Self {
         remote: Some(include_str!("remote.py")),
+        things: Some(include_str!("things.py")),
         kept: Some(include_str!("kept.py")),
         trouble: Some(include_str!("trouble.py")),
         bounds: Some(include_str!("bounds.py")),

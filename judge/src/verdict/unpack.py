@@ -63,8 +63,6 @@ def unpack(message, originals=()):
             return complex(float(part[1]), float(part[2]))
         if tag == "R":
             return range(read(part[1]), read(part[2]), read(part[3]))
-        if tag == "m":
-            return Match()
         return rich.read_atom(part, read)
 
     def fill(position, tag, parts):

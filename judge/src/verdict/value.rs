@@ -239,9 +239,14 @@ fn decimal(text: &str) -> Option<Number> {
     })
 }
 
-/// The plain value that a NumPy scalar or a member of an enumeration equals, if any.
+/// The plain value that a NumPy scalar, a member of an enumeration or a wrapper equals, if any.
 fn plain(value: &Value) -> Option<&Value> {
     match tag_of(value)? {
+        "W" => match value.get(1)?.as_str()? {
+            "mappingproxy" | "UserDict" | "UserList" | "UserString" => value.get(2),
+            "ChainMap" => value.get(3),
+            _ => None,
+        },
         "y" => value.get(3),
         "e" => value.get(5).filter(|plain| !plain.is_null()),
         _ => None,

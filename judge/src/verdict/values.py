@@ -4,20 +4,19 @@ import binascii
 import collections
 import enum
 import re
+import types
 
 FACTORIES = {kind.__name__: kind for kind in (int, float, str, list, dict, set, tuple, bool)}
-TYPES = dict(FACTORIES, bytes=bytes, complex=complex, frozenset=frozenset, object=object, type=type, range=range)
 VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items",
          type(collections.OrderedDict().keys()): "keys", type(collections.OrderedDict().values()): "values",
          type(collections.OrderedDict().items()): "items"}
 DICTS = {"C": collections.Counter, "O": collections.OrderedDict, "E": collections.defaultdict}
 DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[SU]\d{1,9}|[mM]8(\[\d{0,9}[a-zA-Zμ]{1,2}\])?)\Z")
+NAMESPACE = "types.SimpleNamespace"
 BASIC = (str, int, float, complex, bytes, list, tuple, dict, set, frozenset, bytearray)
-# Classes whose values are made of a text, by module.
-TEXTS = {"UUID": "uuid", "PosixPath": "pathlib", "PurePosixPath": "pathlib", "PureWindowsPath": "pathlib",
-         "IPv4Address": "ipaddress", "IPv6Address": "ipaddress", "IPv4Network": "ipaddress", "IPv6Network": "ipaddress"}
 FUNCTIONS = ("function", "method", "builtin_function_or_method", "partial", "_lru_cache_wrapper")
 made_classes = {}
+lazy = Later("rarer", globals())
 
 
 def known(module, name):
@@ -59,8 +58,8 @@ def atom(value, kind, item, place):
     if issubclass(kind, known("numpy", "generic")):
         return [scalar(value, item)] if value.dtype.kind not in "SUOV" else None
     if issubclass(kind, enum.Enum):
-        return member(value, kind, item)
-    if issubclass(kind, BASIC):
+        return lazy.member(value, kind, item)
+    if issubclass(kind, BASIC) and kind is not known("time", "struct_time"):
         return None
     if issubclass(kind, known("decimal", "Decimal")):
         return [["D", known("decimal", "Decimal").__str__(value)]]
@@ -68,8 +67,6 @@ def atom(value, kind, item, place):
         return [["Q", item(int(value.numerator)), item(int(value.denominator))]]
     if kind in (known("datetime", name) for name in ("timedelta", "datetime", "date", "time")):
         return [moment_parts(value, kind)]
-    if kind.__name__ in TEXTS and known(TEXTS[kind.__name__], kind.__name__) is kind:
-        return [["x", kind.__name__, str(value)]]
     if kind in VIEWS:
         which = VIEWS[kind]
         whole = dict.fromkeys(value) if which == "keys" else dict(value if which == "items" else enumerate(value))
@@ -78,10 +75,8 @@ def atom(value, kind, item, place):
         return [["M", value.tobytes().hex()]]
     if value is Ellipsis:
         return [["k", "..."]]
-    if kind is type and TYPES.get(value.__name__) is value:
-        return [["k", value.__name__]]
-    if kind is Match or kind.__module__ == "re" and kind.__name__ == "Match":
-        return [["m"]] if COMPACT else None
+    if kind is re.Match:
+        return [lazy.matched(value, item)] if COMPACT else None
     if issubclass(kind, known("numpy", "ndarray")):
         if value.dtype.kind == "V" or issubclass(kind, known("numpy.ma", "MaskedArray")):
             raise TypeError("a NumPy array of records, or with a mask, can't be passed between program and tests")
@@ -90,9 +85,21 @@ def atom(value, kind, item, place):
         return [place(value)]
     if hasattr(kind, "__next__") or kind.__name__ in FUNCTIONS and callable(value) or hasattr(kind, "__await__"):
         return [hand_out(value, kind, item)]
-    if fields_of(kind) is not None or object_name(kind):
+    found = lazy.atom(value, kind, item, place)
+    if found is not None:
+        return found
+    if kind is types.SimpleNamespace or is_plain_data(kind) or object_name(kind) and is_shared(object_name(kind)):
         return [place(value)]
-    return None
+    return [hand_out(value, kind, item)]
+
+
+def is_plain_data(kind):
+    """Whether it is a dataclass whose objects are their fields and nothing else."""
+    return fields_of(kind) is not None and not written(kind)
+
+
+def written(kind):
+    return [one for base in kind.__mro__[:-1] for one, part in vars(base).items() if is_written(part)]
 
 
 def node(value, kind, item):
@@ -124,9 +131,8 @@ def node(value, kind, item):
     if fields is None:
         return ["o", [name, None, pairs]]
     settings = kind.__dataclass_params__
-    own = [one for base in kind.__mro__[:-1] for one, part in vars(base).items() if is_written(part)]
     is_frozen = settings.frozen is True and settings.eq is True
-    return ["p" if is_frozen else "o", [name, [fields, settings.eq is True, settings.order is True, own], pairs]]
+    return ["p" if is_frozen else "o", [name, [fields, settings.eq is True, settings.order is True, written(kind)], pairs]]
 
 
 def is_written(part):
@@ -145,18 +151,6 @@ def scalar(value, item):
     if number is not None and type(number) not in (bool, int, float, complex):
         number = complex(number) if value.dtype.kind == "c" else float(number)
     return ["y", value.dtype.str, base64(value.tobytes()), item(number)]
-
-
-def member(value, kind, item):
-    """A member of an enumeration, with the plain value that it equals, if any."""
-    if issubclass(kind, enum.Flag):
-        if issubclass(kind, int):
-            return None
-        raise TypeError("a flag can't be passed between program and tests")
-    members = [[name, item(one.value)] for name, one in kind.__members__.items()]
-    mixin = "int" if issubclass(kind, int) else "str" if issubclass(kind, str) else None
-    plain = None if mixin is None else item(int.__int__(value) if mixin == "int" else str.__str__(value))
-    return [["e", kind.__qualname__, mixin, members, value.name, plain]]
 
 
 def moment_parts(value, kind):
@@ -188,8 +182,6 @@ def read_atom(part, read):
         return later_class("fractions", "Fraction")(read(part[1]), read(part[2]))
     if tag == "T":
         return moment(part)
-    if tag == "x":
-        return later_class(TEXTS[part[1]], part[1])(str.__str__(part[2]))
     if tag == "V":
         whole = read(part[2])
         if type(whole) is not dict:
@@ -198,11 +190,15 @@ def read_atom(part, read):
     if tag == "M":
         return memoryview(bytes.fromhex(part[1]))
     if tag == "k":
-        return Ellipsis if part[1] == "..." else TYPES[part[1]]
+        return Ellipsis if part[1] == "..." else lazy.read_atom(part, read)
+    if tag in ("W", "S", "x"):
+        return lazy.read_atom(part, read)
+    if tag == "m":
+        return lazy.read_match(part, read)
     if tag == "y":
         return numpy_scalar(part[1], part[2], read(part[3]))
     if tag == "e":
-        return read_member(*part[1:5], read)
+        return lazy.read_member(*part[1:5], read)
     if tag == "g":
         return iter(read(part[1]))
     if tag == "h":
@@ -218,6 +214,8 @@ def moment(part):
     import datetime
 
     kind, rest = part[1], part[2:]
+    if kind in ("timezone", "struct_time"):
+        return lazy.read_atom(part, None)
     if kind in ("timedelta", "date"):
         return getattr(datetime, kind)(*numbers(rest, 3))
     count = {"datetime": 7, "time": 4}[kind]
@@ -281,17 +279,6 @@ def made(key, make):
     return made_classes[key]
 
 
-def read_member(name, mixin, members, chosen, read):
-    kind = class_named(name)
-    if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
-        short = name.rpartition(".")[2]
-        plain_names([short] + [one for one, _ in members])
-        values = [(one, read(value)) for one, value in members]
-        base = enum.IntEnum if mixin == "int" else enum.Enum
-        kind = made(["e", name, mixin, members], lambda: base(short, values, **({"type": str} if mixin == "str" else {})))
-    return kind.__members__[chosen]
-
-
 def fresh(tag, parts):
     """The container of a node, still empty; nothing for one that can't be empty first."""
     if tag in ("C", "O"):
@@ -303,7 +290,8 @@ def fresh(tag, parts):
     if tag == "A":
         return later_class("array", "array")(parts[0])
     if tag == "o":
-        return object.__new__(class_of_object(*parts[:2], False))
+        kind = class_of_object(*parts[:2], False)
+        return kind() if kind is types.SimpleNamespace else object.__new__(kind)
     if tag in ("n", "p", "Y"):
         return None
     raise ValueError("unknown tag")
@@ -311,6 +299,8 @@ def fresh(tag, parts):
 
 def class_of_object(name, fields, is_frozen):
     """The class of that name here; else, for a dataclass without methods, one made of its fields."""
+    if name == NAMESPACE:
+        return types.SimpleNamespace
     kind = class_named(name)
     if isinstance(kind, type) and not issubclass(kind, (BaseException, enum.Enum)):
         return kind
@@ -389,5 +379,7 @@ def is_still(original, tag, kind):
 
 def object_name(kind):
     """The name of an object's class, where it is one that the other side may know, too."""
+    if kind is types.SimpleNamespace:
+        return NAMESPACE
     name = getattr(kind, "__qualname__", "")
     return name if class_named(name) is kind else None

@@ -5,7 +5,7 @@ list of nodes and are referred to as ["r", position], which keeps shared and cyc
 sent as the nearest class that both sides know, so no overridden method crosses. What has no form is a TypeError.
 
 Between program and test code (`COMPACT`) a list of integers or of floats alone stands as JSON has it, for some have a
-million, and the result of a regular expression's search as a stand-in that is true and equals nothing else.
+million, and the result of a regular expression's search as a stand-in that knows its groups.
 """
 import json
 import os
@@ -17,23 +17,16 @@ WIDE = 1 << 63
 PLAIN = frozenset((str, int, float, complex, bytes, list, tuple, dict, set, frozenset, bytearray, range))
 
 
-class Match:
-    """Stands for a re.Match, which has no form outside its process."""
-
-    def __repr__(self):
-        return "<re.Match object>"
-
-
 class Later:
     """A part of this driver that few runs need: compiled when a name of it is first asked for. It sees this module's
-    names as they are then, and keeps its own to itself."""
+    names (or those of `scope`) as they are then, and keeps its own to itself."""
 
-    def __init__(self, name):
-        self.name, self.names = name, None
+    def __init__(self, name, scope=None):
+        self.name, self.names, self.scope = name, None, scope
 
     def __getattr__(self, name):
         if self.names is None:
-            names = dict(globals())
+            names = dict(self.scope or globals())
             exec(compile(PAYLOAD["later"][self.name], self.name + ".py", "exec", dont_inherit=True), names)
             self.names = names
         return self.names[name]
@@ -112,8 +105,8 @@ def pack(values, known=(), reached_only=False):
         if issubclass(kind, float):
             return ["f", float.__repr__(value)]
         if issubclass(kind, complex):
-            whole = complex.__add__(value, 0)
-            return ["c", float.__repr__(whole.real), float.__repr__(whole.imag)]
+            parts = complex.real.__get__(value), complex.imag.__get__(value)
+            return ["c", *map(float.__repr__, parts)]
         if issubclass(kind, bytes):
             return ["b", bytes.hex(value)]
         if kind is range:

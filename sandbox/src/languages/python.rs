@@ -63,7 +63,7 @@ except ImportError as problem:
     missing = str(problem)
 with open('/proc/self/maps') as maps:
     mapped = sorted({line.split(None, 5)[5].strip() for line in maps if '/' in line})
-print(json.dumps({
+print('\nrlef asks: ' + json.dumps({
     'executable': sys.executable, 'version': list(sys.version_info[:3]), 'missing': missing,
     'numpy': importlib.util.find_spec('numpy') is not None,
     'implementation': sys.implementation.name, 'path': [entry for entry in sys.path if entry],
@@ -183,7 +183,8 @@ fn describe() -> Result<Toolchain, String> {
 /// What a jail's interpreter says of its NumPy. Imports it, which takes a while.
 pub(crate) fn numpy_version(interpreter: &Path) -> Result<String, String> {
     let version = "import numpy; print(numpy.__version__)";
-    ask_tool(interpreter, &["-I", "-c", version]).map(|version| version.trim().to_owned())
+    ask_tool(interpreter, &["-I", "-c", version])
+        .map(|said| said.lines().last().unwrap_or_default().to_owned())
 }
 
 /// Whether an uncaught exception for want of memory is what the interpreter said last.
@@ -257,7 +258,10 @@ fn ask(candidate: &Path) -> Answer {
             words.lines().last().unwrap_or_default()
         ));
     }
-    let probed: Probed = serde_json::from_slice(&output.stdout)
+    let said = String::from_utf8_lossy(&output.stdout);
+    // Its site may print, too.
+    let answer = said.lines().find_map(|line| line.strip_prefix("rlef asks: "));
+    let probed: Probed = serde_json::from_str(answer.unwrap_or(&said))
         .map_err(|error| format!("answers nonsense: {error}"))?;
     let (major, minor, patch) = probed.version;
     let version = format!("{major}.{minor}.{patch}");

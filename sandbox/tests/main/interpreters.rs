@@ -225,6 +225,33 @@ fn what_keeps_a_jail_from_its_interpreter_is_said() {
     );
 }
 
+/// Nobody's verdicts come from another interpreter than the one that was named.
+#[test]
+fn a_named_interpreter_that_cannot_be_used_is_refused_by_auto_as_well() {
+    let sandbox = Sandbox::new(SandboxConfig {
+        python: Some("/no/such/python".into()),
+        isolation: rlef_sandbox::Isolation::Auto,
+        ..config(1)
+    });
+    assert!(matches!(sandbox, Err(SandboxError::NoPython { .. })));
+}
+
+#[test]
+fn an_environment_whose_site_prints_is_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = environment(&folder.path().join("e"));
+    let site = site_packages(&folder.path().join("e")).join("sitecustomize.py");
+    fs::write(site, "print('hello')\nprint({}, end='')\n").unwrap();
+    let sandbox = with_python(&python).unwrap();
+    let outcome = run_in(&sandbox, "import sys\nsys.stderr.write(sys.prefix)");
+    let prefix = folder.path().join("e").display().to_string();
+    assert!(
+        text(&outcome.stderr).ends_with(&prefix),
+        "{}",
+        text(&outcome.stderr)
+    );
+}
+
 #[test]
 fn every_language_that_is_said_to_be_here_has_run_a_program() {
     let states = crate::support::sandbox().tried_languages();
