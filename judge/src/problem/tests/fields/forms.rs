@@ -204,4 +204,8 @@ fn a_wrong_value_in_a_row_of_our_own_names_its_field() {
         "`public_tests[0]`",
     );
     refused(&row("preamble", json!(1)), "`preamble`");
+    refused(
+        &row("comparison", json!({"rule": "floats", "absolute": 1e-6})),
+        "missing field `relative`",
+    );
 }
