@@ -10,9 +10,8 @@
 //! 4. If the interactor accepts, the program must end well too, or its failure is the verdict.
 //! 5. An interactor that fails by itself (an exception, a limit, an exit code that means nothing) is run once more. If it
 //!    fails again, it is run beside a program that says nothing: if it fails there too, before it waits for the program's
-//!    words, the problem is at fault, and there is no verdict; so if it ran out of time and does so beside a program that
-//!    ends at once. Else it failed on what the program said, which is a wrong answer. So is talking on and on to a program
-//!    that has ended.
+//!    words, the problem is at fault, and there is no verdict; so is one that sleeps until its time is over whatever was said.
+//!    Else it failed on what the program said, which is a wrong answer. So is talking on and on to a program that has ended.
 //!
 //! What keeps either from seeing who was faster is in the sandbox, see `Sandbox::run_interactive`.
 
@@ -31,6 +30,10 @@ use crate::program::Program;
 const PATIENCE: u64 = 10;
 /// Says nothing until the interactor has ended.
 const SILENT: &[u8] = b"import sys\nsys.stdin.buffer.read()\n";
+/// Says one line, and no more until the interactor has ended.
+const SPEAKS: &[u8] = b"import sys\nprint(flush=True)\nsys.stdin.buffer.read()\n";
+/// CPU time under which an interactor that ran out of time has slept, in microseconds.
+const ASLEEP_US: u64 = 1_000_000;
 /// How long the silent program lets an interactor wait, in milliseconds.
 const SILENCE_MS: u64 = 3_000;
 
@@ -131,11 +134,9 @@ fn fails_alone<R: Runner>(
     preface: &[u8],
     before: &Interaction,
 ) -> Result<bool, JudgeError> {
-    // One that only sleeps looks as if it waited for the program's words; their end tells the two apart.
-    let source: &[u8] = match before.interactor.status {
-        Status::TimeLimit => b"",
-        _ => SILENT,
-    };
+    // Beside silence one that only sleeps looks as if it waited for words. A word tells the two apart; an end would not,
+    // for careless interactors that wait at the end for more are no reason to lose the verdict.
+    let source = if sleeps(before) { SPEAKS } else { SILENT };
     let silent = Job {
         language: Language::Python,
         source: source.to_vec(),
@@ -148,7 +149,14 @@ fn fails_alone<R: Runner>(
         ..Limits::default()
     };
     let alone = run.interaction(interactor, preface, Side::new(&silent, &limits))?;
-    Ok(matches!(word(&alone), Word::Fails(_) | Word::Broken(_)))
+    let fails = matches!(word(&alone), Word::Fails(_) | Word::Broken(_));
+    Ok(fails && (!sleeps(before) || sleeps(&alone)))
+}
+
+/// Whether the interactor slept until its time was over.
+fn sleeps(interaction: &Interaction) -> bool {
+    let one = &interaction.interactor;
+    one.status == Status::TimeLimit && one.usage.cpu_us < ASLEEP_US
 }
 
 /// A wrong answer, however the program ended.

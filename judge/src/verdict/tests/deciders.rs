@@ -173,3 +173,25 @@ fn what_the_interactor_knows_is_in_no_job_of_the_program() {
         assert!(!String::from_utf8_lossy(&job.source).contains("SECRET"));
     }
 }
+
+/// Beside silence one that sleeps would look as if it waited for words.
+#[test]
+fn an_interactor_that_slept_is_tried_beside_a_program_that_speaks() {
+    for (failure, speaks) in [(Status::TimeLimit, true), (Status::Exited(3), false)] {
+        let fails = || ended(failure, "", "");
+        let judge = Judge::new(Fake::new([
+            fails(),
+            exited(0),
+            fails(),
+            exited(0),
+            fails(),
+            exited(0),
+        ]));
+        let set = decided(Comparison::Interactor(python("")));
+        let error = judge.judge(&program(), &set, Scope::All, StopAt::Never);
+        assert!(matches!(error, Err(JudgeError::BrokenInteractor { .. })));
+        let jobs = judge.runner().jobs.lock().unwrap();
+        let source = String::from_utf8_lossy(&jobs[5].source).into_owned();
+        assert_eq!(source.contains("print(flush=True)"), speaks, "{failure:?}");
+    }
+}
