@@ -260,7 +260,9 @@ fn ask(candidate: &Path) -> Answer {
     }
     let said = String::from_utf8_lossy(&output.stdout);
     // Its site may print, too.
-    let answer = said.lines().find_map(|line| line.strip_prefix("rlef asks: "));
+    let answer = said
+        .lines()
+        .find_map(|line| line.strip_prefix("rlef asks: "));
     let probed: Probed = serde_json::from_str(answer.unwrap_or(&said))
         .map_err(|error| format!("answers nonsense: {error}"))?;
     let (major, minor, patch) = probed.version;

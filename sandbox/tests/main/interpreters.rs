@@ -225,17 +225,6 @@ fn what_keeps_a_jail_from_its_interpreter_is_said() {
     );
 }
 
-/// Nobody's verdicts come from another interpreter than the one that was named.
-#[test]
-fn a_named_interpreter_that_cannot_be_used_is_refused_by_auto_as_well() {
-    let sandbox = Sandbox::new(SandboxConfig {
-        python: Some("/no/such/python".into()),
-        isolation: rlef_sandbox::Isolation::Auto,
-        ..config(1)
-    });
-    assert!(matches!(sandbox, Err(SandboxError::NoPython { .. })));
-}
-
 #[test]
 fn an_environment_whose_site_prints_is_usable() {
     let folder = tempfile::tempdir().unwrap();

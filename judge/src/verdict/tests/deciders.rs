@@ -183,3 +183,25 @@ fn an_interactive_problem_without_its_interactor_is_not_judged() {
     let error = judged(vec![], &problem, Scope::All, StopAt::Never).unwrap_err();
     assert!(matches!(error, JudgeError::Unsupported { .. }), "{error}");
 }
+
+/// Beside silence one that sleeps would look as if it waited for words.
+#[test]
+fn an_interactor_that_slept_is_tried_beside_a_program_that_speaks() {
+    for (failure, speaks) in [(Status::TimeLimit, true), (Status::Exited(3), false)] {
+        let fails = || ended(failure, "", "");
+        let judge = Judge::new(Fake::new([
+            fails(),
+            exited(0),
+            fails(),
+            exited(0),
+            fails(),
+            exited(0),
+        ]));
+        let set = decided(Comparison::Interactor(python("")));
+        let error = judge.judge(&program(), &set, Scope::All, StopAt::Never);
+        assert!(matches!(error, Err(JudgeError::BrokenInteractor { .. })));
+        let jobs = judge.runner().jobs.lock().unwrap();
+        let source = String::from_utf8_lossy(&jobs[5].source).into_owned();
+        assert_eq!(source.contains("print(flush=True)"), speaks, "{failure:?}");
+    }
+}
