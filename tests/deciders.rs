@@ -300,7 +300,7 @@ fn an_interactor_that_sleeps_is_at_fault_itself() {
         Protocol::Testlib,
     ));
     let mut set = decided(rule, vec![stdin("37", "")]);
-    set.limits.wall_ms = 500;
+    (set.limits.cpu_ms, set.limits.wall_ms) = (400, 500);
     let program = Program::bare("print(37, flush=True)\ninput()", Language::Python);
     let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
     assert!(

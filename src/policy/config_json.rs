@@ -475,7 +475,8 @@ mod tests {
             (
                 |file| {
                     file["rope_theta"] = json!(1);
-                    file["rope_scaling"] = json!({"rope_type": "yarn", "factor": 4});
+                    file["rope_scaling"] = json!({"rope_type": "yarn", "factor": 4,
+                        "original_max_position_embeddings": 1024});
                 },
                 "finite frequencies",
             ),
@@ -589,7 +590,7 @@ mod tests {
         // Deep, wide and long, and still a shape that can be spoken of.
         let large = file(|file| {
             file["num_hidden_layers"] = json!(500);
-            file["hidden_size"] = json!(1_048_576);
+            file["hidden_size"] = json!(65_536);
             file["max_position_embeddings"] = json!(10_485_760);
         });
         parse(&large).unwrap();
