@@ -181,13 +181,21 @@ mod tests {
     }
 
     #[test]
-    fn this_process_used_some_time_once_it_worked() {
-        let pid = std::process::id() as i32;
-        let before = cpu_us(pid);
-        let mut sum = 0_u64;
-        while cpu_us(pid) < before + 30_000 {
-            sum = (0..1_000_000_u64).fold(sum, |sum, number| sum ^ number.wrapping_mul(31));
+    fn a_process_used_some_time_once_it_worked() {
+        // A child, for this process loses and gains the times of other tests' children while they are reaped.
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn()
+            .unwrap();
+        let pid = child.id() as i32;
+        while cpu_us(pid) < 30_000 {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended");
+            std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(cpu_us(pid) >= before + 30_000, "{sum}");
+        let used = cpu_us(pid);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(used >= 30_000, "{used}");
+        assert_eq!(cpu_us(pid), 0, "a process that is gone");
     }
 }
