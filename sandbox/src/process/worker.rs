@@ -32,12 +32,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OWN_PROCESSES: u64 = 2;
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 const MOST_PROCESSES: u64 = 1 << 22;
-/// Limits of memory are set in steps of a few pages: small changes of what the jail itself uses cost no write, and no
-/// program gets more than that beyond its limit.
-const MEMORY_STEP: u64 = 256 << 10;
+/// How far a limit of memory may lie above what was asked for: the kernel charges each core a few pages ahead, and with
+/// less room the limit would be written anew for every test.
+const MEMORY_SLACK: u64 = 512 << 10;
 /// The least that a program is given: with less, the kernel could not even set the limit.
 const LEAST_MEMORY: u64 = 1 << 20;
-/// Growth of what the jail uses beyond which it is asked whether the kernel keeps it for nobody.
+/// Growth of what a jail uses beyond which the kernel is asked how much of it is no process's own: the answer costs more
+/// than a short test's other limits. Together with the slack, no program gets more than a megabyte beyond its limit.
 const NOTICED: u64 = 512 << 10;
 
 /// A program that the jail holds ready.
@@ -65,9 +66,11 @@ pub(crate) struct Worker {
     pub(crate) cgroup: JailCgroup,
     first_pid: i32,
     address_space_bytes: u64,
-    /// Memory in use when it was last found that none of it is to be taken back.
-    settled_bytes: u64,
-    /// Of it, what is no process's own: host files that the warm interpreter reads, the kernel's names of them.
+    /// Memory in use when it was last asked what of it is the jail's own.
+    asked_bytes: u64,
+    /// What was its own then.
+    own_bytes: u64,
+    /// What was no process's own when the jail was warm: host files that its interpreter reads, the kernel's names of them.
     kept_bytes: u64,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
@@ -118,7 +121,8 @@ impl Worker {
             cgroup,
             first_pid: 0,
             address_space_bytes: 0,
-            settled_bytes: 0,
+            asked_bytes: 0,
+            own_bytes: 0,
             kept_bytes: 0,
             program: None,
             broken: false,
@@ -165,7 +169,8 @@ impl Worker {
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
         self.kept_bytes = self.cgroup.kept_bytes()?;
-        self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
+        self.asked_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
+        self.own_bytes = self.asked_bytes;
         Ok(())
     }
 
@@ -322,37 +327,37 @@ impl Worker {
         Ok(())
     }
 
-    /// Bounds what the jail may use from now on, beyond what it uses already.
+    /// Bounds what the jail may use from now on, beyond what is its own already.
     pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
-        let used = self.own_memory()?.next_multiple_of(MEMORY_STEP);
+        let (used, mut own) = self.own_memory()?;
+        let memory = limits.memory_bytes.max(LEAST_MEMORY);
+        if own.saturating_add(memory) < used {
+            // More than the program may have is kept by the kernel for nobody. It is taken back before it is counted.
+            self.cgroup.shrink(own)?;
+            own = self.cgroup.memory_bytes()?.unwrap_or(0);
+            (self.asked_bytes, self.own_bytes) = (own, own);
+        }
+        let least = own.saturating_add(memory).min(1 << 62);
         let processes = limits
             .processes
             .saturating_add(OWN_PROCESSES)
             .min(self.most_processes);
-        self.cgroup.set_limits(
-            used.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
-                .min(1 << 62),
-            processes,
-        )?;
+        self.cgroup
+            .set_limits(least..=least + MEMORY_SLACK, processes)?;
         Ok(())
     }
 
-    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files and their names is taken
-    /// back first: it would give later ones that much more memory.
-    fn own_memory(&mut self) -> Result<u64, SandboxError> {
+    /// Bytes in use, and those of them that are the jail's own. The rest is what earlier tests had the kernel keep of host
+    /// files and their names: it gives that back to whoever needs it, so it must not widen the limit of a later test.
+    fn own_memory(&mut self) -> Result<(u64, u64), SandboxError> {
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used <= self.settled_bytes.saturating_add(NOTICED) {
-            self.settled_bytes = self.settled_bytes.min(used);
-            return Ok(used);
+        if used > self.asked_bytes.saturating_add(NOTICED) {
+            let kept = self.cgroup.kept_bytes()?;
+            self.own_bytes = used.saturating_sub(kept.saturating_sub(self.kept_bytes));
+            self.asked_bytes = used;
         }
-        let kept = self.cgroup.kept_bytes()?;
-        if kept > self.kept_bytes.saturating_add(NOTICED) {
-            let own = used.saturating_sub(kept - self.kept_bytes);
-            self.cgroup.shrink(own.next_multiple_of(MEMORY_STEP))?;
-            return Ok(self.cgroup.memory_bytes()?.unwrap_or(0));
-        }
-        self.settled_bytes = used;
-        Ok(used)
+        let grown = used.saturating_sub(self.asked_bytes);
+        Ok((used, (self.own_bytes + grown).min(used)))
     }
 
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.
