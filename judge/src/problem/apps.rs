@@ -248,8 +248,9 @@ fn quantity(
         _ if text.is_empty() => None,
         _ => {
             let said = shorten(text);
-            let what =
-                format!("says {said:?}, which is no limit with a unit; the default is taken");
+            let what = format!(
+                "says {said:?}: expected a number and a unit, such as \"2 seconds\"; the default limit applies"
+            );
             fields.notice(name, &what);
             None
         }

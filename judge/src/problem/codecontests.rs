@@ -183,7 +183,7 @@ pub(super) fn files(
         let expected = "the plain name of a file (or both names empty)";
         Err(fields.wrong_text(field, expected, &format!("`{name}`")))
     };
-    // The streams by their names are no files.
+    // A problem may name the standard streams themselves: then there is no file to read or write.
     let is_stream =
         |name: &str, names: [&str; 3]| names.contains(&name.trim().to_ascii_lowercase().as_str());
     if is_stream(input, ["", "stdin", "standard input"])

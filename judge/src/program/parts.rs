@@ -35,7 +35,7 @@ struct Definer {
     is_part: bool,
 }
 
-/// Finds for each block what goes in front of it, and what is no program but beside one.
+/// Finds for each block the blocks that go in front of it, and those that are only helpers of another block.
 pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
     let mut earlier: Vec<Definer> = Vec::new();
     let (mut names, mut bytes) = (0, 0);
@@ -116,7 +116,8 @@ pub(super) fn joined(candidate: &Candidate<'_>, all: &[Candidate<'_>]) -> String
     source + candidate.source
 }
 
-/// A body at the indentation that the head leaves off with; nothing where it has that, or is no block of lines.
+/// The body, moved to the indentation at which the head ends. `None` where it stands there already, or where its lines
+/// can't be moved together.
 pub(super) fn at_indent(body: &str, head: &str) -> Option<String> {
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let last = head.lines().rfind(|line| !line.trim().is_empty())?;

@@ -83,7 +83,7 @@ pub(super) fn is_blank(character: char) -> bool {
     character.is_whitespace() || is_invisible(character)
 }
 
-/// What is no white space and shows nothing: byte order marks, and blanks without a width.
+/// Whether a character is invisible without being white space: byte order marks, and spaces of zero width.
 pub(super) fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -7,7 +7,6 @@ mod host;
 
 use std::fs::{self, File};
 use std::io;
-use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -235,20 +234,19 @@ impl JailCgroup {
         self.processes.is_some()
     }
 
-    /// Bounds memory and processes, if not already so bounded. Any limit in the range will do for the memory.
+    /// Bounds memory and processes, if not already so bounded.
     pub(crate) fn set_limits(
         &mut self,
-        memory_bytes: RangeInclusive<u64>,
+        memory_bytes: u64,
         processes: u64,
     ) -> Result<(), CgroupError> {
         if let Some(memory) = self
             .memory
             .as_ref()
-            .filter(|_| !memory_bytes.contains(&self.memory_limit))
+            .filter(|_| self.memory_limit != memory_bytes)
         {
-            let middle = memory_bytes.start().midpoint(*memory_bytes.end());
-            memory.limit.write(&middle.to_string())?;
-            self.memory_limit = middle;
+            memory.limit.write(&memory_bytes.to_string())?;
+            self.memory_limit = memory_bytes;
         }
         if let Some(group) = self
             .processes

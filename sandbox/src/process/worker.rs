@@ -32,14 +32,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OWN_PROCESSES: u64 = 2;
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 const MOST_PROCESSES: u64 = 1 << 22;
-/// How far a limit of memory may lie above what was asked for: the kernel charges each core a few pages ahead, and with
-/// less room the limit would be written anew for every test.
-const MEMORY_SLACK: u64 = 512 << 10;
+/// What a limit of memory lies above what was asked for, so that a jail that has grown a little since takes nothing from its
+/// program.
+const MEMORY_MARGIN: u64 = 256 << 10;
 /// The least that a program is given: with less, the kernel could not even set the limit.
 const LEAST_MEMORY: u64 = 1 << 20;
-/// Growth of what a jail uses beyond which the kernel is asked how much of it is no process's own: the answer costs more
-/// than a short test's other limits. Together with the slack, no program gets more than a megabyte beyond its limit.
-const NOTICED: u64 = 512 << 10;
+/// Growth of what a jail uses beyond which it counts, and the kernel is asked how much of it is kept for nobody. Less is
+/// mostly the pages that the kernel charges each core ahead: to follow them would cost every test the writing of a limit.
+const NOTICED: u64 = 768 << 10;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -66,11 +66,10 @@ pub(crate) struct Worker {
     pub(crate) cgroup: JailCgroup,
     first_pid: i32,
     address_space_bytes: u64,
-    /// Memory in use when it was last asked what of it is the jail's own.
-    asked_bytes: u64,
-    /// What was its own then.
-    own_bytes: u64,
-    /// What was no process's own when the jail was warm: host files that its interpreter reads, the kernel's names of them.
+    /// The least memory that was in use since it last grew.
+    settled_bytes: u64,
+    /// Of it, what no process owns and the kernel doesn't take back: host files that the warm interpreter reads, the kernel's
+    /// names of them.
     kept_bytes: u64,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
@@ -121,8 +120,7 @@ impl Worker {
             cgroup,
             first_pid: 0,
             address_space_bytes: 0,
-            asked_bytes: 0,
-            own_bytes: 0,
+            settled_bytes: 0,
             kept_bytes: 0,
             program: None,
             broken: false,
@@ -169,8 +167,7 @@ impl Worker {
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
         self.kept_bytes = self.cgroup.kept_bytes()?;
-        self.asked_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
-        self.own_bytes = self.asked_bytes;
+        self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
         Ok(())
     }
 
@@ -327,37 +324,39 @@ impl Worker {
         Ok(())
     }
 
-    /// Bounds what the jail may use from now on, beyond what is its own already.
+    /// Bounds what the jail may use from now on, beyond what it uses by itself.
     pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
-        let (used, mut own) = self.own_memory()?;
-        let memory = limits.memory_bytes.max(LEAST_MEMORY);
-        if own.saturating_add(memory) < used {
-            // More than the program may have is kept by the kernel for nobody. It is taken back before it is counted.
-            self.cgroup.shrink(own)?;
-            own = self.cgroup.memory_bytes()?.unwrap_or(0);
-            (self.asked_bytes, self.own_bytes) = (own, own);
-        }
-        let least = own.saturating_add(memory).min(1 << 62);
+        let own = self.own_memory()?.saturating_add(MEMORY_MARGIN);
         let processes = limits
             .processes
             .saturating_add(OWN_PROCESSES)
             .min(self.most_processes);
-        self.cgroup
-            .set_limits(least..=least + MEMORY_SLACK, processes)?;
+        self.cgroup.set_limits(
+            own.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
+                .min(1 << 62),
+            processes,
+        )?;
         Ok(())
     }
 
-    /// Bytes in use, and those of them that are the jail's own. The rest is what earlier tests had the kernel keep of host
-    /// files and their names: it gives that back to whoever needs it, so it must not widen the limit of a later test.
-    fn own_memory(&mut self) -> Result<(u64, u64), SandboxError> {
+    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files and their names is taken
+    /// back first: it would give later ones that much more memory.
+    fn own_memory(&mut self) -> Result<u64, SandboxError> {
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used > self.asked_bytes.saturating_add(NOTICED) {
-            let kept = self.cgroup.kept_bytes()?;
-            self.own_bytes = used.saturating_sub(kept.saturating_sub(self.kept_bytes));
-            self.asked_bytes = used;
+        if used <= self.settled_bytes.saturating_add(NOTICED) {
+            self.settled_bytes = self.settled_bytes.min(used);
+            return Ok(self.settled_bytes);
         }
-        let grown = used.saturating_sub(self.asked_bytes);
-        Ok((used, (self.own_bytes + grown).min(used)))
+        self.settled_bytes = used;
+        let kept = self.cgroup.kept_bytes()?;
+        if kept > self.kept_bytes.saturating_add(NOTICED) {
+            self.cgroup
+                .shrink(used.saturating_sub(kept - self.kept_bytes))?;
+            self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
+            // What is left can't be taken back, and to ask for it again would only cost time.
+            self.kept_bytes = self.kept_bytes.max(self.cgroup.kept_bytes()?);
+        }
+        Ok(self.settled_bytes)
     }
 
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.
