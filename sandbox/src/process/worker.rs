@@ -68,8 +68,7 @@ pub(crate) struct Worker {
     address_space_bytes: u64,
     /// The least memory that was in use since it last grew.
     settled_bytes: u64,
-    /// Of it, what no process owns and the kernel doesn't take back: host files that the warm interpreter reads, the kernel's
-    /// names of them.
+    /// Of what the warm jail used, what is no process's own: host files that its interpreter reads, the kernel's names of them.
     kept_bytes: u64,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
@@ -353,8 +352,6 @@ impl Worker {
             self.cgroup
                 .shrink(used.saturating_sub(kept - self.kept_bytes))?;
             self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
-            // What is left can't be taken back, and to ask for it again would only cost time.
-            self.kept_bytes = self.kept_bytes.max(self.cgroup.kept_bytes()?);
         }
         Ok(self.settled_bytes)
     }
