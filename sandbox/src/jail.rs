@@ -3,7 +3,8 @@
 //! The helper (in the host's namespaces) makes one process in new namespaces, which builds a private root,
 //! gives up everything but the right to make process namespaces, and becomes the interpreter. The helper
 //! stays to end the jail when the supervisor goes away, and to remove its control groups.
-//! Knows nothing of programs, inputs or limits. The only module with unsafe code.
+//! Knows nothing of programs, inputs or limits. All unsafe code of process isolation is here; WebAssembly has one such
+//! place more, where a compiled module is mapped (`wasm/precompiled.rs`).
 
 mod bpf;
 pub(crate) mod error;

@@ -10,7 +10,6 @@
 
 mod admission;
 mod apart;
-mod cache;
 mod cancel;
 mod config;
 mod diagnostics;
@@ -33,6 +32,7 @@ mod process;
 pub mod protection;
 mod restart;
 mod sandbox;
+mod store;
 mod trial;
 #[cfg(feature = "wasm")]
 mod wasm;
@@ -52,5 +52,6 @@ pub use process::cgroup::CgroupError;
 pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};
 pub use restart::restart_with;
+pub use store::{Store, StoreError, StoreKey, StoreLayout};
 #[cfg(feature = "wasm")]
 pub use wasm::WasmError;

@@ -5,7 +5,6 @@
 //! the same input has the same outcome and the same usage on every machine, busy or idle.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
@@ -17,6 +16,7 @@ use crate::job::{Job, Language, Side};
 use crate::limits::Limits;
 use crate::outcome::{Interaction, Outcome, Status, Usage};
 use crate::sandbox::refused;
+use crate::store::{Store, StoreError};
 
 mod bounds;
 mod calls;
@@ -39,7 +39,7 @@ pub(crate) use compiler::child;
 use cpython::Python;
 pub(crate) use gaps::GAPS;
 use modules::{Compiled, Modules};
-use precompiled::Cache;
+use precompiled::Precompiled;
 use run::{Program, Streams};
 
 /// WebAssembly isolation failed; never says anything of a program. Every message completes "failed to ...".
@@ -48,28 +48,9 @@ pub enum WasmError {
     /// wasmtime refuses its configuration or has no room.
     #[error("use the WebAssembly engine: {0:#}")]
     Engine(wasmtime::Error),
-    /// There is no directory for compiled modules.
-    #[error(
-        "find a directory for compiled modules; set RLEF_CACHE to one that only this user can write"
-    )]
-    NoCache,
-    /// The cache cannot be read or written.
-    #[error("use the cache of compiled modules at {}", path.display())]
-    Cache {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another user could have written there.
-    #[error(
-        "trust {}: it must be this user's own and writable by nobody else; remove it or set RLEF_CACHE to another \
-         directory", path.display()
-    )]
-    Untrusted {
-        /// The file or directory.
-        path: PathBuf,
-    },
+    /// Compiled modules can't be kept or found.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The build had no access to the packages that carry the interpreter.
     #[error(
         "run Python under WebAssembly isolation: this build does not carry it; build again with network access, or \
@@ -110,7 +91,8 @@ pub enum WasmError {
 /// Runs programs under WebAssembly isolation. Blocking, and shared freely between threads.
 pub(crate) struct Wasm {
     admission: Admission,
-    cache: Cache,
+    interpreters: Precompiled,
+    precompiled: Precompiled,
     compiler: Compiler,
     progress: fn(&str),
     python: OnceLock<Python>,
@@ -127,12 +109,13 @@ impl std::fmt::Debug for Wasm {
 impl Wasm {
     /// Finds the cache; the interpreter is loaded, or made, when the first program needs it.
     pub(crate) fn new(config: &SandboxConfig) -> Result<Self, WasmError> {
+        let root = config.cache_directory.clone().or_else(Store::default_root);
+        let root = root.ok_or(StoreError::Nowhere)?;
+        let (interpreters, precompiled) = Precompiled::open(&root, config.cache_bytes)?;
         Ok(Self {
             admission: Admission::new(config.workers.max(1)),
-            cache: match &config.cache_directory {
-                Some(directory) => Cache::at(directory.join("wasm"), config.cache_bytes)?,
-                None => Cache::open(config.cache_bytes)?,
-            },
+            interpreters,
+            precompiled,
             compiler: Compiler::new(config)?,
             progress: config.progress,
             python: OnceLock::new(),
@@ -155,7 +138,7 @@ impl Wasm {
         if let Some(python) = self.python.get() {
             return Ok(python);
         }
-        let python = Python::load(&self.cache, self.progress)?;
+        let python = Python::load(&self.interpreters, self.progress)?;
         Ok(self.python.get_or_init(|| python))
     }
 
@@ -175,7 +158,7 @@ impl Wasm {
         source: &[u8],
     ) -> Result<Result<Arc<Compiled>, String>, SandboxError> {
         self.modules
-            .get(&self.cache, &self.compiler, cancel, source)
+            .get(&self.precompiled, &self.compiler, cancel, source)
     }
 
     /// The program, or the outcome of one that does not compile. To be asked for after admission.

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::cache::{Cache, Key};
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::diagnostics;
@@ -30,6 +29,7 @@ use crate::process::drive::drive;
 use crate::process::run::Run;
 use crate::process::stream::{self, Capture};
 use crate::process::worker::Worker;
+use crate::store::{Store, StoreError, StoreKey, StoreLayout};
 
 /// Which way of compiling an entry of the cache comes from: raised whenever a source may be taken or refused otherwise.
 const RECIPE: &[u8] = b"2";
@@ -75,7 +75,8 @@ type Found = Arc<OnceLock<Result<Toolchain, String>>>;
 /// Compiles, and keeps what compilers and runtimes need.
 #[derive(Debug)]
 pub(crate) struct Workshop {
-    cache: Cache,
+    /// Compiled programs, or why each is compiled anew.
+    store: Result<Store, String>,
     limits: Limits,
     found: Mutex<HashMap<Language, Found>>,
     /// Compilers to WebAssembly, of C and of C++.
@@ -88,7 +89,7 @@ pub(crate) struct Workshop {
 impl Workshop {
     pub(crate) fn new(config: &SandboxConfig, workers: usize) -> Self {
         Self {
-            cache: Cache::open(config.cache_directory.clone(), config.cache_bytes),
+            store: open_store(config).map_err(|error| described(&error)),
             limits: config.compile_limits.clone(),
             found: Mutex::default(),
             #[cfg(feature = "wasm")]
@@ -100,10 +101,10 @@ impl Workshop {
 
     /// Where compiled programs are kept, or why they are not.
     pub(crate) fn cache_directory(&self) -> Result<PathBuf, String> {
-        self.cache
-            .directory()
-            .map(PathBuf::from)
-            .map_err(str::to_owned)
+        match &self.store {
+            Ok(store) => Ok(store.directory().to_owned()),
+            Err(reason) => Err(reason.clone()),
+        }
     }
 
     /// What this host has for a language; looked for once.
@@ -189,7 +190,7 @@ impl Workshop {
         unit: &str,
         usage: &mut Usage,
     ) -> Result<Vec<u8>, SandboxError> {
-        let key = Key::of(&[
+        let key = StoreKey::of(&[
             RECIPE,
             job.language.name().as_bytes(),
             toolchain.identity.as_bytes(),
@@ -197,9 +198,11 @@ impl Workshop {
             format!("{:?}", self.limits).as_bytes(),
             &job.source,
         ]);
-        self.cache.get_or_make(&key, site.cancel, || {
-            self.compile(site, toolchain, compile, job, unit, usage)
-        })
+        let mut make = || self.compile(site, toolchain, compile, job, unit, usage);
+        match &self.store {
+            Ok(store) => store.get_or_make(&key, site.cancel, make),
+            Err(_) => make().map(|(bytes, _)| bytes),
+        }
     }
 
     /// Compiles a C or C++ program to a WebAssembly module. A source that this compiler refuses is refused only if the
@@ -282,14 +285,14 @@ impl Workshop {
             let mut whole = true;
             // A compiler that cannot make this one may be able to make the next.
             for precompiled in rest.by_ref().filter(|one| (one.suits)(&job.source)) {
-                let Some(file) = self.precompiled(site, toolchain, compile, precompiled)? else {
-                    continue;
-                };
+                let Ok(store) = &self.store else { continue };
+                let made = self.precompiled(store, site, toolchain, compile, precompiled)?;
+                let Some(file) = made else { continue };
                 launch.command.extend(precompiled.arguments.iter().cloned());
                 let (place, text) = precompiled.beside;
-                let key = Key::of(&[b"beside a header", text.as_bytes()]);
+                let key = StoreKey::of(&[b"beside a header", text.as_bytes()]);
                 let make = || Ok::<_, SandboxError>(Some(text.as_bytes().to_vec()));
-                let Some(beside) = self.cache.file_or_make(&key, site.cancel, make)? else {
+                let Some(beside) = store.file_or_make(&key, site.cancel, make)? else {
                     continue;
                 };
                 launch.tools.get_or_insert_default().aliases.extend([
@@ -388,17 +391,18 @@ impl Workshop {
     /// The header compiled in advance, if there is a cache to keep it in.
     fn precompiled(
         &self,
+        store: &Store,
         site: Site<'_>,
         toolchain: &Toolchain,
         compile: &Compile,
         precompiled: &Precompiled,
     ) -> Result<Option<PathBuf>, SandboxError> {
-        let key = Key::of(&[
+        let key = StoreKey::of(&[
             b"header",
             toolchain.identity.as_bytes(),
             format!("{:?} {}", precompiled.command, precompiled.header).as_bytes(),
         ]);
-        self.cache.file_or_make(&key, site.cancel, || {
+        store.file_or_make(&key, site.cancel, || {
             let launch = Launch {
                 file: "main.hpp".to_owned(),
                 command: precompiled.command.clone(),
@@ -451,6 +455,21 @@ impl Workshop {
         drop(pools);
         pool.take()
     }
+}
+
+/// Where compiled programs are kept.
+fn open_store(config: &SandboxConfig) -> Result<Store, StoreError> {
+    let root = config.cache_directory.clone().or_else(Store::default_root);
+    let programs = root.ok_or(StoreError::Nowhere)?.join("programs");
+    let store = Store::open(&programs, config.cache_bytes, StoreLayout::Flat)?;
+    store.require_writable()?;
+    Ok(store)
+}
+
+/// An error and its cause, in words.
+fn described(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("failed to {error}{}", cause.unwrap_or_default())
 }
 
 /// Whether a compiler made what is to be run: for a native program a file that the kernel, or the WebAssembly engine, at

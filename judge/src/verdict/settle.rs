@@ -93,7 +93,12 @@ impl<R: Runner> Judge<R> {
     }
 
     /// What the verdict on a task depends on.
-    pub(super) fn key(&self, keys: &Keys, program: &Program, task: &Task<'_>) -> VerdictKey {
+    pub(super) fn key<'p>(
+        &self,
+        keys: &Keys<'p>,
+        program: &Program,
+        task: &Task<'p>,
+    ) -> VerdictKey {
         let tools: Vec<String> = languages(program, task.problem)
             .into_iter()
             .map(|language| self.runner().tools(language))
@@ -113,7 +118,11 @@ impl<R: Runner> Judge<R> {
     }
 
     /// The verdict on a task: from the cache, or found and kept.
-    pub(super) fn judge_task(&self, keys: &Keys, task: &Task<'_>) -> Result<Verdict, JudgeError> {
+    pub(super) fn judge_task<'p>(
+        &self,
+        keys: &Keys<'p>,
+        task: &Task<'p>,
+    ) -> Result<Verdict, JudgeError> {
         let Some(program) = task.program else {
             return Ok(Verdict::no_program(task.scope.tests(task.problem).len()));
         };

@@ -358,7 +358,7 @@ fn what_is_compiled_once_is_found_by_another_sandbox_without_a_compiler() {
         "#include <stdio.h>\nint main(void){puts(\"once\");}",
     );
     let entries = || {
-        std::fs::read_dir(folder.path().join("cache"))
+        std::fs::read_dir(folder.path().join("cache/programs"))
             .unwrap()
             .flatten()
             .filter(|entry| entry.path().is_file())
