@@ -1,13 +1,13 @@
 //! What reads bytes that a program, a compiler or a jail may choose, for the fuzz targets. Only in builds of cargo-fuzz.
 
 use crate::diagnostics;
-use crate::jail::plan::{Plan, Progress};
 use crate::job::Language;
 use crate::languages::{LastWords, definition, python};
 use crate::limits::Limits;
 use crate::outcome::Status;
 use crate::process::outcome::{Facts, status};
-use crate::process::wire::Reply;
+use crate::protocol::plan::{Plan, Progress};
+use crate::protocol::wire::Reply;
 use crate::store::{StoreKey, content, sealed};
 
 /// A message of the jail: it is a reply of the right length, or an error.

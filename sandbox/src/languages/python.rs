@@ -2,6 +2,7 @@
 
 mod light;
 mod links;
+mod names;
 mod tier;
 
 use std::collections::BTreeMap;
