@@ -13,7 +13,7 @@ use super::{
     PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, asserted, call, checker, cpp,
     interact, source, stdin,
 };
-use crate::comparator::Comparison;
+use crate::comparator::{Comparison, Decider};
 use crate::problem::{Problem, TestCase, printable};
 use crate::program::Program;
 
@@ -397,14 +397,14 @@ fn run_batch<R: Runner>(
                 source: joined(None),
             };
             let (limits, files) = (&problem.limits, problem.files.as_ref());
-            match &problem.comparison {
-                Comparison::Checker(checker) => {
+            match problem.comparison.decider() {
+                Decider::Checker(checker) => {
                     checker::judge(run, &program, &cases, limits, checker, files)
                 }
-                Comparison::Interactor(interactor) => {
+                Decider::Interactor(interactor) => {
                     interact::judge(run, &program, &cases, limits, interactor)
                 }
-                rule => stdin::judge(run, &program, &cases, limits, rule, files),
+                Decider::Bytes(rule) => stdin::judge(run, &program, &cases, limits, rule, files),
             }
         }
         Some(TestCase::Call { function, .. }) => {
