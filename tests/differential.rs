@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use rlef::problem::{self, Problem, TestCase};
-use rlef_sandbox::{Job, Language, Limits, Outcome, Sandbox, Start, Status};
+use rlef_sandbox::{Batch, Job, Language, Limits, Outcome, Sandbox, Start, Status};
 
 use super::datasets::data;
 use super::host::judge;
@@ -183,7 +183,7 @@ fn run_in(sandbox: &Sandbox, script: &Script, start: Start) -> Vec<Outcome> {
     };
     let inputs: Vec<&[u8]> = script.inputs.iter().map(String::as_bytes).collect();
     sandbox
-        .run_batch(&job, &inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job, &inputs, &limits()))
         .unwrap_or_else(|error| panic!("{}: failed to {error}", script.name))
 }
 

@@ -101,6 +101,36 @@ fn only_the_sandbox_starts_processes() {
     }
 }
 
+/// Unsafe code is the jail's own; one mapping of a compiled module is the exception, and the jail's file says so.
+#[test]
+fn unsafe_code_stands_only_where_it_is_said_to() {
+    let mut files = Vec::new();
+    for folder in ["src", "judge/src", "sandbox/src"] {
+        sources(&root().join(folder), &mut files);
+    }
+    let own = root().join("sandbox/src/jail");
+    let mapping = root().join("sandbox/src/wasm/precompiled.rs");
+    let mut found = 0;
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"]
+            .iter()
+            .any(|word| text.contains(word))
+        {
+            assert!(
+                path.starts_with(&own) || path == mapping,
+                "{}",
+                path.display()
+            );
+            assert!(text.contains("// SAFETY: "), "{}", path.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 2, "{found}");
+    let jail = std::fs::read_to_string(root().join("sandbox/src/jail.rs")).unwrap();
+    assert!(jail.contains("`wasm/precompiled.rs`"));
+}
+
 /// The macros that write to standard streams panic where nobody reads, and pass on what steers a terminal.
 #[test]
 fn what_is_said_is_said_through_one_place() {

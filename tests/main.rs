@@ -21,6 +21,7 @@ mod invariants;
 mod judging;
 mod languages;
 mod learning;
+mod modules;
 mod objectives;
 mod outputs;
 mod pipe;

@@ -67,6 +67,41 @@ pub enum Comparison {
     Interactor(Checker),
 }
 
+/// Who says whether a program's output answers a test.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decider<'a> {
+    /// A rule over expected and printed bytes.
+    Bytes(ByteRule<'a>),
+    /// A program that is given both.
+    Checker(&'a Checker),
+    /// A program that talks with the one judged.
+    Interactor(&'a Checker),
+}
+
+/// A [`Comparison`] that compares bytes. There is none of a checker or an interactor, so nobody can take the comparison of
+/// their bytes for their word.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ByteRule<'a>(&'a Comparison);
+
+impl Comparison {
+    /// Who decides by this.
+    pub const fn decider(&self) -> Decider<'_> {
+        match self {
+            Self::Checker(checker) => Decider::Checker(checker),
+            Self::Interactor(interactor) => Decider::Interactor(interactor),
+            _ => Decider::Bytes(ByteRule(self)),
+        }
+    }
+
+    /// The rule over bytes, unless a program decides.
+    pub const fn byte_rule(&self) -> Option<ByteRule<'_>> {
+        match self.decider() {
+            Decider::Bytes(rule) => Some(rule),
+            Decider::Checker(_) | Decider::Interactor(_) => None,
+        }
+    }
+}
+
 /// What may change places under [`Comparison::AnyOrder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,10 +203,9 @@ pub const DECIMAL_RELATIVE: f64 = 1e-14;
 /// Decimal digits up to which every integer is exact in an `f64`.
 const EXACT_DIGITS: usize = 15;
 
-/// Whether `got` answers the test as `expected` does, under `rule`. Where a program decides, nothing is accepted
-/// here: `verdict` runs that program instead.
-pub fn accepts(rule: &Comparison, expected: &[u8], got: &[u8]) -> bool {
-    match *rule {
+/// Whether `got` answers the test as `expected` does, under `rule`.
+pub fn accepts(rule: ByteRule<'_>, expected: &[u8], got: &[u8]) -> bool {
+    match *rule.0 {
         Comparison::Exact => expected == got,
         Comparison::Lines => lines(expected).eq(lines(got)),
         Comparison::Tokens => tokens(expected).eq(tokens(got)),
@@ -196,6 +230,7 @@ pub fn accepts(rule: &Comparison, expected: &[u8], got: &[u8]) -> bool {
                 })
         }
         Comparison::AnyOrder { unit } => order::same_in_any_order(unit, expected, got),
+        // No rule over bytes is made of these.
         Comparison::Checker(_) | Comparison::Interactor(_) => false,
     }
 }
@@ -333,7 +368,11 @@ mod tests {
     };
 
     fn check(rule: &Comparison, expected: &str, got: &str) -> bool {
-        accepts(rule, expected.as_bytes(), got.as_bytes())
+        accepts(
+            rule.byte_rule().unwrap(),
+            expected.as_bytes(),
+            got.as_bytes(),
+        )
     }
 
     #[test]
@@ -513,10 +552,32 @@ mod tests {
     }
 
     #[test]
+    fn where_a_program_decides_there_is_no_rule_over_bytes() {
+        let checker = Checker {
+            language: Language::Python,
+            source: String::new(),
+            protocol: Protocol::Testlib,
+        };
+        let rule = Comparison::Checker(checker.clone());
+        assert_eq!(
+            (rule.decider(), rule.byte_rule()),
+            (Decider::Checker(&checker), None)
+        );
+        let rule = Comparison::Interactor(checker.clone());
+        assert_eq!(
+            (rule.decider(), rule.byte_rule()),
+            (Decider::Interactor(&checker), None)
+        );
+        assert!(Comparison::Exact.byte_rule().is_some());
+    }
+
+    #[test]
     fn any_bytes_are_compared() {
-        assert!(accepts(&Comparison::Tokens, b"\xff 1", b"\xff\n1"));
-        assert!(!accepts(&FLOATS, b"\xff", b"\xfe"));
-        assert!(!accepts(&FLOATS, b"1.5\0", b"1.5"));
+        let tokens = Comparison::Tokens.byte_rule().unwrap();
+        let floats = FLOATS.byte_rule().unwrap();
+        assert!(accepts(tokens, b"\xff 1", b"\xff\n1"));
+        assert!(!accepts(floats, b"\xff", b"\xfe"));
+        assert!(!accepts(floats, b"1.5\0", b"1.5"));
     }
 
     fn rules() -> impl Strategy<Value = Comparison> {
@@ -536,7 +597,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_accepts_itself(rule in rules(), text: Vec<u8>) {
-            prop_assert!(accepts(&rule, &text, &text));
+            prop_assert!(accepts(rule.byte_rule().unwrap(), &text, &text));
         }
 
         #[test]

@@ -15,9 +15,11 @@ mod apps;
 mod asserts;
 mod bigcodebench;
 mod budget;
+mod cases;
 mod codecontests;
 mod codecontests_plus;
 mod codeforces;
+mod common;
 mod common_oj;
 pub mod contest;
 mod cruxeval;
@@ -29,8 +31,10 @@ mod file;
 mod floats;
 mod humaneval;
 pub mod id;
+mod integers;
 mod introclass;
 mod known;
+mod layouts;
 mod leetcode;
 mod livecodebench;
 mod mapcoder;
@@ -239,7 +243,7 @@ pub fn each(
     let notices = known::Notices::default();
     file::for_each_row(path, &mut |row, budget| {
         empty = false;
-        let checked = row::problem_of(&row, schema, &notices, budget).and_then(|problem| {
+        let checked = schema::problem_of(&row, schema, &notices, budget).and_then(|problem| {
             if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
                 return Err(ProblemError::NoTests {
                     place: row.place.clone(),

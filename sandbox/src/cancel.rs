@@ -10,6 +10,9 @@ use nix::unistd::pipe2;
 
 use crate::error::SandboxError;
 
+/// One that cannot be cancelled, for whoever needs it lent.
+pub(crate) static NEVER: Cancel = Cancel::never();
+
 /// Ends the runs that it was given to, those under way and those to come; clones end the same ones.
 ///
 /// A run that was ended so is [`SandboxError::Cancelled`], and nothing of it is left once its call has returned.

@@ -30,9 +30,10 @@ pub struct SandboxConfig {
     pub use_cgroups: bool,
     /// What a compiler may use on one program.
     pub compile_limits: Limits,
-    /// Where compiled programs are kept; by default `rlef` in the user's cache directory.
+    /// Where compiled programs and modules are kept, in folders of their own; by default where [`crate::Store::default_root`]
+    /// says.
     pub cache_directory: Option<PathBuf>,
-    /// Bytes that are kept there at most; what was used the longest ago goes first.
+    /// Bytes of each kind that are kept there at most; what was used the longest ago goes first.
     pub cache_bytes: u64,
     /// Wall milliseconds that one program of a pair may go on after the other has ended.
     pub pair_grace_ms: u64,

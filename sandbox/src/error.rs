@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::job::Language;
 use crate::process::cgroup::CgroupError;
-use crate::process::wire::WireError;
 use crate::protection::Safeguard;
+use crate::protocol::wire::WireError;
 
 /// The sandbox could not do its work; never a verdict on a program. Every message completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ pub enum SandboxError {
     /// WebAssembly isolation failed.
     #[cfg(feature = "wasm")]
     #[error(transparent)]
-    Wasm(#[from] crate::wasm::WasmError),
+    Wasm(#[from] crate::wasm::error::WasmError),
     /// The crate was built without it.
     #[error("use WebAssembly isolation: this build has none; build with the feature `wasm`")]
     NoWasm,
@@ -122,11 +122,10 @@ impl SandboxError {
     /// Whether this host lacks what processes need, so that `Auto` takes WebAssembly. An interpreter that somebody `named`
     /// and that can't be used is their mistake: CPython in WebAssembly is another version, without their packages.
     pub(crate) const fn lets_wasm_stand_in(&self, named: bool) -> bool {
-        cfg!(feature = "wasm")
-            && match self {
-                Self::MissingProtection { .. } => true,
-                Self::NoPython { .. } => !named,
-                _ => false,
-            }
+        match self {
+            Self::MissingProtection { .. } => true,
+            Self::NoPython { .. } => !named,
+            _ => false,
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! What reads bytes that a program, a compiler or a jail may choose, for the fuzz targets. Only in builds of cargo-fuzz.
 
-use crate::jail::plan::{Plan, Progress};
+use crate::diagnostics;
 use crate::job::Language;
 use crate::languages::{LastWords, definition, python};
 use crate::limits::Limits;
 use crate::outcome::Status;
 use crate::process::outcome::{Facts, status};
-use crate::process::wire::Reply;
-use crate::{cache, diagnostics};
+use crate::protocol::plan::{Plan, Progress};
+use crate::protocol::wire::Reply;
+use crate::store::{StoreKey, content, sealed};
 
 /// A message of the jail: it is a reply of the right length, or an error.
 pub fn reply(bytes: &[u8]) {
@@ -70,10 +71,12 @@ pub fn source(bytes: &[u8]) {
     assert!(diagnostics::trimmed(bytes).len() <= bytes.len().max(4_000) * 4 + 100);
 }
 
-/// An entry of the cache of compiled programs: what is not whole is no entry.
+/// A sealed entry of a store: what is not whole is no entry.
 pub fn cached(bytes: &[u8]) {
-    if let Some(content) = cache::content(bytes) {
-        assert_eq!(cache::entry(content), bytes);
+    let key = StoreKey::of(&[b"a key"]);
+    if let Some(content) = content(&key, bytes) {
+        assert_eq!([&sealed(&key, content)[..], content].concat(), bytes);
     }
-    assert_eq!(cache::content(&cache::entry(bytes)), Some(bytes));
+    let whole = [&sealed(&key, bytes)[..], bytes].concat();
+    assert_eq!(content(&key, &whole), Some(bytes));
 }

@@ -3,11 +3,11 @@
 //! The helper (in the host's namespaces) makes one process in new namespaces, which builds a private root,
 //! gives up everything but the right to make process namespaces, and becomes the interpreter. The helper
 //! stays to end the jail when the supervisor goes away, and to remove its control groups.
-//! Knows nothing of programs, inputs or limits. The only module with unsafe code.
+//! Knows nothing of programs, inputs or limits. All unsafe code of process isolation is here; WebAssembly has one such
+//! place more, where a compiled module is mapped (`wasm/precompiled.rs`).
 
 mod bpf;
 pub(crate) mod error;
-pub(crate) mod plan;
 mod root;
 mod seccomp;
 mod syscalls;
@@ -16,7 +16,7 @@ use std::ffi::CString;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::{env, fs, process};
+use std::{fs, process};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, SealFlag, open};
@@ -34,37 +34,24 @@ use nix::unistd::{
 };
 
 use self::error::JailError;
-use self::plan::{CONTROL_FD, FILTER_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress};
 use self::syscalls::{clone_process, close_on_exec_from, keep_only_capability, open_process};
 use crate::process::cgroup::remove_directory;
-use crate::process::wire;
 use crate::protection::Safeguard;
+use crate::protocol::plan::{
+    CONTROL_FD, FILTER_FD, INSIDE_ID, NAMESPACE_FD, PROGRAM_FD, Plan, Progress,
+};
+use crate::protocol::wire;
 
-/// First argument of a process that is to become a jail.
-pub(crate) const JAIL_ARGUMENT: &str = "__jail";
 const CAP_SYS_ADMIN: u32 = 21;
 /// Stack limit at exec: decides how far below the stack the kernel maps libraries, thus how far it can grow.
 const STACK_ROOM_BYTES: u64 = 4 << 30;
 
-/// If this process was started as a jail or to compile a module, becomes that and never returns; otherwise does nothing.
-///
-/// Must be the first call in `main` of every binary that is the helper of a [`crate::Sandbox`], before any
-/// thread is started.
-pub fn jail_entry() {
-    let mut arguments = env::args_os().skip(1);
-    match arguments.next() {
-        Some(argument) if argument == JAIL_ARGUMENT => {}
-        #[cfg(feature = "wasm")]
-        Some(argument) if argument == crate::wasm::child::ARGUMENT => {
-            crate::wasm::child::entry(arguments)
-        }
-        _ => return,
-    }
-    let code = match dup(std::io::stdin()) {
+/// Becomes a jail, as the supervisor at the other end of standard input says, and returns when it has ended.
+pub(crate) fn become_helper() -> i32 {
+    match dup(std::io::stdin()) {
         Ok(control) => run_helper(&control),
         Err(_) => 2,
-    };
-    process::exit(code)
+    }
 }
 
 fn run_helper(control: &OwnedFd) -> i32 {

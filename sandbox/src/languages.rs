@@ -11,7 +11,9 @@ mod javascript;
 pub(crate) mod python;
 mod rust;
 mod toolchain;
-pub(crate) mod wasm;
+#[cfg(feature = "wasm")]
+pub(crate) mod wasi;
+mod wasm;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,22 +2,24 @@
 //!
 //! `Job` + input + `Limits` → `Outcome`, or a `SandboxError` when the sandbox itself failed.
 //!
-//! [`Sandbox`] keeps jails warm (`process`), each a helper process that locked itself up (`jail`) around an
-//! interpreter (`languages`). What has to be compiled goes through the `workshop` first. What stands between a program and the host is in [`Protection`]; the threat
-//! model is in the crate's README.
+//! [`Sandbox`] hands it to a backend. One keeps jails warm (`process`), each a helper process that locked itself up (`jail`)
+//! around an interpreter (`languages`), and compiles what has to be compiled (`process/builder`); the other runs it in
+//! WebAssembly (`wasm`). What was made is kept in a [`Store`]. What stands between a program and the host is in
+//! [`Protection`]; the threat model is in the crate's README.
 
 #![deny(unsafe_code)]
 
 mod admission;
 mod apart;
-mod cache;
+mod backend;
+mod batch;
 mod cancel;
 mod config;
 mod diagnostics;
+mod entry;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod image;
 mod isolation;
 #[expect(
     unsafe_code,
@@ -28,29 +30,32 @@ pub mod job;
 mod languages;
 pub mod limits;
 pub mod outcome;
-mod pool;
 mod process;
 pub mod protection;
+mod protocol;
 mod restart;
 mod sandbox;
+mod store;
 mod trial;
 #[cfg(feature = "wasm")]
 mod wasm;
-mod workshop;
 
 pub use apart::{ApartError, ApartWork, apart, apart_entry};
+pub use batch::Batch;
 pub use cancel::{Cancel, CancelOnDrop};
 pub use config::SandboxConfig;
+pub use entry::jail_entry;
 pub use error::SandboxError;
-pub use isolation::{Isolation, Sandbox};
-pub use jail::jail_entry;
+pub use isolation::Isolation;
 pub use job::{Files, Job, Language, Side, Start};
 pub use languages::LanguageState;
 pub use limits::Limits;
 pub use outcome::{Interaction, Outcome, Status, Usage};
 pub use process::cgroup::CgroupError;
-pub use process::wire::WireError;
 pub use protection::{Protection, Safeguard, SafeguardState};
+pub use protocol::wire::WireError;
 pub use restart::restart_with;
+pub use sandbox::Sandbox;
+pub use store::{Store, StoreError, StoreKey, StoreLayout};
 #[cfg(feature = "wasm")]
 pub use wasm::WasmError;

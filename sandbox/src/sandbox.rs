@@ -1,455 +1,227 @@
-//! Isolation by process: admission, the pool of warm jails, and the three ways to run.
+//! `Job` + input + `Limits` → `Outcome` by the isolation that the configuration names.
+//!
+//! Two isolations do the same work by different means, each a row of `ROWS`: jailed processes (`process`) and WebAssembly
+//! (`wasm`). `Auto` takes processes where this host can jail them and has an interpreter, WebAssembly elsewhere; it decides
+//! once, at the start, so that all results of one sandbox come by the same means. Knows nothing of how either works.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::time::Duration;
-use std::{env, thread};
 
-use crate::admission::Admission;
+use crate::backend::Backend;
+use crate::batch::Batch;
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::image::Image;
-use crate::jail::JAIL_ARGUMENT;
+use crate::isolation::Isolation;
 use crate::job::{Job, Language, Side};
-use crate::languages::{LanguageState, python};
+use crate::languages::LanguageState;
 use crate::limits::Limits;
-use crate::outcome::{Interaction, Outcome, Status, Usage};
-use crate::pool::{Pool, Taken};
-use crate::process::blueprint::Blueprint;
-use crate::process::drive::drive;
-use crate::process::interaction::{Channel, converse};
-use crate::process::run::Run;
-use crate::process::stream::{self, Capture};
-use crate::process::worker::Worker;
+use crate::outcome::{Interaction, Outcome};
+use crate::process::jails::Jails;
 use crate::protection::Protection;
-use crate::workshop::{Built, Workshop, run_in};
 
-/// Runs untrusted programs in warm jails. Blocking, and shared freely between threads.
-#[derive(Debug)]
-pub(crate) struct Jails {
-    admission: Admission,
-    pool: Pool,
-    blueprint: Blueprint,
-    protection: Protection,
-    workshop: Workshop,
-    pair_grace: Duration,
-    progress: fn(&str),
-    /// Why there is no interpreter with modules that are imported in advance, once one could not be made.
-    cold: OnceLock<String>,
+type Open = fn(&SandboxConfig) -> Result<Box<dyn Backend>, SandboxError>;
+
+/// A way to isolate programs.
+struct Row {
+    isolation: Isolation,
+    /// Makes ready all that it needs.
+    open: Open,
+    /// Makes ready what WebAssembly modules need, beside a backend that can't run them.
+    for_modules: Option<Open>,
 }
 
-impl Jails {
-    /// Finds the interpreter, starts one jail per worker, and refuses if a required protection is missing.
-    pub(crate) fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
-        if env::args_os()
-            .nth(1)
-            .is_some_and(|argument| argument == JAIL_ARGUMENT)
-        {
-            let reason = "this process is a jail: main must call rlef_sandbox::jail_entry() first"
-                .to_owned();
-            return Err(SandboxError::SetUpJail { reason });
+/// Those that this build has.
+const ROWS: &[Row] = &[
+    Row {
+        isolation: Isolation::Process,
+        open: |config| Ok(Box::new(Jails::new(config)?)),
+        for_modules: None,
+    },
+    #[cfg(feature = "wasm")]
+    Row {
+        isolation: Isolation::Wasm,
+        open: |config| Ok(Box::new(crate::wasm::Wasm::prepared(config)?)),
+        for_modules: Some(|config| Ok(Box::new(crate::wasm::Wasm::new(config)?))),
+    },
+];
+
+fn row(isolation: Isolation) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.isolation == isolation)
+}
+
+fn open(isolation: Isolation, config: &SandboxConfig) -> Result<Box<dyn Backend>, SandboxError> {
+    row(isolation).map_or(Err(SandboxError::NoWasm), |row| (row.open)(config))
+}
+
+/// Runs untrusted programs. Blocking, and shared freely between threads; never call it on an executor's thread.
+#[derive(Debug)]
+pub struct Sandbox {
+    main: Box<dyn Backend>,
+    /// Runs modules, where the main one doesn't.
+    modules: Option<Box<dyn Backend>>,
+}
+
+impl Sandbox {
+    /// Makes ready what the configured isolation needs, and refuses if a required protection is missing. `Auto` then
+    /// takes WebAssembly and says so by the configuration's `progress`; but an interpreter that was named and can't be used
+    /// is refused.
+    pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let alone = |main| Self {
+            main,
+            modules: None,
+        };
+        if config.isolation != Isolation::Auto {
+            return open(config.isolation, &config).map(alone);
         }
-        if let Some(&safeguard) = config
-            .may_lack
-            .iter()
-            .find(|safeguard| !safeguard.may_be_given_up())
-        {
-            let reason = "it is part of every jail and cannot be given up".to_owned();
-            return Err(SandboxError::MissingProtection {
-                safeguard,
-                reason,
-                remedy: safeguard.remedy(),
-            });
+        match open(Isolation::Process, &config) {
+            Ok(main) => Ok(Self {
+                main,
+                // Only modules need it, and they say what is wrong with it.
+                modules: ROWS
+                    .iter()
+                    .find_map(|row| row.for_modules)
+                    .and_then(|open| open(&config).ok()),
+            }),
+            Err(error)
+                if row(Isolation::Wasm).is_some()
+                    && error.lets_wasm_stand_in(config.python.is_some()) =>
+            {
+                (config.progress)(&format!(
+                    "programs run in WebAssembly, for processes would fail to {error}"
+                ));
+                open(Isolation::Wasm, &config).map(alone)
+            }
+            Err(error) => Err(error),
         }
-        let workers = config.workers.max(1);
-        let (blueprint, idle) = warm(Blueprint::new(config)?, workers, config.progress)?;
-        let protection = blueprint.describe(&idle[0]);
-        Ok(Self {
-            admission: Admission::new(workers),
-            pool: Pool::new(blueprint.clone(), workers, idle),
-            blueprint,
-            protection,
-            workshop: Workshop::new(config, workers),
-            pair_grace: Duration::from_millis(config.pair_grace_ms),
-            progress: config.progress,
-            cold: OnceLock::new(),
-        })
     }
 
     /// What is really in force.
-    pub(crate) fn protection(&self) -> &Protection {
-        &self.protection
+    pub fn protection(&self) -> &Protection {
+        self.main.protection()
     }
 
     /// What this host has for each language. Asks each compiler for its version the first time.
-    pub(crate) fn languages(&self) -> Vec<LanguageState> {
-        Language::ALL
-            .into_iter()
-            .map(|language| match language {
-                Language::Python => LanguageState {
-                    language,
-                    usable: true,
-                    tools: self.python_tools(),
-                },
-                _ => self.workshop.state(language),
-            })
-            .collect()
+    pub fn languages(&self) -> Vec<LanguageState> {
+        self.main.languages()
     }
 
     /// Whether Python programs find NumPy.
     pub(crate) fn has_numpy(&self) -> bool {
-        self.blueprint.interpreter.numpy
+        self.main.has_numpy()
     }
 
+    /// What there is for Python.
     pub(crate) fn python_tools(&self) -> String {
-        let interpreter = &self.protection.interpreter;
-        if !self.blueprint.interpreter.numpy {
-            return format!("{interpreter}, no NumPy");
-        }
-        match python::numpy_version(&self.blueprint.interpreter.executable) {
-            Ok(version) => match self.cold.get() {
-                None => format!("{interpreter}, NumPy {version}"),
-                Some(reason) => format!(
-                    "{interpreter}, NumPy {version}, imported afresh by each test: {reason}"
-                ),
-            },
-            Err(reason) => format!("{interpreter}, NumPy that cannot be imported: {reason}"),
-        }
+        self.main.python_tools()
     }
 
     /// Fails if programs of this language cannot be run here.
-    pub(crate) fn require(&self, language: Language) -> Result<(), SandboxError> {
-        match language {
-            Language::Python => Ok(()),
-            _ => self.workshop.toolchain(language).map(drop),
-        }
+    pub fn require(&self, language: Language) -> Result<(), SandboxError> {
+        self.backend(language).require(language)
     }
 
     /// Where compiled programs are kept, or why each is compiled anew.
-    pub(crate) fn cache_directory(&self) -> Result<PathBuf, String> {
-        self.workshop.cache_directory()
+    pub fn cache_directory(&self) -> Result<PathBuf, String> {
+        self.main.cache_directory()
     }
 
-    /// Runs one program on many inputs, compiled once; each run starts from the same clean state. After each,
-    /// `keep_going(index, &outcome)` decides whether the next is run. A source that does not compile is
-    /// tried once, and its outcome stands for every input. A program that has run for a while lets others have
-    /// their turn between two of its inputs, and is compiled again afterwards.
-    pub(crate) fn run_batch(
-        &self,
-        cancel: &Cancel,
-        job: &Job,
-        inputs: &[&[u8]],
-        limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, SandboxError> {
-        let mut outcomes: Vec<Outcome> = Vec::with_capacity(inputs.len());
-        if inputs.is_empty() {
-            return Ok(outcomes);
+    fn backend(&self, language: Language) -> &dyn Backend {
+        match &self.modules {
+            Some(modules) if language == Language::Wasm => &**modules,
+            _ => &*self.main,
         }
-        let mut permit = self.admission.enter(cancel)?;
-        let mut image = match self.workshop.build(&self.blueprint, job, limits, cancel)? {
-            Built::Ready(image) => image.with_files(job, inputs),
-            Built::Refused(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
-        };
-        let limits = &image.limits(limits);
-        let mut worker = self.take_worker(&mut image)?;
-        for (index, input) in inputs.iter().enumerate() {
-            if index > 0 && permit.is_spent() {
-                worker.give_back();
-                drop(permit);
-                permit = self.admission.enter(cancel)?;
-                worker = self.take_worker(&mut image)?;
-            }
-            if worker.broken {
-                drop(worker);
-                worker = self.take_worker(&mut image)?;
-            }
-            let outcome = match outcomes.last() {
-                Some(last) if last.status == Status::CompileError => Outcome {
-                    usage: Usage::default(),
-                    ..last.clone()
-                },
-                _ => match run_in(&mut worker, &image, input, limits, None, cancel) {
-                    Err(SandboxError::Cancelled) => {
-                        worker.give_back();
-                        return Err(SandboxError::Cancelled);
-                    }
-                    result => result?,
-                },
-            };
-            let go_on = keep_going(index, &outcome);
-            outcomes.push(outcome);
-            if !go_on {
-                break;
-            }
+    }
+
+    /// Where two programs can talk with each other. Refuses files: what they say goes to the other side.
+    fn backend_of_both(&self, sides: [Side<'_>; 2]) -> Result<&dyn Backend, SandboxError> {
+        for side in sides {
+            check(side.limits)?;
         }
-        worker.give_back();
-        Ok(outcomes)
+        if sides.iter().any(|side| side.job.files.is_some()) {
+            return Err(SandboxError::BadFiles("two programs that talk have none"));
+        }
+        let [left, right] = sides.map(|side| side.job.language == Language::Wasm);
+        if self.modules.is_some() && left != right {
+            return Err(SandboxError::ModuleInProcess);
+        }
+        Ok(self.backend(sides[0].job.language))
     }
 
-    /// Compiles a C or C++ program to a WebAssembly module.
-    #[cfg(feature = "wasm")]
-    pub(crate) fn module(
-        &self,
-        cancel: &Cancel,
-        job: &Job,
-        limits: &Limits,
-    ) -> Result<crate::workshop::Module, SandboxError> {
-        let _permit = self.admission.enter(cancel)?;
-        self.workshop.module(&self.blueprint, job, limits, cancel)
+    /// Runs one program on one input.
+    pub fn run(&self, job: &Job, input: &[u8], limits: &Limits) -> Result<Outcome, SandboxError> {
+        let mut outcomes = self.run_batch(&Batch::new(job, &[input], limits))?;
+        outcomes.pop().ok_or_else(|| SandboxError::JailDied {
+            reason: "it gave no outcome".to_owned(),
+        })
     }
 
-    /// Runs two programs in two jails, the standard output of each being the standard input of the other. Their
-    /// `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input and
-    /// is given the grace period of the configuration.
-    pub(crate) fn run_pair(
+    /// Runs one program on many inputs, compiled once; each run starts from the same clean state.
+    ///
+    /// Waits while as many programs run as there are workers. Callers are served in the order in which they came;
+    /// after a tenth of a second, between two inputs, a program lets those who wait have their turn.
+    pub fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, SandboxError> {
+        check(batch.limits)?;
+        let files = batch.job.files.as_ref();
+        if files.is_some_and(|files| !files.are_plain()) {
+            return Err(SandboxError::BadFiles(
+                "their names must differ and have no folders",
+            ));
+        }
+        if batch.inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.backend(batch.job.language).run_batch(batch)
+    }
+
+    /// Runs two programs in isolation from each other, the standard output of each being the standard input of the
+    /// other. Their `stdout` is empty: it went to the other side. When one ends, the other sees the end of its input
+    /// and is given the grace period of the configuration. Ended by [`Cancel::cancel`]; modules that run already end by
+    /// themselves.
+    pub fn run_pair(
         &self,
         cancel: &Cancel,
         left: Side<'_>,
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        let _permit = self.admission.enter(cancel)?;
-        let sides = (left, right);
-        let (mut left, mut right) = match (self.built(left, cancel)?, self.built(right, cancel)?) {
-            (Built::Ready(left), Built::Ready(right)) => (left, right),
-            (left, right) => {
-                let left = self.without_partner(left, &sides.0, cancel)?;
-                return Ok((left, self.without_partner(right, &sides.1, cancel)?));
-            }
-        };
-        let (left_limits, right_limits) =
-            (&left.limits(sides.0.limits), &right.limits(sides.1.limits));
-        let (mut first, mut second) = (self.take_worker(&mut left)?, self.take_worker(&mut right)?);
-        let outcomes = {
-            let (left_input, right_output) = stream::pipe("pipe to the left program", first.owner)?;
-            let (right_input, left_output) =
-                stream::pipe("pipe to the right program", second.owner)?;
-            let (left_words, left_error) = stream::pipe("error pipe", first.owner)?;
-            let (right_words, right_error) = stream::pipe("error pipe", second.owner)?;
-            first.bound(left_limits)?;
-            second.bound(right_limits)?;
-            first.start_program(&left, left_limits)?;
-            second.start_program(&right, right_limits)?;
-            let left_run = Run::start(
-                &mut first,
-                left_limits,
-                &[left_input.as_fd(), left_output.as_fd(), left_error.as_fd()],
-                Capture::nothing(),
-                Capture::new(left_words, left_limits.output_bytes)?,
-            )?;
-            let right_run = Run::start(
-                &mut second,
-                right_limits,
-                &[
-                    right_input.as_fd(),
-                    right_output.as_fd(),
-                    right_error.as_fd(),
-                ],
-                Capture::nothing(),
-                Capture::new(right_words, right_limits.output_bytes)?,
-            )?;
-            // Only the programs may hold the pipes, or none would see the other's end.
-            drop((
-                left_input,
-                left_output,
-                left_error,
-                right_input,
-                right_output,
-                right_error,
-            ));
-            drive([left_run, right_run], self.pair_grace, cancel)
-        };
-        if matches!(outcomes, Ok(_) | Err(SandboxError::Cancelled)) {
-            first.give_back();
-            second.give_back();
-        }
-        let [left_outcome, right_outcome] = outcomes?;
-        Ok((left_outcome, right_outcome))
+        self.backend_of_both([left, right])?
+            .run_pair(cancel, left, right)
     }
 
-    /// Runs a program and the interactor that talks with it in two jails; see [`crate::Sandbox::run_interactive`].
-    pub(crate) fn run_interactive(
+    /// Runs a program and an interactor, which reads `preface` and then what the program prints, and answers to the
+    /// program's standard input. Nothing of the preface lies where the program could open it.
+    ///
+    /// What becomes of them depends on what they say, not on which of them is faster. Writing never fails because the
+    /// other has ended. The interactor sees the end of the program's words only if the program ended with exit code 0;
+    /// if it failed, the interactor may go on as long as it does not wait for more. The program sees the end of the
+    /// interactor's words; it is ended if the interactor ends otherwise than with exit code 0. What the program prints
+    /// is bounded by its `output_bytes`. Ended by [`Cancel::cancel`]; modules that run already end by themselves.
+    pub fn run_interactive(
         &self,
         cancel: &Cancel,
         interactor: Side<'_>,
         preface: &[u8],
         program: Side<'_>,
     ) -> Result<Interaction, SandboxError> {
-        let _permit = self.admission.enter(cancel)?;
-        let sides = (interactor, program);
-        let (mut interactor, mut program) =
-            match (self.built(sides.0, cancel)?, self.built(sides.1, cancel)?) {
-                (Built::Ready(interactor), Built::Ready(program)) => (interactor, program),
-                (Built::Refused(outcome), _) => {
-                    return Ok(Interaction::without_interactor(outcome));
-                }
-                (_, Built::Refused(outcome)) => return Ok(Interaction::without_program(outcome)),
-            };
-        let (patience, limits) = (
-            interactor.limits(sides.0.limits),
-            program.limits(sides.1.limits),
-        );
-        let (mut first, mut second) = (
-            self.take_worker(&mut interactor)?,
-            self.take_worker(&mut program)?,
-        );
-        let result = {
-            let (questions, asks) = stream::pipe("pipe to the program", second.owner)?;
-            let (words, says) = stream::pipe("standard output", second.owner)?;
-            let (hears, ear) = stream::pipe("pipe to the interactor", first.owner)?;
-            let (first_words, first_error) = stream::pipe("error pipe", first.owner)?;
-            let (second_words, second_error) = stream::pipe("error pipe", second.owner)?;
-            let again = |descriptor: &OwnedFd| {
-                descriptor
-                    .try_clone()
-                    .map_err(|source| SandboxError::MakeStream {
-                        what: "pipe between two programs",
-                        source,
-                    })
-            };
-            let channel = Channel::new(words, ear, again(&hears)?, again(&questions)?, preface)?;
-            first.bound(&patience)?;
-            second.bound(&limits)?;
-            first.start_program(&interactor, &patience)?;
-            second.start_program(&program, &limits)?;
-            let listens = Run::start(
-                &mut first,
-                &patience,
-                &[hears.as_fd(), asks.as_fd(), first_error.as_fd()],
-                Capture::nothing(),
-                Capture::new(first_words, patience.output_bytes)?,
-            )?;
-            let speaks = Run::start(
-                &mut second,
-                &limits,
-                &[questions.as_fd(), says.as_fd(), second_error.as_fd()],
-                Capture::nothing(),
-                Capture::new(second_words, limits.output_bytes)?,
-            )?;
-            // Held open here they would never be seen to end.
-            drop((questions, asks, says, hears, first_error, second_error));
-            converse(listens, speaks, channel, self.pair_grace, cancel)
-        };
-        if matches!(result, Ok(_) | Err(SandboxError::Cancelled)) {
-            first.give_back();
-            second.give_back();
-        }
-        result
-    }
-
-    fn built<'a>(&self, side: Side<'a>, cancel: &Cancel) -> Result<Built<'a>, SandboxError> {
-        self.workshop
-            .build(&self.blueprint, side.job, side.limits, cancel)
-    }
-
-    /// One of a pair whose other does not compile: it sees the end of its input at once.
-    fn without_partner(
-        &self,
-        built: Built<'_>,
-        side: &Side<'_>,
-        cancel: &Cancel,
-    ) -> Result<Outcome, SandboxError> {
-        let mut image = match built {
-            Built::Ready(image) => image,
-            Built::Refused(outcome) => return Ok(outcome),
-        };
-        let mut worker = self.take_worker(&mut image)?;
-        let limits = &image.limits(side.limits);
-        let outcome = run_in(&mut worker, &image, b"", limits, None, cancel)?;
-        worker.give_back();
-        Ok(Outcome {
-            stdout: Vec::new(),
-            ..outcome
-        })
-    }
-
-    /// A jail for the program. Where no interpreter can be kept warm with the modules that it wants, it is started afresh,
-    /// which is said once.
-    fn take_worker(&self, image: &mut Image<'_>) -> Result<Taken, SandboxError> {
-        if image.wants_modules() && self.cold.get().is_some() {
-            image.start_afresh();
-        }
-        let Some(tools) = &image.tools else {
-            return self.pool.take();
-        };
-        match self.workshop.take(&self.blueprint, tools) {
-            Err(SandboxError::SetUpJail { reason }) if image.wants_modules() => {
-                let modules = tools.modules.join(", ");
-                self.cold.get_or_init(|| {
-                    (self.progress)(&format!(
-                        "programs that import {modules} are started afresh for each test: failed to set up the jail of an \
-                         interpreter that has imported it: {reason}"
-                    ));
-                    reason
-                });
-                image.start_afresh();
-                self.pool.take()
-            }
-            taken => taken,
-        }
+        self.backend_of_both([interactor, program])?
+            .run_interactive(cancel, interactor, preface, program)
     }
 }
 
-/// Starts a jail per worker. Where the interpreter can't be kept warm, another is, and each test starts it afresh, which
-/// is said; without another the first failure stands.
-fn warm(
-    blueprint: Blueprint,
-    workers: usize,
-    progress: fn(&str),
-) -> Result<(Blueprint, Vec<Worker>), SandboxError> {
-    let error = match start(&blueprint, workers) {
-        Ok(idle) => return Ok((blueprint, idle)),
-        Err(error @ (SandboxError::SetUpJail { .. } | SandboxError::JailSilent { .. })) => error,
-        Err(error) => return Err(error),
-    };
-    for other in python::others(&blueprint.interpreter) {
-        let hosted = blueprint.hosted_by(&other, format!("failed to {error}"))?;
-        if let Ok(idle) = start(&hosted, workers) {
-            progress(&format!(
-                "each test starts {} afresh, in the jail of {}: failed to {error}",
-                blueprint.interpreter.executable.display(),
-                other.executable.display()
-            ));
-            return Ok((hosted, idle));
-        }
+fn check(limits: &Limits) -> Result<(), SandboxError> {
+    if limits.cpu_ms == 0 || limits.wall_ms < limits.cpu_ms {
+        return Err(SandboxError::BadLimits(
+            "cpu_ms must be positive and wall_ms at least cpu_ms",
+        ));
     }
-    Err(error)
-}
-
-fn start(blueprint: &Blueprint, workers: usize) -> Result<Vec<Worker>, SandboxError> {
-    thread::scope(|scope| {
-        let starting: Vec<_> = (0..workers)
-            .map(|_| scope.spawn(|| Worker::spawn(blueprint)))
-            .collect();
-        starting
-            .into_iter()
-            .map(|starting| {
-                let lost = || SandboxError::SetUpJail {
-                    reason: "the thread that starts it panicked".to_owned(),
-                };
-                starting.join().map_err(|_| lost())?
-            })
-            .collect()
-    })
-}
-
-/// The outcome of a source that does not compile, for every input; compiling is charged to the first.
-pub(crate) fn refused(
-    outcome: Outcome,
-    inputs: usize,
-    keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-) -> Vec<Outcome> {
-    let mut outcomes = vec![outcome];
-    while keep_going(outcomes.len() - 1, &outcomes[outcomes.len() - 1]) && outcomes.len() < inputs {
-        outcomes.push(Outcome {
-            usage: Usage {
-                fuel: outcomes[0].usage.fuel.map(|_| 0),
-                ..Usage::default()
-            },
-            ..outcomes[0].clone()
-        });
+    if matches!(limits.int_digits, Some(1..640)) {
+        return Err(SandboxError::BadLimits(
+            "int_digits must be 0 or at least 640",
+        ));
     }
-    outcomes
+    if limits.open_files < 8 || limits.processes == 0 || limits.memory_bytes == 0 {
+        return Err(SandboxError::BadLimits(
+            "open_files must be at least 8, processes and memory_bytes positive",
+        ));
+    }
+    Ok(())
 }

@@ -1,11 +1,11 @@
 //! A small program in each language that this host is said to have, run as any other: what works is known only then.
 
 use crate::error::SandboxError;
-use crate::isolation::Sandbox;
 use crate::job::{Job, Language, Start};
 use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status};
+use crate::sandbox::Sandbox;
 
 /// What every program reads, and what it prints then.
 const INPUT: &[u8] = b"2\n";

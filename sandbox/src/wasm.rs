@@ -4,32 +4,39 @@
 //! privilege and nothing installed is needed. Work is limited by fuel, which counts instructions, so the same program on
 //! the same input has the same outcome and the same usage on every machine, busy or idle.
 
-use std::io;
-use std::path::PathBuf;
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use crate::admission::Admission;
+use crate::backend::Backend;
+use crate::batch::Batch;
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
 use crate::job::{Job, Language, Side};
+use crate::languages::LanguageState;
 use crate::limits::Limits;
 use crate::outcome::{Interaction, Outcome, Status, Usage};
-use crate::sandbox::refused;
+use crate::protection::Protection;
+use crate::store::{Store, StoreError};
 
 mod bounds;
 mod calls;
+mod clock;
 mod compiler;
 mod cpython;
 mod engine;
+pub(crate) mod error;
 mod files;
+mod from_c;
 mod fuel;
 mod gaps;
 mod host;
+mod in_force;
 mod meter;
 mod modules;
-pub(crate) mod narrow;
+mod narrow;
 mod pipe;
 mod precompiled;
 mod run;
@@ -37,85 +44,24 @@ mod run;
 use compiler::Compiler;
 pub(crate) use compiler::child;
 use cpython::Python;
-pub(crate) use gaps::GAPS;
+pub use error::WasmError;
+use from_c::FromC;
 use modules::{Compiled, Modules};
-use precompiled::Cache;
+use precompiled::Precompiled;
 use run::{Program, Streams};
-
-/// WebAssembly isolation failed; never says anything of a program. Every message completes "failed to ...".
-#[derive(Debug, thiserror::Error)]
-pub enum WasmError {
-    /// wasmtime refuses its configuration or has no room.
-    #[error("use the WebAssembly engine: {0:#}")]
-    Engine(wasmtime::Error),
-    /// There is no directory for compiled modules.
-    #[error(
-        "find a directory for compiled modules; set RLEF_CACHE to one that only this user can write"
-    )]
-    NoCache,
-    /// The cache cannot be read or written.
-    #[error("use the cache of compiled modules at {}", path.display())]
-    Cache {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another user could have written there.
-    #[error(
-        "trust {}: it must be this user's own and writable by nobody else; remove it or set RLEF_CACHE to another \
-         directory", path.display()
-    )]
-    Untrusted {
-        /// The file or directory.
-        path: PathBuf,
-    },
-    /// The build had no access to the packages that carry the interpreter.
-    #[error(
-        "run Python under WebAssembly isolation: this build does not carry it; build again with network access, or \
-         with RLEF_CPYTHON_CRATES naming a directory with eryx-runtime-0.5.0.crate and eryx-0.5.0.crate"
-    )]
-    NotCarried,
-    /// The interpreter could not be made.
-    #[error("prepare Python for WebAssembly, at the step to {step}: {reason}")]
-    Python {
-        /// What was being done.
-        step: &'static str,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The child that compiles modules could not be started, or did not do its work.
-    #[error(
-        "have a module compiled by a child process: {0}; the helper must be an executable whose main starts with \
-         rlef_sandbox::jail_entry()"
-    )]
-    Compiler(String),
-    /// A run was cut off by its wall backstop, without having had the CPU time that it may take.
-    #[error(
-        "run a program within its wall backstop of {waited_ms} ms: the machine is overloaded, as it got less CPU time \
-         than its limit"
-    )]
-    Overloaded {
-        /// The backstop.
-        waited_ms: u64,
-    },
-    /// A thread with a stack large enough could not be started.
-    #[error("start the thread of a run")]
-    Thread(#[source] io::Error),
-    /// Something that cannot happen did.
-    #[error("run a program: {0}")]
-    Internal(String),
-}
 
 /// Runs programs under WebAssembly isolation. Blocking, and shared freely between threads.
 pub(crate) struct Wasm {
     admission: Admission,
-    cache: Cache,
+    interpreters: Precompiled,
+    precompiled: Precompiled,
     compiler: Compiler,
     progress: fn(&str),
     python: OnceLock<Python>,
     loading: Mutex<()>,
     modules: Modules,
+    from_c: FromC,
+    protection: Protection,
 }
 
 impl std::fmt::Debug for Wasm {
@@ -127,24 +73,52 @@ impl std::fmt::Debug for Wasm {
 impl Wasm {
     /// Finds the cache; the interpreter is loaded, or made, when the first program needs it.
     pub(crate) fn new(config: &SandboxConfig) -> Result<Self, WasmError> {
+        let root = config.cache_directory.clone().or_else(Store::default_root);
+        let root = root.ok_or(StoreError::Nowhere)?;
+        let (interpreters, precompiled) = Precompiled::open(&root, config.cache_bytes)?;
         Ok(Self {
             admission: Admission::new(config.workers.max(1)),
-            cache: match &config.cache_directory {
-                Some(directory) => Cache::at(directory.join("wasm"), config.cache_bytes)?,
-                None => Cache::open(config.cache_bytes)?,
-            },
+            interpreters,
+            precompiled,
             compiler: Compiler::new(config)?,
             progress: config.progress,
             python: OnceLock::new(),
             loading: Mutex::new(()),
             modules: Modules::default(),
+            from_c: FromC::new(config),
+            protection: in_force::protection(cpython::VERSION),
         })
     }
 
-    /// Makes sure that Python programs can run; the interpreter's name.
-    pub(crate) fn prepare(&self) -> Result<&'static str, WasmError> {
-        self.python()?;
-        Ok(cpython::VERSION)
+    /// The same with the interpreter loaded, or made.
+    pub(crate) fn prepared(config: &SandboxConfig) -> Result<Self, WasmError> {
+        let wasm = Self::new(config)?;
+        wasm.python()?;
+        Ok(wasm)
+    }
+
+    /// What is to run in place of this job: the module that it becomes, if it is in C or C++, else itself. Or the outcome
+    /// of one that becomes none.
+    fn runnable<'a>(
+        &self,
+        cancel: &Cancel,
+        job: &'a Job,
+        limits: &Limits,
+    ) -> Result<Result<Cow<'a, Job>, Outcome>, SandboxError> {
+        match job.language {
+            Language::Python | Language::Wasm => return Ok(Ok(Cow::Borrowed(job))),
+            Language::C | Language::Cpp => {}
+            _ => return Err(SandboxError::NoProcess),
+        }
+        let module = match self.from_c.module(cancel, job, limits)? {
+            Ok(module) => module,
+            Err(outcome) => return Ok(Err(outcome)),
+        };
+        // What is too large for the engine may be small enough for a process.
+        Ok(match self.refusal(cancel, &module)? {
+            None => Ok(Cow::Owned(module)),
+            Some(reason) => Err(unsupported(&reason)),
+        })
     }
 
     fn python(&self) -> Result<&Python, WasmError> {
@@ -155,16 +129,12 @@ impl Wasm {
         if let Some(python) = self.python.get() {
             return Ok(python);
         }
-        let python = Python::load(&self.cache, self.progress)?;
+        let python = Python::load(&self.interpreters, self.progress)?;
         Ok(self.python.get_or_init(|| python))
     }
 
     /// Why the engine would not run this module, if it would not. Compiling it counts as a run.
-    pub(crate) fn refusal(
-        &self,
-        cancel: &Cancel,
-        module: &Job,
-    ) -> Result<Option<String>, SandboxError> {
+    fn refusal(&self, cancel: &Cancel, module: &Job) -> Result<Option<String>, SandboxError> {
         let _permit = self.admission.enter(cancel)?;
         Ok(self.module(cancel, &module.source)?.err())
     }
@@ -175,7 +145,7 @@ impl Wasm {
         source: &[u8],
     ) -> Result<Result<Arc<Compiled>, String>, SandboxError> {
         self.modules
-            .get(&self.cache, &self.compiler, cancel, source)
+            .get(&self.precompiled, &self.compiler, cancel, source)
     }
 
     /// The program, or the outcome of one that does not compile. To be asked for after admission.
@@ -188,36 +158,66 @@ impl Wasm {
             Language::Python => Ok(Ok(Program::python(self.python()?, &job.source))),
             Language::Wasm => Ok(match self.module(cancel, &job.source)? {
                 Ok(module) => Ok(Program::module(&module)),
-                Err(reason) => Err(does_not_compile(&reason)),
+                Err(reason) => Err(without_run(Status::CompileError, &reason)),
             }),
             other => Err(WasmError::Internal(format!("{other:?} is run by processes")).into()),
         }
     }
+}
 
-    /// Runs one program on many inputs, each in an instance of its own.
-    pub(crate) fn run_batch(
-        &self,
-        cancel: &Cancel,
-        job: &Job,
-        inputs: &[&[u8]],
-        limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, SandboxError> {
+impl Backend for Wasm {
+    fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
+    fn languages(&self) -> Vec<LanguageState> {
+        let usable = |language, tools: &str| LanguageState {
+            language,
+            usable: true,
+            tools: tools.to_owned(),
+        };
+        vec![
+            usable(Language::Python, &self.protection.interpreter),
+            self.from_c.state(Language::C),
+            self.from_c.state(Language::Cpp),
+            usable(Language::Wasm, "modules, binary or as text"),
+        ]
+    }
+
+    fn require(&self, language: Language) -> Result<(), SandboxError> {
+        match language {
+            Language::Python | Language::Wasm => Ok(()),
+            Language::C | Language::Cpp => self.from_c.require(language),
+            _ => Err(SandboxError::NoProcess),
+        }
+    }
+
+    /// Each input is run in an instance of its own.
+    fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, SandboxError> {
+        let (cancel, limits) = (batch.cancel, batch.limits);
+        if batch.job.files.is_some() {
+            let reason = "a program whose answer is a file, in WebAssembly";
+            return Ok(batch.refused(unsupported(reason)));
+        }
+        let job = match self.runnable(cancel, batch.job, limits)? {
+            Ok(job) => job,
+            Err(outcome) => return Ok(batch.refused(outcome)),
+        };
         let _permit = self.admission.enter(cancel)?;
-        let program = match self.program(cancel, job)? {
+        let program = match self.program(cancel, &job)? {
             Ok(program) => program,
-            Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
+            Err(outcome) => return Ok(batch.refused(outcome)),
         };
         on_large_stack(|| {
             let program = match program.prepared(limits)? {
                 Ok(program) => program,
-                Err(outcome) => return Ok(refused(outcome, inputs.len(), keep_going)),
+                Err(outcome) => return Ok(batch.refused(outcome)),
             };
-            let mut done: Vec<Outcome> = Vec::with_capacity(inputs.len());
-            for input in inputs {
+            let mut done: Vec<Outcome> = Vec::with_capacity(batch.inputs.len());
+            for input in batch.inputs {
                 let outcome = program.run(Streams::bytes(input), limits)?;
                 cancel.check()?;
-                let go_on = keep_going(done.len(), &outcome);
+                let go_on = batch.goes_on(done.len(), &outcome);
                 done.push(outcome);
                 if !go_on {
                     break;
@@ -227,29 +227,32 @@ impl Wasm {
         })
     }
 
-    /// Runs two programs, the standard output of each being the standard input of the other.
-    pub(crate) fn run_pair(
+    fn run_pair(
         &self,
         cancel: &Cancel,
         left: Side<'_>,
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
         let limits = (left.limits, right.limits);
-        let _permit = self.admission.enter(cancel)?;
-        let programs = (
-            self.program(cancel, left.job)?,
-            self.program(cancel, right.job)?,
+        let jobs = (
+            self.runnable(cancel, left.job, left.limits)?,
+            self.runnable(cancel, right.job, right.limits)?,
         );
+        let (left, right) = match &jobs {
+            (Ok(left), Ok(right)) => (left, right),
+            (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome.clone())),
+        };
+        let _permit = self.admission.enter(cancel)?;
+        let programs = (self.program(cancel, left)?, self.program(cancel, right)?);
         let (left, right) = match programs {
             (Ok(left), Ok(right)) => (left, right),
             (Err(outcome), _) | (_, Err(outcome)) => return Ok((outcome.clone(), outcome)),
         };
-        let pipes = pipe::pipes(run::backstop(limits.0) + run::backstop(limits.1));
+        let pipes = pipe::pipes(clock::backstop(limits.0) + clock::backstop(limits.1));
         both((left, limits.0), (right, limits.1), pipes)
     }
 
-    /// Runs a program and the interactor that talks with it; see [`crate::Sandbox::run_interactive`].
-    pub(crate) fn run_interactive(
+    fn run_interactive(
         &self,
         cancel: &Cancel,
         interactor: Side<'_>,
@@ -257,17 +260,26 @@ impl Wasm {
         program: Side<'_>,
     ) -> Result<Interaction, SandboxError> {
         let limits = (interactor.limits, program.limits);
+        let jobs = (
+            self.runnable(cancel, interactor.job, interactor.limits)?,
+            self.runnable(cancel, program.job, program.limits)?,
+        );
+        let (interactor, program) = match &jobs {
+            (Ok(interactor), Ok(program)) => (interactor, program),
+            (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome.clone())),
+            (_, Err(outcome)) => return Ok(Interaction::without_program(outcome.clone())),
+        };
         let _permit = self.admission.enter(cancel)?;
         let programs = (
-            self.program(cancel, interactor.job)?,
-            self.program(cancel, program.job)?,
+            self.program(cancel, interactor)?,
+            self.program(cancel, program)?,
         );
         let (interactor, program) = match programs {
             (Ok(interactor), Ok(program)) => (interactor, program),
             (Err(outcome), _) => return Ok(Interaction::without_interactor(outcome)),
             (_, Err(outcome)) => return Ok(Interaction::without_program(outcome)),
         };
-        let patience = run::backstop(limits.0) + run::backstop(limits.1);
+        let patience = clock::backstop(limits.0) + clock::backstop(limits.1);
         let (pipes, waited) = pipe::interaction(patience, preface);
         let (interactor, program) = both((interactor, limits.0), (program, limits.1), pipes)?;
         Ok(Interaction {
@@ -298,16 +310,22 @@ fn both(
     })
 }
 
-fn does_not_compile(reason: &str) -> Outcome {
+/// The outcome of a program that could not be run, which cost no fuel.
+fn without_run(status: Status, words: &str) -> Outcome {
     Outcome {
-        status: Status::CompileError,
+        status,
         stdout: Vec::new(),
-        stderr: reason.as_bytes().to_vec(),
+        stderr: words.as_bytes().to_vec(),
         usage: Usage {
             fuel: Some(0),
             ..Usage::default()
         },
     }
+}
+
+/// The outcome of a program that may be right, but lacks something here.
+fn unsupported(reason: &str) -> Outcome {
+    without_run(Status::Unsupported, &format!("{reason}\n"))
 }
 
 /// Runs `work` on a thread whose stack holds the deepest guest.

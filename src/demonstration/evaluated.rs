@@ -39,7 +39,8 @@ impl<'a> Evaluated<'a> {
         if work.scope != Scope::Public {
             return None;
         }
-        let rule = &item.problem.comparison;
+        // What a program decides is for the judge.
+        let rule = item.problem.comparison.byte_rule()?;
         let failures = item
             .printed(source)?
             .into_iter()

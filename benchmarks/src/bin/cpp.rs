@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use rlef_benchmarks::group::Group;
 use rlef_benchmarks::{head, row};
-use rlef_sandbox::{Job, Language, Limits, Sandbox, SandboxConfig, Start};
+use rlef_sandbox::{Batch, Job, Language, Limits, Sandbox, SandboxConfig, Start};
 
 /// As contest programs are written.
 const SOURCE: &str = "#include <bits/stdc++.h>
@@ -111,7 +111,7 @@ fn in_sandbox(
         files: None,
     };
     let inputs: Vec<&[u8]> = inputs.iter().map(String::as_bytes).collect();
-    let outcomes = sandbox.run_batch(&job, &inputs, &Limits::default(), &mut |_, _| true)?;
+    let outcomes = sandbox.run_batch(&Batch::new(&job, &inputs, &Limits::default()))?;
     for (outcome, output) in outcomes.iter().zip(outputs) {
         ensure!(outcome.stdout == output.as_bytes(), "{outcome:?}");
     }

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use rlef_benchmarks::group::Group;
 use rlef_benchmarks::{head, row};
-use rlef_sandbox::{Job, Language, Limits, Sandbox, SandboxConfig, Start};
+use rlef_sandbox::{Batch, Job, Language, Limits, Sandbox, SandboxConfig, Start};
 
 const TINY: &str = "print(sum(map(int, input().split())))\n";
 const IMPORTS: &str = "import sys, math, collections, itertools, heapq, bisect, functools, re, string, random, json, copy\n\
@@ -113,7 +113,7 @@ impl Work<'_> {
         self.spread(|_| {
             let outcomes =
                 self.sandbox
-                    .run_batch(&job, &inputs, &Limits::default(), &mut |_, _| true)?;
+                    .run_batch(&Batch::new(&job, &inputs, &Limits::default()))?;
             for (test, outcome) in outcomes.iter().enumerate() {
                 ensure!(
                     outcome.stdout == Self::expected(test).as_bytes(),

@@ -13,23 +13,11 @@ use std::collections::BTreeMap;
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
-use super::codecontests::limits_of;
-use super::deepcoder::{is_shown, paired, words};
+use super::cases::paired;
+use super::common::{COMPARISON, IMPORTS, is_shown, limits_of, with_starter, words};
 use super::known::Known;
 use super::row::{Fields, shorten, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
-use crate::comparator::Comparison;
-
-/// The numeric step of the reference graders: `numpy.allclose` with its defaults.
-pub(super) const COMPARISON: Comparison = Comparison::Floats {
-    absolute: 1e-8,
-    relative: 1e-5,
-};
-
-/// What LeetCode's editor imports; put before programs whose tests call a function.
-pub(super) const IMPORTS: &str = "import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys\n\
-    from bisect import *\nfrom collections import *\nfrom functools import *\nfrom heapq import *\n\
-    from itertools import *\nfrom math import ceil, floor, gcd, inf, log, log2, sqrt\nfrom typing import *\n\n";
 
 /// What is done with each field.
 pub(super) const APPS: Known = Known {
@@ -188,18 +176,6 @@ fn problem(
         labels,
         ..Problem::default()
     })
-}
-
-/// The statement, and below it the head of the function where one is given.
-pub(super) fn with_starter(question: &str, starter: &str) -> String {
-    if starter.trim().is_empty() {
-        return question.to_owned();
-    }
-    format!(
-        "{}\n\nStart from this:\n{}\n",
-        question.trim_end(),
-        starter.trim_matches('\n')
-    )
 }
 
 /// A list of sources, maybe as JSON in a string, maybe empty.

@@ -5,20 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use rlef_sandbox::{Language, Limits};
+use rlef_sandbox::Language;
 
+use super::cases::only;
+use super::common::limits_of;
 use super::known::Known;
 use super::row::Fields;
-use super::{FileNames, Problem, ProblemError, Reference, TestCase, codecontests_plus, common_oj};
+use super::{FileNames, Problem, ProblemError, Reference, TestCase, codecontests_plus};
 use crate::comparator::Comparison;
 use crate::program::language_of_tag;
 
 /// `Language` of `contest_problem.proto`, without Python 2 (1) and the unknown (0).
 const LANGUAGES: [(u64, &str); 3] = [(2, "cpp"), (3, "python3"), (4, "java")];
-
-/// How much longer than its CPU time a program may take on the clock, and the least it is given.
-const WALL_PER_CPU: u64 = 3;
-const LEAST_WALL_MS: u64 = 10_000;
 
 /// What is done with each field.
 pub(super) const KNOWN: Known = Known {
@@ -81,8 +79,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     for value in fields.items("corner_cases")? {
         let case = fields.below("corner_cases", value)?;
         private_tests.push(TestCase::Stdin {
-            input: common_oj::only(&case, "input", "stdin")?,
-            expected: common_oj::only(&case, "output", "stdout")?,
+            input: only(&case, "input", "stdin")?,
+            expected: only(&case, "output", "stdout")?,
         });
     }
     let mut labels = BTreeMap::new();
@@ -116,19 +114,6 @@ fn comparison(fields: &Fields<'_>) -> Result<Comparison, ProblemError> {
         "" => Ok(Comparison::Contest),
         source => codecontests_plus::checker(fields, source),
     }
-}
-
-/// Default limits with the CPU time and memory a problem states; zero means not stated.
-pub(super) fn limits_of(cpu_ms: Option<u64>, memory_bytes: Option<u64>) -> Limits {
-    let mut limits = Limits::default();
-    if let Some(cpu_ms) = cpu_ms.filter(|&cpu_ms| cpu_ms > 0) {
-        limits.cpu_ms = cpu_ms;
-        limits.wall_ms = cpu_ms.saturating_mul(WALL_PER_CPU).max(LEAST_WALL_MS);
-    }
-    if let Some(memory_bytes) = memory_bytes.filter(|&memory_bytes| memory_bytes > 0) {
-        limits.memory_bytes = memory_bytes;
-    }
-    limits
 }
 
 fn time_ms(fields: &Fields<'_>) -> Result<Option<u64>, ProblemError> {
@@ -166,7 +151,7 @@ fn tests(fields: &Fields<'_>, name: &str) -> Result<Vec<TestCase>, ProblemError>
 }
 
 /// The files that stand in for standard input and output; both names, or neither.
-pub(super) fn files(
+fn files(
     fields: &Fields<'_>,
     input: &str,
     output: &str,

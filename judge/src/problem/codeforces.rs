@@ -8,7 +8,7 @@
 use rlef_sandbox::Language;
 use serde_json::Value;
 
-use super::codecontests::limits_of;
+use super::common::limits_of;
 use super::known::Known;
 use super::row::Fields;
 use super::{FileNames, Problem, ProblemError, TestCase};

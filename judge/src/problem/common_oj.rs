@@ -5,17 +5,15 @@
 //! Tests printed as examples in the statement are public, the rest only grade (see `deepcoder`). The rule is
 //! the one of CodeContests, where the public sample comes from.
 
-use std::collections::BTreeMap;
-
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
-use super::deepcoder::{is_shown, words};
+use super::cases::only;
+use super::common::{is_shown, labels, words};
 use super::known::Known;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase, livecodebench};
 use crate::comparator::Comparison;
-use crate::program::language_of_tag;
 
 /// What is done with each field.
 pub(super) const KNOWN: Known = Known {
@@ -89,57 +87,6 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         files: None,
         labels: labels(fields)?,
     })
-}
-
-/// The one stream of an input or output; files beside it aren't supported and must not be ignored.
-pub(super) fn only(case: &Fields<'_>, name: &str, stream: &str) -> Result<String, ProblemError> {
-    let value = case.required(name, "an object")?;
-    let streams = case.below(name, value)?;
-    if let Some(other) = value
-        .as_object()
-        .and_then(|object| object.keys().find(|key| *key != stream))
-    {
-        return Err(case.wrong_text(
-            name,
-            &format!("only `{stream}`"),
-            &format!("the file `{other}`"),
-        ));
-    }
-    Ok(streams.text(stream)?.to_owned())
-}
-
-pub(super) fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, ProblemError> {
-    let Some(value) = fields.get("labels") else {
-        return Ok(BTreeMap::new());
-    };
-    let value = unwrap_json(fields, "labels", value)?;
-    let object = value
-        .as_object()
-        .ok_or_else(|| fields.wrong("labels", "an object", &value))?;
-    fields.check_labels("labels", &value)?;
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let mut labels: BTreeMap<String, String> = object
-        .iter()
-        .map(|(name, value)| (name.clone(), text(value)))
-        .collect();
-    // What programs are to be in.
-    for name in ["programming_language", "execution_language"] {
-        let Some(tag) = labels.get(name).filter(|tag| !tag.is_empty()) else {
-            continue;
-        };
-        let language = language_of_tag(tag, Language::Python).ok_or_else(|| {
-            let expected = "a supported language";
-            fields.wrong_text(&format!("labels.{name}"), expected, &format!("`{tag}`"))
-        })?;
-        if language != Language::Python && !labels.contains_key("language") {
-            labels.insert("language".to_owned(), language.name().to_owned());
-        }
-    }
-    Ok(labels)
 }
 
 /// `{"python": source or [sources]}`; other languages are left out.

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
-use super::apps::with_starter;
-use super::codecontests::limits_of;
+use super::cases::{call, calls, func_name, json_text, paired, stdin_text};
+use super::common::{is_shown, limits_of, with_starter, words};
 use super::known::Known;
-use super::row::{Fields, oversized_integer, shorten, unwrap_json};
-use super::{Problem, ProblemError, Reference, TestCase, asserts};
+use super::row::{Fields, unwrap_json};
+use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
 use crate::program::{Program, Wanted};
 
@@ -96,85 +96,6 @@ fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
         .collect())
 }
 
-/// `metadata.func_name`, where `metadata` is an object or JSON in a string; empty where it isn't there.
-pub(super) fn func_name(fields: &Fields<'_>) -> Result<String, ProblemError> {
-    let Some(value) = fields.get("metadata") else {
-        return Ok(String::new());
-    };
-    let metadata = unwrap_json(fields, "metadata", value)?;
-    if metadata.is_null() {
-        return Ok(String::new());
-    }
-    let metadata = fields.below("metadata", &metadata)?;
-    Ok(metadata.text_or_empty("func_name")?.to_owned())
-}
-
-/// `{"inputs": [...], "outputs": [...], "fn_name"?, "assert_case"?}`. Where there are assertions, pairs of empty texts are
-/// placeholders.
-pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> {
-    let only_asserted = lists.get("assert_case").is_some();
-    let list = |name| match lists.get(name) {
-        None if only_asserted => Ok(&[][..]),
-        _ => lists
-            .required(name, "a list")?
-            .as_array()
-            .map(Vec::as_slice)
-            .ok_or_else(|| lists.wrong(name, "a list", lists.get(name).unwrap_or(&Value::Null))),
-    };
-    let (inputs, outputs) = (list("inputs")?, list("outputs")?);
-    if inputs.len() != outputs.len() {
-        let expected = format!("as many outputs as inputs ({})", inputs.len());
-        return Err(lists.wrong_text("outputs", &expected, &outputs.len().to_string()));
-    }
-    let function = lists.text_or_empty("fn_name")?;
-    lists.without(
-        &["input", "output", "metadata"],
-        "the tests are lists of inputs and outputs",
-    )?;
-    if let Some(is_call) = is_call(lists)?
-        && is_call == function.is_empty()
-    {
-        let expected = "a name where the tests call a function, and none where they don't";
-        return Err(lists.wrong_text("fn_name", expected, &format!("`{function}`")));
-    }
-    let asserted = asserts::tests(lists, function)?;
-    let is_empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
-    let cases = inputs.iter().zip(outputs).filter(|(input, output)| {
-        let empty = is_empty(input) && (is_empty(output) || output.is_null());
-        asserted.is_empty() || !empty
-    });
-    if inputs.is_empty() && !function.is_empty() {
-        return Ok(asserted);
-    }
-    if function.is_empty() {
-        let mut tests = cases
-            .map(|(input, output)| {
-                Ok(TestCase::Stdin {
-                    input: stdin_text(lists, "inputs", input)?,
-                    expected: stdin_text(lists, "outputs", output)?,
-                })
-            })
-            .collect::<Result<Vec<_>, ProblemError>>()?;
-        tests.extend(asserted);
-        return Ok(tests);
-    }
-    // The schema wraps results in a list of one, or doesn't; only a whole column tells which.
-    let wrapped = outputs
-        .iter()
-        .all(|output| output.as_array().is_some_and(|items| items.len() == 1));
-    let mut tests = cases
-        .map(|(input, output)| {
-            let expected = match (wrapped, output) {
-                (true, Value::Array(items)) => items.first().cloned().unwrap_or_default(),
-                _ => json_text(lists, "outputs", output)?,
-            };
-            call(lists, function, "inputs", input, expected)
-        })
-        .collect::<Result<Vec<_>, ProblemError>>()?;
-    tests.extend(asserted);
-    Ok(tests)
-}
-
 /// `[{"input": .., "output": .., "testtype" or "type"?, "fn_name"? or "metadata"?: {"func_name"}}, ...]`; `function` is
 /// what the row itself says.
 fn listed(
@@ -212,125 +133,6 @@ fn listed(
             call(&case, function, "input", input, expected)
         })
         .collect()
-}
-
-/// Whether a test calls a function, where `testtype` or `type` says so.
-pub(super) fn is_call(case: &Fields<'_>) -> Result<Option<bool>, ProblemError> {
-    for name in ["testtype", "type"] {
-        match case.text_or_empty(name)? {
-            "" => {}
-            "stdin" | "stdin_stdout" => return Ok(Some(false)),
-            "functional" | "function_call" => return Ok(Some(true)),
-            other => {
-                let expected = "`stdin` or `functional`";
-                return Err(case.wrong_text(name, expected, &format!("`{other}`")));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The same, where a function that is `named` leaves no doubt.
-pub(super) fn calls(case: &Fields<'_>, named: bool) -> Result<bool, ProblemError> {
-    match is_call(case)? {
-        None if named => {
-            let expected = "`stdin` or `functional`, for a function is named";
-            Err(case.wrong_text("testtype", expected, "none"))
-        }
-        told => Ok(told.unwrap_or(false)),
-    }
-}
-
-pub(super) fn call(
-    fields: &Fields<'_>,
-    function: &str,
-    name: &str,
-    input: &Value,
-    expected: Value,
-) -> Result<TestCase, ProblemError> {
-    let arguments = match input {
-        Value::Array(arguments) => arguments.clone(),
-        Value::String(text) => {
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            lines
-                .map(|line| parse(fields, name, line))
-                .collect::<Result<_, _>>()?
-        }
-        other => {
-            return Err(fields.wrong(name, "a list of arguments, or one JSON value a line", other));
-        }
-    };
-    Ok(TestCase::Call {
-        function: function.to_owned(),
-        arguments,
-        expected,
-    })
-}
-
-pub(super) fn json_text(
-    fields: &Fields<'_>,
-    name: &str,
-    value: &Value,
-) -> Result<Value, ProblemError> {
-    match value {
-        Value::String(text) => parse(fields, name, text),
-        other => Ok(other.clone()),
-    }
-}
-
-fn parse(fields: &Fields<'_>, name: &str, text: &str) -> Result<Value, ProblemError> {
-    if let Some(integer) = oversized_integer(text) {
-        let integer = text.get(integer).unwrap_or_default();
-        return Err(fields.wrong_text(name, "integers of at most 64 bits", &shorten(integer)));
-    }
-    super::floats::parse(text).map_err(|error| {
-        fields.wrong_text(
-            name,
-            "a JSON value",
-            &format!("{error} in {:?}", shorten(text)),
-        )
-    })
-}
-
-pub(super) fn stdin_text(
-    fields: &Fields<'_>,
-    name: &str,
-    value: &Value,
-) -> Result<String, ProblemError> {
-    let wrong = |found| fields.wrong(name, "a string or a list of lines", found);
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Array(lines) => {
-            let lines: Vec<&str> = lines
-                .iter()
-                .map(|line| line.as_str().ok_or_else(|| wrong(line)))
-                .collect::<Result<_, _>>()?;
-            Ok(lines.join("\n"))
-        }
-        other => Err(wrong(other)),
-    }
-}
-
-/// The words of a text, each followed by one space; the headings `Input:` and `Output:` without their colon.
-pub(super) fn words(text: &str) -> String {
-    let plain = |word| match word {
-        "Input:" => "Input",
-        "Output:" => "Output",
-        other => other,
-    };
-    text.split_whitespace()
-        .flat_map(|word| [plain(word), " "])
-        .collect()
-}
-
-/// Whether the statement, as [`words`], prints this test as an example.
-pub(super) fn is_shown(test: &TestCase, statement: &str) -> bool {
-    let TestCase::Stdin { input, expected } = test else {
-        return false;
-    };
-    let (input, expected) = (words(input), words(expected));
-    let needle = format!("Input {input}Output {expected}");
-    !input.is_empty() && !expected.is_empty() && statement.contains(&needle)
 }
 
 fn stated_limits(statement: &str) -> Limits {

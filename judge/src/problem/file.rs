@@ -14,8 +14,10 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::budget::{Budget, cost_of_text, cost_of_value};
-use super::row::{oversized_integer, shorten};
-use super::tree::{self, Tree};
+use super::integers::oversized_integer;
+use super::layouts;
+use super::row::shorten;
+use super::tree::Tree;
 use super::{Place, Problem, ProblemError, Row, Where, evalplus, floats, parquet};
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -47,7 +49,7 @@ pub(super) fn for_each_row(path: &Path, take: &mut Take<'_>) -> Result<(), Probl
     if about.is_dir() {
         let tree = Tree::of_folder(path)?;
         let budget = Budget::of(path, tree.size());
-        return tree::for_each_row(path, &tree, &budget, take);
+        return layouts::for_each_row(path, &tree, &budget, take);
     }
     if !about.is_file() {
         let kind = about.file_type();
@@ -102,7 +104,7 @@ pub(super) fn for_each_row_within(
     let first = head(&mut source).map_err(failed)?;
     if Tree::is_archive(&first) {
         let whole = Cursor::new(first).chain(source);
-        return tree::for_each_row(path, &Tree::of_archive(path, whole, budget)?, budget, take);
+        return layouts::for_each_row(path, &Tree::of_archive(path, whole, budget)?, budget, take);
     }
     if let Some((_, kind)) = PACKED.iter().find(|(magic, _)| first.starts_with(magic)) {
         return Err(ProblemError::Packed {

@@ -6,7 +6,7 @@
 
 use rlef_sandbox::Language;
 
-use super::apps::with_starter;
+use super::common::with_starter;
 use super::known::Known;
 use super::row::Fields;
 use super::{Problem, ProblemError, Reference, TestCase, asserts};

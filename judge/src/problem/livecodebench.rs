@@ -16,13 +16,12 @@ use flate2::read::ZlibDecoder;
 use rlef_sandbox::Limits;
 use serde_json::Value;
 
-use super::apps::{IMPORTS, with_starter};
-use super::codecontests::limits_of;
-use super::deepcoder::{call, calls, func_name, is_shown, json_text, paired, stdin_text, words};
+use super::cases::{call, calls, func_name, json_text, paired, stdin_text};
+use super::common::{IMPORTS, is_shown, labels, limits_of, with_starter, words};
 use super::known::Known;
 use super::pickle::{self, Pickled};
 use super::row::{Fields, unwrap_json};
-use super::{Problem, ProblemError, TestCase, common_oj};
+use super::{Problem, ProblemError, TestCase};
 use crate::comparator::Comparison;
 
 const CPU_MS: u64 = 6000;
@@ -202,7 +201,7 @@ pub(super) fn read_packed(fields: &Fields<'_>, packed: &str) -> Result<Problem, 
         } else {
             String::new()
         },
-        labels: common_oj::labels(fields)?,
+        labels: labels(fields)?,
         ..Problem::default()
     })
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::apps::{COMPARISON, IMPORTS, with_starter};
+use super::common::{COMPARISON, IMPORTS, with_starter};
 use super::known::Known;
 use super::python_literal::json_or_literal;
 use super::row::Fields;

@@ -3,12 +3,9 @@
 //! `reward_model.ground_truth` holds the tests as APPS does. Rows about mathematics have no tests and are refused:
 //! filter on `ability` first. The whole prompt is the statement.
 
-use serde_json::Value;
-
-use super::apps::{COMPARISON, IMPORTS};
-use super::deepcoder::{is_shown, paired, words};
+use super::cases::paired;
+use super::common::{COMPARISON, IMPORTS, is_shown, prompt, words};
 use super::known::Known;
-use super::python_literal::json;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, TestCase};
 
@@ -78,32 +75,4 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         labels: fields.labels(&["data_source"]),
         ..Problem::default()
     })
-}
-
-/// The text of the user's messages: a string, or a list of `{"role", "content"}`.
-pub(super) fn prompt(fields: &Fields<'_>) -> Result<String, ProblemError> {
-    let unwrapped;
-    let messages = if let Some(Value::Array(messages)) = fields.get("prompt") {
-        messages
-    } else {
-        let text = fields.text("prompt")?;
-        // A column of texts may hold the list as JSON.
-        let is_list = text.trim_start().starts_with("[{") && text.contains("\"role\"");
-        unwrapped = if is_list { json(text).ok() } else { None };
-        match &unwrapped {
-            Some(Value::Array(messages)) => messages,
-            _ => return Ok(text.to_owned()),
-        }
-    };
-    let mut texts = Vec::new();
-    for message in messages {
-        let message = fields.below("prompt", message)?;
-        if message.text("role")? == "user" {
-            texts.push(message.text("content")?.to_owned());
-        }
-    }
-    if texts.is_empty() {
-        return Err(fields.wrong_text("prompt", "a message of the user", "none"));
-    }
-    Ok(texts.join("\n\n"))
 }

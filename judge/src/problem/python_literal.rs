@@ -18,7 +18,7 @@ pub(super) fn json_or_literal(text: &str) -> Result<Value, String> {
 
 /// JSON text, none of whose integers a reader would round.
 pub(super) fn json(text: &str) -> Result<Value, String> {
-    match super::row::oversized_integer(text) {
+    match super::integers::oversized_integer(text) {
         Some(integer) => Err(format!("an integer past 64 bits at byte {}", integer.start)),
         None => super::floats::parse(text).map_err(|error| error.to_string()),
     }

@@ -1,16 +1,12 @@
-//! One JSON row → Problem: tells the schema from the fields, and gives the schemas typed access to fields
-//! with errors that name them.
+//! One JSON row, and typed access to its fields with errors that name them. Knows no schema.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde_json::{Map, Value};
 
 use super::budget::{Budget, cost_of_text};
-use super::digits;
 use super::known::{Known, Notices};
-use super::schema::{self, Schema};
-use super::{Place, Problem, ProblemError, TestCase, Where};
+use super::{Place, ProblemError, Where};
 
 /// A JSON value and where it was read.
 pub(super) struct Row {
@@ -20,75 +16,14 @@ pub(super) struct Row {
     pub(super) value: Value,
 }
 
-/// The problem that a row describes, in the schema its fields tell, or in the `named` one.
-pub(super) fn problem_of(
-    row: &Row,
-    named: Option<&'static Schema>,
-    notices: &Notices,
-    budget: &Budget,
-) -> Result<Problem, ProblemError> {
-    let unknown = |found: String| ProblemError::UnknownSchema {
-        place: row.place.clone(),
-        found,
-        known: schema::known(),
-    };
-    let Value::Object(object) = &row.value else {
-        return Err(unknown(kind(&row.value).to_owned()));
-    };
-    let schema = match named {
-        Some(schema) => schema,
-        None => Schema::of(object, &row.place)?.ok_or_else(|| {
-            let names: Vec<&str> = object.keys().map(String::as_str).collect();
-            unknown(if names.is_empty() {
-                "no fields".to_owned()
-            } else {
-                format!("the fields {}", names.join(", "))
-            })
-        })?,
-    };
-    let ledger = Ledger {
-        schema: schema.name,
-        known: schema.known,
-        notices,
-        budget,
-    };
-    let fields = Fields {
-        place: &row.place,
-        ledger: &ledger,
-        object,
-        prefix: String::new(),
-    };
-    fields.check()?;
-    let problem = digits::ruled(schema.read(row, &fields)?, schema.name);
-    if schema.name != schema::OWN && says_nothing(&problem) {
-        let expected = "a test that feeds the program something or expects something of it";
-        return Err(fields.wrong_text("tests", expected, "empty inputs and outputs only"));
-    }
-    Ok(problem)
-}
-
-/// Whether there are tests, but none that a program which does nothing would fail.
-fn says_nothing(problem: &Problem) -> bool {
-    let mut tests = problem
-        .public_tests
-        .iter()
-        .chain(&problem.private_tests)
-        .peekable();
-    tests.peek().is_some()
-        && tests.all(|test| match test {
-            TestCase::Stdin { input, expected } => {
-                input.trim().is_empty() && expected.trim().is_empty()
-            }
-            _ => false,
-        })
-}
-
 /// What reading a row takes from and adds to.
-struct Ledger<'a> {
-    schema: &'static str,
-    known: &'static Known,
-    notices: &'a Notices,
-    budget: &'a Budget,
+pub(super) struct Ledger<'a> {
+    /// Name of the schema.
+    pub(super) schema: &'static str,
+    /// What it does with each field.
+    pub(super) known: &'static Known,
+    pub(super) notices: &'a Notices,
+    pub(super) budget: &'a Budget,
 }
 
 /// Typed access to the fields of an object, at any depth of a row. All of them are known or harmless: whoever opens an
@@ -103,6 +38,22 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// The fields of a row.
+    pub(super) fn of(
+        place: &'a Place,
+        object: &'a Map<String, Value>,
+        ledger: &'a Ledger<'a>,
+    ) -> Result<Self, ProblemError> {
+        let fields = Self {
+            place,
+            ledger,
+            object,
+            prefix: String::new(),
+        };
+        fields.check()?;
+        Ok(fields)
+    }
+
     fn check(&self) -> Result<(), ProblemError> {
         let of = (self.ledger.schema, self.place, self.ledger.notices);
         self.ledger.known.check(self.object, &self.prefix, of)
@@ -299,7 +250,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, for people.
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
@@ -337,64 +289,5 @@ pub(super) fn unwrap_json(
             })
         }
         other => Ok(other.clone()),
-    }
-}
-
-/// Where in `text` an integer stands that doesn't fit 64 bits, which a JSON parser would round without a word.
-pub(super) fn oversized_integer(text: &str) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut index = 0;
-    while index < bytes.len() {
-        match bytes[index] {
-            b'"' => {
-                index += 1;
-                while index < bytes.len() && bytes[index] != b'"' {
-                    index += 1 + usize::from(bytes[index] == b'\\');
-                }
-                index += 1;
-            }
-            b'-' | b'0'..=b'9' => {
-                let start = index;
-                while index < bytes.len()
-                    && matches!(bytes[index], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
-                {
-                    index += 1;
-                }
-                let token = &text[start..index];
-                let whole = !token.contains(['.', 'e', 'E']);
-                if whole && token.parse::<i64>().is_err() && token.parse::<u64>().is_err() {
-                    return Some(start..index);
-                }
-            }
-            _ => index += 1,
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn oversized(text: &str) -> Option<&str> {
-        oversized_integer(text).map(|range| &text[range])
-    }
-
-    #[test]
-    fn integers_past_64_bits_are_found_outside_strings() {
-        assert_eq!(
-            oversized("[1, 18446744073709551615, -9223372036854775808, 1e300, 0.5]"),
-            None
-        );
-        assert_eq!(oversized(r#"["99999999999999999999\"9", 3]"#), None);
-        assert_eq!(
-            oversized("[18446744073709551616]"),
-            Some("18446744073709551616")
-        );
-        assert_eq!(
-            oversized(r#"{"a\"": -9223372036854775809}"#),
-            Some("-9223372036854775809")
-        );
-        assert_eq!(oversized("\"unterminated 99999999999999999999\\"), None);
     }
 }

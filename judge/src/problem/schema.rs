@@ -1,13 +1,15 @@
-//! The public schemas: their names, the fields each is known by, and who reads it.
+//! The public schemas: their names, the fields each is known by, and who reads it. And one row → Problem, in the schema
+//! that its fields tell.
 
 use serde_json::{Map, Value};
 
-use super::known::Known;
-use super::row::{Fields, Row};
+use super::budget::Budget;
+use super::known::{Known, Notices};
+use super::row::{Fields, Ledger, Row, kind};
 use super::{
-    Place, Problem, ProblemError, apps, bigcodebench, codecontests, codecontests_plus, codeforces,
-    common_oj, cruxeval, deepcoder, evalplus, humaneval, leetcode, livecodebench, mapcoder, mbpp,
-    native, prime, synthetic1,
+    Place, Problem, ProblemError, TestCase, apps, bigcodebench, codecontests, codecontests_plus,
+    codeforces, common_oj, cruxeval, deepcoder, digits, evalplus, humaneval, leetcode,
+    livecodebench, mapcoder, mbpp, native, prime, synthetic1,
 };
 
 /// rlef's own schema.
@@ -225,8 +227,65 @@ impl Schema {
     }
 }
 
+/// The problem that a row describes, in the schema its fields tell, or in the `named` one.
+pub(super) fn problem_of(
+    row: &Row,
+    named: Option<&'static Schema>,
+    notices: &Notices,
+    budget: &Budget,
+) -> Result<Problem, ProblemError> {
+    let unknown = |found: String| ProblemError::UnknownSchema {
+        place: row.place.clone(),
+        found,
+        known: known(),
+    };
+    let Value::Object(object) = &row.value else {
+        return Err(unknown(kind(&row.value).to_owned()));
+    };
+    let schema = match named {
+        Some(schema) => schema,
+        None => Schema::of(object, &row.place)?.ok_or_else(|| {
+            let names: Vec<&str> = object.keys().map(String::as_str).collect();
+            unknown(if names.is_empty() {
+                "no fields".to_owned()
+            } else {
+                format!("the fields {}", names.join(", "))
+            })
+        })?,
+    };
+    let ledger = Ledger {
+        schema: schema.name,
+        known: schema.known,
+        notices,
+        budget,
+    };
+    let fields = Fields::of(&row.place, object, &ledger)?;
+    let problem = digits::ruled(schema.read(row, &fields)?, schema.name);
+    if schema.name != OWN && says_nothing(&problem) {
+        let expected = "a test that feeds the program something or expects something of it";
+        return Err(fields.wrong_text("tests", expected, "empty inputs and outputs only"));
+    }
+    Ok(problem)
+}
+
+/// Whether there are tests, but none that a program which does nothing would fail.
+fn says_nothing(problem: &Problem) -> bool {
+    let mut tests = problem
+        .public_tests
+        .iter()
+        .chain(&problem.private_tests)
+        .peekable();
+    tests.peek().is_some()
+        && tests.all(|test| match test {
+            TestCase::Stdin { input, expected } => {
+                input.trim().is_empty() && expected.trim().is_empty()
+            }
+            _ => false,
+        })
+}
+
 /// Every schema and its fields, for an error message.
-pub(super) fn known() -> String {
+fn known() -> String {
     let one = |schema: &Schema| {
         let fields = schema.fields.join(", ").replace('|', " or ");
         format!("{} ({fields})", schema.name)

@@ -6,10 +6,9 @@
 use rlef_sandbox::Language;
 use serde_json::Value;
 
-use super::apps::IMPORTS;
-use super::deepcoder::{is_shown, stdin_text, words};
+use super::cases::stdin_text;
+use super::common::{IMPORTS, is_shown, prompt, words};
 use super::known::Known;
-use super::prime::prompt;
 use super::python_literal::json_or_literal;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};

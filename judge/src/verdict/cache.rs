@@ -1,23 +1,15 @@
 //! Verdicts on disk by what they depend on, so that the same program on the same tests is run once.
 //!
-//! One file a verdict, in 256 folders by the first byte of its key; a file is written under another name and renamed, so
-//! that any number of processes may share the folder and none ever reads half a verdict. Each folder is bounded: the files
-//! used longest ago go first. A folder that another user owns or can write to is refused, and so is a file that is not this
-//! user's own or whose content is not what was written. Nothing here fails a run: what can't be read is judged anew. Errors are never kept, for
-//! there is no verdict to keep; a timeout is kept only where `settle` found that more time would not have helped.
+//! A [`Store`] keeps them: it refuses what somebody else could have written, and sees damage. Nothing here fails a run: what
+//! can't be read is judged anew. Errors are never kept, for there is no verdict to keep; a timeout is kept only where
+//! `settle` found that more time would not have helped.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Read as _;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use nix::fcntl::OFlag;
-use nix::unistd::Uid;
-use serde::{Deserialize, Serialize};
+use rlef_sandbox::{Store, StoreError, StoreKey, StoreLayout};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Failure, RULES, Scope, StopAt, Verdict};
@@ -25,20 +17,11 @@ use crate::comparator::Comparison;
 use crate::problem::Problem;
 use crate::program::Program;
 
-/// Form of a file and of what its key is made of; another one is judged anew.
+/// Form of a kept verdict and of what its key is made of; another one is judged anew.
 const SCHEMA: &str = "rlef-verdict/2";
 
-/// Largest file that is read: failing tests' texts are bounded far below it.
-const LARGEST: u64 = 64 << 20;
-
-/// Bytes of all files, by default.
+/// Bytes of all verdicts, by default.
 pub const CACHE_BYTES: u64 = 512 << 20;
-
-/// Folders that the bound is shared among.
-const SHARDS: u64 = 256;
-
-/// Files written into a folder before its size is looked at again.
-const PATIENCE: u64 = 16;
 
 /// Failing tests whose texts are kept: as many as feedback shows.
 const KEPT_FAILURES: usize = 8;
@@ -53,39 +36,65 @@ impl std::fmt::Display for VerdictKey {
     }
 }
 
+/// Tests of a problem that was seen, and their hash.
+type Seen<'p> = (&'p Problem, [u8; 32]);
+
 /// Keys of programs on problems; a problem's tests, which may be large, are hashed once.
 ///
-/// Problems are told apart by where they are in memory, so a value of this type must not outlive them.
+/// Problems are told apart by where they are in memory. So they are borrowed for as long as the keys live: none can change or
+/// make room for another.
+///
+/// ```
+/// use rlef_judge::{problem::Problem, verdict::{Keys, Scope, StopAt}};
+///
+/// let keys = Keys::default();
+/// let program = rlef_judge::program::Program { language: rlef_sandbox::Language::Python, source: String::new() };
+/// let problem = Problem::default();
+/// keys.of(&program, &problem, Scope::All, StopAt::Never, "");
+/// drop(keys);
+/// drop(problem);
+/// ```
+///
+/// ```compile_fail,E0505
+/// use rlef_judge::{problem::Problem, verdict::{Keys, Scope, StopAt}};
+///
+/// let keys = Keys::default();
+/// let program = rlef_judge::program::Program { language: rlef_sandbox::Language::Python, source: String::new() };
+/// let problem = Problem::default();
+/// keys.of(&program, &problem, Scope::All, StopAt::Never, "");
+/// drop(problem);
+/// drop(keys);
+/// ```
 #[derive(Debug, Default)]
-pub struct Keys {
-    tests: Mutex<HashMap<(usize, Scope), [u8; 32]>>,
+pub struct Keys<'p> {
+    tests: Mutex<HashMap<(usize, Scope), Seen<'p>>>,
 }
 
-impl Keys {
+impl<'p> Keys<'p> {
     /// The key of a program on some tests; `stamp` names what runs it.
-    pub(super) fn of(
+    pub fn of(
         &self,
         program: &Program,
-        problem: &Problem,
+        problem: &'p Problem,
         scope: Scope,
         stop: StopAt,
         stamp: &str,
     ) -> VerdictKey {
         let place = (std::ptr::from_ref(problem).addr(), scope);
-        let known = self.lock().get(&place).copied();
+        let known = self.lock().get(&place).map(|(_, hash)| *hash);
         let tests = known.unwrap_or_else(|| {
             let hash = hash_of(&(
                 (scope.tests(problem), problem.public_tests.len()),
                 (&problem.limits, &problem.comparison),
                 (&problem.preamble, &problem.files),
             ));
-            self.lock().insert(place, hash);
+            self.lock().insert(place, (problem, hash));
             hash
         });
         VerdictKey(hash_of(&((SCHEMA, RULES), stamp, program, stop, tests)))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), [u8; 32]>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), Seen<'p>>> {
         // Entries are inserted whole, so a poisoned map is still sound.
         self.tests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,194 +115,60 @@ pub(super) fn languages(program: &Program, problem: &Problem) -> Vec<rlef_sandbo
     }
 }
 
-/// A file's first line; the verdict is the rest.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-struct Head<'a> {
-    schema: std::borrow::Cow<'a, str>,
-    key: String,
-    /// Hash over the key and the verdict's bytes: a file that was damaged, edited or moved no longer fits it. It keeps
-    /// nobody out who may write here, which the folder's owner and mode do.
-    seal: String,
-}
-
-impl Head<'_> {
-    fn of(key: &VerdictKey, verdict: &[u8]) -> Self {
-        let key = key.to_string();
-        let mut digest = Sha256::new();
-        digest.update(&key);
-        digest.update(verdict);
-        Self {
-            schema: SCHEMA.into(),
-            seal: VerdictKey(digest.finalize().into()).to_string(),
-            key,
-        }
-    }
-}
-
 /// Why there is no cache. Completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
-#[error("keep verdicts in {}: {cause}; name another folder with RLEF_CACHE, or use --no-cache", folder.display())]
+#[error(
+    "keep verdicts: failed to {}; --no-cache does without",
+    super::chain(cause)
+)]
 pub struct CacheError {
-    /// The folder.
-    folder: PathBuf,
-    /// What the system said.
-    cause: std::io::Error,
-}
-
-/// Whether a file or folder belongs to this user and nobody else can write to it.
-fn is_own(about: &fs::Metadata) -> bool {
-    about.uid() == Uid::effective().as_raw() && about.mode() & 0o022 == 0
+    /// What is wrong with the folder.
+    cause: StoreError,
 }
 
 /// Verdicts on disk.
 #[derive(Debug)]
-pub struct VerdictCache {
-    folder: PathBuf,
-    shard_bytes: u64,
-    /// Files written to each folder by this process.
-    written: Mutex<HashMap<u8, u64>>,
-}
+pub struct VerdictCache(Store);
 
 impl VerdictCache {
-    /// Where verdicts are kept unless told otherwise: `RLEF_CACHE`, else `rlef/verdicts` in the user's cache folder.
+    /// Where verdicts are kept unless told otherwise: `verdicts` where all stores are.
     pub fn default_folder() -> Option<PathBuf> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        if let Some(folder) = set("RLEF_CACHE") {
-            return Some(PathBuf::from(folder).join("verdicts"));
-        }
-        let base = set("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-        Some(base.join("rlef").join("verdicts"))
+        Some(Store::default_root()?.join("verdicts"))
     }
 
     /// Opens a folder of at most about `bytes` bytes, and makes it, for this user alone, where it's absent: what failing
-    /// tests expect is in it.
+    /// tests expect is in it, and whoever can write there can say what is accepted.
     pub fn open(folder: &Path, bytes: u64) -> Result<Self, CacheError> {
-        let mut builder = fs::DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|cause| CacheError {
-                folder: folder.to_owned(),
-                cause,
-            })?;
-        // Whoever can write here can say what is accepted. A link is judged by what it leads to.
-        let about = fs::metadata(folder).map_err(|cause| CacheError {
-            folder: folder.to_owned(),
-            cause,
-        })?;
-        if !is_own(&about) {
-            return Err(CacheError {
-                folder: folder.to_owned(),
-                cause: std::io::Error::new(
-                    std::io::ErrorKind::PermissionDenied,
-                    "it belongs to or can be written by somebody else (chmod 700 it)",
-                ),
-            });
+        match Store::open(folder, bytes, StoreLayout::Spread) {
+            Ok(store) => Ok(Self(store)),
+            Err(cause) => Err(CacheError { cause }),
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            shard_bytes: bytes / SHARDS,
-            written: Mutex::default(),
-        })
     }
 
     /// The verdict of this key, if it is there and whole.
     pub fn get(&self, key: &VerdictKey) -> Option<Verdict> {
-        let path = self.path(key);
-        if !is_own(&path.parent()?.symlink_metadata().ok()?) {
-            return None;
-        }
-        // Neither a link nor a pipe, which would keep one waiting.
-        let mut file = File::options()
-            .read(true)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-            .open(&path)
-            .ok()?;
-        let about = file.metadata().ok()?;
-        if !about.is_file() || !is_own(&about) || about.len() > LARGEST {
-            return None;
-        }
-        let mut text = Vec::new();
-        (&mut file).take(LARGEST).read_to_end(&mut text).ok()?;
-        let end = text.iter().position(|&byte| byte == b'\n')?;
-        let head: Head<'_> = serde_json::from_slice(&text[..end]).ok()?;
-        let body = &text[end + 1..];
-        if head != Head::of(key, body) {
-            return None;
-        }
-        let verdict = serde_json::from_slice(body).ok()?;
-        // So that what is used stays; a failure only makes it look older.
-        let _ = File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(verdict)
+        let kept = self.0.get(&StoreKey::of_hash(key.0));
+        let bytes = kept.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a kept verdict is passed over");
+            None
+        })?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Keeps a verdict; where that fails it will be found out again.
     pub fn put(&self, key: &VerdictKey, verdict: &Verdict) {
-        let Ok(body) = serde_json::to_vec(&shortened(verdict)) else {
+        let Ok(bytes) = serde_json::to_vec(&shortened(verdict)) else {
             return;
         };
-        let head = Head::of(key, &body);
-        let path = self.path(key);
-        let Some(shard) = path.parent() else { return };
-        let mut builder = fs::DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(shard);
-        let written = made.and_then(|()| {
-            let mut file = tempfile::Builder::new().prefix(".new").tempfile_in(shard)?;
-            file.write_all(&serde_json::to_vec(&head)?)?;
-            file.write_all(b"\n")?;
-            file.write_all(&body)?;
-            file.persist(&path).map_err(|error| error.error)
-        });
-        if let Err(error) = written {
+        if let Err(error) = self.0.put(&StoreKey::of_hash(key.0), &bytes) {
             tracing::debug!(%error, "a verdict is not kept");
-            return;
-        }
-        let mut counts = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(key.0[0]).or_insert(0);
-        *count += 1;
-        let due = *count % PATIENCE == 1;
-        drop(counts);
-        if due {
-            self.tidy(shard);
         }
     }
 
-    /// Removes the files of a folder that were used longest ago until it is a fifth below its bound.
-    fn tidy(&self, shard: &Path) {
-        let Ok(entries) = fs::read_dir(shard) else {
-            return;
-        };
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let about = entry.metadata().ok()?;
-                Some((about.modified().ok()?, about.len(), entry.path()))
-            })
-            .collect();
-        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
-        if bytes <= self.shard_bytes {
-            return;
-        }
-        files.sort();
-        for (_, size, path) in files {
-            if bytes <= self.shard_bytes / 5 * 4 {
-                break;
-            }
-            // Another process may have removed it.
-            let _ = fs::remove_file(path);
-            bytes = bytes.saturating_sub(size);
-        }
-    }
-
+    /// Where the verdict of this key lies, or would lie.
+    #[cfg(test)]
     fn path(&self, key: &VerdictKey) -> PathBuf {
-        let name = key.to_string();
-        self.folder.join(&name[..2]).join(name)
+        self.0.path(&StoreKey::of_hash(key.0))
     }
 }
 
@@ -314,6 +189,8 @@ pub fn shortened(verdict: &Verdict) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::feedback::FeedbackOptions;
     use crate::verdict::Grade;
@@ -358,9 +235,10 @@ mod tests {
         fs::create_dir_all(cache.path(&key(2)).parent().unwrap()).unwrap();
         fs::write(cache.path(&key(2)), &whole).unwrap();
         assert_eq!(cache.get(&key(2)), None, "a file under another's name");
-        let text = String::from_utf8(whole.clone()).unwrap();
-        let edited = text.replace("wrong_answer", "accepted");
-        assert_ne!(text, edited);
+        let word = b"wrong_answer";
+        let at = whole.windows(word.len()).position(|part| part == word);
+        let (before, after) = whole.split_at(at.unwrap());
+        let edited = [before, b"accepted", &after[word.len()..]].concat();
         fs::write(&path, edited).unwrap();
         assert_eq!(cache.get(&key(1)), None, "a file edited by hand");
         fs::write(&path, &whole).unwrap();
@@ -368,37 +246,35 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_write_to_is_not_believed() {
+    fn a_folder_that_others_can_write_to_or_exchange_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("verdicts");
+        let cache = VerdictCache::open(&folder, CACHE_BYTES).unwrap();
         cache.put(&key(1), &verdict("x", 1));
-        let path = cache.path(&key(1));
-        let shard = path.parent().unwrap();
         let mode = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
-        assert_eq!(shard.metadata().unwrap().mode() & 0o777, 0o700);
-        for (place, own) in [(path.as_path(), 0o600), (shard, 0o700)] {
+        let path = cache.path(&key(1));
+        for (place, own) in [(path.as_path(), 0o600), (path.parent().unwrap(), 0o700)] {
             mode(place, 0o777);
             assert_eq!(cache.get(&key(1)), None, "{}", place.display());
             mode(place, own);
             assert!(cache.get(&key(1)).is_some());
         }
-        for bits in [0o777, 0o770, 0o702] {
-            mode(folder.path(), bits);
-            let error = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap_err();
-            assert!(error.to_string().contains("chmod 700"), "{error}");
+        for (place, own) in [(folder.as_path(), 0o755), (outer.path(), 0o755)] {
+            for bits in [0o777, 0o770, 0o702] {
+                mode(place, bits);
+                let error = VerdictCache::open(&folder, CACHE_BYTES).unwrap_err();
+                let words = error.to_string();
+                assert!(
+                    words.contains("chmod 700") && words.contains("--no-cache"),
+                    "{words}"
+                );
+            }
+            mode(place, own);
+            assert!(VerdictCache::open(&folder, CACHE_BYTES).is_ok());
         }
-        mode(folder.path(), 0o755);
-        assert!(VerdictCache::open(folder.path(), CACHE_BYTES).is_ok());
-        // A link to a good file, and a pipe that nobody writes to.
-        fs::rename(&path, shard.join("moved")).unwrap();
-        std::os::unix::fs::symlink("moved", &path).unwrap();
-        assert_eq!(cache.get(&key(1)), None);
-        fs::remove_file(&path).unwrap();
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        assert_eq!(cache.get(&key(1)), None);
     }
 
     #[test]
@@ -415,8 +291,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let one = verdict(&"x".repeat(1000), 1);
         let bytes = serde_json::to_vec(&one).unwrap().len() as u64;
-        // About ten verdicts a folder; all keys begin with the same byte.
-        let cache = VerdictCache::open(folder.path(), 10 * bytes * SHARDS).unwrap();
+        // About ten verdicts in each of 256 folders; all keys begin with the same byte.
+        let cache = VerdictCache::open(folder.path(), 10 * bytes * 256).unwrap();
         let numbered = |number: u8| {
             let mut bytes = [7; 32];
             bytes[31] = number;
@@ -429,8 +305,30 @@ mod tests {
         let left = (0..64)
             .filter(|&n| cache.path(&numbered(n)).exists())
             .count();
-        assert!((1..=10 + PATIENCE as usize).contains(&left), "{left}");
+        assert!((1..=10).contains(&left), "{left}");
         assert!(!cache.path(&numbered(1)).exists());
+    }
+
+    #[test]
+    fn unlike_problems_have_unlike_keys_and_the_same_one_the_same() {
+        let program = Program {
+            language: rlef_sandbox::Language::Python,
+            source: "print(1)".into(),
+        };
+        let expecting = |expected: &str| Problem {
+            private_tests: vec![crate::problem::TestCase::Stdin {
+                input: "1".into(),
+                expected: expected.into(),
+            }],
+            ..Problem::default()
+        };
+        let problems: Vec<Problem> = ["1", "2", "1"].map(expecting).into();
+        let keys = Keys::default();
+        let of = |problem| keys.of(&program, problem, Scope::All, StopAt::Never, "");
+        let [one, two, again] = [0, 1, 2].map(|index| of(&problems[index]));
+        assert_ne!(one, two);
+        assert_eq!(one, again);
+        assert_eq!(of(&problems[1]), two, "hashed once");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::{
-    Cancel, Interaction, Isolation, Job, Language, Limits, Outcome, Protection, Safeguard, Sandbox,
+    Batch, Cancel, Interaction, Isolation, Language, Outcome, Protection, Safeguard, Sandbox,
     SandboxConfig, SandboxError, Side,
 };
 
@@ -14,22 +14,17 @@ use super::{
 impl Runner for Sandbox {
     type Error = SandboxError;
 
-    fn run_batch(
-        &self,
-        job: &Job,
-        inputs: &[&[u8]],
-        limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, SandboxError> {
-        Self::run_batch(self, job, inputs, limits, keep_going)
+    fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, SandboxError> {
+        Self::run_batch(self, batch)
     }
 
     fn run_pair(
         &self,
+        cancel: &Cancel,
         left: Side<'_>,
         right: Side<'_>,
     ) -> Result<(Outcome, Outcome), SandboxError> {
-        Self::run_pair(self, left, right)
+        Self::run_pair(self, cancel, left, right)
     }
 
     fn run_interactive(
@@ -39,27 +34,7 @@ impl Runner for Sandbox {
         preface: &[u8],
         program: Side<'_>,
     ) -> Result<Interaction, SandboxError> {
-        Self::run_interactive_until(self, cancel, interactor, preface, program)
-    }
-
-    fn run_batch_until(
-        &self,
-        cancel: &Cancel,
-        job: &Job,
-        inputs: &[&[u8]],
-        limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, SandboxError> {
-        Self::run_batch_until(self, cancel, job, inputs, limits, keep_going)
-    }
-
-    fn run_pair_until(
-        &self,
-        cancel: &Cancel,
-        left: Side<'_>,
-        right: Side<'_>,
-    ) -> Result<(Outcome, Outcome), SandboxError> {
-        Self::run_pair_until(self, cancel, left, right)
+        Self::run_interactive(self, cancel, interactor, preface, program)
     }
 
     fn tools(&self, language: Language) -> String {

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use rlef_sandbox::Language;
+use rlef_sandbox::{Cancel, Language};
 
 use super::run::Run;
 use super::settle::Tally;
@@ -13,7 +13,7 @@ use super::{
     PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, asserted, call, checker, cpp,
     interact, source, stdin,
 };
-use crate::comparator::Comparison;
+use crate::comparator::{Comparison, Decider};
 use crate::problem::{Problem, TestCase, printable};
 use crate::program::Program;
 
@@ -203,19 +203,6 @@ impl<R: Runner> Judge<R> {
         self
     }
 
-    /// The same judge over another runner, which is lent this one's.
-    pub(super) fn over<'a, T>(&'a self, runner: impl FnOnce(&'a R) -> T) -> Judge<T> {
-        Judge {
-            runner: runner(&self.runner),
-            retries: self.retries,
-            cache: self.cache.clone(),
-            stamp: self.stamp.clone(),
-            reruns: self.reruns,
-            tally: Arc::clone(&self.tally),
-            testlib: self.testlib.clone(),
-        }
-    }
-
     /// The same judge with the text of `testlib.h`, which is put where a checker in C++ includes it.
     #[must_use]
     pub fn with_testlib(mut self, header: String) -> Self {
@@ -281,6 +268,18 @@ impl<R: Runner> Judge<R> {
         scope: Scope,
         stop: StopAt,
     ) -> Result<Verdict, JudgeError> {
+        self.judge_cancellable(&Cancel::never(), program, problem, scope, stop)
+    }
+
+    /// The same, which has an error soon after it is cancelled.
+    pub(super) fn judge_cancellable(
+        &self,
+        cancel: &Cancel,
+        program: &Program,
+        problem: &Problem,
+        scope: Scope,
+        stop: StopAt,
+    ) -> Result<Verdict, JudgeError> {
         self.supports(problem, scope)?;
         let tests = scope.tests(problem);
         // Indices count public tests first whatever the scope, so that a failure always names the same test.
@@ -289,7 +288,7 @@ impl<R: Runner> Judge<R> {
         } else {
             0
         };
-        let mut run = Run::new(self, problem, stop, first);
+        let mut run = Run::new(self, cancel, problem, stop, first);
         let mut rest = tests.as_slice();
         while let (Some(test), false) = (rest.first(), run.is_done()) {
             let alike = rest
@@ -398,14 +397,14 @@ fn run_batch<R: Runner>(
                 source: joined(None),
             };
             let (limits, files) = (&problem.limits, problem.files.as_ref());
-            match &problem.comparison {
-                Comparison::Checker(checker) => {
+            match problem.comparison.decider() {
+                Decider::Checker(checker) => {
                     checker::judge(run, &program, &cases, limits, checker, files)
                 }
-                Comparison::Interactor(interactor) => {
+                Decider::Interactor(interactor) => {
                     interact::judge(run, &program, &cases, limits, interactor)
                 }
-                rule => stdin::judge(run, &program, &cases, limits, rule, files),
+                Decider::Bytes(rule) => stdin::judge(run, &program, &cases, limits, rule, files),
             }
         }
         Some(TestCase::Call { function, .. }) => {

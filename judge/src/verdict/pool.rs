@@ -9,7 +9,6 @@ use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use rlef_sandbox::Cancel;
 
 use super::cache::Keys;
-use super::runner::Until;
 use super::{Judge, JudgeError, Runner, Scope, StopAt, Verdict};
 use crate::problem::Problem;
 use crate::program::Program;
@@ -57,24 +56,22 @@ impl<R: Runner> Judge<R> {
             // Without descriptors for it, those under way end by themselves.
             cancel: Cancel::new().unwrap_or_default(),
         };
-        let judge = self.over(|runner| Until {
-            runner,
-            cancel: &gate.cancel,
-        });
         let keys = Keys::default();
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|threads| {
             let _closing = Closing(&gate);
             for _ in 0..workers.clamp(1, tasks.len().max(1)) {
                 let sender = sender.clone();
-                let (next, gate, judge, keys) = (&next, &gate, &judge, &keys);
+                let (next, gate, keys) = (&next, &gate, &keys);
                 threads.spawn(move || {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(task) = tasks.get(index) else { return };
-                        if !gate.lets_begin(index)
-                            || sender.send((index, judge.judge_task(keys, task))).is_err()
-                        {
+                        if !gate.lets_begin(index) {
+                            return;
+                        }
+                        let result = self.judge_task(&gate.cancel, keys, task);
+                        if sender.send((index, result)).is_err() {
                             return;
                         }
                     }

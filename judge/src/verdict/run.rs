@@ -1,6 +1,6 @@
 //! Outcomes of one program's tests, job by job → its verdict.
 
-use rlef_sandbox::{Cancel, Interaction, Job, Limits, Outcome, Side, Status};
+use rlef_sandbox::{Batch, Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
 use super::{Failure, Grade, Judge, JudgeError, Runner, StopAt, Verdict, asserted};
 use crate::problem::Problem;
@@ -11,6 +11,7 @@ type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>,
 /// A verdict in the making.
 pub(super) struct Run<'a, R> {
     judge: &'a Judge<R>,
+    cancel: &'a Cancel,
     id: &'a str,
     stop: StopAt,
     /// Index of the next test.
@@ -26,6 +27,7 @@ pub(super) struct Run<'a, R> {
 impl<'a, R: Runner> Run<'a, R> {
     pub(super) fn new(
         judge: &'a Judge<R>,
+        cancel: &'a Cancel,
         problem: &'a Problem,
         stop: StopAt,
         first: usize,
@@ -33,6 +35,7 @@ impl<'a, R: Runner> Run<'a, R> {
         let id = problem.id.as_str();
         Self {
             judge,
+            cancel,
             id,
             stop,
             next: first,
@@ -54,11 +57,10 @@ impl<'a, R: Runner> Run<'a, R> {
         failure_of: &(dyn Fn(usize, &Outcome) -> Option<Failure> + Sync),
     ) -> Result<(), JudgeError> {
         let stop = self.stop;
-        let outcomes = self.judge.attempt(self.id, |runner| {
-            runner.run_batch(job, inputs, limits, &mut |index, outcome| {
-                stop == StopAt::Never || failure_of(index, outcome).is_none()
-            })
-        })?;
+        let go_on = |index, outcome: &Outcome| {
+            stop == StopAt::Never || failure_of(index, outcome).is_none()
+        };
+        let outcomes = self.run_batch(Batch::new(job, inputs, limits).going_on_while(&go_on))?;
         for (index, outcome) in outcomes.iter().take(inputs.len()).enumerate() {
             self.record(failure_of(index, outcome), outcome);
             if self.done {
@@ -95,11 +97,8 @@ impl<'a, R: Runner> Run<'a, R> {
         good: &(dyn Fn(&Outcome) -> bool + Sync),
     ) -> Result<Vec<Outcome>, JudgeError> {
         let stop = self.stop;
-        self.judge.attempt(self.id, |runner| {
-            runner.run_batch(job, inputs, limits, &mut |_, outcome| {
-                stop == StopAt::Never || good(outcome)
-            })
-        })
+        let go_on = |_, outcome: &Outcome| stop == StopAt::Never || good(outcome);
+        self.run_batch(Batch::new(job, inputs, limits).going_on_while(&go_on))
     }
 
     /// Outcomes of the checker, all of them.
@@ -109,9 +108,13 @@ impl<'a, R: Runner> Run<'a, R> {
         inputs: &[&[u8]],
         limits: &Limits,
     ) -> Result<Vec<Outcome>, JudgeError> {
-        self.judge.attempt(self.id, |runner| {
-            runner.run_batch(job, inputs, limits, &mut |_, _| true)
-        })
+        self.run_batch(Batch::new(job, inputs, limits))
+    }
+
+    fn run_batch(&self, batch: Batch<'_>) -> Result<Vec<Outcome>, JudgeError> {
+        let batch = batch.cancelled_by(self.cancel);
+        self.judge
+            .attempt(self.id, |runner| runner.run_batch(&batch))
     }
 
     /// Fewer outcomes than there were inputs.
@@ -140,7 +143,7 @@ impl<'a, R: Runner> Run<'a, R> {
         program: Side<'_>,
     ) -> Result<Interaction, JudgeError> {
         self.judge.attempt(self.id, |runner| {
-            runner.run_interactive(&Cancel::never(), interactor, preface, program)
+            runner.run_interactive(self.cancel, interactor, preface, program)
         })
     }
 
@@ -163,9 +166,9 @@ impl<'a, R: Runner> Run<'a, R> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (tests, program) = self
-                .judge
-                .attempt(self.id, |runner| runner.run_pair(tester, candidate))?;
+            let (tests, program) = self.judge.attempt(self.id, |runner| {
+                runner.run_pair(self.cancel, tester, candidate)
+            })?;
             let (id, test) = (self.id.to_owned(), self.next);
             match failure_of(&tests, &program) {
                 Ok(failure) => {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rlef_sandbox::Limits;
+use rlef_sandbox::{Cancel, Limits};
 
 use super::cache::{Keys, languages, shortened};
 use super::{Failure, VerdictKey};
@@ -93,7 +93,12 @@ impl<R: Runner> Judge<R> {
     }
 
     /// What the verdict on a task depends on.
-    pub(super) fn key(&self, keys: &Keys, program: &Program, task: &Task<'_>) -> VerdictKey {
+    pub(super) fn key<'p>(
+        &self,
+        keys: &Keys<'p>,
+        program: &Program,
+        task: &Task<'p>,
+    ) -> VerdictKey {
         let tools: Vec<String> = languages(program, task.problem)
             .into_iter()
             .map(|language| self.runner().tools(language))
@@ -113,7 +118,12 @@ impl<R: Runner> Judge<R> {
     }
 
     /// The verdict on a task: from the cache, or found and kept.
-    pub(super) fn judge_task(&self, keys: &Keys, task: &Task<'_>) -> Result<Verdict, JudgeError> {
+    pub(super) fn judge_task<'p>(
+        &self,
+        cancel: &Cancel,
+        keys: &Keys<'p>,
+        task: &Task<'p>,
+    ) -> Result<Verdict, JudgeError> {
         let Some(program) = task.program else {
             return Ok(Verdict::no_program(task.scope.tests(task.problem).len()));
         };
@@ -127,7 +137,7 @@ impl<R: Runner> Judge<R> {
             self.tally.cached.fetch_add(1, Ordering::Relaxed);
             return Ok(verdict);
         }
-        let (verdict, keep) = self.settle(program, task.problem, task.scope, task.stop)?;
+        let (verdict, keep) = self.settle(cancel, program, task.problem, task.scope, task.stop)?;
         self.tally.judged.fetch_add(1, Ordering::Relaxed);
         Ok(match shelf {
             // What the cache gives later and what is given now are the same.
@@ -142,12 +152,13 @@ impl<R: Runner> Judge<R> {
     /// The verdict, and whether another run would give it again.
     fn settle(
         &self,
+        cancel: &Cancel,
         program: &Program,
         problem: &Problem,
         scope: Scope,
         stop: StopAt,
     ) -> Result<(Verdict, bool), JudgeError> {
-        let first = self.judge(program, problem, scope, stop)?;
+        let first = self.judge_cancellable(cancel, program, problem, scope, stop)?;
         let Some(late) = timeout(&first) else {
             return Ok((first, true));
         };
@@ -167,14 +178,15 @@ impl<R: Runner> Judge<R> {
             files: problem.files.clone(),
             ..Problem::default()
         };
-        let probed = self.judge(program, &probe, Scope::All, StopAt::FirstFailure)?;
+        let stop_soon = StopAt::FirstFailure;
+        let probed = self.judge_cancellable(cancel, program, &probe, Scope::All, stop_soon)?;
         if timeout(&probed).is_some() {
             let computed = probed.cpu_ms >= COMPUTED * problem.limits.cpu_ms as f64;
             return Ok((first, computed));
         }
         self.tally.near_limit.fetch_add(1, Ordering::Relaxed);
         for _ in 0..AGAIN {
-            let again = self.judge(program, problem, scope, stop)?;
+            let again = self.judge_cancellable(cancel, program, problem, scope, stop)?;
             if timeout(&again).is_none() {
                 self.tally.changed.fetch_add(1, Ordering::Relaxed);
                 return Ok((again, false));

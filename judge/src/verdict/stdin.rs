@@ -4,7 +4,7 @@ use rlef_sandbox::{Files, Job, Limits, Outcome, Start};
 
 use super::run::Run;
 use super::{Failure, Grade, Runner, head, tail};
-use crate::comparator::{self, Comparison};
+use crate::comparator::{self, ByteRule};
 use crate::problem::FileNames;
 use crate::program::Program;
 
@@ -22,7 +22,7 @@ pub(super) fn judge<R: Runner>(
     program: &Program,
     cases: &[Case<'_>],
     limits: &Limits,
-    rule: &Comparison,
+    rule: ByteRule<'_>,
     files: Option<&FileNames>,
 ) -> Result<(), super::JudgeError> {
     let job = job(program, files);
@@ -47,7 +47,7 @@ pub(super) fn job(program: &Program, files: Option<&FileNames>) -> Job {
     }
 }
 
-fn failure(case: &Case<'_>, outcome: &Outcome, rule: &Comparison) -> Option<Failure> {
+fn failure(case: &Case<'_>, outcome: &Outcome, rule: ByteRule<'_>) -> Option<Failure> {
     if Grade::of(outcome.status).is_none()
         && comparator::accepts(rule, case.expected.as_bytes(), &outcome.stdout)
     {

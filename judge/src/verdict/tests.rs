@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use rlef_sandbox::{Cancel, Interaction, Job, Language, Limits, Outcome, Side, Usage};
+use rlef_sandbox::{Batch, Cancel, Interaction, Job, Language, Limits, Outcome, Side, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -44,18 +44,12 @@ impl Fake {
 impl Runner for Fake {
     type Error = Broken;
 
-    fn run_batch(
-        &self,
-        job: &Job,
-        inputs: &[&[u8]],
-        _limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, Broken> {
-        self.jobs.lock().unwrap().push(job.clone());
+    fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, Broken> {
+        self.jobs.lock().unwrap().push(batch.job.clone());
         let mut outcomes = Vec::new();
-        for index in 0..inputs.len() {
+        for index in 0..batch.inputs.len() {
             let outcome = self.next()?;
-            let go_on = outcome.status != Status::CompileError && keep_going(index, &outcome);
+            let go_on = outcome.status != Status::CompileError && batch.goes_on(index, &outcome);
             outcomes.push(outcome);
             if !go_on {
                 break;
@@ -64,7 +58,12 @@ impl Runner for Fake {
         Ok(outcomes)
     }
 
-    fn run_pair(&self, left: Side<'_>, right: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
+    fn run_pair(
+        &self,
+        _: &Cancel,
+        left: Side<'_>,
+        right: Side<'_>,
+    ) -> Result<(Outcome, Outcome), Broken> {
         self.jobs
             .lock()
             .unwrap()

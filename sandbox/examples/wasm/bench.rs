@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use rlef_sandbox::{Isolation, Language, Limits, SandboxError, Status};
+use rlef_sandbox::{Batch, Isolation, Language, Limits, SandboxError, Status};
 
 use super::{Failure, job, measure, sandbox};
 
@@ -42,11 +42,11 @@ fn judged(
     let limits = Limits::default();
     let ready = sandbox(isolation, 1)?;
     // Compiled, and caches warm.
-    ready.run_batch(&job, &inputs, &limits, &mut |_, _| true)?;
+    ready.run_batch(&Batch::new(&job, &inputs, &limits))?;
     let (result, wall, cpu) = measure(move || -> Result<_, SandboxError> {
         let mut last = Vec::new();
         for _ in 0..programs {
-            last = ready.run_batch(&job, &inputs, &limits, &mut |_, _| true)?;
+            last = ready.run_batch(&Batch::new(&job, &inputs, &limits))?;
         }
         // Its processes are counted when they have ended.
         drop(ready);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 use super::seccomp::FilterError;
-use crate::process::wire::WireError;
 use crate::protection::Safeguard;
+use crate::protocol::wire::WireError;
 
 /// A step that failed; every message completes "failed to ...".
 #[derive(Debug, thiserror::Error)]

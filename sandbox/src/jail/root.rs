@@ -16,11 +16,11 @@ use nix::sys::stat::Mode;
 use nix::unistd::pivot_root;
 
 use super::error::JailError;
-use super::plan::{INSIDE_ID, Plan};
 use super::syscalls::{
     NO_DEVICES, NO_EXECUTION, NO_SET_UID, READ_ONLY, allow_execution, set_mount_attributes,
 };
 use crate::protection::Safeguard;
+use crate::protocol::plan::{INSIDE_ID, Plan};
 
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const NOTHING: Option<&str> = None;

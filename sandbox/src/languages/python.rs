@@ -2,19 +2,22 @@
 
 mod light;
 mod links;
+mod names;
 mod tier;
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
 pub(crate) use self::tier::{tier, tools};
-use super::toolchain::{Launch, Toolchain, ask as ask_tool, fingerprint, on_path};
+use super::toolchain::{
+    Launch, PATIENCE, Toolchain, answer_of, ask as ask_tool, fingerprint, on_path,
+};
 use super::{Definition, always_main};
 use crate::error::SandboxError;
 
@@ -245,20 +248,11 @@ fn probe(candidate: &Path) -> Answer {
 }
 
 fn ask(candidate: &Path) -> Answer {
-    let output = Command::new(candidate)
-        .args(["-I", "-c", PROBE])
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot be started: {error}"))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(format!(
-            "{}: {}",
-            output.status,
-            words.lines().last().unwrap_or_default()
-        ));
+    let answer = answer_of(Command::new(candidate).args(["-I", "-c", PROBE]), PATIENCE)?;
+    if !answer.status.success() {
+        return Err(format!("{}: {}", answer.status, answer.last_words()));
     }
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = answer.output;
     // Its site may print, too.
     let answer = said
         .lines()

@@ -1,11 +1,18 @@
 //! What a language's tools need of the host and how they are called: plain data, and the search for executables.
 
-use std::env;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
 
-/// The longest a tool may take to say its version.
-const PATIENCE_NAME: &str = "is asked for its version";
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+/// The longest that a tool may take to say something about itself, on a very busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest pause between two looks at whether a tool has ended.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What sets a jail apart from the others: parts of the host that it shows, and how much its interpreter has imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -185,21 +192,82 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
 
 /// Standard output of a tool that says something about itself.
 pub(crate) fn ask(tool: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(tool)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{} cannot be started: {error}", tool.display()))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.trim().lines().last().unwrap_or_default();
-        return Err(format!(
-            "{} ends with {} when it {PATIENCE_NAME}: {last}",
-            tool.display(),
-            output.status
-        ));
+    let named = |reason: String| format!("{} {reason}", tool.display());
+    let answer = answer_of(Command::new(tool).args(arguments), PATIENCE).map_err(named)?;
+    if !answer.status.success() {
+        return Err(named(format!(
+            "ends with {} when it is asked about itself: {}",
+            answer.status,
+            answer.last_words()
+        )));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(answer.output)
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    /// Standard output.
+    pub(crate) output: String,
+    /// Standard error.
+    errors: String,
+}
+
+impl Answer {
+    /// The last line of standard error.
+    pub(crate) fn last_words(&self) -> &str {
+        self.errors.trim().lines().last().unwrap_or_default()
+    }
+}
+
+/// Runs a command that must end within `patience`; the reason why there is no answer leaves out its name.
+pub(crate) fn answer_of(command: &mut Command, patience: Duration) -> Result<Answer, String> {
+    let failed = |error: io::Error| format!("cannot be started: {error}");
+    // Files, not pipes: what a tool leaves behind may keep a pipe open for ever.
+    let (output, errors) = (memory_file(), memory_file());
+    let (output, errors) = (output.map_err(failed)?, errors.map_err(failed)?);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().map_err(failed)?)
+        .stderr(errors.try_clone().map_err(failed)?)
+        .spawn()
+        .map_err(failed)?;
+    let deadline = Instant::now() + patience;
+    let mut pause = Duration::from_micros(500);
+    let status = loop {
+        match child.try_wait().map_err(failed)? {
+            Some(status) => break status,
+            None if Instant::now() >= deadline => {
+                // Both fail if it has ended just now.
+                let _ = child.kill();
+                let _ = child.wait();
+                let seconds = patience.as_secs_f64();
+                return Err(format!(
+                    "does not end within {seconds} s when it is asked about itself"
+                ));
+            }
+            None => thread::sleep(pause),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    };
+    Ok(Answer {
+        status,
+        output: text_of(output).map_err(failed)?,
+        errors: text_of(errors).map_err(failed)?,
+    })
+}
+
+fn memory_file() -> io::Result<File> {
+    Ok(memfd_create("answer", MFdFlags::MFD_CLOEXEC)?.into())
+}
+
+/// What was written to a file that another process still has open, from its start.
+fn text_of(mut file: File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Path, size and time of an executable: changes when it is replaced.
@@ -220,4 +288,43 @@ pub(crate) fn fingerprint(path: &Path) -> String {
 /// The words as owned strings.
 pub(crate) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(patience: Duration, script: &str) -> Result<Answer, String> {
+        answer_of(Command::new("/bin/sh").args(["-c", script]), patience)
+    }
+
+    #[test]
+    fn a_tool_that_never_ends_is_given_up() {
+        let error = shell(Duration::from_millis(50), "echo 1; exec sleep 1000").unwrap_err();
+        assert!(error.starts_with("does not end within 0.05 s"), "{error}");
+    }
+
+    #[test]
+    fn what_a_tool_says_is_all_that_counts() {
+        let patience = Duration::from_mins(5);
+        let answer = shell(patience, "echo one; echo two >&2").unwrap();
+        assert_eq!((&*answer.output, answer.last_words()), ("one\n", "two"));
+        // What it started holds its output open for longer than anybody waits.
+        assert_eq!(
+            shell(patience, "sleep 30 & echo one").unwrap().output,
+            "one\n"
+        );
+        let arguments = ["-c", "echo one; echo first >&2; echo last >&2; exit 3"];
+        let error = ask(Path::new("/bin/sh"), &arguments).unwrap_err();
+        assert!(
+            error.starts_with("/bin/sh ends with exit status: 3"),
+            "{error}"
+        );
+        assert!(error.ends_with(": last"), "{error}");
+        let error = ask(Path::new("/nowhere/tool"), &[]).unwrap_err();
+        assert!(
+            error.starts_with("/nowhere/tool cannot be started"),
+            "{error}"
+        );
+    }
 }

@@ -15,8 +15,9 @@ use wasmtime::{Engine, InstancePre, Linker, Module, Store, Val};
 
 use super::files::{Files, Tree};
 use super::host::{Host, Input, Output, Setup};
-use super::precompiled::Cache;
+use super::precompiled::Precompiled;
 use super::{WasmError, calls, engine, meter};
+use crate::store::StoreKey;
 
 mod guest;
 mod link;
@@ -111,13 +112,13 @@ pub(super) struct Python {
 
 impl Python {
     /// The interpreter from the cache, or made now; `progress` is told when that takes long.
-    pub(super) fn load(cache: &Cache, progress: fn(&str)) -> Result<Self, WasmError> {
+    pub(super) fn load(cache: &Precompiled, progress: fn(&str)) -> Result<Self, WasmError> {
         let engine = engine::engine().map_err(WasmError::Engine)?;
         let key = key(engine);
         let module = if let Some(module) = cache.load(engine, &key)? {
             module
         } else {
-            let _lock = cache.lock(&key)?;
+            let _lock = cache.lock(&key);
             match cache.load(engine, &key)? {
                 Some(module) => module,
                 None => make(engine, cache, &key, progress)?,
@@ -155,7 +156,7 @@ fn failed(step: &'static str, reason: impl Into<String>) -> WasmError {
 }
 
 /// What the compiled module depends on.
-fn key(engine: &Engine) -> String {
+fn key(engine: &Engine) -> StoreKey {
     use std::hash::{Hash, Hasher};
     struct Sum(Sha256);
     impl Hasher for Sum {
@@ -179,8 +180,7 @@ fn key(engine: &Engine) -> String {
         digest.update(bytes.len().to_le_bytes());
     }
     digest.update(carried::STANDARD_LIBRARY.len().to_le_bytes());
-    let digest = format!("{:x}", digest.finalize());
-    format!("cpython-3.14.0-{}", &digest[..24])
+    StoreKey::of_hash(digest.finalize().into())
 }
 
 fn standard_library() -> Option<&'static Tree> {
@@ -216,8 +216,8 @@ fn unpack() -> std::io::Result<Tree> {
 /// Links, starts, takes the snapshot, compiles, and keeps the result.
 fn make(
     engine: &Engine,
-    cache: &Cache,
-    key: &str,
+    cache: &Precompiled,
+    key: &StoreKey,
     progress: fn(&str),
 ) -> Result<Module, WasmError> {
     if !CARRIED {
@@ -251,7 +251,7 @@ fn make(
     let compiled = engine
         .precompile_module(&module)
         .map_err(|error| failed("compile it", format!("{error:#}")))?;
-    cache.store(key, &compiled)?;
+    cache.keep(key, &compiled)?;
     progress("Python for WebAssembly is ready");
     cache.load(engine, key)?.ok_or_else(|| {
         failed(

@@ -8,16 +8,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
 use wasmtime::{InstancePre, Linker, Module};
 
 use super::compiler::{Answer, Compiler};
 use super::host::Host;
 use super::meter::Tariff;
-use super::precompiled::{Cache, PROGRAM};
+use super::precompiled::Precompiled;
 use super::{WasmError, bounds, calls, engine, meter};
 use crate::cancel::Cancel;
 use crate::error::SandboxError;
+use crate::store::StoreKey;
 
 /// Most bytes of a module.
 const LARGEST_MODULE: usize = 32 << 20;
@@ -35,20 +35,19 @@ type Known = Result<Arc<Compiled>, String>;
 /// The modules seen lately, by hash.
 #[derive(Default)]
 pub(super) struct Modules {
-    kept: Mutex<HashMap<String, Known>>,
+    kept: Mutex<HashMap<StoreKey, Known>>,
 }
 
 impl Modules {
     /// The compiled module, or why it is none.
     pub(super) fn get(
         &self,
-        cache: &Cache,
+        cache: &Precompiled,
         compiler: &Compiler,
         cancel: &Cancel,
         source: &[u8],
     ) -> Result<Known, SandboxError> {
-        let digest = Sha256::digest(source);
-        let key = format!("{digest:x}");
+        let key = StoreKey::of(&[&meter::MODULES.to_le_bytes(), source]);
         let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
             return Ok(known.clone());
@@ -67,27 +66,26 @@ impl Modules {
 
 /// The module from the cache, or compiled now; and whether that is so for ever.
 fn made(
-    cache: &Cache,
+    cache: &Precompiled,
     compiler: &Compiler,
     cancel: &Cancel,
     source: &[u8],
-    key: &str,
+    key: &StoreKey,
 ) -> Result<(Known, bool), SandboxError> {
     if let Err(reason) = small_enough(source) {
         return Ok((Err(reason), true));
     }
     let engine = engine::engine().map_err(WasmError::Engine)?;
-    let name = format!("{PROGRAM}{}-{}", meter::MODULES, &key[..24]);
-    if let Some(module) = cache.load(engine, &name)? {
+    if let Some(module) = cache.load(engine, key)? {
         return Ok((ready(&module), true));
     }
     let artefact = match compiler.compile(cancel, source)? {
         Answer::Artefact(bytes) => bytes,
         Answer::Refused { reason, keep } => return Ok((Err(reason), keep)),
     };
-    cache.store(&name, &artefact)?;
+    cache.keep(key, &artefact)?;
     let module = cache
-        .load(engine, &name)?
+        .load(engine, key)?
         .ok_or_else(|| WasmError::Compiler("what it made does not fit this program".to_owned()))?;
     Ok((ready(&module), true))
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
 use wasmtime::{InstancePre, Store, Trap, UnknownImportError, UpdateDeadline};
 
+use super::clock::{backstop, cpu_time, slowest};
 use super::cpython::{self, Guest, Python};
 use super::engine::{self, Ticking};
 use super::files::Files;
@@ -373,35 +373,4 @@ fn last_line(text: &[u8]) -> &[u8] {
         .rposition(|&byte| byte == b'\n')
         .map_or(0, |newline| newline + 1);
     &text[start..]
-}
-
-/// CPU time after which a run counts as one that never ends, however little fuel it burnt.
-fn slowest(limits: &Limits) -> Duration {
-    Duration::from_millis(
-        limits
-            .cpu_ms
-            .saturating_mul(fuel::SLOWEST_FACTOR)
-            .min(1 << 40),
-    )
-}
-
-/// Wall time after which a run is given up: only a machine that gives it next to no CPU time lets it come to that.
-pub(super) fn backstop(limits: &Limits) -> Duration {
-    let longest = limits
-        .cpu_ms
-        .saturating_mul(fuel::BACKSTOP_FACTOR)
-        .max(limits.wall_ms)
-        .max(60_000);
-    Duration::from_millis(longest.min(1 << 40))
-}
-
-/// CPU time of this thread so far.
-fn cpu_time() -> Duration {
-    getrusage(UsageWho::RUSAGE_THREAD).map_or(Duration::ZERO, |usage| {
-        let (user, system) = (usage.user_time(), usage.system_time());
-        let seconds = user.tv_sec() + system.tv_sec();
-        let microseconds = user.tv_usec() + system.tv_usec();
-        Duration::from_secs(seconds.unsigned_abs())
-            + Duration::from_micros(microseconds.unsigned_abs())
-    })
 }

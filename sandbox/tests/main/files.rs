@@ -1,6 +1,8 @@
 //! Programs whose input and answer are files, in every language: they end as they always do, and the file is what counts.
 
-use rlef_sandbox::{Files, Job, Language, Limits, Outcome, SandboxError, Side, Status};
+use rlef_sandbox::{
+    Batch, Cancel, Files, Job, Language, Limits, Outcome, SandboxError, Side, Status,
+};
 
 use crate::support::{exec_job, job, limits, sandbox, text};
 
@@ -147,9 +149,7 @@ fn each_test_finds_its_own_input_and_nothing_of_the_test_before() {
     let source = "import os\nfound = sorted(os.listdir('.'))\nopen('task.out', 'a').write(open('task.in').read() + repr(found))\nopen('more', 'w').write('x')";
     let inputs: [&[u8]; 3] = [b"one ", b"", b"three "];
     let outcomes = sandbox()
-        .run_batch(&with_files(job(source)), &inputs, &limits(), &mut |_, _| {
-            true
-        })
+        .run_batch(&Batch::new(&with_files(job(source)), &inputs, &limits()))
         .unwrap();
     for (outcome, input) in outcomes.iter().zip(inputs) {
         leaves(outcome, &(text(input) + "['task.in']"));
@@ -198,6 +198,10 @@ fn names_that_are_none_are_refused() {
         );
     }
     let one = with_files(job(""));
-    let pair = sandbox().run_pair(Side::new(&one, &limits()), Side::new(&one, &limits()));
+    let pair = sandbox().run_pair(
+        &Cancel::never(),
+        Side::new(&one, &limits()),
+        Side::new(&one, &limits()),
+    );
     assert!(matches!(pair, Err(SandboxError::BadFiles(_))));
 }

@@ -13,6 +13,7 @@ mod interpreters;
 mod languages;
 mod leftovers;
 mod numpy;
+mod stores;
 mod support;
 mod turns;
 mod usage;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use rlef_sandbox::{Limits, Outcome, Sandbox, Side, Start, Status};
+use rlef_sandbox::{Batch, Cancel, Limits, Outcome, Sandbox, Side, Start, Status};
 
 use crate::support::{
     canary, config, exec_job, helper, interpreter, job, limits, run, run_all, run_with, sandbox,
@@ -109,7 +109,7 @@ fn random_numbers_differ_between_tests_unless_seeded_and_children_go_on_with_the
     let numbers = |source: &str| -> Vec<String> {
         let job = job(source);
         let outcomes = sandbox()
-            .run_batch(&job, &[b"", b"", b""], &roomy(), &mut |_, _| true)
+            .run_batch(&Batch::new(&job, &[b"", b"", b""], &roomy()))
             .unwrap();
         for outcome in &outcomes {
             with_numpy(outcome, |outcome| {
@@ -256,7 +256,11 @@ fn a_pair_may_use_it_on_one_side() {
         job("import numpy\nprint(int(numpy.arange(5).sum()), flush=True)\nassert input() == '11'");
     let right = job("print(int(input()) + 1, flush=True)");
     let (left, right) = sandbox()
-        .run_pair(Side::new(&left, &roomy()), Side::new(&right, &roomy()))
+        .run_pair(
+            &Cancel::never(),
+            Side::new(&left, &roomy()),
+            Side::new(&right, &roomy()),
+        )
         .unwrap();
     with_numpy(&left, |left| {
         assert_eq!(

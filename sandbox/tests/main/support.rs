@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rlef_sandbox::{
-    Isolation, Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start, Status,
+    Batch, Isolation, Job, Language, Limits, Outcome, Safeguard, Sandbox, SandboxConfig, Start,
+    Status,
 };
 
 /// The configuration of every sandbox here: the test harness has its own `main`, so another binary is the helper.
@@ -97,7 +98,7 @@ pub(crate) fn run_with(source: impl AsRef<[u8]>, input: &str, limits: &Limits) -
 /// Runs the source once for each input, as one program.
 pub(crate) fn run_all(source: impl AsRef<[u8]>, inputs: &[&[u8]]) -> Vec<Outcome> {
     sandbox()
-        .run_batch(&job(source), inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), inputs, &limits()))
         .unwrap_or_else(|error| panic!("failed to {error}"))
 }
 

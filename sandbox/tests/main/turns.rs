@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rlef_sandbox::{Cancel, Job, Language, Limits, Sandbox, SandboxError, Side, Start, Status};
+use rlef_sandbox::{
+    Batch, Cancel, Job, Language, Limits, Sandbox, SandboxError, Side, Start, Status,
+};
 
 use crate::support::{config, limits, text};
 use crate::usage::{
@@ -46,10 +48,12 @@ fn a_program_with_many_tests_lets_one_with_a_single_test_through() {
     thread::scope(|scope| {
         let large = scope.spawn(|| {
             let source = job("import time\ntime.sleep(0.002)\nprint(int(input()) * 2)");
-            sandbox.run_batch(&source, &inputs, &limits(), &mut |_, _| {
-                done.fetch_add(1, Ordering::SeqCst);
-                true
-            })
+            sandbox.run_batch(
+                &Batch::new(&source, &inputs, &limits()).going_on_while(&|_, _| {
+                    done.fetch_add(1, Ordering::SeqCst);
+                    true
+                }),
+            )
         });
         eventually("the large program runs", || {
             done.load(Ordering::SeqCst) >= 5
@@ -86,10 +90,12 @@ fn large_programs_proceed_side_by_side() {
             scope.spawn(move || {
                 let inputs: Vec<&[u8]> = vec![b""; 60];
                 let source = job("import time\ntime.sleep(0.02)");
-                let outcomes = sandbox.run_batch(&source, &inputs, &limits(), &mut |_, _| {
-                    done[index].fetch_add(1, Ordering::SeqCst);
-                    true
-                });
+                let outcomes = sandbox.run_batch(
+                    &Batch::new(&source, &inputs, &limits()).going_on_while(&|_, _| {
+                        done[index].fetch_add(1, Ordering::SeqCst);
+                        true
+                    }),
+                );
                 let others: Vec<usize> = done
                     .iter()
                     .map(|done| done.load(Ordering::SeqCst))
@@ -122,7 +128,7 @@ fn no_more_programs_run_at_once_than_there_are_workers() {
                     let inputs: Vec<&[u8]> = vec![b""; 4];
                     let source = job("import time; time.sleep(0.02)");
                     let outcomes = sandbox
-                        .run_batch(&source, &inputs, &limits(), &mut |_, _| true)
+                        .run_batch(&Batch::new(&source, &inputs, &limits()))
                         .unwrap();
                     assert!(outcomes.iter().all(|one| one.status == Status::Exited(0)));
                 })
@@ -162,18 +168,16 @@ fn a_cancelled_run_leaves_nothing_running_and_the_jail_usable() {
         let cancel = Cancel::new().unwrap();
         thread::scope(|scope| {
             let run = scope.spawn(|| {
-                sandbox.run_batch_until(&cancel, &job(source), &[b""], &endless(), &mut |_, _| {
-                    panic!("there is no outcome to be asked about")
-                })
+                sandbox.run_batch(
+                    &Batch::new(&job(source), &[b""], &endless())
+                        .cancelled_by(&cancel)
+                        .going_on_while(&|_, _| panic!("there is no outcome to be asked about")),
+                )
             });
             eventually("the program runs", || running() >= PROCESSES_OF_A_RUN);
             let waits = scope.spawn(|| {
-                sandbox.run_batch_until(
-                    &cancel,
-                    &job("print(1)"),
-                    &[b""],
-                    &endless(),
-                    &mut |_, _| true,
+                sandbox.run_batch(
+                    &Batch::new(&job("print(1)"), &[b""], &endless()).cancelled_by(&cancel),
                 )
             });
             cancel.cancel();
@@ -199,7 +203,7 @@ fn a_cancelled_pair_leaves_nothing_running() {
     thread::scope(|scope| {
         let pair = scope.spawn(|| {
             let (left, right) = (job("input()"), job("while True: pass"));
-            sandbox.run_pair_until(
+            sandbox.run_pair(
                 &cancel,
                 Side::new(&left, &endless()),
                 Side::new(&right, &endless()),
@@ -239,12 +243,14 @@ fn a_cancelled_compilation_leaves_no_compiler() {
     };
     let cancel = Cancel::new().unwrap();
     thread::scope(|scope| {
-        let run = scope
-            .spawn(|| sandbox.run_batch_until(&cancel, &bomb, &[b""], &limits(), &mut |_, _| true));
+        let run = scope.spawn(|| {
+            sandbox.run_batch(&Batch::new(&bomb, &[b""], &limits()).cancelled_by(&cancel))
+        });
         eventually("the compiler runs", compiles);
         // Waits for the one that makes the same program.
-        let waits = scope
-            .spawn(|| sandbox.run_batch_until(&cancel, &bomb, &[b""], &limits(), &mut |_, _| true));
+        let waits = scope.spawn(|| {
+            sandbox.run_batch(&Batch::new(&bomb, &[b""], &limits()).cancelled_by(&cancel))
+        });
         thread::sleep(Duration::from_millis(50));
         cancel.cancel();
         for result in [run.join().unwrap(), waits.join().unwrap()] {
@@ -293,7 +299,7 @@ fn a_dropped_caller_leaves_nothing_running() {
         let guard = cancel.on_drop();
         let run = scope.spawn(|| {
             let source = job("while True: pass");
-            sandbox.run_batch_until(&cancel, &source, &[b""], &endless(), &mut |_, _| true)
+            sandbox.run_batch(&Batch::new(&source, &[b""], &endless()).cancelled_by(&cancel))
         });
         eventually("the program runs", || running() >= PROCESSES_OF_A_RUN);
         drop(guard);
@@ -346,17 +352,17 @@ fn a_jail_that_died_while_nobody_used_it_is_replaced() {
 fn a_batch_ends_at_the_first_outcome_that_its_caller_does_not_like() {
     let sandbox = Sandbox::new(config(1)).unwrap();
     let inputs: [&[u8]; 5] = [b"1", b"1", b"0", b"1", b"1"];
-    let mut asked = Vec::new();
+    let asked = Mutex::new(Vec::new());
     let outcomes = sandbox.run_batch(
-        &job("print(1 // int(input()))"),
-        &inputs,
-        &limits(),
-        &mut |index, outcome| {
-            asked.push((index, outcome.status));
-            outcome.status == Status::Exited(0)
-        },
+        &Batch::new(&job("print(1 // int(input()))"), &inputs, &limits()).going_on_while(
+            &|index, outcome| {
+                asked.lock().unwrap().push((index, outcome.status));
+                outcome.status == Status::Exited(0)
+            },
+        ),
     );
     assert_eq!(outcomes.unwrap().len(), 3);
     let end = [Status::Exited(0), Status::Exited(0), Status::Exited(1)];
+    let asked = asked.into_inner().unwrap();
     assert_eq!(asked, end.into_iter().enumerate().collect::<Vec<_>>());
 }

@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use rlef_sandbox::{
-    Isolation, Job, Language, Limits, Outcome, Sandbox, SandboxConfig, Side, Start, Status,
+    Batch, Cancel, Isolation, Job, Language, Limits, Outcome, Sandbox, SandboxConfig, Side, Start,
+    Status,
 };
 
 use crate::support::{limits, text};
@@ -75,7 +76,7 @@ fn nothing_survives_from_one_test_to_the_next() {
     let source = "import builtins, os\nprint(hasattr(builtins, 'mark'), os.environ.get('MARK'))\nbuiltins.mark = 1\nos.environ['MARK'] = '1'\n";
     let inputs: [&[u8]; 3] = [b"", b"", b""];
     let outcomes = sandbox()
-        .run_batch(&job(source), &inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &inputs, &limits()))
         .unwrap();
     assert!(
         outcomes
@@ -90,15 +91,13 @@ fn a_batch_stops_when_told_and_a_bad_source_stands_for_all() {
     let inputs: [&[u8]; 3] = [b"1\n", b"2\n", b"3\n"];
     let outcomes = sandbox()
         .run_batch(
-            &job("print(input())"),
-            &inputs,
-            &limits(),
-            &mut |index, _| index < 1,
+            &Batch::new(&job("print(input())"), &inputs, &limits())
+                .going_on_while(&|index, _| index < 1),
         )
         .unwrap();
     assert_eq!(outcomes.len(), 2);
     let outcomes = sandbox()
-        .run_batch(&job("print("), &inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job("print("), &inputs, &limits()))
         .unwrap();
     assert_eq!(outcomes.len(), 3);
     for outcome in outcomes {
@@ -116,7 +115,11 @@ fn a_pair_talks() {
     let left = job("print(20, flush=True)\nimport sys\nsys.stderr.write(input())\n");
     let right = job("print(int(input()) + 1, flush=True)\n");
     let (left, right) = sandbox()
-        .run_pair(Side::new(&left, &limits()), Side::new(&right, &limits()))
+        .run_pair(
+            &Cancel::never(),
+            Side::new(&left, &limits()),
+            Side::new(&right, &limits()),
+        )
         .unwrap();
     assert_eq!(
         (left.status, right.status),

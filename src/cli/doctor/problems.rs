@@ -397,7 +397,7 @@ fn failing_state(verdict: &Verdict, rule: &Comparison) -> State {
         Grade::WrongAnswer
             if !matches!(rule, Comparison::Checker(_) | Comparison::Interactor(_))
                 && verdict.failures.iter().all(|failure| {
-                    looser.iter().any(|rule| {
+                    looser.iter().filter_map(Comparison::byte_rule).any(|rule| {
                         comparator::accepts(
                             rule,
                             failure.expected.as_bytes(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rlef_sandbox::{Cancel, Interaction, Job, Limits, Outcome, Side, Status, Usage};
+use rlef_sandbox::{Batch, Cancel, Interaction, Limits, Outcome, Side, Status, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
@@ -20,14 +20,8 @@ struct Died;
 impl Runner for Echo {
     type Error = Died;
 
-    fn run_batch(
-        &self,
-        job: &Job,
-        inputs: &[&[u8]],
-        _limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, Died> {
-        if job.source == b"break" {
+    fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, Died> {
+        if batch.job.source == b"break" {
             return Err(Died);
         }
         let usage = Usage {
@@ -38,18 +32,16 @@ impl Runner for Echo {
         };
         let outcome = Outcome {
             status: Status::Exited(0),
-            stdout: job.source.clone(),
+            stdout: batch.job.source.clone(),
             stderr: Vec::new(),
             usage,
         };
-        let run = inputs
-            .iter()
-            .enumerate()
-            .take_while(|(index, _)| *index == 0 || keep_going(index - 1, &outcome));
+        let run = (0..batch.inputs.len())
+            .take_while(|&index| index == 0 || batch.goes_on(index - 1, &outcome));
         Ok(run.map(|_| outcome.clone()).collect())
     }
 
-    fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Died> {
+    fn run_pair(&self, _: &Cancel, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Died> {
         Err(Died)
     }
 

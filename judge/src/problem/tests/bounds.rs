@@ -13,7 +13,7 @@ fn rows_within(path: &Path, most: u64, row: u64) -> Result<usize, ProblemError> 
     let mut count = 0;
     let budget = Budget::with(path, most, row);
     for_each_row_within(path, &budget, &mut |row, budget| {
-        row::problem_of(&row, None, &notices, budget)?;
+        schema::problem_of(&row, None, &notices, budget)?;
         count += 1;
         Ok(())
     })?;

@@ -21,22 +21,23 @@ struct Slow {
 impl Runner for Slow {
     type Error = Broken;
 
-    fn run_batch(
-        &self,
-        _: &Job,
-        _: &[&[u8]],
-        _: &Limits,
-        _: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, Broken> {
+    fn run_batch(&self, batch: &Batch<'_>) -> Result<Vec<Outcome>, Broken> {
         let guard = self.lock.lock().unwrap();
         let first = self.begun.fetch_add(1, Ordering::SeqCst) == 0;
         self.changed.notify_all();
         let waits = |(): &mut ()| first && self.begun.load(Ordering::SeqCst) <= self.others;
         drop(self.changed.wait_while(guard, waits).unwrap());
+        if self.waits_for_cancel && batch.job.source.starts_with(b"late") {
+            while !batch.cancel.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.cancelled.fetch_add(1, Ordering::SeqCst);
+            return Err(Broken);
+        }
         Ok(vec![printed("1")?])
     }
 
-    fn run_pair(&self, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
+    fn run_pair(&self, _: &Cancel, _: Side<'_>, _: Side<'_>) -> Result<(Outcome, Outcome), Broken> {
         Err(Broken)
     }
 
@@ -48,25 +49,6 @@ impl Runner for Slow {
         _: Side<'_>,
     ) -> Result<Interaction, Broken> {
         Err(Broken)
-    }
-
-    fn run_batch_until(
-        &self,
-        cancel: &Cancel,
-        job: &Job,
-        inputs: &[&[u8]],
-        limits: &Limits,
-        keep_going: &mut (dyn FnMut(usize, &Outcome) -> bool + Send),
-    ) -> Result<Vec<Outcome>, Broken> {
-        let outcomes = self.run_batch(job, inputs, limits, keep_going);
-        if self.waits_for_cancel && job.source.starts_with(b"late") {
-            while !cancel.is_cancelled() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            self.cancelled.fetch_add(1, Ordering::SeqCst);
-            return Err(Broken);
-        }
-        outcomes
     }
 }
 

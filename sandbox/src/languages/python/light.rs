@@ -3,7 +3,7 @@
 //! The guess decides about time only: what the light interpreter lacks, a program imports by itself. Knows no Python beyond
 //! the look of an import.
 
-use super::tier::{head, words};
+use super::names::{head, words};
 
 /// Modules that the light interpreter has, or that cost no more than their name.
 const LIGHT: [&[u8]; 8] = [

@@ -4,6 +4,7 @@
 //! program itself. Knows no Python beyond the look of an import.
 
 use super::light::is_light;
+use super::names::{head, words};
 use crate::languages::Tools;
 
 /// Modules that take so long to import that an interpreter is kept warm with them, for the programs that name them.
@@ -56,23 +57,12 @@ fn statement_imports(statement: &[u8], module: &[u8]) -> bool {
         Some(b"import") => statement.trim_ascii_start()[b"import".len()..]
             .split(|&byte| byte == b',')
             .any(|name| {
-                self::words(name)
+                super::names::words(name)
                     .next()
                     .is_some_and(|name| head(name) == module)
             }),
         _ => false,
     }
-}
-
-/// What white space separates.
-pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
-}
-
-/// The package of a dotted name.
-pub(super) fn head(name: &[u8]) -> &[u8] {
-    name.split(|&byte| byte == b'.').next().unwrap_or_default()
 }
 
 #[cfg(test)]

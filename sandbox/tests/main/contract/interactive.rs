@@ -1,6 +1,6 @@
 //! A program and the interactor that talks with it: what becomes of them depends on what they say alone.
 
-use rlef_sandbox::{Interaction, Limits, Side, Status};
+use rlef_sandbox::{Cancel, Interaction, Limits, Side, Status};
 
 use crate::support::{job, limits, sandbox, text};
 
@@ -12,6 +12,7 @@ fn interact(interactor: &str, preface: &[u8], program: &str, limits: &Limits) ->
     };
     sandbox()
         .run_interactive(
+            &Cancel::never(),
             Side::new(&job(interactor), &patient),
             preface,
             Side::new(&job(program), limits),

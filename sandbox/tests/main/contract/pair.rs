@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use rlef_sandbox::{Limits, Outcome, Side, Status};
+use rlef_sandbox::{Cancel, Limits, Outcome, Side, Status};
 
 use crate::support::{job, limits, sandbox, text};
 
 fn pair(left: &str, right: &str) -> (Outcome, Outcome) {
     sandbox()
         .run_pair(
+            &Cancel::never(),
             Side::new(&job(left), &limits()),
             Side::new(&job(right), &limits()),
         )
@@ -50,6 +51,7 @@ fn each_side_has_its_own_limits_and_failures() {
     };
     let (left, right) = sandbox()
         .run_pair(
+            &Cancel::never(),
             Side::new(&job("while True: pass"), &short),
             Side::new(&job("print(input())"), &limits()),
         )
@@ -73,6 +75,7 @@ fn both_waiting_for_the_other_ends_by_the_wall_limit() {
     };
     let (left, right) = sandbox()
         .run_pair(
+            &Cancel::never(),
             Side::new(&job("input()"), &short),
             Side::new(&job("input()"), &limits()),
         )
@@ -91,6 +94,7 @@ fn the_side_that_stays_for_ever_is_ended_after_the_grace_period() {
     let began = Instant::now();
     let (left, right) = sandbox
         .run_pair(
+            &Cancel::never(),
             Side::new(&job("pass"), &limits()),
             Side::new(&job("import time; time.sleep(100)"), &limits()),
         )

@@ -1,6 +1,6 @@
 //! How a run ends, and what it cost.
 
-use rlef_sandbox::{Limits, SandboxError, Status};
+use rlef_sandbox::{Batch, Limits, SandboxError, Status};
 
 use crate::support::{exec_job, job, limits, printed, run, sandbox, text};
 
@@ -133,7 +133,7 @@ fn a_source_that_does_not_compile_says_why() {
 fn a_source_that_does_not_compile_is_tried_once_for_all_inputs() {
     let inputs: [&[u8]; 3] = [b"1", b"2", b"3"];
     let outcomes = sandbox()
-        .run_batch(&job("print(1"), &inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job("print(1"), &inputs, &limits()))
         .unwrap();
     assert!(
         outcomes
@@ -154,16 +154,18 @@ fn a_batch_starts_each_run_afresh_and_stops_when_told() {
     let source =
         "import os\nopen('count', 'a').write('x')\nprint(len(open('count').read()), input())";
     let inputs: [&[u8]; 4] = [b"a\n", b"b\n", b"c\n", b"d\n"];
-    let mut seen = Vec::new();
+    let seen = std::sync::Mutex::new(Vec::new());
     let outcomes = sandbox()
-        .run_batch(&job(source), &inputs, &limits(), &mut |index, outcome| {
-            seen.push((index, text(&outcome.stdout)));
-            index < 2
-        })
+        .run_batch(
+            &Batch::new(&job(source), &inputs, &limits()).going_on_while(&|index, outcome| {
+                seen.lock().unwrap().push((index, text(&outcome.stdout)));
+                index < 2
+            }),
+        )
         .unwrap();
     assert_eq!(outcomes.len(), 3);
     assert_eq!(
-        seen,
+        seen.into_inner().unwrap(),
         [
             (0, "1 a\n".to_owned()),
             (1, "1 b\n".to_owned()),
@@ -181,7 +183,7 @@ fn a_batch_goes_on_after_a_run_that_was_stopped() {
         ..limits()
     };
     let outcomes = sandbox()
-        .run_batch(&job(source), &inputs, &short, &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &inputs, &short))
         .unwrap();
     let statuses: Vec<Status> = outcomes.iter().map(|outcome| outcome.status).collect();
     assert_eq!(
@@ -194,7 +196,7 @@ fn a_batch_goes_on_after_a_run_that_was_stopped() {
 #[test]
 fn no_input_is_no_run() {
     let outcomes = sandbox()
-        .run_batch(&job("print(1)"), &[], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job("print(1)"), &[], &limits()))
         .unwrap();
     assert!(outcomes.is_empty());
 }
@@ -272,7 +274,7 @@ fn random_numbers_differ_between_runs() {
         "import statistics, sys; print(sys.modules['random'].random())",
     ] {
         let outcomes = sandbox()
-            .run_batch(&job(source), &inputs, &limits(), &mut |_, _| true)
+            .run_batch(&Batch::new(&job(source), &inputs, &limits()))
             .unwrap();
         assert_ne!(outcomes[0].stdout, outcomes[1].stdout, "{source}");
     }

@@ -1,6 +1,6 @@
 //! Programs that attack their interactor: its hidden input, what it hears, and who is blamed.
 
-use rlef_sandbox::{Interaction, Limits, Side, Status};
+use rlef_sandbox::{Cancel, Interaction, Limits, Side, Status};
 
 use crate::support::{canary, job, limits, sandbox, text};
 
@@ -23,6 +23,7 @@ fn talk(program: &str) -> Interaction {
     let preface = format!("{SECRET}\n");
     let both = sandbox()
         .run_interactive(
+            &Cancel::never(),
             Side::new(&job(INTERACTOR), &patient),
             preface.as_bytes(),
             Side::new(&job(program), &short),

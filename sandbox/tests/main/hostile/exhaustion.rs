@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rlef_sandbox::{Limits, Status};
+use rlef_sandbox::{Batch, Limits, Status};
 
 use crate::support::{canary, job, limits, printed, run, run_with, sandbox, text};
 
@@ -128,15 +128,14 @@ fn a_sparse_file_and_a_huge_one() {
 fn directories_nested_deeply_are_wiped() {
     let source = "import os\nprint(len(os.listdir('.')))\nfor _ in range(3000):\n    os.mkdir('d'); os.chdir('d')\nos.chmod('/box/d', 0)";
     let outcomes = sandbox()
-        .run_batch(
+        .run_batch(&Batch::new(
             &job(source),
             &[b"", b"", b""],
             &Limits {
                 cpu_ms: 5_000,
                 ..limits()
             },
-            &mut |_, _| true,
-        )
+        ))
         .unwrap();
     for outcome in outcomes {
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Files, directories, pipes and streams built to trip whoever must read or remove them.
 
-use rlef_sandbox::{Limits, Status};
+use rlef_sandbox::{Batch, Limits, Status};
 
 use crate::support::{canary, job, limits, printed, run, run_all, run_with, sandbox, text};
 
@@ -67,7 +67,7 @@ fn memory_full_of_files_is_the_programs_failure() {
             ..limits()
         };
         let outcomes = sandbox()
-            .run_batch(&job(source), &[b"", b"", b""], &small, &mut |_, _| true)
+            .run_batch(&Batch::new(&job(source), &[b"", b"", b""], &small))
             .unwrap_or_else(|error| panic!("{memory} {files}: failed to {error}"));
         for outcome in outcomes {
             assert!(

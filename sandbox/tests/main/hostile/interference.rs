@@ -1,6 +1,6 @@
 //! Programs that attack the processes which run them.
 
-use rlef_sandbox::{Limits, Status};
+use rlef_sandbox::{Batch, Limits, Status};
 
 use crate::support::{canary, job, limits, printed, run, run_with, sandbox, starts_afresh, text};
 
@@ -48,7 +48,7 @@ fn every_signal_to_every_process_id() {
 fn stopping_the_parent() {
     let source = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nos.kill(1, signal.SIGTSTP)\nprint('tried')";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"", b""], &limits()))
         .unwrap();
     assert!(outcomes.iter().all(|outcome| outcome.stdout == b"tried\n"));
     canary();
@@ -59,7 +59,7 @@ fn killing_the_parent_between_tests_of_a_batch() {
     let source =
         "import os, signal\nos.kill(1, signal.SIGKILL)\nos.kill(1, signal.SIGINT)\nprint(input())";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"a\n", b"b\n"], &limits()))
         .unwrap();
     assert_eq!(outcomes[0].stdout, b"a\n");
     assert_eq!(outcomes[1].stdout, b"b\n");
@@ -70,7 +70,7 @@ fn killing_the_parent_between_tests_of_a_batch() {
 fn lowering_the_limits_of_the_parent() {
     let source = "import os, resource\nfor p in (1, os.getppid(), os.getpid()):\n    for k in range(16):\n        try: resource.prlimit(p, k, (0, 0)); print('lowered', p, k)\n        except (OSError, ValueError): pass\nprint(input())";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"a\n", b"b\n"], &limits()))
         .unwrap();
     assert_eq!(
         (text(&outcomes[0].stdout), text(&outcomes[1].stdout)),
@@ -83,7 +83,7 @@ fn lowering_the_limits_of_the_parent() {
 fn slowing_the_parent_down() {
     let source = "import os\nfor p in (0, 1):\n    try: os.setpriority(os.PRIO_PROCESS, p, 19); os.sched_setaffinity(p, {0})\n    except OSError: pass\nprint(input())";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"a\n", b"b\n"], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"a\n", b"b\n"], &limits()))
         .unwrap();
     assert_eq!(
         (text(&outcomes[0].stdout), text(&outcomes[1].stdout)),
@@ -163,7 +163,7 @@ fn what_lies_in_memory_tells_nothing_of_other_programs() {
 fn handlers_left_in_the_interpreter_do_not_reach_the_next_test() {
     let source = "import sys, atexit, builtins, os\nprint(getattr(builtins, 'mark', 'clean'), os.environ.get('MARK'), sys.getrecursionlimit())\nbuiltins.mark = 'dirty'\nos.environ['MARK'] = 'dirty'\nsys.setrecursionlimit(5000)\natexit.register(os._exit, 0)\nos.register_at_fork(before=lambda: os._exit(3))";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"", b""], &limits()))
         .unwrap();
     assert!(
         outcomes

@@ -1,11 +1,13 @@
 //! Programs that leave something for their next test, or for the next program.
 
+use rlef_sandbox::Batch;
+
 use crate::support::{canary, job, limits, sandbox, text};
 
 /// Runs the source twice in one batch and once as another program: each run must see a clean place.
 fn sees_nothing(source: &str) {
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"", b""], &limits()))
         .unwrap();
     let again = sandbox().run(&job(source), b"", &limits()).unwrap();
     for outcome in outcomes.iter().chain([&again]) {
@@ -93,12 +95,11 @@ fn modules_beside_the_program_or_in_the_home() {
 fn one_test_does_not_see_the_input_of_another() {
     let source = "import gc\nline = input()\nopen('/tmp/' + line, 'w').write(line)\ngc.unfreeze()\nprint(line, sum(isinstance(o, dict) and any(isinstance(v, str) and v.startswith('secret') for v in list(o.values())) and o is not globals() for o in gc.get_objects()))";
     let outcomes = sandbox()
-        .run_batch(
+        .run_batch(&Batch::new(
             &job(source),
             &[b"secret1\n", b"secret2\n"],
             &limits(),
-            &mut |_, _| true,
-        )
+        ))
         .unwrap();
     assert_eq!(text(&outcomes[0].stdout), "secret1 0\n");
     assert_eq!(text(&outcomes[1].stdout), "secret2 0\n");

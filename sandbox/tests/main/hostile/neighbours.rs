@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use rlef_sandbox::{Cancel, Limits, Sandbox, SandboxError, Side, Status};
+use rlef_sandbox::{Batch, Cancel, Limits, Sandbox, SandboxError, Side, Status};
 
 use crate::support::{canary, config, job, limits, printed, run_all, run_with, text};
 
@@ -26,7 +26,7 @@ fn is_not_starved_by(crowd: &str) {
     let source = job(crowd);
     thread::scope(|scope| {
         let crowd = scope
-            .spawn(|| sandbox.run_batch_until(&cancel, &source, &[b""], &busy, &mut |_, _| true));
+            .spawn(|| sandbox.run_batch(&Batch::new(&source, &[b""], &busy).cancelled_by(&cancel)));
         thread::sleep(std::time::Duration::from_millis(500));
         let outcome = sandbox.run(&job(victim), b"", &tight).unwrap();
         cancel.cancel();
@@ -110,16 +110,12 @@ fn pipes_hoarded_by_one_do_not_fail_those_beside_it() {
     let source = job(hoarder);
     thread::scope(|scope| {
         let hoard = scope
-            .spawn(|| sandbox.run_batch_until(&cancel, &source, &[b""], &busy, &mut |_, _| true));
+            .spawn(|| sandbox.run_batch(&Batch::new(&source, &[b""], &busy).cancelled_by(&cancel)));
         thread::sleep(std::time::Duration::from_secs(1));
         let preface = vec![b'x'; 300_000];
         for _ in 0..3 {
             let both = sandbox
-                .run_interactive(
-                    Side::new(&job("import sys\nprint('go', flush=True)\nsys.exit(len(sys.stdin.read()) - 300003)"), &limits()),
-                    &preface,
-                    Side::new(&job("print(input())"), &limits()),
-                )
+                .run_interactive(&Cancel::never(), Side::new(&job("import sys\nprint('go', flush=True)\nsys.exit(len(sys.stdin.read()) - 300003)"), &limits()), &preface, Side::new(&job("print(input())"), &limits()))
                 .unwrap_or_else(|error| panic!("failed to {error}"));
             assert_eq!(
                 (both.interactor.status, both.program.status),

@@ -1,7 +1,7 @@
 //! Odd uses of what is allowed: sources that are none, calls with arguments that make no sense, ends that look like
 //! no end. The sandbox itself never fails over them.
 
-use rlef_sandbox::{Job, Language, Limits, Outcome, Start, Status};
+use rlef_sandbox::{Batch, Job, Language, Limits, Outcome, Start, Status};
 
 use crate::support::{canary, exec_job, job, limits, printed, run_all, run_with, sandbox, text};
 
@@ -220,7 +220,7 @@ fn processes_made_with_every_flag() {
     };
     let source = job(format!("{LIBC}{source}"));
     let outcomes = sandbox()
-        .run_batch(&source, &[b"", b""], &roomy, &mut |_, _| true)
+        .run_batch(&Batch::new(&source, &[b"", b""], &roomy))
         .unwrap();
     for outcome in outcomes {
         assert_eq!(text(&outcome.stdout), "end\n", "{outcome:?}");
@@ -240,7 +240,7 @@ fn random_system_calls() {
     let inputs: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
     let source = job(format!("{LIBC}{source}"));
     let outcomes = sandbox()
-        .run_batch(&source, &inputs, &roomy, &mut |_, _| true)
+        .run_batch(&Batch::new(&source, &inputs, &roomy))
         .unwrap();
     assert_eq!(outcomes.len(), 4);
     for outcome in outcomes {

@@ -1,6 +1,6 @@
 //! What many processes take together, which only control groups see; a host without them fails these tests.
 
-use rlef_sandbox::{Limits, Safeguard, Status};
+use rlef_sandbox::{Batch, Limits, Safeguard, Status};
 
 use crate::support::{canary, job, limits, needs_control_group, run, run_with, sandbox};
 
@@ -33,7 +33,7 @@ fn memory_by_very_many_small_children() {
     needs_control_group(Safeguard::MemoryLimit);
     let source = "import os, time\nfor _ in range(60):\n    if os.fork() == 0:\n        x = bytearray(3 << 20)\n        time.sleep(5)\n        os._exit(0)\nfor _ in range(60): os.wait()\nprint('all')";
     let outcomes = sandbox()
-        .run_batch(&job(source), &[b"", b""], &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &[b"", b""], &limits()))
         .unwrap();
     for outcome in outcomes {
         assert_eq!(outcome.status, Status::MemoryLimit);
@@ -58,7 +58,7 @@ fn second_test_is_bounded_after(first: &str) {
     };
     let inputs: [&[u8]; 4] = [b"first", b"first", b"second", b"second"];
     let outcomes = sandbox()
-        .run_batch(&job(source), &inputs, &roomy, &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &inputs, &roomy))
         .unwrap();
     for outcome in &outcomes[2..] {
         assert_eq!(outcome.status, Status::MemoryLimit, "{outcomes:?}");

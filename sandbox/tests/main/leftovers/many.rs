@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rlef_sandbox::{Job, Limits, Sandbox, Start, Status};
+use rlef_sandbox::{Batch, Job, Limits, Sandbox, Start, Status};
 
 use crate::support::{config, job, limits, text};
 use crate::usage::{alone, cgroups_of, descendants, eventually, is_alone, is_dead, resident_kb};
@@ -123,7 +123,7 @@ fn honest(sandbox: &Sandbox, number: usize) {
         .collect();
     let inputs: Vec<&[u8]> = inputs.iter().map(String::as_bytes).collect();
     let outcomes = sandbox
-        .run_batch(&job(source), &inputs, &limits(), &mut |_, _| true)
+        .run_batch(&Batch::new(&job(source), &inputs, &limits()))
         .unwrap();
     let without_numpy = source.contains("numpy") && outcomes[0].status == Status::Exited(1);
     for (test, outcome) in outcomes.iter().enumerate() {
@@ -149,7 +149,7 @@ fn hostile(sandbox: &Sandbox, number: usize) {
         ..job(HOSTILE[number % HOSTILE.len()])
     };
     sandbox
-        .run_batch(&source, &[b"", b""], &short, &mut |_, _| true)
+        .run_batch(&Batch::new(&source, &[b"", b""], &short))
         .unwrap();
     // A correct program is judged correctly whatever came before.
     if number.is_multiple_of(10) {

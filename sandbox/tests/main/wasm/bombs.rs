@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use rlef_sandbox::{
-    Cancel, Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status, WasmError,
+    Batch, Cancel, Job, Language, Limits, Sandbox, SandboxConfig, SandboxError, Start, Status,
+    WasmError,
 };
 
 use crate::support::{config, limits, text};
@@ -130,12 +131,8 @@ fn compiling_is_cancelled_like_any_run() {
     let cancel = Cancel::new().unwrap();
     let ended = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            sandbox.run_batch_until(
-                &cancel,
-                &job(long()),
-                &[b"".as_slice()],
-                &limits(),
-                &mut |_, _| true,
+            sandbox.run_batch(
+                &Batch::new(&job(long()), &[b"".as_slice()], &limits()).cancelled_by(&cancel),
             )
         });
         std::thread::sleep(Duration::from_millis(100));

@@ -7,13 +7,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::blueprint::Blueprint;
+use super::worker::Worker;
 use crate::error::SandboxError;
-use crate::process::blueprint::Blueprint;
-use crate::process::worker::Worker;
 
 /// Warm jails. Dropping it ends those that are idle, and waits for those that are being made.
 #[derive(Debug)]
-pub(crate) struct Pool(Arc<Shared>);
+pub(crate) struct JailPool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -50,7 +50,7 @@ struct Seat {
     lost: bool,
 }
 
-impl Pool {
+impl JailPool {
     /// A pool that keeps at most `most` jails, of which these are warm.
     pub(crate) fn new(blueprint: Blueprint, most: usize, idle: Vec<Worker>) -> Self {
         Self(Arc::new(Shared {
@@ -101,7 +101,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for JailPool {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.closed = true;

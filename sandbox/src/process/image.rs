@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::job::{Job, Start};
 use crate::languages::{LastWords, Launch, Tools, definition, python};
 use crate::limits::Limits;
-use crate::process::wire::{Beginning, Recipe};
+use crate::protocol::wire::{Beginning, Recipe};
 
 /// Bytes in which memory is given.
 const PAGE: u64 = 4096;
