@@ -20,13 +20,11 @@ use nix::unistd::Uid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, RULES, Scope, StopAt, Verdict};
-use crate::comparator::Comparison;
-use crate::problem::Problem;
-use crate::program::Program;
+use super::{Failure, Verdict};
+use crate::judge::{Judgement, JudgementKey as VerdictKey};
 
 /// Form of a file and of what its key is made of; another one is judged anew.
-const SCHEMA: &str = "rlef-verdict/2";
+pub(crate) const SCHEMA: &str = "rlef-verdict/2";
 
 /// Largest file that is read: failing tests' texts are bounded far below it.
 const LARGEST: u64 = 64 << 20;
@@ -42,69 +40,6 @@ const PATIENCE: u64 = 16;
 
 /// Failing tests whose texts are kept: as many as feedback shows.
 const KEPT_FAILURES: usize = 8;
-
-/// What a verdict depends on, as a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VerdictKey([u8; 32]);
-
-impl std::fmt::Display for VerdictKey {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
-    }
-}
-
-/// Keys of programs on problems; a problem's tests, which may be large, are hashed once.
-///
-/// Problems are told apart by where they are in memory, so a value of this type must not outlive them.
-#[derive(Debug, Default)]
-pub struct Keys {
-    tests: Mutex<HashMap<(usize, Scope), [u8; 32]>>,
-}
-
-impl Keys {
-    /// The key of a program on some tests; `stamp` names what runs it.
-    pub(super) fn of(
-        &self,
-        program: &Program,
-        problem: &Problem,
-        scope: Scope,
-        stop: StopAt,
-        stamp: &str,
-    ) -> VerdictKey {
-        let place = (std::ptr::from_ref(problem).addr(), scope);
-        let known = self.lock().get(&place).copied();
-        let tests = known.unwrap_or_else(|| {
-            let hash = hash_of(&(
-                (scope.tests(problem), problem.public_tests.len()),
-                (&problem.limits, &problem.comparison),
-                (&problem.preamble, &problem.files),
-            ));
-            self.lock().insert(place, hash);
-            hash
-        });
-        VerdictKey(hash_of(&((SCHEMA, RULES), stamp, program, stop, tests)))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), [u8; 32]>> {
-        // Entries are inserted whole, so a poisoned map is still sound.
-        self.tests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn hash_of(parts: &impl Serialize) -> [u8; 32] {
-    // Plain structs of texts and numbers always serialise.
-    Sha256::digest(serde_json::to_vec(parts).unwrap_or_default()).into()
-}
-
-/// The languages a verdict depends on: the program's, and that of the program that decides.
-pub(super) fn languages(program: &Program, problem: &Problem) -> Vec<rlef_sandbox::Language> {
-    match &problem.comparison {
-        Comparison::Checker(one) | Comparison::Interactor(one) => {
-            vec![program.language, one.language]
-        }
-        _ => vec![program.language],
-    }
-}
 
 /// A file's first line; the verdict is the rest.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
@@ -201,7 +136,7 @@ impl VerdictCache {
     }
 
     /// The verdict of this key, if it is there and whole.
-    pub fn get(&self, key: &VerdictKey) -> Option<Verdict> {
+    pub fn get(&self, key: &VerdictKey) -> Option<Judgement> {
         let path = self.path(key);
         if !is_own(&path.parent()?.symlink_metadata().ok()?) {
             return None;
@@ -224,18 +159,18 @@ impl VerdictCache {
         if head != Head::of(key, body) {
             return None;
         }
-        let verdict = serde_json::from_slice(body).ok()?;
+        let judgement = serde_json::from_slice(body).ok()?;
         // So that what is used stays; a failure only makes it look older.
         let _ = File::options()
             .append(true)
             .open(&path)
             .and_then(|file| file.set_modified(SystemTime::now()));
-        Some(verdict)
+        Some(judgement)
     }
 
-    /// Keeps a verdict; where that fails it will be found out again.
-    pub fn put(&self, key: &VerdictKey, verdict: &Verdict) {
-        let Ok(body) = serde_json::to_vec(&shortened(verdict)) else {
+    /// Keeps a judgement; where that fails it will be found out again.
+    pub fn put(&self, key: &VerdictKey, judgement: &Judgement) {
+        let Ok(body) = serde_json::to_vec(&judgement.clone().shortened()) else {
             return;
         };
         let head = Head::of(key, &body);
@@ -322,6 +257,10 @@ mod tests {
         VerdictKey([byte; 32])
     }
 
+    fn judgement(got: &str, failures: usize) -> Judgement {
+        verdict(got, failures).into()
+    }
+
     fn verdict(got: &str, failures: usize) -> Verdict {
         let failure = Failure {
             test: 0,
@@ -347,10 +286,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
         assert_eq!(cache.get(&key(1)), None);
-        cache.put(&key(1), &verdict("x", 2));
-        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+        cache.put(&key(1), &judgement("x", 2));
+        assert_eq!(cache.get(&key(1)), Some(judgement("x", 2)));
         let other = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
-        assert_eq!(other.get(&key(1)), Some(verdict("x", 2)));
+        assert_eq!(other.get(&key(1)), Some(judgement("x", 2)));
         let path = cache.path(&key(1));
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -364,7 +303,7 @@ mod tests {
         fs::write(&path, edited).unwrap();
         assert_eq!(cache.get(&key(1)), None, "a file edited by hand");
         fs::write(&path, &whole).unwrap();
-        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+        assert_eq!(cache.get(&key(1)), Some(judgement("x", 2)));
     }
 
     #[test]
@@ -372,7 +311,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
-        cache.put(&key(1), &verdict("x", 1));
+        cache.put(&key(1), &judgement("x", 1));
         let path = cache.path(&key(1));
         let shard = path.parent().unwrap();
         let mode = |path: &Path, mode| {
@@ -413,7 +352,7 @@ mod tests {
     #[test]
     fn a_full_folder_forgets_what_was_used_longest_ago() {
         let folder = tempfile::tempdir().unwrap();
-        let one = verdict(&"x".repeat(1000), 1);
+        let one = judgement(&"x".repeat(1000), 1);
         let bytes = serde_json::to_vec(&one).unwrap().len() as u64;
         // About ten verdicts a folder; all keys begin with the same byte.
         let cache = VerdictCache::open(folder.path(), 10 * bytes * SHARDS).unwrap();
@@ -437,8 +376,8 @@ mod tests {
     fn two_writers_and_two_readers_see_whole_verdicts_only() {
         let folder = tempfile::tempdir().unwrap();
         let long = [
-            verdict(&"a".repeat(20_000), 1),
-            verdict(&"b".repeat(30_000), 1),
+            judgement(&"a".repeat(20_000), 1),
+            judgement(&"b".repeat(30_000), 1),
         ];
         std::thread::scope(|scope| {
             for writer in 0..2 {
