@@ -22,6 +22,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::config::MOST_WORKERS;
+use crate::judge::Judges;
 use crate::problem::printable_lines;
 
 /// The verbs.
@@ -203,15 +204,20 @@ pub fn sentence(error: &anyhow::Error) -> String {
 
 /// Runs the verb the arguments name.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    run_with(cli, &Judges::default())
+}
+
+/// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
+pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
     if matches!(cli.verb, Verb::Eval(_) | Verb::Train(_) | Verb::Sft(_)) {
         arena::keep_one();
     }
     let code = match cli.verb {
-        Verb::Doctor(args) => doctor::run(args),
-        Verb::Judge(args) => judge::run(args),
-        Verb::Eval(args) => eval::run(&args),
+        Verb::Doctor(args) => doctor::run(args, judges),
+        Verb::Judge(args) => judge::run(args, judges),
+        Verb::Eval(args) => eval::run(&args, judges),
         Verb::Gate(args) => gate::run(&args),
-        Verb::Train(args) => train::run(&args),
+        Verb::Train(args) => train::run(&args, judges),
         Verb::Sft(args) => sft::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -12,6 +12,7 @@ use rlef_sandbox::Isolation;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::advantage::Normalisation;
+use crate::judge::JudgeConfig;
 use crate::policy::device::Processor;
 use crate::policy::engine::EngineConfig;
 use crate::policy::lora::LoraConfig;
@@ -47,6 +48,9 @@ pub struct TrainConfig {
     pub rollout: RolloutConfig,
     /// The reward's scalars.
     pub reward: RewardConfig,
+    /// Who judges answers, and what each one's scores count in the reward; the tests alone where nobody is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeConfig>,
     /// The losses' bounds.
     pub objective: ObjectiveConfig,
     /// AdamW of the policy.
@@ -190,6 +194,7 @@ impl Default for TrainConfig {
             updates_per_round: 4,
             rollout: RolloutConfig::default(),
             reward: RewardConfig::default(),
+            judges: Vec::new(),
             objective: ObjectiveConfig::default(),
             policy_optimizer: optimizer(3e-4),
             value_optimizer: optimizer(1e-3),

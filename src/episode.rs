@@ -1,25 +1,13 @@
-//! Episode: one play of one Problem, from the first prompt to its stop. A pure state machine over token ids;
-//! it neither samples nor judges.
+//! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
+//! environment says was played. Pure; it neither samples nor judges.
 
-use serde::{Deserialize, Serialize};
-
+use crate::environment::Played;
+use crate::judge::Score;
 use crate::policy::sampler::{Completion, StopCause};
 use crate::program::{Found, NoProgram, Program};
 use crate::verdict::Verdict;
 
-/// Why an episode ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// Every public test passed.
-    Solved,
-    /// The turn limit was reached.
-    MaxTurns,
-    /// The next turn would not fit the context.
-    ContextFull,
-    /// The sandbox or the policy's server failed; the episode is no data.
-    Aborted,
-}
+pub use crate::environment::StopReason;
 
 /// Prompt → completion → program → verdict → feedback.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +22,8 @@ pub struct Turn {
     pub found: Option<Result<Found, NoProgram>>,
     /// What the public tests said; `Grade::NoProgram` where there was nothing to run.
     pub verdict: Verdict,
+    /// What else judges said of it.
+    pub scores: Vec<Score>,
     /// What the policy was told next; empty after the last turn.
     pub feedback: String,
     /// What all tests say of this answer: only where an episode goes on whatever the public tests say, so that a good
@@ -64,6 +54,8 @@ pub struct Episode {
     pub stop: Option<StopReason>,
     /// What public and private tests say of the last answer, once graded.
     pub outcome: Option<Verdict>,
+    /// What each turn is worth, as the environment said; none where the episode is no data, or was not scored.
+    pub rewards: Option<Vec<f64>>,
 }
 
 impl Episode {
@@ -76,59 +68,53 @@ impl Episode {
             turns: Vec::new(),
             stop: None,
             outcome: None,
+            rewards: None,
         }
     }
 
-    /// Takes what the policy said and what the public tests said of it.
-    ///
-    /// # Panics
-    /// If the episode has ended: it is single use.
-    pub fn push(
-        &mut self,
-        completion: Completion,
-        text: String,
-        verdict: Verdict,
-        max_turns: usize,
-    ) {
-        assert!(
-            self.stop.is_none(),
-            "an episode takes no turn after its stop"
-        );
-        let solved = verdict.is_accepted();
+    /// Takes what the policy said; what it was worth is told by [`Episode::ended`].
+    pub fn push(&mut self, completion: Completion) {
         let prompt_end = self.tokens.len();
         self.tokens.extend_from_slice(&completion.tokens);
         self.turns.push(Turn {
             prompt_end,
             completion,
-            text,
+            text: String::new(),
             found: None,
-            verdict,
+            verdict: Verdict::no_program(0),
+            scores: Vec::new(),
             feedback: String::new(),
             full: None,
         });
-        if solved {
-            self.stop = Some(StopReason::Solved);
-        } else if self.turns.len() >= max_turns {
-            self.stop = Some(StopReason::MaxTurns);
+    }
+
+    /// The episode with what was played in its turns, why it ended, and what it was worth.
+    #[must_use]
+    pub fn ended(
+        mut self,
+        played: Vec<Played>,
+        stop: Option<StopReason>,
+        outcome: Option<Verdict>,
+        rewards: Option<Vec<f64>>,
+    ) -> Self {
+        for (turn, played) in self.turns.iter_mut().zip(played) {
+            turn.text = played.text;
+            turn.found = Some(played.found);
+            turn.verdict = played.verdict;
+            turn.scores = played.scores;
+            turn.feedback = played.feedback;
+            turn.full = played.full;
+        }
+        Self {
+            stop,
+            outcome,
+            rewards,
+            ..self
         }
     }
 
-    /// Says which program the last answer was found to hold.
-    pub fn tell_found(&mut self, found: Result<Found, NoProgram>) {
-        if let Some(turn) = self.turns.last_mut() {
-            turn.found = Some(found);
-        }
-    }
-
-    /// Appends the feedback that opens the next turn, or stops where it and a whole completion don't fit.
-    pub fn answer(
-        &mut self,
-        feedback: String,
-        tokens: &[u32],
-        end: u32,
-        max_tokens: usize,
-        context: usize,
-    ) {
+    /// Appends the feedback that opens the next turn; `false` where it and a whole completion don't fit.
+    pub fn answer(&mut self, tokens: &[u32], end: u32, max_tokens: usize, context: usize) -> bool {
         let truncated = self
             .turns
             .last()
@@ -136,16 +122,13 @@ impl Episode {
         // A completion cut at the limit or at a stop text has no end token; the prompt closes it, the policy did not.
         let closing = usize::from(truncated);
         if self.tokens.len() + closing + tokens.len() + max_tokens > context {
-            self.stop = Some(StopReason::ContextFull);
-            return;
+            return false;
         }
         if truncated {
             self.tokens.push(end);
         }
         self.tokens.extend_from_slice(tokens);
-        if let Some(turn) = self.turns.last_mut() {
-            turn.feedback = feedback;
-        }
+        true
     }
 
     /// Whether all tests accept the answer that stands after `turn` turns, counted from one: the last one given by then. An
@@ -194,25 +177,38 @@ pub(crate) mod tests {
     /// An episode whose turns had these public grades, and whose last answer solved the problem or not.
     pub(crate) fn played(grades: &[Grade], solved: bool) -> Episode {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
+        let mut turns = Vec::new();
         for (turn, &grade) in grades.iter().enumerate() {
             let first = 10 * (turn as u32 + 1);
-            episode.push(
-                completion(&[first, first + 1, first + 2]),
-                String::new(),
-                verdict(grade),
-                grades.len(),
-            );
-            if episode.stop.is_none() {
-                episode.answer("no".to_owned(), &[3, 4], 9, 3, 1000);
+            episode.push(completion(&[first, first + 1, first + 2]));
+            let goes_on = turn + 1 < grades.len() && grade != Grade::Accepted;
+            if goes_on {
+                assert!(episode.answer(&[3, 4], 9, 3, 1000));
             }
+            turns.push(Played {
+                text: String::new(),
+                found: Err(NoProgram::NoFence),
+                verdict: verdict(grade),
+                scores: Vec::new(),
+                feedback: if goes_on { "no" } else { "" }.to_owned(),
+                full: None,
+            });
         }
+        let stop = match grades.last() {
+            Some(Grade::Accepted) => StopReason::Solved,
+            _ => StopReason::MaxTurns,
+        };
         let grade = if solved {
             Grade::Accepted
         } else {
             Grade::WrongAnswer
         };
-        episode.outcome = Some(verdict(grade));
-        episode
+        let mut ended = episode.ended(turns, Some(stop), Some(verdict(grade)), None);
+        // Nobody looked for a program.
+        for turn in &mut ended.turns {
+            turn.found = None;
+        }
+        ended
     }
 
     #[test]
@@ -227,17 +223,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_context_that_would_overflow_stops_the_episode() {
+    fn what_would_overflow_the_context_is_not_appended() {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
-        episode.push(
-            completion(&[5]),
-            String::new(),
-            verdict(Grade::WrongAnswer),
-            3,
-        );
-        episode.answer("no".to_owned(), &[3, 4], 9, 10, 14);
-        assert_eq!(episode.stop, Some(StopReason::ContextFull));
+        episode.push(completion(&[5]));
+        assert!(!episode.answer(&[3, 4], 9, 10, 14));
         assert_eq!(episode.tokens, vec![1, 2, 5]);
+        assert!(episode.answer(&[3, 4], 9, 10, 15));
     }
 
     #[test]
@@ -247,16 +238,9 @@ pub(crate) mod tests {
             stop: StopCause::Length,
             ..completion(&[5, 6])
         };
-        episode.push(cut, String::new(), verdict(Grade::NoProgram), 3);
-        episode.answer("no".to_owned(), &[3], 9, 1, 100);
+        episode.push(cut);
+        assert!(episode.answer(&[3], 9, 1, 100));
         assert_eq!(episode.tokens, vec![1, 2, 5, 6, 9, 3]);
         assert_eq!(episode.turns[0].completion.tokens, vec![5, 6]);
-    }
-
-    #[test]
-    #[should_panic(expected = "no turn after its stop")]
-    fn an_episode_is_single_use() {
-        let mut episode = played(&[Grade::Accepted], true);
-        episode.push(completion(&[5]), String::new(), verdict(Grade::Accepted), 3);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod estimators;
 pub mod journal;
+pub mod play;
 pub mod record;
 mod repair;
 pub mod stamp;

@@ -1,6 +1,9 @@
 //! Journal: every episode as one line of JSON, in the order it was played. Write, read, and cut back to a
 //! checkpoint. Holds no wall times, so that equal runs have equal journals; those live in `timings.jsonl`.
 
+pub mod again;
+#[cfg(test)]
+mod agreement;
 pub mod diff;
 
 use std::fs::{File, OpenOptions};
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
+use crate::judge::Score;
 use crate::program::Extraction;
 use crate::verdict::{Grade, Verdict};
 
@@ -33,6 +37,9 @@ pub struct TurnRecord {
     pub passed: usize,
     /// Public tests.
     pub total: usize,
+    /// What judges besides the tests said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Score>,
     /// What the policy was told next.
     pub feedback: String,
     /// What all tests say of it; only of an earlier answer that passed the public ones without ending the episode.
@@ -127,6 +134,7 @@ impl EpisodeRecord {
             grade: turn.verdict.grade,
             passed: turn.verdict.passed,
             total: turn.verdict.total,
+            scores: turn.scores.clone(),
             feedback: turn.feedback.clone(),
             full: turn.full.as_ref().map(|verdict| verdict.grade),
         });

@@ -2,20 +2,23 @@
 //!
 //! `Problem → Episode → Turn → Program → Verdict → Reward → Batch → Update`
 //!
-//! - [`problem`], [`prompt`], [`program`], [`comparator`], [`verdict`] and [`feedback`] are the judge: a crate of its own.
+//! - [`problem`], [`prompt`], [`program`], [`comparator`], [`verdict`], [`judge`], [`feedback`] and [`environment`] are the
+//!   game that is played: a crate of its own.
 //! - [`policy`] is what can propose a program: a decoder, or recorded completions.
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
-//! - [`memory`] says what a run will need before it starts.
+//! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
 
 #![forbid(unsafe_code)]
 
-pub use rlef_judge::{comparator, feedback, problem, program, prompt, verdict};
+pub use rlef_judge::{
+    comparator, environment, feedback, judge, problem, program, programs, prompt, verdict,
+};
 
 pub mod advantage;
 pub mod batch;
@@ -28,6 +31,7 @@ mod files;
 pub mod gate;
 pub mod journal;
 pub mod learner;
+pub mod machine;
 pub mod memory;
 pub mod objective;
 pub mod policy;

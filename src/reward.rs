@@ -1,8 +1,9 @@
-//! Episode → one scalar per turn: RLEF's outcome reward (Gehring et al. 2024, arXiv 2410.02089, section 2.2).
-//! The KL term is added where both log-probabilities are known, by [`shaped`]. Pure.
+//! The scalars of RLEF's reward (Gehring et al. 2024, arXiv 2410.02089, section 2.2). The environment computes it, once, and
+//! episodes carry it; the KL term is added where both log-probabilities are known, by [`shaped`]. Pure.
 
 use serde::{Deserialize, Serialize};
 
+use crate::environment::{self, RewardRule};
 use crate::episode::{Episode, StopReason};
 use crate::verdict::Grade;
 
@@ -31,28 +32,28 @@ impl Default for RewardConfig {
     }
 }
 
-/// Rewards of an episode's turns, without the KL term; `None` where such an episode is no data: an answer or a verdict was
-/// lost, or the last answer needs what the isolation lacks, which says nothing of the program.
+impl RewardConfig {
+    /// What turns are worth without the KL term, which needs tokens.
+    pub fn rule(&self) -> RewardRule {
+        RewardRule {
+            solved: self.solved,
+            failed: self.failed,
+            no_program: self.no_program,
+            ..RewardRule::default()
+        }
+    }
+}
+
+/// Rewards of an episode's turns, without the KL term: those it carries, else what the environment would have said; none
+/// where such an episode is no data.
 pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
-    if episode.stop == Some(StopReason::Aborted) {
-        return None;
+    if episode.rewards.is_some() {
+        return episode.rewards.clone();
     }
-    if is_unsupported(episode) || episode.outcome.is_none() {
-        return None;
-    }
-    let last = episode.turns.len().checked_sub(1)?;
-    let rewards = episode
-        .turns
-        .iter()
-        .enumerate()
-        .map(|(turn, said)| match (turn == last, said.verdict.grade) {
-            (true, _) if episode.is_solved() => config.solved,
-            (true, _) => config.failed,
-            (false, Grade::NoProgram) => config.no_program,
-            (false, _) => 0.0,
-        })
-        .collect();
-    Some(rewards)
+    let turns = (episode.turns.iter()).map(|turn| (turn.verdict.grade, &turn.scores[..]));
+    let outcome = episode.outcome.as_ref();
+    let stop = episode.stop.or(Some(StopReason::MaxTurns));
+    environment::rewards(turns, stop, outcome, &config.rule())
 }
 
 /// Whether the last answer could not be judged under the chosen isolation.

@@ -144,6 +144,7 @@ pub fn round(
         .wrapping_mul(1_000_003)
         .wrapping_add(round as u64);
     learner.hand_over()?;
+    let rule = config.reward.rule().with_weights(&config.judges);
     let (groups, stats) = if let Some(engine) = &mut learner.engine {
         let mut sampler = EnginePolicy {
             engine,
@@ -151,14 +152,14 @@ pub fn round(
             context: learner.policy.config.max_position_embeddings,
             vocabulary: learner.policy.config.vocab_size,
         };
-        rollout::play(&mut sampler, grader, &drawn, &config.rollout, seed)?
+        rollout::play_scored(&mut sampler, grader, &drawn, &config.rollout, &rule, seed)?
     } else {
         let mut sampler = ModelPolicy {
             decoder: &learner.policy,
             tokenizer: &learner.tokenizer,
             batch: config.resources.sampling_batch,
         };
-        rollout::play(&mut sampler, grader, &drawn, &config.rollout, seed)?
+        rollout::play_scored(&mut sampler, grader, &drawn, &config.rollout, &rule, seed)?
     };
     let mut metrics = RoundMetrics {
         round,

@@ -310,7 +310,7 @@ fn a_problem_without_tests_accepts_nothing() {
         (&empty, Scope::Private),
         (&hidden, Scope::Public),
     ] {
-        let error = super::host::judge().judge(&program, problem, scope, StopAt::Never);
+        let error = super::host::judge().verdict(&program, problem, scope, StopAt::Never);
         assert!(
             matches!(error, Err(JudgeError::NoTests { .. })),
             "{error:?}"

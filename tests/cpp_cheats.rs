@@ -27,7 +27,7 @@ fn judged(
     let mut problem = problem(vec![tests(entry_point, code)]);
     problem.preamble = preamble.into();
     let program = Program::bare(source, Language::Cpp);
-    judge().judge(&program, &problem, Scope::All, StopAt::Never)
+    judge().verdict(&program, &problem, Scope::All, StopAt::Never)
 }
 
 #[track_caller]

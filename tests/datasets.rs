@@ -4,10 +4,13 @@
 
 use std::path::PathBuf;
 
+use rlef::judge::{Judge as _, Submission};
 use rlef::problem::{self, Problem, contest};
 use rlef::program::Program;
-use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt, Task};
+use rlef::verdict::{Grade, PublicVerdict, Scope, StopAt};
 use rlef::{feedback, verdict};
+
+use rlef_sandbox::Cancel;
 
 use super::host::judge;
 
@@ -42,23 +45,23 @@ fn grades(
         .iter()
         .map(|problem| Program::bare(source_of(problem), problem.language()))
         .collect();
-    let tasks: Vec<Task<'_>> = problems
+    let submissions: Vec<Submission<'_>> = problems
         .iter()
         .zip(&programs)
-        .map(|(problem, program)| Task {
-            program: Some(program),
-            problem,
-            scope: Scope::All,
-            stop,
-        })
+        .map(|(problem, program)| Submission::of(problem, Some(program), Scope::All, stop))
         .collect();
     let mut verdicts = Vec::new();
-    judge().judge_all(&tasks, 2, &mut |index, result| {
-        verdicts.push(
-            result.unwrap_or_else(|error| panic!("{}: failed to {error}", problems[index].id)),
-        );
-        true
-    });
+    rlef::judge::side_by_side(
+        &submissions,
+        2,
+        &Cancel::never(),
+        &mut |index, result| {
+            let judgement =
+                result.unwrap_or_else(|error| panic!("{}: failed to {error}", problems[index].id));
+            verdicts.push(judgement.verdict.unwrap());
+        },
+        &|submission, cancel| judge().judge(submission, cancel),
+    );
     verdicts
 }
 
@@ -484,15 +487,7 @@ fn test_code_that_calls_nothing_is_broken() {
     std::fs::write(&path, row.to_string()).unwrap();
     let set = problem::load(&path).unwrap();
     let program = Program::bare("def f(x):\n    return 7\n".to_owned(), set[0].language());
-    let task = Task {
-        program: Some(&program),
-        problem: &set[0],
-        scope: Scope::All,
-        stop: StopAt::Never,
-    };
-    judge().judge_all(&[task], 1, &mut |_, result| {
-        let message = result.unwrap_err().to_string();
-        assert!(message.contains("without a call"), "{message}");
-        true
-    });
+    let error = judge().verdict(&program, &set[0], Scope::All, StopAt::Never);
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("without a call"), "{message}");
 }

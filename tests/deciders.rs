@@ -87,9 +87,9 @@ fn a_checker_in_cpp_decides_by_its_exit_code() {
 #[test]
 fn a_checker_in_cpp_that_does_not_compile_or_wants_another_header_is_an_error() {
     let program = Program::bare("print(1, 4)", Language::Python);
-    let check = |source: &str, judge: &rlef::verdict::Judge<rlef_sandbox::Sandbox>| {
+    let check = |source: &str, judge: &rlef::verdict::TestJudge<rlef_sandbox::Sandbox>| {
         let set = decided(Comparison::Checker(in_cpp(source)), vec![stdin("5", "5")]);
-        judge.judge(&program, &set, Scope::All, StopAt::Never)
+        judge.verdict(&program, &set, Scope::All, StopAt::Never)
     };
     let error = check("int main() { return x; }", judge()).unwrap_err();
     let text = error.to_string();
@@ -111,7 +111,7 @@ fn a_checker_in_cpp_that_does_not_compile_or_wants_another_header_is_an_error() 
         helper: Some(std::path::PathBuf::from(env!("CARGO_BIN_EXE_rlef"))),
         ..rlef_sandbox::SandboxConfig::default()
     };
-    let given = rlef::verdict::Judge::new(rlef_sandbox::Sandbox::new(config).unwrap())
+    let given = rlef::verdict::TestJudge::new(rlef_sandbox::Sandbox::new(config).unwrap())
         .with_testlib(header.to_owned());
     assert_eq!(check(checker, &given).unwrap().grade, Grade::Accepted);
     let broken = checker.replace("ouf >> a", "uof >> a");
@@ -131,7 +131,7 @@ fn a_checker_that_fails_is_an_error_and_no_verdict() {
         let rule = Comparison::Checker(program_that_decides(source, protocol));
         let set = decided(rule, vec![stdin("", "")]);
         let program = Program::bare("print(1)", Language::Python);
-        let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
+        let error = judge().verdict(&program, &set, Scope::All, StopAt::Never);
         assert!(
             matches!(error, Err(JudgeError::BrokenChecker { .. })),
             "{source}: {error:?}"
@@ -284,7 +284,7 @@ fn an_interactor_that_fails_is_the_programs_doing_or_broken() {
     assert_eq!(verdict(endless, &set(careless)).grade, Grade::OutputLimit);
     for broken in ["1/0", "import os\nos.kill(os.getpid(), 9)"] {
         let program = Program::bare("print(37)", Language::Python);
-        let error = judge().judge(&program, &set(broken), Scope::All, StopAt::Never);
+        let error = judge().verdict(&program, &set(broken), Scope::All, StopAt::Never);
         assert!(
             matches!(error, Err(JudgeError::BrokenInteractor { .. })),
             "{broken}: {error:?}"
@@ -302,7 +302,7 @@ fn an_interactor_that_sleeps_is_at_fault_itself() {
     let mut set = decided(rule, vec![stdin("37", "")]);
     (set.limits.cpu_ms, set.limits.wall_ms) = (400, 500);
     let program = Program::bare("print(37, flush=True)\ninput()", Language::Python);
-    let error = judge().judge(&program, &set, Scope::All, StopAt::Never);
+    let error = judge().verdict(&program, &set, Scope::All, StopAt::Never);
     assert!(
         matches!(error, Err(JudgeError::BrokenInteractor { .. })),
         "{error:?}"
@@ -373,7 +373,7 @@ fn a_program_in_any_language_may_read_and_write_files() {
     let of = |language, source: &str| {
         let program = Program::bare(source, language);
         judge()
-            .judge(&program, &set, Scope::All, StopAt::Never)
+            .verdict(&program, &set, Scope::All, StopAt::Never)
             .unwrap()
             .grade
     };

@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 use rlef::comparator::Comparison;
 use rlef::problem::{Problem, TestCase};
 use rlef::program::Program;
-use rlef::verdict::{Grade, Judge, Scope, StopAt, Verdict};
+use rlef::verdict::{Grade, Scope, StopAt, TestJudge, Verdict};
 use rlef_sandbox::{Isolation, Language, Limits, Sandbox, SandboxConfig};
 
 /// The judge over the sandbox of this host. A host that can't provide one fails the test and says why.
-pub(crate) fn judge() -> &'static Judge<Sandbox> {
-    static JUDGE: OnceLock<Judge<Sandbox>> = OnceLock::new();
+pub(crate) fn judge() -> &'static TestJudge<Sandbox> {
+    static JUDGE: OnceLock<TestJudge<Sandbox>> = OnceLock::new();
     JUDGE.get_or_init(|| {
         let helper = Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef")));
         let config = SandboxConfig {
@@ -23,7 +23,7 @@ pub(crate) fn judge() -> &'static Judge<Sandbox> {
             ..SandboxConfig::default()
         };
         match Sandbox::new(config) {
-            Ok(sandbox) => Judge::new(sandbox),
+            Ok(sandbox) => TestJudge::new(sandbox),
             Err(error) => panic!("failed to {error}"),
         }
     })
@@ -31,8 +31,8 @@ pub(crate) fn judge() -> &'static Judge<Sandbox> {
 
 /// The judge over WebAssembly; making its interpreter takes half a minute where these tests have not done so before.
 #[cfg(feature = "wasm")]
-pub(crate) fn wasm_judge() -> &'static Judge<Sandbox> {
-    static JUDGE: OnceLock<Judge<Sandbox>> = OnceLock::new();
+pub(crate) fn wasm_judge() -> &'static TestJudge<Sandbox> {
+    static JUDGE: OnceLock<TestJudge<Sandbox>> = OnceLock::new();
     JUDGE.get_or_init(|| {
         let config = SandboxConfig {
             isolation: Isolation::Wasm,
@@ -42,7 +42,7 @@ pub(crate) fn wasm_judge() -> &'static Judge<Sandbox> {
             ..SandboxConfig::default()
         };
         match Sandbox::new(config) {
-            Ok(sandbox) => Judge::new(sandbox),
+            Ok(sandbox) => TestJudge::new(sandbox),
             Err(error) => panic!("failed to {error}"),
         }
     })
@@ -110,7 +110,7 @@ pub(crate) fn asserted(code: &str) -> TestCase {
 /// The verdict on a program by every test of a problem.
 pub(crate) fn verdict(source: &str, problem: &Problem) -> Verdict {
     let program = Program::bare(source, Language::Python);
-    match judge().judge(&program, problem, Scope::All, StopAt::Never) {
+    match judge().verdict(&program, problem, Scope::All, StopAt::Never) {
         Ok(verdict) => verdict,
         Err(error) => panic!("failed to {error}"),
     }

@@ -4,11 +4,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rlef::comparator::Comparison;
 use rlef::demonstration::Evaluated;
+use rlef::judge::{self, Judge, Judgement, Submission};
+use rlef::problem::Problem;
 use rlef::problem::contest::{ContestConfig, Split, items, mistake};
 use rlef::program::Program;
-use rlef::rollout::{Grader, Work};
 use rlef::verdict::{Grade, JudgeError, Scope, StopAt, Verdict};
-use rlef_sandbox::Language;
+use rlef_sandbox::{Cancel, Language};
 use serde_json::json;
 
 use super::host::{asserted, call, grade, judge, problem, stdin, verdict};
@@ -256,23 +257,24 @@ fn helpers_of_the_preamble_serve_program_and_tests() {
     assert_eq!(verdict("return 1\n", &set).grade, Grade::CompileError);
 }
 
-/// The sandbox, and nothing that knows better.
-struct Runs;
-
-impl Grader for Runs {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        work.iter()
-            .map(|work| judge().judge(work.program, work.problem, work.scope, StopAt::Never))
-            .collect()
-    }
-}
-
-/// A grader that must not be asked.
+/// A judge that must not be asked.
 struct Nobody;
 
-impl Grader for Nobody {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        panic!("asked about {:?}", work[0].program.source)
+impl Judge for Nobody {
+    fn name(&self) -> &'static str {
+        "nobody"
+    }
+
+    fn supports(&self, _: &Problem, _: Scope) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
+        panic!("asked about {:?}", submission.program)
     }
 }
 
@@ -291,18 +293,22 @@ fn what_is_evaluated_for_demonstrations_is_what_a_run_says() {
         let slips = mistake(item, &mut rng).map(|source| (source, false));
         for (source, is_variant) in own.chain(slips) {
             let program = Program::bare(source, Language::Python);
-            let work = [Work {
-                problem: &item.problem,
-                program: &program,
-                scope: Scope::Public,
-            }];
+            let work = [Submission::of(
+                &item.problem,
+                Some(&program),
+                Scope::Public,
+                StopAt::Never,
+            )];
+            let never = Cancel::never();
             // A variant is never run; a mistake is where it cannot be evaluated, as one that does not compile.
             let said = if is_variant {
-                Evaluated::new(&items, &Nobody).grade(&work)
+                judge::all(&Evaluated::new(&items, &Nobody), &work, &never)
             } else {
-                Evaluated::new(&items, &Runs).grade(&work)
+                judge::all(&Evaluated::new(&items, judge()), &work, &never)
             };
-            let ran = Runs.grade(&work).remove(0).unwrap();
+            let ran = judge()
+                .verdict(&program, &item.problem, Scope::Public, StopAt::Never)
+                .unwrap();
             let without_times = Verdict {
                 cpu_ms: 0.0,
                 wall_ms: 0.0,
@@ -311,7 +317,7 @@ fn what_is_evaluated_for_demonstrations_is_what_a_run_says() {
             let said = Verdict {
                 cpu_ms: 0.0,
                 wall_ms: 0.0,
-                ..said.into_iter().next().unwrap().unwrap()
+                ..said[0].clone().unwrap().verdict.unwrap()
             };
             failing += usize::from(!said.is_accepted());
             assert_eq!(said, without_times, "{}", program.source);

@@ -11,7 +11,7 @@ use super::host::{call, judge, problem, stdin};
 fn verdict(source: &str, tests: Vec<TestCase>) -> Verdict {
     let program = Program::bare(source, Language::Cpp);
     let problem = problem(tests);
-    match judge().judge(&program, &problem, Scope::All, StopAt::Never) {
+    match judge().verdict(&program, &problem, Scope::All, StopAt::Never) {
         Ok(verdict) => verdict,
         Err(error) => panic!("failed to {error}"),
     }
@@ -90,7 +90,7 @@ fn cpp_of_humanevalpack(indices: impl Iterator<Item = usize>) {
         for (reference, right) in [(right, true), (buggy, false)] {
             let program = Program::bare(reference.source.clone(), reference.language);
             // Without the library no program can be judged, which says nothing of the program.
-            match judge().judge(&program, &problem, Scope::All, StopAt::Never) {
+            match judge().verdict(&program, &problem, Scope::All, StopAt::Never) {
                 Err(JudgeError::BrokenTest { .. }) if !there => {}
                 Ok(verdict) if there && verdict.is_accepted() == right => {}
                 other => wrong.push((problem.id.clone(), right, other)),
@@ -130,7 +130,7 @@ fn test_code_in_cpp_decides_by_its_end_and_tells_what_failed() {
     assert_eq!(broken.grade, Grade::CompileError);
     let other = Program::bare("def f(x):\n    return 2 * x\n", Language::Python);
     let refused = judge()
-        .judge(
+        .verdict(
             &other,
             &problem(vec![cpp_test(tests)]),
             Scope::All,

@@ -12,17 +12,20 @@ use rand_chacha::ChaCha8Rng;
 use rlef::config::{Algorithm, TrainConfig, ValueHead};
 use rlef::episode::Episode;
 use rlef::journal::EpisodeRecord;
+use rlef::judge::{Judge, Judgement, Submission};
 use rlef::policy::ModelPolicy;
 use rlef::policy::checkpoint::{self, Precision};
 use rlef::policy::model::Decoder;
 use rlef::policy::sampler::{Completion, StopCause};
 use rlef::policy::tokenizer::{Place, Tokenizer};
 use rlef::problem::{Problem, TestCase};
-use rlef::rollout::{self, Grader, RolloutConfig, Work};
+use rlef::program::Program;
+use rlef::rollout::{self, RolloutConfig};
 use rlef::run::Run;
 use rlef::sft::{self, SftConfig, ShapeConfig, StageConfig};
 use rlef::train::{self, Learner, TrainError};
-use rlef::verdict::{Failure, Grade, JudgeError, Verdict};
+use rlef::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
+use rlef_sandbox::Cancel;
 
 const DIGITS: usize = 4;
 const WORDS: [&str; 6] = ["apple", "stone", "river", "cloud", "tiger", "paper"];
@@ -30,23 +33,42 @@ const WORDS: [&str; 6] = ["apple", "stone", "river", "cloud", "tiger", "paper"];
 /// "Runs" a program by reading the digit out of its text.
 struct ToyGrader;
 
-impl Grader for ToyGrader {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        work.iter().map(|work| Ok(judge(work))).collect()
+impl Judge for ToyGrader {
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+
+    fn supports(&self, _: &Problem, _: Scope) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
+        let program = submission.program;
+        let verdict = program.map_or(Verdict::no_program(1), |program| {
+            judged(submission.problem, program)
+        });
+        Ok(verdict.into())
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        true
     }
 }
 
-fn judge(work: &Work<'_>) -> Verdict {
-    let TestCase::Stdin { input, expected } = &work.problem.public_tests[0] else {
+fn judged(problem: &Problem, program: &Program) -> Verdict {
+    let TestCase::Stdin { input, expected } = &problem.public_tests[0] else {
         unreachable!("all tests are stdin")
     };
-    let got: String = work
-        .program
+    let got: String = program
         .source
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
-    let accepted = got == *expected && work.program.source.starts_with("print(");
+    let accepted = got == *expected && program.source.starts_with("print(");
     let failure = Failure {
         test: 0,
         grade: Grade::WrongAnswer,
@@ -132,20 +154,15 @@ fn starter() -> (Decoder, Tokenizer) {
             let mut tokens = tokenizer.encode(&answer(digit)).unwrap();
             tokens.push(tokenizer.end);
             let sampler_logprobs = vec![0.0; tokens.len()];
-            episode.push(
-                Completion {
-                    tokens,
-                    sampler_logprobs,
-                    stop: StopCause::End,
-                },
-                answer(digit),
-                Verdict::no_program(1),
-                2,
-            );
+            episode.push(Completion {
+                tokens,
+                sampler_logprobs,
+                stop: StopCause::End,
+            });
             if turn == 0 {
                 let text = feedback(wanted, digit);
                 let tokens = tokenizer.message(Place::Reply, &text).unwrap();
-                episode.answer(text, &tokens, tokenizer.end, 8, 1000);
+                assert!(episode.answer(&tokens, tokenizer.end, 8, 1000));
             }
         }
         episodes.push(episode);
@@ -409,14 +426,32 @@ fn a_run_is_not_started_over_another() {
 /// A judge whose sandbox is gone.
 struct BrokenGrader;
 
-impl Grader for BrokenGrader {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        let lost = |work: &Work<'_>| JudgeError::Incomplete {
-            id: work.problem.id.clone(),
-            got: 0,
-            expected: 1,
-        };
-        work.iter().map(|work| Err(lost(work))).collect()
+impl Judge for BrokenGrader {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn supports(&self, _: &Problem, _: Scope) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
+        match submission.program {
+            None => Ok(Verdict::no_program(1).into()),
+            Some(_) => Err(JudgeError::Incomplete {
+                id: submission.problem.id.clone(),
+                got: 0,
+                expected: 1,
+            }),
+        }
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        true
     }
 }
 

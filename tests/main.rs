@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adapters;
+mod brevity;
 mod cheats;
 mod checkpoints;
 mod cli;
@@ -18,6 +19,7 @@ mod golden;
 mod host;
 mod hostile_models;
 mod invariants;
+mod judges;
 mod judging;
 mod languages;
 mod learning;

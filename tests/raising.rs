@@ -274,7 +274,7 @@ fn no_program_chooses_to_have_no_verdict_by_what_it_returns() {
     let test = "assert candidate(3) == 1\nassert candidate(open) == 1";
     let program =
         rlef::program::Program::bare("def f(x): return 1", rlef_sandbox::Language::Python);
-    let error = super::host::judge().judge(
+    let error = super::host::judge().verdict(
         &program,
         &problem(vec![asserted(test)]),
         rlef::verdict::Scope::All,

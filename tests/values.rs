@@ -150,7 +150,7 @@ fn values_of_every_type_cross_in_webassembly() {
     {
         let program = Program::bare(*program, rlef_sandbox::Language::Python);
         let set = problem(vec![asserted(test)]);
-        let verdict = super::host::wasm_judge().judge(&program, &set, Scope::All, StopAt::Never);
+        let verdict = super::host::wasm_judge().verdict(&program, &set, Scope::All, StopAt::Never);
         let verdict = verdict.unwrap();
         assert_eq!(
             verdict.grade,

@@ -200,7 +200,7 @@ fn judged(file: &str, step: usize, wanted: usize) {
                 source: source.to_owned(),
             };
             wasm_judge()
-                .judge(&program, &problem, Scope::All, StopAt::FirstFailure)
+                .verdict(&program, &problem, Scope::All, StopAt::FirstFailure)
                 .unwrap()
                 .grade
         };
@@ -246,6 +246,6 @@ fn a_value_that_crashes_the_tests_interpreter_is_the_programs_failure() {
         Language::Python,
     );
     let set = with_tests(vec![asserted("x = candidate(2)\nassert x == candidate(3)")]);
-    let verdict = wasm_judge().judge(&cyclic, &set, Scope::All, StopAt::Never);
+    let verdict = wasm_judge().verdict(&cyclic, &set, Scope::All, StopAt::Never);
     assert_eq!(verdict.unwrap().grade, Grade::WrongAnswer);
 }

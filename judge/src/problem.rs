@@ -13,6 +13,7 @@ use crate::comparator::Comparison;
 
 mod apps;
 mod asserts;
+pub mod audit;
 mod bigcodebench;
 mod budget;
 mod cases;

@@ -17,26 +17,25 @@ mod cpp;
 mod decider;
 mod driver;
 mod host;
+mod host_judge;
 mod interact;
-mod judge;
-mod pool;
 mod public;
 mod run;
 mod runner;
-mod settle;
 mod source;
 mod stdin;
+mod test_judge;
 mod value;
 
-pub use cache::{CACHE_BYTES, CacheError, VerdictCache, VerdictKey};
-pub use cache::{Keys, shortened};
-pub use host::{HostJudge, chosen_judge, host_judge, isolated_judge};
-pub use judge::chain;
-pub use judge::{Judge, JudgeError};
-pub use pool::Task;
+pub(crate) use cache::SCHEMA;
+pub use cache::shortened;
+pub use cache::{CACHE_BYTES, CacheError, VerdictCache};
+pub use host_judge::{HostJudge, chosen_judge, host_judge, isolated_judge};
 pub use public::PublicVerdict;
 pub use runner::Runner;
-pub use settle::JudgeCounts;
+pub use test_judge::TestJudge;
+
+pub use crate::judge::{JudgeCounts, JudgeError, chain};
 
 /// The rules by which answers become verdicts: which text is the program, how values and bytes are compared, what a failure
 /// is blamed on. Raised by one whenever an answer may get another verdict than before, so that verdicts of unlike rules are

@@ -10,6 +10,7 @@ use clap::Args;
 use rlef_sandbox::Isolation;
 
 use super::output::say;
+use crate::judge::{Judge, JudgeConfig, Judges, Parts};
 use crate::problem::Problem;
 use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, chosen_judge};
 
@@ -36,11 +37,61 @@ pub struct JudgingArgs {
     /// program then ends, it is judged again up to twice.
     #[arg(long)]
     pub(super) no_reruns: bool,
+    /// A TOML file that says who judges besides the tests, as in a run's configuration: one [[judges]] table each, with kind
+    /// and its settings; `rlef doctor` lists the kinds. One of them must be tests, which give the verdict.
+    #[arg(long, value_name = "FILE")]
+    pub(super) judges: Option<PathBuf>,
+}
+
+/// A file of judges.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JudgesFile {
+    judges: Vec<JudgeConfig>,
+}
+
+/// Whoever judges, and the sandbox they judge by.
+pub(super) struct Judging {
+    /// The tests of this machine.
+    pub(super) host: Arc<HostJudge>,
+    /// All who judge, the tests among them.
+    pub(super) judge: Box<dyn Judge>,
+    /// The stamps of those besides the tests, with their weights, where there are any.
+    pub(super) others: Option<String>,
 }
 
 impl JudgingArgs {
-    /// The judge they ask for. A cache that can't be opened is said and done without.
-    pub(super) fn judge(&self) -> anyhow::Result<HostJudge> {
+    /// Whoever they ask for, of those there are.
+    pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
+        let configs = match &self.judges {
+            None => Vec::new(),
+            Some(path) => {
+                let context = || format!("failed to read judges from {}", path.display());
+                let text = crate::files::read_to_string(path).with_context(context)?;
+                let file: JudgesFile = toml::from_str(&text).with_context(context)?;
+                file.judges
+            }
+        };
+        let host = Arc::new(self.host()?);
+        let judge = assembled(judges, &configs, &host)?;
+        let stamps = configs
+            .iter()
+            .filter(|config| config.kind != host.name())
+            .map(|config| {
+                let stamp = named(judges, std::slice::from_ref(config), &host)?.stamp();
+                Ok(format!("{} {stamp}", config.weight))
+            });
+        let stamps: Vec<String> = stamps.collect::<anyhow::Result<_>>()?;
+        let others = (!stamps.is_empty()).then(|| stamps.join("; "));
+        Ok(Judging {
+            host,
+            judge,
+            others,
+        })
+    }
+
+    /// The tests of this machine. A cache that can't be opened is said and done without.
+    fn host(&self) -> anyhow::Result<HostJudge> {
         let mut judge = chosen_judge(self.isolation, self.python.as_deref(), self.workers)?;
         if !self.no_reruns {
             judge = judge.with_reruns();
@@ -70,15 +121,43 @@ impl JudgingArgs {
     }
 }
 
+/// Whoever a configuration names. Refused where nobody gives verdicts: episodes would never end, and nothing be solved.
+pub(super) fn assembled(
+    judges: &Judges,
+    configs: &[JudgeConfig],
+    host: &Arc<HostJudge>,
+) -> anyhow::Result<Box<dyn Judge>> {
+    let judge = named(judges, configs, host)?;
+    anyhow::ensure!(
+        judge.gives_verdicts(),
+        "failed to use the judges named: `{}` gives no verdict; add one that does, kind = \"tests\"",
+        judge.name()
+    );
+    Ok(judge)
+}
+
+fn named(
+    judges: &Judges,
+    configs: &[JudgeConfig],
+    host: &Arc<HostJudge>,
+) -> anyhow::Result<Box<dyn Judge>> {
+    let parts = Parts {
+        tests: Arc::clone(host) as Arc<dyn Judge>,
+    };
+    judges
+        .build(configs, &parts)
+        .map_err(|error| anyhow::anyhow!("failed to {error}"))
+}
+
 /// Refuses a set with problems that `judge` can't judge, before anything is asked or trained.
 pub(super) fn require_supported(
-    judge: &HostJudge,
+    judge: &dyn Judge,
     problems: &[Problem],
     name: &str,
 ) -> anyhow::Result<()> {
     let mut reasons = problems
         .iter()
-        .filter_map(|problem| judge.judge().supports(problem, Scope::All).err());
+        .filter_map(|problem| judge.supports(problem, Scope::All).err());
     let Some(first) = reasons.next() else {
         return Ok(());
     };

@@ -1,6 +1,5 @@
 //! `rlef replay`: judge every answer of a journal again, or compare it with another journal, and tell where they part.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,13 +8,9 @@ use rlef_sandbox::Isolation;
 
 use super::output::{print, print_json, say};
 use super::{exit, source};
-use crate::journal::diff::{Change, Told, What, diff, named};
-use crate::journal::{self, EpisodeRecord};
-use crate::problem::Problem;
-use crate::problem::id::ById;
-use crate::program::{Program, Wanted};
-use crate::rollout::{Work, grade_once, turn_scope};
-use crate::verdict::{HostJudge, Scope, Verdict, chosen_judge};
+use crate::journal::diff::diff;
+use crate::journal::{self, EpisodeRecord, again};
+use crate::verdict::chosen_judge;
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
@@ -52,30 +47,17 @@ pub struct Args {
     json: bool,
 }
 
-/// What is judged again.
-struct Item<'a> {
-    record: &'a EpisodeRecord,
-    /// The turn by its public tests, from one; `None` for the last answer by all tests.
-    turn: Option<usize>,
-    problem: &'a Problem,
-    program: Option<Program>,
-    was: Told,
-}
-
-/// The program in an answer of a journal.
-pub(super) fn program_of(text: &str, problem: &Problem) -> Option<Program> {
-    let found = Program::find(text, &Wanted::of(problem));
-    found.ok().map(|found| found.program)
-}
-
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let records: Vec<EpisodeRecord> = journal::read(&args.journal)?;
     let (changes, lost, what) = if let Some(path) = &args.against {
         (diff(&records, &journal::read(path)?), 0, "compared")
     } else {
-        let (changes, lost) = again(args, &records)?;
-        (changes, lost, "judged again")
+        let found = judged_again(args, &records)?;
+        for words in &found.lost {
+            say!("{words}");
+        }
+        (found.changes, found.lost.len(), "judged again")
     };
     for change in &changes {
         if args.json {
@@ -96,150 +78,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Judges every turn by the tests it was judged on, and every last answer by all.
-fn again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<(Vec<Change>, usize)> {
+/// Judges every answer of the journal anew.
+fn judged_again(args: &Args, records: &[EpisodeRecord]) -> anyhow::Result<again::Again> {
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
-    let by_id = ById::new(&problems);
-    let (mut turns, mut finals) = (Vec::new(), Vec::new());
-    for record in records.iter().filter(|record| record.outcome.is_some()) {
-        let problem = by_id.find(&record.problem_id).map_err(|reason| {
-            anyhow::anyhow!(
-                "failed to replay {} on {}: {reason}",
-                args.journal.display(),
-                args.problems
-            )
-        })?;
-        let item = |turn: Option<usize>, text: &str, was: Told| Item {
-            record,
-            turn,
-            problem,
-            program: program_of(text, problem),
-            was,
-        };
-        for (index, turn) in record.turns.iter().enumerate() {
-            let was = Told {
-                grade: Some(turn.grade),
-                tests: Some((turn.passed, turn.total)),
-            };
-            turns.push(item(Some(index + 1), &turn.text, was));
-            if let Some(full) = turn.full {
-                finals.push(item(
-                    Some(index + 1),
-                    &turn.text,
-                    Told {
-                        grade: Some(full),
-                        tests: None,
-                    },
-                ));
-            }
-        }
-        let text = record.turns.last().map_or("", |turn| turn.text.as_str());
-        finals.push(item(
-            None,
-            text,
-            Told {
-                grade: record.outcome,
-                tests: None,
-            },
-        ));
-    }
     let judge = chosen_judge(args.isolation, args.python.as_deref(), args.workers)?;
-    let (mut changes, mut lost) = judged(&judge, &turns, turn_scope);
-    let (more, also_lost) = judged(&judge, &finals, |_| Scope::All);
-    changes.extend(more);
-    lost += also_lost;
-    // In the order of the journal, an episode's turns before its end.
-    let place: HashMap<(usize, &str, usize), usize> = records
-        .iter()
-        .enumerate()
-        .map(|(index, record)| {
-            (
-                (record.step, record.problem_id.as_str(), record.sample),
-                index,
-            )
-        })
-        .collect();
-    changes.sort_by_key(|change| {
-        let episode = place
-            .get(&(change.step, change.problem_id.as_str(), change.sample))
-            .copied();
-        (episode, change.turn.unwrap_or(usize::MAX))
-    });
-    Ok((changes, lost))
-}
-
-fn judged(
-    judge: &HostJudge,
-    items: &[Item<'_>],
-    scope_of: impl Fn(&Problem) -> Scope,
-) -> (Vec<Change>, usize) {
-    let work: Vec<Option<Work<'_>>> = items
-        .iter()
-        .map(|item| {
-            item.program.as_ref().map(|program| Work {
-                problem: item.problem,
-                program,
-                scope: scope_of(item.problem),
-            })
-        })
-        .collect();
-    let (mut changes, mut lost) = (Vec::new(), 0);
-    for (item, verdict) in items.iter().zip(grade_once(judge, &work)) {
-        let total = scope_of(item.problem).tests(item.problem).len();
-        let now = match verdict.unwrap_or_else(|| Ok(Verdict::no_program(total))) {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                say!(
-                    "{} sample {}: {error}",
-                    item.record.problem_id,
-                    item.record.sample
-                );
-                lost += 1;
-                continue;
-            }
-        };
-        // Grading by all tests ends at the first failure, so that only its grade is comparable.
-        let is = Told {
-            grade: Some(now.grade),
-            tests: item.was.tests.map(|_| (now.passed, now.total)),
-        };
-        if is != item.was {
-            let what = What::Verdict {
-                was: item.was.clone(),
-                is,
-            };
-            changes.push(Change {
-                detail: detail(&now),
-                ..named(item.record, item.turn, what)
-            });
-        }
-    }
-    (changes, lost)
-}
-
-/// The first failing test of the new verdict.
-fn detail(verdict: &Verdict) -> String {
-    let Some(failure) = verdict.failures.first() else {
-        return String::new();
-    };
-    let short = |text: &str| {
-        let line = text.trim().replace('\n', "\\n");
-        line.chars().take(60).collect::<String>()
-    };
-    let last = failure
-        .trace
-        .trim_end()
-        .lines()
-        .next_back()
-        .unwrap_or_default();
-    if last.is_empty() {
-        format!(
-            "test {} expected '{}' and got '{}'",
-            failure.test,
-            short(&failure.expected),
-            short(&failure.got)
+    again::again(records, &problems, &judge).map_err(|reason| {
+        anyhow::anyhow!(
+            "failed to replay {} on {}: {reason}",
+            args.journal.display(),
+            args.problems
         )
-    } else {
-        format!("test {}: {}", failure.test, short(last))
-    }
+    })
 }

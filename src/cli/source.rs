@@ -18,7 +18,7 @@ use crate::policy::tokenizer::Tokenizer;
 use crate::policy::{adapter_file, checkpoint};
 use crate::problem::contest::{self, ContestConfig};
 use crate::problem::quarantine::{Quarantine, today};
-use crate::problem::{self, Notice, Problem, SCHEMAS, Schema, printable};
+use crate::problem::{self, Notice, Problem, ProblemError, SCHEMAS, Schema, printable};
 
 /// Problems of a file, of `SCHEMA:FILE` in the named schema, or of `contest:train`, `contest:validation`,
 /// `contest:test`.
@@ -30,6 +30,24 @@ pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
     let (problems, notices) = problem::read(path, schema)?;
     tell(&notices);
     Ok(problems)
+}
+
+/// The problems of a name, and why the rows that gave none did not.
+pub(super) fn readable(name: &str) -> anyhow::Result<(Vec<Problem>, Vec<ProblemError>)> {
+    if contest::parse_spec(name).is_some() {
+        return Ok((problems(name)?, Vec::new()));
+    }
+    let (schema, path) = named(name);
+    let (mut problems, mut errors) = (Vec::new(), Vec::new());
+    let notices = problem::each(path, schema, &mut |row| {
+        match row {
+            Ok(problem) => problems.push(problem),
+            Err(error) => errors.push(error),
+        }
+        Ok(())
+    })?;
+    tell(&notices);
+    Ok((problems, errors))
 }
 
 /// Says what a file has that is not taken into account.

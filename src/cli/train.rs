@@ -5,16 +5,18 @@ mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
-use super::judging::{require_supported, watch};
+use super::judging::{assembled, require_supported, watch};
 use super::output::say;
 use super::source;
 use crate::config::TrainConfig;
 use crate::journal::write_atomically;
+use crate::judge::Judges;
 use crate::memory::{self, Estimate, Size};
 use crate::policy;
 use crate::policy::device::Processor;
@@ -73,7 +75,7 @@ pub struct Args {
 }
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let opened = if args.resume {
         let folder = match &args.run {
             Some(folder) => folder.clone(),
@@ -126,13 +128,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         policy = policy.merged();
         policy.adapter = Some(Adapter::new(lora, &policy)?);
     }
-    let judge = chosen_judge(
+    let host = Arc::new(chosen_judge(
         config.resources.isolation,
         config.resources.python.as_deref(),
         config.resources.workers,
-    )?;
-    require_supported(&judge, &problems, &config.problems)?;
-    require_supported(&judge, &held_out, &config.evaluation.problems)?;
+    )?);
+    let judge = assembled(judges, &config.judges, &host)?;
+    require_supported(&*judge, &problems, &config.problems)?;
+    require_supported(&*judge, &held_out, &config.evaluation.problems)?;
     let engine = config.engine.as_ref().map(Engine::new).transpose()?;
     let mut learner = Learner::new(policy, tokenizer, &config, engine);
     if let Some((run, _, done)) = &opened {
@@ -158,7 +161,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             crate::run::Progress::default(),
         ),
     };
-    if let Err(error) = write_protection(run.folder(), &judge) {
+    if let Err(error) = write_protection(run.folder(), &host) {
         if !args.resume {
             run.abandon();
         }
@@ -181,7 +184,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         config: &config,
         problems: &problems,
         held_out: &held_out,
-        judge: &judge,
+        judge: &*judge,
         interrupts: &interrupts,
         estimate,
     }

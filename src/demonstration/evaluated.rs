@@ -5,21 +5,23 @@
 
 use std::collections::HashMap;
 
-use crate::comparator;
-use crate::problem::TestCase;
-use crate::problem::contest::ContestItem;
-use crate::rollout::{Grader, Work};
-use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
+use rlef_sandbox::Cancel;
 
-/// A grader that knows the programs of some items and asks another about all others.
+use crate::comparator;
+use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Reads, Submission};
+use crate::problem::contest::ContestItem;
+use crate::problem::{Problem, TestCase};
+use crate::verdict::{Failure, Grade, Scope, Verdict};
+
+/// A judge that knows the programs of some items and asks another about all others.
 pub struct Evaluated<'a> {
     items: HashMap<&'a str, &'a ContestItem>,
-    judge: &'a dyn Grader,
+    judge: &'a dyn Judge,
 }
 
 impl<'a> Evaluated<'a> {
     /// Knows `items` and asks `judge` about the rest.
-    pub fn new(items: &'a [ContestItem], judge: &'a dyn Grader) -> Self {
+    pub fn new(items: &'a [ContestItem], judge: &'a dyn Judge) -> Self {
         let items = items
             .iter()
             .map(|item| (item.problem.id.as_str(), item))
@@ -28,10 +30,10 @@ impl<'a> Evaluated<'a> {
     }
 
     /// The verdict, where it is known without a run.
-    fn known(&self, work: &Work<'_>) -> Option<Verdict> {
+    fn known(&self, work: &Submission<'_>) -> Option<Verdict> {
         let item = self.items.get(work.problem.id.as_str())?;
         let total = work.scope.tests(&item.problem).len();
-        let source = &work.program.source;
+        let source = &work.program?.source;
         if *source == item.variants[item.option] {
             return Some(verdict(Vec::new(), total));
         }
@@ -79,24 +81,53 @@ fn verdict(failures: Vec<Failure>, total: usize) -> Verdict {
     }
 }
 
-impl Grader for Evaluated<'_> {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        let known: Vec<Option<Verdict>> = work.iter().map(|work| self.known(work)).collect();
-        let rest: Vec<Work<'_>> = work
-            .iter()
-            .zip(&known)
-            .filter(|(_, known)| known.is_none())
-            .map(|(work, _)| *work)
-            .collect();
-        let mut judged = if rest.is_empty() {
-            Vec::new()
-        } else {
-            self.judge.grade(&rest)
+impl Judge for Evaluated<'_> {
+    fn name(&self) -> &str {
+        self.judge.name()
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.judge.supports(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.judge.stamp()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        self.known(submission).map_or_else(
+            || self.judge.judge(submission, cancel),
+            |verdict| Ok(verdict.into()),
+        )
+    }
+
+    fn reads(&self) -> Reads {
+        self.judge.reads()
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        self.judge.gives_verdicts()
+    }
+
+    fn judge_all(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+        on_judgement: OnJudgement<'_>,
+    ) {
+        let (mut places, mut rest) = (Vec::new(), Vec::new());
+        for (place, submission) in submissions.iter().enumerate() {
+            if let Some(verdict) = self.known(submission) {
+                on_judgement(place, Ok(verdict.into()));
+            } else {
+                places.push(place);
+                rest.push(*submission);
+            }
         }
-        .into_iter();
-        known
-            .into_iter()
-            .map(|known| known.map_or_else(|| judged.next().expect("a verdict for each"), Ok))
-            .collect()
+        if !rest.is_empty() {
+            self.judge.judge_all(&rest, cancel, &mut |index, result| {
+                on_judgement(places[index], result);
+            });
+        }
     }
 }

@@ -16,11 +16,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::journal::{EpisodeRecord, JournalError, Lines};
+use crate::judge::Judgement;
 use crate::policy::Ask;
 use crate::policy::remote::Usage;
 use crate::policy::sampler::Completion;
 use crate::rollout::Group;
-use crate::verdict::Verdict;
 pub use event::Settings;
 use event::{Event, Said, hash};
 pub use journalled::{JournalledJudge, JournalledPolicy};
@@ -67,7 +67,7 @@ struct Book {
     lines: Lines,
     synced: Instant,
     answers: HashMap<(String, usize, usize), Said>,
-    verdicts: HashMap<String, Verdict>,
+    verdicts: HashMap<String, Judgement>,
     episodes: HashSet<(String, usize)>,
     /// What the answers found here had cost.
     usage: Usage,

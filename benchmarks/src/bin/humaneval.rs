@@ -13,9 +13,10 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rlef::judge::Submission;
 use rlef::problem::{self, Problem, TestCase};
 use rlef::program::Program;
-use rlef::verdict::{Grade, Scope, StopAt, Task, host_judge};
+use rlef::verdict::{Grade, Scope, StopAt, host_judge};
 use rlef_benchmarks::{head, measure, row};
 use rlef_sandbox::Language;
 
@@ -137,20 +138,17 @@ fn ours(
     problems: &[(&Problem, Vec<Program>)],
     workers: usize,
 ) -> anyhow::Result<Vec<(Grade, String)>> {
-    let tasks: Vec<Task<'_>> = problems
+    let tasks: Vec<Submission<'_>> = problems
         .iter()
         .flat_map(|(problem, programs)| {
-            programs.iter().map(|program| Task {
-                program: Some(program),
-                problem,
-                scope: Scope::All,
-                stop: StopAt::FirstFailure,
+            programs.iter().map(|program| {
+                Submission::of(problem, Some(program), Scope::All, StopAt::FirstFailure)
             })
         })
         .collect();
     let judge = host_judge(workers)?;
     judge
-        .judge_tasks(&tasks)
+        .verdicts(&tasks)
         .into_iter()
         .map(|verdict| {
             let verdict = verdict?;

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use clap::Parser;
 use rlef::comparator::Comparison;
+use rlef::judge::Submission;
 use rlef::problem::contest::{self, ContestConfig, Split};
 use rlef::problem::{Problem, TestCase};
 use rlef::program::Program;
-use rlef::verdict::{Scope, StopAt, Task, host_judge};
+use rlef::verdict::{Scope, StopAt, host_judge};
 use rlef_benchmarks::{head, measure, row};
 use rlef_sandbox::{Language, Limits};
 
@@ -66,19 +67,16 @@ fn main() -> anyhow::Result<()> {
     for run in 0..args.runs {
         for (name, problems, programs) in &cases {
             for workers in [1, 2] {
-                let tasks: Vec<Task<'_>> = problems
+                let tasks: Vec<Submission<'_>> = problems
                     .iter()
                     .zip(programs)
-                    .map(|(problem, &program)| Task {
-                        program: Some(program),
-                        problem,
-                        scope: Scope::All,
-                        stop: StopAt::Never,
+                    .map(|(problem, &program)| {
+                        Submission::of(problem, Some(program), Scope::All, StopAt::Never)
                     })
                     .collect();
                 let (accepted, sample) = measure(|| -> anyhow::Result<usize> {
                     let judge = host_judge(workers)?;
-                    let verdicts = judge.judge_tasks(&tasks);
+                    let verdicts = judge.verdicts(&tasks);
                     Ok(verdicts
                         .iter()
                         .flatten()

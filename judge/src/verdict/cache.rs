@@ -2,118 +2,23 @@
 //!
 //! A [`Store`] keeps them: it refuses what somebody else could have written, and sees damage. Nothing here fails a run: what
 //! can't be read is judged anew. Errors are never kept, for there is no verdict to keep; a timeout is kept only where
-//! `settle` found that more time would not have helped.
+//! `judge::Reruns` found that more time would not have helped.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use rlef_sandbox::{Store, StoreError, StoreKey, StoreLayout};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::{Failure, RULES, Scope, StopAt, Verdict};
-use crate::comparator::Comparison;
-use crate::problem::Problem;
-use crate::program::Program;
+use super::{Failure, Verdict};
+use crate::judge::{Judgement, JudgementKey as VerdictKey};
 
 /// Form of a kept verdict and of what its key is made of; another one is judged anew.
-const SCHEMA: &str = "rlef-verdict/2";
+pub(crate) const SCHEMA: &str = "rlef-verdict/2";
 
 /// Bytes of all verdicts, by default.
 pub const CACHE_BYTES: u64 = 512 << 20;
 
 /// Failing tests whose texts are kept: as many as feedback shows.
 const KEPT_FAILURES: usize = 8;
-
-/// What a verdict depends on, as a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VerdictKey([u8; 32]);
-
-impl std::fmt::Display for VerdictKey {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
-    }
-}
-
-/// Tests of a problem that was seen, and their hash.
-type Seen<'p> = (&'p Problem, [u8; 32]);
-
-/// Keys of programs on problems; a problem's tests, which may be large, are hashed once.
-///
-/// Problems are told apart by where they are in memory. So they are borrowed for as long as the keys live: none can change or
-/// make room for another.
-///
-/// ```
-/// use rlef_judge::{problem::Problem, verdict::{Keys, Scope, StopAt}};
-///
-/// let keys = Keys::default();
-/// let program = rlef_judge::program::Program { language: rlef_sandbox::Language::Python, source: String::new() };
-/// let problem = Problem::default();
-/// keys.of(&program, &problem, Scope::All, StopAt::Never, "");
-/// drop(keys);
-/// drop(problem);
-/// ```
-///
-/// ```compile_fail,E0505
-/// use rlef_judge::{problem::Problem, verdict::{Keys, Scope, StopAt}};
-///
-/// let keys = Keys::default();
-/// let program = rlef_judge::program::Program { language: rlef_sandbox::Language::Python, source: String::new() };
-/// let problem = Problem::default();
-/// keys.of(&program, &problem, Scope::All, StopAt::Never, "");
-/// drop(problem);
-/// drop(keys);
-/// ```
-#[derive(Debug, Default)]
-pub struct Keys<'p> {
-    tests: Mutex<HashMap<(usize, Scope), Seen<'p>>>,
-}
-
-impl<'p> Keys<'p> {
-    /// The key of a program on some tests; `stamp` names what runs it.
-    pub fn of(
-        &self,
-        program: &Program,
-        problem: &'p Problem,
-        scope: Scope,
-        stop: StopAt,
-        stamp: &str,
-    ) -> VerdictKey {
-        let place = (std::ptr::from_ref(problem).addr(), scope);
-        let known = self.lock().get(&place).map(|(_, hash)| *hash);
-        let tests = known.unwrap_or_else(|| {
-            let hash = hash_of(&(
-                (scope.tests(problem), problem.public_tests.len()),
-                (&problem.limits, &problem.comparison),
-                (&problem.preamble, &problem.files),
-            ));
-            self.lock().insert(place, (problem, hash));
-            hash
-        });
-        VerdictKey(hash_of(&((SCHEMA, RULES), stamp, program, stop, tests)))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Scope), Seen<'p>>> {
-        // Entries are inserted whole, so a poisoned map is still sound.
-        self.tests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn hash_of(parts: &impl Serialize) -> [u8; 32] {
-    // Plain structs of texts and numbers always serialise.
-    Sha256::digest(serde_json::to_vec(parts).unwrap_or_default()).into()
-}
-
-/// The languages a verdict depends on: the program's, and that of the program that decides.
-pub(super) fn languages(program: &Program, problem: &Problem) -> Vec<rlef_sandbox::Language> {
-    match &problem.comparison {
-        Comparison::Checker(one) | Comparison::Interactor(one) => {
-            vec![program.language, one.language]
-        }
-        _ => vec![program.language],
-    }
-}
 
 /// Why there is no cache. Completes "failed to ...".
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +51,7 @@ impl VerdictCache {
     }
 
     /// The verdict of this key, if it is there and whole.
-    pub fn get(&self, key: &VerdictKey) -> Option<Verdict> {
+    pub fn get(&self, key: &VerdictKey) -> Option<Judgement> {
         let kept = self.0.get(&StoreKey::of_hash(key.0));
         let bytes = kept.unwrap_or_else(|error| {
             tracing::debug!(%error, "a kept verdict is passed over");
@@ -155,9 +60,9 @@ impl VerdictCache {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Keeps a verdict; where that fails it will be found out again.
-    pub fn put(&self, key: &VerdictKey, verdict: &Verdict) {
-        let Ok(bytes) = serde_json::to_vec(&shortened(verdict)) else {
+    /// Keeps a judgement; where that fails it will be found out again.
+    pub fn put(&self, key: &VerdictKey, judgement: &Judgement) {
+        let Ok(bytes) = serde_json::to_vec(&judgement.clone().shortened()) else {
             return;
         };
         if let Err(error) = self.0.put(&StoreKey::of_hash(key.0), &bytes) {
@@ -199,6 +104,10 @@ mod tests {
         VerdictKey([byte; 32])
     }
 
+    fn judgement(got: &str, failures: usize) -> Judgement {
+        verdict(got, failures).into()
+    }
+
     fn verdict(got: &str, failures: usize) -> Verdict {
         let failure = Failure {
             test: 0,
@@ -224,10 +133,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
         assert_eq!(cache.get(&key(1)), None);
-        cache.put(&key(1), &verdict("x", 2));
-        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+        cache.put(&key(1), &judgement("x", 2));
+        assert_eq!(cache.get(&key(1)), Some(judgement("x", 2)));
         let other = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
-        assert_eq!(other.get(&key(1)), Some(verdict("x", 2)));
+        assert_eq!(other.get(&key(1)), Some(judgement("x", 2)));
         let path = cache.path(&key(1));
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -242,7 +151,7 @@ mod tests {
         fs::write(&path, edited).unwrap();
         assert_eq!(cache.get(&key(1)), None, "a file edited by hand");
         fs::write(&path, &whole).unwrap();
-        assert_eq!(cache.get(&key(1)), Some(verdict("x", 2)));
+        assert_eq!(cache.get(&key(1)), Some(judgement("x", 2)));
     }
 
     #[test]
@@ -251,7 +160,7 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("verdicts");
         let cache = VerdictCache::open(&folder, CACHE_BYTES).unwrap();
-        cache.put(&key(1), &verdict("x", 1));
+        cache.put(&key(1), &judgement("x", 1));
         let mode = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
@@ -289,7 +198,7 @@ mod tests {
     #[test]
     fn a_full_folder_forgets_what_was_used_longest_ago() {
         let folder = tempfile::tempdir().unwrap();
-        let one = verdict(&"x".repeat(1000), 1);
+        let one = judgement(&"x".repeat(1000), 1);
         let bytes = serde_json::to_vec(&one).unwrap().len() as u64;
         // About ten verdicts in each of 256 folders; all keys begin with the same byte.
         let cache = VerdictCache::open(folder.path(), 10 * bytes * 256).unwrap();
@@ -310,33 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn unlike_problems_have_unlike_keys_and_the_same_one_the_same() {
-        let program = Program {
-            language: rlef_sandbox::Language::Python,
-            source: "print(1)".into(),
-        };
-        let expecting = |expected: &str| Problem {
-            private_tests: vec![crate::problem::TestCase::Stdin {
-                input: "1".into(),
-                expected: expected.into(),
-            }],
-            ..Problem::default()
-        };
-        let problems: Vec<Problem> = ["1", "2", "1"].map(expecting).into();
-        let keys = Keys::default();
-        let of = |problem| keys.of(&program, problem, Scope::All, StopAt::Never, "");
-        let [one, two, again] = [0, 1, 2].map(|index| of(&problems[index]));
-        assert_ne!(one, two);
-        assert_eq!(one, again);
-        assert_eq!(of(&problems[1]), two, "hashed once");
-    }
-
-    #[test]
     fn two_writers_and_two_readers_see_whole_verdicts_only() {
         let folder = tempfile::tempdir().unwrap();
         let long = [
-            verdict(&"a".repeat(20_000), 1),
-            verdict(&"b".repeat(30_000), 1),
+            judgement(&"a".repeat(20_000), 1),
+            judgement(&"b".repeat(30_000), 1),
         ];
         std::thread::scope(|scope| {
             for writer in 0..2 {

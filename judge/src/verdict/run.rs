@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Batch, Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
-use super::{Failure, Grade, Judge, JudgeError, Runner, StopAt, Verdict, asserted};
+use super::{Failure, Grade, JudgeError, Runner, StopAt, TestJudge, Verdict, asserted};
 use crate::problem::Problem;
 
 /// What the outcomes of tester and program say of the program, or what is wrong with the tester.
@@ -10,7 +10,7 @@ type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>,
 
 /// A verdict in the making.
 pub(super) struct Run<'a, R> {
-    judge: &'a Judge<R>,
+    judge: &'a TestJudge<R>,
     cancel: &'a Cancel,
     id: &'a str,
     stop: StopAt,
@@ -26,7 +26,7 @@ pub(super) struct Run<'a, R> {
 
 impl<'a, R: Runner> Run<'a, R> {
     pub(super) fn new(
-        judge: &'a Judge<R>,
+        judge: &'a TestJudge<R>,
         cancel: &'a Cancel,
         problem: &'a Problem,
         stop: StopAt,

@@ -169,9 +169,9 @@ fn judged(
     scope: Scope,
     stop: StopAt,
 ) -> Result<Verdict, JudgeError> {
-    Judge::new(Fake::new(script))
+    TestJudge::new(Fake::new(script))
         .with_retries(1)
-        .judge(&program(), problem, scope, stop)
+        .verdict(&program(), problem, scope, stop)
 }
 
 #[test]

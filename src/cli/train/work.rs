@@ -12,6 +12,7 @@ use super::super::progress::Progress;
 use crate::config::TrainConfig;
 use crate::eval::Report;
 use crate::journal::write_atomically;
+use crate::judge::Judge;
 use crate::memory::{self, Estimate, Size};
 use crate::policy::ModelPolicy;
 use crate::policy::model::Decoder;
@@ -20,7 +21,6 @@ use crate::problem::Problem;
 use crate::rollout::RolloutConfig;
 use crate::run::{self, Run};
 use crate::train::{self, Learner, RoundMetrics, RoundTimings};
-use crate::verdict::HostJudge;
 
 /// Everything a run is done with.
 pub(super) struct Work<'a> {
@@ -30,7 +30,7 @@ pub(super) struct Work<'a> {
     pub(super) config: &'a TrainConfig,
     pub(super) problems: &'a [Problem],
     pub(super) held_out: &'a [Problem],
-    pub(super) judge: &'a HostJudge,
+    pub(super) judge: &'a dyn Judge,
     pub(super) interrupts: &'a Interrupts,
     pub(super) estimate: Option<Estimate>,
 }

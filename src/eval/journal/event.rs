@@ -9,10 +9,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use crate::judge::Judgement;
 use crate::policy::Ask;
 use crate::policy::remote::Usage;
 use crate::policy::sampler::{Completion, StopCause};
-use crate::verdict::Verdict;
 
 /// Form of the file; another one is refused.
 const SCHEMA: &str = "rlef-eval-journal/1";
@@ -37,6 +37,9 @@ pub struct Settings {
     seed: u64,
     /// Whether timeouts near the limit are judged again.
     reruns: bool,
+    /// The stamp of all who judge, where that is not the tests alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judges: Option<String>,
 }
 
 impl Settings {
@@ -59,7 +62,15 @@ impl Settings {
             rollouts,
             seed,
             reruns,
+            judges: None,
         }
+    }
+
+    /// The same, with the stamp of all who judge, where that is not the tests alone.
+    #[must_use]
+    pub fn with_judges(mut self, stamp: Option<String>) -> Self {
+        self.judges = stamp;
+        self
     }
 
     /// Where these differ from others, in words.
@@ -94,7 +105,11 @@ fn walk(name: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
 pub(super) enum Event {
     Settings(Settings),
     Answer(Said),
-    Verdict { key: String, verdict: Verdict },
+    /// What a judge said; of tests alone it is their verdict.
+    Verdict {
+        key: String,
+        verdict: Judgement,
+    },
 }
 
 /// One answer of the policy.

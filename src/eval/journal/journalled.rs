@@ -5,8 +5,14 @@ use super::event::{Event, Said};
 use crate::policy::sampler::Sampling;
 use crate::policy::tokenizer::{Place, TokenizerError};
 use crate::policy::{Answer, Ask, Heard, Policy, PolicyError};
-use crate::rollout::{Grader, Work, tasks_of};
-use crate::verdict::{HostJudge, JudgeError, Task, Verdict, VerdictKey, shortened};
+use rlef_sandbox::Cancel;
+
+use crate::judge::{
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
+    all,
+};
+use crate::problem::Problem;
+use crate::verdict::Scope;
 
 /// A policy whose answers are in a journal, or get there as they come.
 pub struct JournalledPolicy<'a, P: ?Sized> {
@@ -70,59 +76,119 @@ impl<P: Policy + ?Sized> Policy for JournalledPolicy<'_, P> {
     }
 }
 
-/// A judge whose verdicts are in a journal, or get there as they come.
+/// A judge whose judgements are in a journal, or get there as they come.
 pub struct JournalledJudge<'a> {
     /// Who judges what is not in the journal.
-    pub judge: &'a HostJudge,
+    pub judge: &'a dyn Judge,
     /// The journal.
     pub journal: &'a EvalJournal,
 }
 
-impl Grader for JournalledJudge<'_> {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, JudgeError>> {
-        let tasks = tasks_of(work);
-        let keys: Vec<Option<String>> = self
-            .judge
-            .keys(&tasks)
-            .into_iter()
-            .map(|key| key.as_ref().map(VerdictKey::to_string))
+impl Judge for JournalledJudge<'_> {
+    fn name(&self) -> &str {
+        self.judge.name()
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.judge.supports(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.judge.stamp()
+    }
+
+    fn stamp_on(&self, submission: &Submission<'_>) -> String {
+        self.judge.stamp_on(submission)
+    }
+
+    fn key<'k>(&self, keys: &Keys<'k>, submission: &Submission<'k>) -> Option<JudgementKey> {
+        self.judge.key(keys, submission)
+    }
+
+    fn reads(&self) -> Reads {
+        self.judge.reads()
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        self.judge.gives_verdicts()
+    }
+
+    fn workers(&self) -> usize {
+        self.judge.workers()
+    }
+
+    fn is_batched(&self) -> bool {
+        self.judge.is_batched()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        all(self, &[*submission], cancel).remove(0)
+    }
+
+    fn judge_all(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+        on_judgement: OnJudgement<'_>,
+    ) {
+        let keys = Keys::default();
+        let keys: Vec<Option<String>> = submissions
+            .iter()
+            .map(|submission| {
+                let key = self.judge.key(&keys, submission);
+                key.as_ref().map(JudgementKey::to_string)
+            })
             .collect();
-        let mut verdicts: Vec<Option<Result<Verdict, JudgeError>>> = {
+        let found: Vec<Option<Judgement>> = {
             let mut book = self.journal.lock();
-            let found: Vec<Option<Verdict>> = keys
+            let found: Vec<Option<Judgement>> = keys
                 .iter()
                 .map(|key| book.verdicts.get(key.as_ref()?).cloned())
                 .collect();
             let count = found.iter().flatten().count();
             book.found.1 += count;
             book.reused.1 += count;
-            found.into_iter().map(|verdict| verdict.map(Ok)).collect()
+            found
         };
-        let places: Vec<usize> = (0..tasks.len())
-            .filter(|&place| verdicts[place].is_none())
-            .collect();
-        let rest: Vec<Task<'_>> = places.iter().map(|&place| tasks[place]).collect();
-        if !rest.is_empty() && !self.journal.is_stopped() {
-            self.judge
-                .judge()
-                .judge_all(&rest, self.judge.workers(), &mut |index, result| {
-                    let place = places[index];
-                    let mut goes_on = true;
-                    let result = result.map(|verdict| shortened(&verdict));
-                    if let (Ok(verdict), Some(key)) = (&result, &keys[place]) {
-                        let event = Event::Verdict {
-                            key: key.clone(),
-                            verdict: verdict.clone(),
-                        };
-                        goes_on = self.journal.lock().append(event);
-                    }
-                    verdicts[place] = Some(result);
-                    goes_on && !self.journal.is_stopped()
-                });
+        let (mut places, mut rest) = (Vec::new(), Vec::new());
+        for (place, found) in found.into_iter().enumerate() {
+            if let Some(judgement) = found {
+                on_judgement(place, Ok(judgement));
+            } else {
+                places.push(place);
+                rest.push(submissions[place]);
+            }
         }
-        verdicts
-            .into_iter()
-            .map(|verdict| verdict.unwrap_or(Err(JudgeError::Stopped)))
-            .collect()
+        if rest.is_empty() || self.journal.is_stopped() {
+            return;
+        }
+        self.judge.judge_all(&rest, cancel, &mut |index, result| {
+            let place = places[index];
+            let mut goes_on = true;
+            let result = result.map(Judgement::shortened);
+            if let (Ok(judgement), Some(key)) = (&result, &keys[place]) {
+                let event = Event::Verdict {
+                    key: key.clone(),
+                    verdict: judgement.clone(),
+                };
+                goes_on = self.journal.lock().append(event);
+            }
+            on_judgement(place, result);
+            if !goes_on || self.journal.is_stopped() {
+                cancel.cancel();
+            }
+        });
+    }
+
+    fn compares(&self) -> bool {
+        self.judge.compares()
+    }
+
+    fn compare(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+    ) -> Result<Preference, JudgeError> {
+        self.judge.compare(submissions, cancel)
     }
 }

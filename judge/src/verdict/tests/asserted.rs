@@ -151,9 +151,9 @@ fn no_expected_output_is_in_any_job_of_the_program() {
         reported(r#"{"cause": "", "calls": 1}"#),
         printed(""),
     ];
-    let judge = Judge::new(Fake::new(script));
+    let judge = TestJudge::new(Fake::new(script));
     judge
-        .judge(
+        .verdict(
             &program(),
             &problem(tests, vec![]),
             Scope::All,

@@ -162,10 +162,10 @@ fn an_interactor_that_fails_on_what_it_hears_rejects_it_and_one_that_fails_alone
 
 #[test]
 fn what_the_interactor_knows_is_in_no_job_of_the_program() {
-    let judge = Judge::new(Fake::new([exited(0), exited(0)]));
+    let judge = TestJudge::new(Fake::new([exited(0), exited(0)]));
     let set = decided(Comparison::Interactor(python("")));
     judge
-        .judge(&program(), &set, Scope::All, StopAt::Never)
+        .verdict(&program(), &set, Scope::All, StopAt::Never)
         .unwrap();
     let jobs = judge.runner().jobs.lock().unwrap();
     assert_eq!(jobs.len(), 2);
@@ -189,7 +189,7 @@ fn an_interactive_problem_without_its_interactor_is_not_judged() {
 fn an_interactor_that_slept_is_tried_beside_a_program_that_speaks() {
     for (failure, speaks) in [(Status::TimeLimit, true), (Status::Exited(3), false)] {
         let fails = || ended(failure, "", "");
-        let judge = Judge::new(Fake::new([
+        let judge = TestJudge::new(Fake::new([
             fails(),
             exited(0),
             fails(),
@@ -198,7 +198,7 @@ fn an_interactor_that_slept_is_tried_beside_a_program_that_speaks() {
             exited(0),
         ]));
         let set = decided(Comparison::Interactor(python("")));
-        let error = judge.judge(&program(), &set, Scope::All, StopAt::Never);
+        let error = judge.verdict(&program(), &set, Scope::All, StopAt::Never);
         assert!(matches!(error, Err(JudgeError::BrokenInteractor { .. })));
         let jobs = judge.runner().jobs.lock().unwrap();
         let source = String::from_utf8_lossy(&jobs[5].source).into_owned();

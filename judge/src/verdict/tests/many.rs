@@ -4,8 +4,8 @@ use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::pool::AHEAD;
 use super::*;
+use crate::judge::{AHEAD, Cached, Judge, JudgeCounts, Judgement, Reruns, Submission};
 
 /// Says "1" to everything; the first program only once `others` more have begun.
 #[derive(Default)]
@@ -52,23 +52,23 @@ impl Runner for Slow {
     }
 }
 
-fn tasks<'a>(set: &'a Problem, program: &'a Program, many: usize) -> Vec<Task<'a>> {
-    let task = Task {
-        program: Some(program),
-        problem: set,
-        scope: Scope::All,
-        stop: StopAt::Never,
-    };
-    vec![task; many]
+fn tasks<'a>(set: &'a Problem, program: &'a Program, many: usize) -> Vec<Submission<'a>> {
+    vec![Submission::of(set, Some(program), Scope::All, StopAt::Never); many]
+}
+
+/// The verdict of a judgement by tests.
+fn verdict_of(result: Result<Judgement, JudgeError>) -> Result<Verdict, JudgeError> {
+    result.map(|judgement| judgement.verdict.expect("tests give a verdict"))
 }
 
 /// However slowly verdicts are taken, only so many are kept.
 #[test]
 fn nobody_judges_far_ahead_of_a_slow_reader() {
     let (set, program) = (problem(vec![stdin_test("", "1")], vec![]), program());
-    let judge = Judge::new(Slow::default());
+    let judge = TestJudge::new(Slow::default()).with_workers(4);
     let mut most = 0;
-    judge.judge_all(&tasks(&set, &program, 3 * AHEAD), 4, &mut |index, _| {
+    let work = tasks(&set, &program, 3 * AHEAD);
+    judge.judge_all(&work, &Cancel::never(), &mut |index, _| {
         if index == 0 {
             while judge.runner().begun.load(Ordering::SeqCst) < AHEAD {
                 std::thread::sleep(Duration::from_millis(1));
@@ -77,7 +77,6 @@ fn nobody_judges_far_ahead_of_a_slow_reader() {
             std::thread::sleep(Duration::from_millis(50));
         }
         most = most.max(judge.runner().begun.load(Ordering::SeqCst) - index);
-        true
     });
     assert_eq!(most, AHEAD);
     assert_eq!(judge.runner().begun.load(Ordering::SeqCst), 3 * AHEAD);
@@ -86,20 +85,18 @@ fn nobody_judges_far_ahead_of_a_slow_reader() {
 #[test]
 fn a_slow_program_keeps_the_others_from_nothing_up_to_the_bound() {
     let (set, program) = (problem(vec![stdin_test("", "1")], vec![]), program());
-    let judge = Judge::new(Slow {
+    let judge = TestJudge::new(Slow {
         others: AHEAD - 1,
         ..Slow::default()
-    });
+    })
+    .with_workers(2);
     let mut seen = 0;
-    judge.judge_all(
-        &tasks(&set, &program, 2 * AHEAD),
-        2,
-        &mut |index, result| {
-            assert_eq!((index, result.unwrap().grade), (seen, Grade::Accepted));
-            seen += 1;
-            true
-        },
-    );
+    let work = tasks(&set, &program, 2 * AHEAD);
+    judge.judge_all(&work, &Cancel::never(), &mut |index, result| {
+        let grade = verdict_of(result).unwrap().grade;
+        assert_eq!((index, grade), (seen, Grade::Accepted));
+        seen += 1;
+    });
     assert_eq!(seen, 2 * AHEAD);
 }
 
@@ -108,21 +105,23 @@ fn what_is_under_way_is_cancelled_when_the_reader_stops_or_panics() {
     let set = problem(vec![stdin_test("", "1")], vec![]);
     let (early, late) = (program(), Program::bare("late", Language::Python));
     for panics in [false, true] {
-        let judge = Judge::new(Slow {
+        let judge = TestJudge::new(Slow {
             waits_for_cancel: true,
             ..Slow::default()
-        });
+        })
+        .with_workers(3);
+        let cancel = Cancel::new().unwrap();
         let mut work = tasks(&set, &early, 1);
         work.extend(tasks(&set, &late, 100));
         let done = AtomicBool::new(false);
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            judge.judge_all(&work, 3, &mut |_, _| {
+            judge.judge_all(&work, &cancel, &mut |_, _| {
                 while judge.runner().begun.load(Ordering::SeqCst) < 4 {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 done.store(true, Ordering::SeqCst);
                 assert!(!panics, "on purpose");
-                false
+                cancel.cancel();
             });
         }));
         assert_eq!((result.is_err(), done.into_inner()), (panics, true));
@@ -136,19 +135,20 @@ fn what_is_under_way_is_cancelled_when_the_reader_stops_or_panics() {
 fn many_programs_come_back_in_order_and_stop_when_told() {
     let set = problem(vec![stdin_test("", "1")], vec![]);
     let program = program();
-    let tasks: Vec<Task<'_>> = (0..20)
-        .map(|index| Task {
-            program: (index % 2 == 0).then_some(&program),
-            problem: &set,
-            scope: Scope::All,
-            stop: StopAt::Never,
+    let tasks: Vec<Submission<'_>> = (0..20)
+        .map(|index| {
+            let program = (index % 2 == 0).then_some(&program);
+            Submission::of(&set, program, Scope::All, StopAt::Never)
         })
         .collect();
-    let judge = Judge::new(Fake::new((0..20).map(|_| printed("1"))));
+    let judge = TestJudge::new(Fake::new((0..20).map(|_| printed("1")))).with_workers(4);
+    let cancel = Cancel::new().unwrap();
     let mut seen = Vec::new();
-    judge.judge_all(&tasks, 4, &mut |index, result| {
-        seen.push((index, result.unwrap().grade));
-        index < 9
+    judge.judge_all(&tasks, &cancel, &mut |index, result| {
+        seen.push((index, verdict_of(result).unwrap().grade));
+        if index == 9 {
+            cancel.cancel();
+        }
     });
     let expected: Vec<(usize, Grade)> = (0..10)
         .map(|index| {
@@ -165,34 +165,33 @@ fn many_programs_come_back_in_order_and_stop_when_told() {
     assert_eq!(seen, expected);
 }
 
-fn ask(judge: &Judge<Fake>, program: &Program, problem: &Problem) -> Result<Verdict, JudgeError> {
-    let task = Task {
-        program: Some(program),
-        problem,
-        scope: Scope::Public,
-        stop: StopAt::FirstFailure,
-    };
+fn ask(judge: &impl Judge, program: &Program, problem: &Problem) -> Result<Verdict, JudgeError> {
+    let submission = Submission::of(problem, Some(program), Scope::Public, StopAt::FirstFailure);
     let mut found = None;
-    judge.judge_all(&[task], 1, &mut |_, result| {
+    judge.judge_all(&[submission], &Cancel::never(), &mut |_, result| {
         found = Some(result);
-        true
     });
-    found.unwrap()
+    verdict_of(found.unwrap())
+}
+
+/// A judge with a script, and a cache in this folder.
+fn cached(
+    script: impl IntoIterator<Item = Result<Outcome, Broken>>,
+    stamp: &str,
+    folder: &std::path::Path,
+) -> Cached<TestJudge<Fake>> {
+    let cache = VerdictCache::open(folder, CACHE_BYTES).unwrap();
+    let judge = TestJudge::new(Fake::new(script))
+        .with_retries(0)
+        .with_stamp(stamp);
+    Cached::new(judge, cache.into())
 }
 
 #[test]
 fn the_cache_runs_a_program_once_and_keeps_no_errors() {
     let folder = tempfile::tempdir().unwrap();
-    let new = |script: Vec<Result<Outcome, Broken>>, stamp: &str| {
-        Judge::new(Fake::new(script)).with_retries(0).with_cache(
-            VerdictCache::open(folder.path(), CACHE_BYTES).unwrap(),
-            stamp.to_owned(),
-        )
-    };
-    let judge = new(
-        vec![Err(Broken), printed("1"), printed("2"), printed("x")],
-        "one",
-    );
+    let script = vec![Err(Broken), printed("1"), printed("2"), printed("x")];
+    let judge = cached(script, "one", folder.path());
     assert!(ask(&judge, &program(), &three()).is_err());
     let first = ask(&judge, &program(), &three()).unwrap();
     assert_eq!(ask(&judge, &program(), &three()).unwrap(), first);
@@ -202,7 +201,7 @@ fn the_cache_runs_a_program_once_and_keeps_no_errors() {
     let counts = judge.counts();
     assert_eq!((counts.cached, counts.judged), (1, 2));
     // Another process finds them too; its script is empty, so that a run would panic.
-    let judge = new(Vec::new(), "one");
+    let judge = cached(Vec::new(), "one", folder.path());
     assert_eq!(ask(&judge, &program(), &three()).unwrap(), first);
 }
 
@@ -210,8 +209,7 @@ fn the_cache_runs_a_program_once_and_keeps_no_errors() {
 fn whatever_a_verdict_depends_on_is_in_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let grade = |stamp: &str, source: &str, problem: &Problem| {
-        let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
-        let judge = Judge::new(Fake::new(["1", "2"].map(printed))).with_cache(cache, stamp.into());
+        let judge = cached(["1", "2"].map(printed), stamp, folder.path());
         ask(&judge, &Program::bare(source, Language::Python), problem).unwrap();
         judge.counts().cached
     };
@@ -249,16 +247,15 @@ fn late(cpu_ms: u64) -> Result<Outcome, Broken> {
 /// How a script of outcomes is judged with reruns, and whether the verdict is kept.
 fn rerun(script: Vec<Result<Outcome, Broken>>) -> (Grade, JudgeCounts, bool) {
     let folder = tempfile::tempdir().unwrap();
-    let cache = || VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
     let set = problem(vec![stdin_test("", "1")], vec![]);
-    let judge = Judge::new(Fake::new(script))
-        .with_reruns()
-        .with_cache(cache(), "one".into());
-    let verdict = ask(&judge, &program(), &set).unwrap();
-    assert!(judge.runner().script.lock().unwrap().is_empty());
-    let fresh = Judge::new(Fake::new([printed("1")])).with_cache(cache(), "one".into());
+    let tests = TestJudge::new(Fake::new(script)).with_stamp("one");
+    let reruns = Reruns::new(&tests);
+    let cache = VerdictCache::open(folder.path(), CACHE_BYTES).unwrap();
+    let verdict = ask(&Cached::new(&reruns, cache.into()), &program(), &set).unwrap();
+    assert!(tests.runner().script.lock().unwrap().is_empty());
+    let fresh = cached([printed("1")], "one", folder.path());
     ask(&fresh, &program(), &set).unwrap();
-    (verdict.grade, judge.counts(), fresh.counts().cached == 1)
+    (verdict.grade, reruns.counts(), fresh.counts().cached == 1)
 }
 
 #[test]

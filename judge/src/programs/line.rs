@@ -1,12 +1,13 @@
-//! One verdict → one line, for machines or for people. What a private test asked is left out unless wanted.
+//! One judgement → one line, for machines or for people. What a private test asked is left out unless wanted.
 
 use rlef_sandbox::Isolation;
 use serde::Serialize;
 
-use super::Submission;
+use super::Answer;
+use crate::judge::{JudgeError, Judgement, Score};
 use crate::problem::{Problem, printable, printable_json, printable_lines};
 use crate::program::Extraction;
-use crate::verdict::{Failure, Grade, JudgeError, Scope, Verdict};
+use crate::verdict::{Failure, Grade, Scope, Verdict};
 
 #[derive(Serialize)]
 struct Judged<'a> {
@@ -24,6 +25,9 @@ struct Judged<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fuel: Option<u64>,
     first_failure: Option<FirstFailure<'a>>,
+    /// What judges besides the tests said.
+    #[serde(skip_serializing_if = "<[Score]>::is_empty")]
+    scores: &'a [Score],
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -47,14 +51,14 @@ struct Details<'a> {
 }
 
 pub(super) fn json(
-    submission: &Submission<'_>,
-    result: &Result<Verdict, JudgeError>,
+    answer: &Answer<'_>,
+    result: &Result<Judgement, JudgeError>,
     show_private: bool,
 ) -> String {
-    let problem = submission.problem;
+    let problem = answer.problem;
     let mut line = Judged {
         problem_id: &problem.id,
-        program: submission.extraction(),
+        program: answer.extraction(),
         verdict: None,
         passed: 0,
         total: Scope::All.tests(problem).len(),
@@ -63,10 +67,17 @@ pub(super) fn json(
         isolation: None,
         fuel: None,
         first_failure: None,
+        scores: &[],
         error: None,
     };
     match result {
-        Ok(verdict) => {
+        Ok(Judgement {
+            verdict, scores, ..
+        }) => {
+            line.scores = scores;
+            let Some(verdict) = verdict else {
+                return text_of(&line);
+            };
             line.verdict = Some(verdict.grade);
             (line.passed, line.cpu_ms, line.wall_ms) =
                 (verdict.passed, verdict.cpu_ms, verdict.wall_ms);
@@ -79,8 +90,12 @@ pub(super) fn json(
         }
         Err(error) => line.error = Some(format!("failed to {error}")),
     }
+    text_of(&line)
+}
+
+fn text_of(line: &Judged<'_>) -> String {
     // Texts and finite numbers always serialise.
-    printable_json(&serde_json::to_string(&line).unwrap_or_default()).into_owned()
+    printable_json(&serde_json::to_string(line).unwrap_or_default()).into_owned()
 }
 
 /// What ran the tests of a verdict.
@@ -113,12 +128,13 @@ fn first_failure<'a>(
 }
 
 pub(super) fn row(
-    submission: &Submission<'_>,
-    result: &Result<Verdict, JudgeError>,
+    answer: &Answer<'_>,
+    result: &Result<Judgement, JudgeError>,
     width: usize,
 ) -> String {
-    let id = printable(&submission.problem.id);
-    match (result, &submission.found) {
+    let id = printable(&answer.problem.id);
+    let tests = result.as_ref().map(|judgement| &judgement.verdict);
+    match (tests, &answer.found) {
         (Err(error), _) => {
             // Indented, so that no line of theirs looks like a verdict.
             let words = printable_lines(error.to_string().trim_end()).replace('\n', "\n    ");
@@ -128,7 +144,8 @@ pub(super) fn row(
             let words = printable(&reason.to_string()).into_owned();
             format!("{id:width$}  {}: {words}", Grade::NoProgram.name())
         }
-        (Ok(verdict), Ok(_)) => format!(
+        (Ok(None), Ok(_)) => format!("{id:width$}  no verdict"),
+        (Ok(Some(verdict)), Ok(_)) => format!(
             "{id:width$}  {:<13} {:>4}/{:<4} {:>9.1} ms cpu {:>9.1} ms wall{}",
             verdict.grade.name(),
             verdict.passed,

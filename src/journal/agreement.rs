@@ -3,31 +3,57 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 
-use super::super::*;
+use rlef_sandbox::{Cancel, Language};
+
+use super::again::program_of;
 use crate::episode::tests::verdict;
 use crate::journal::EpisodeRecord;
+use crate::judge::{Judge, JudgeError, Judgement, Reads, Submission};
 use crate::policy::replay::ReplayPolicy;
-use crate::rollout::{self, Grader, RolloutConfig, Work};
-use crate::verdict::Verdict;
+use crate::problem::Problem;
+use crate::program::Program;
+use crate::programs::{Spoken, read};
+use crate::rollout::{self, RolloutConfig};
+use crate::verdict::{Grade, Scope};
 
-#[path = "../../../../judge/src/program/tests/corpus.rs"]
+#[path = "../../judge/src/program/tests/corpus.rs"]
 mod corpus;
 
 /// Notes what it is given to run.
 #[derive(Default)]
 struct Noting(Mutex<HashMap<String, Program>>);
 
-impl Grader for Noting {
-    fn grade(&self, work: &[Work<'_>]) -> Vec<Result<Verdict, crate::verdict::JudgeError>> {
+impl Judge for Noting {
+    fn name(&self) -> &'static str {
+        "noting"
+    }
+
+    fn supports(&self, _: &Problem, _: Scope) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
+        let Some(program) = submission.program else {
+            return Ok(verdict(Grade::NoProgram).into());
+        };
         let mut noted = self.0.lock().unwrap();
-        work.iter()
-            .map(|work| {
-                noted.insert(work.problem.id.clone(), work.program.clone());
-                Ok(verdict(Grade::WrongAnswer))
-            })
-            .collect()
+        noted.insert(submission.problem.id.clone(), program.clone());
+        Ok(verdict(Grade::WrongAnswer).into())
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Program
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        true
     }
 }
 
@@ -49,7 +75,7 @@ fn judge_and_episodes_take_the_same_program_of_every_style() {
         fs::write(&path, text).unwrap();
         path
     };
-    let judged = read(&write("judge.jsonl", &completions), &problems, None).unwrap();
+    let judged = read(&completions, Path::new("judge.jsonl"), &problems, None).unwrap();
     let mut policy = ReplayPolicy::load(&write("replay.jsonl", &episodes)).unwrap();
     let grader = Noting::default();
     let config = RolloutConfig {
@@ -72,7 +98,7 @@ fn judge_and_episodes_take_the_same_program_of_every_style() {
         let line = serde_json::to_string(&record).unwrap();
         let read: EpisodeRecord = serde_json::from_str(&line).unwrap();
         assert_eq!(read, record, "{id}");
-        let again = crate::cli::replay::program_of(&read.turns[0].text, submission.problem);
+        let again = program_of(&read.turns[0].text, submission.problem);
         assert_eq!(again.as_ref(), program, "{id}");
         // A journal that is older than the field still loads.
         let mut old: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -96,12 +122,9 @@ fn a_language_is_chosen_by_the_problem_the_user_or_never() {
             .collect(),
         ..Problem::default()
     };
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("programs.jsonl");
     let taken = |line: &str, problem: Problem, spoken: Option<Spoken>| {
-        fs::write(&path, line).unwrap();
         let problems = [problem];
-        let read = read(&path, &problems, spoken).unwrap();
+        let read = read(line, Path::new("programs.jsonl"), &problems, spoken).unwrap();
         read[0]
             .found
             .as_ref()

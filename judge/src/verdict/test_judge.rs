@@ -1,199 +1,59 @@
-//! Judge: a program and a problem → jobs for the sandbox, one batch for each kind of test in a row.
+//! The judge by tests: a program and a problem → jobs for the sandbox, one batch for each kind of test in a row.
 //!
 //! A sandbox that fails is tried again, then is an error; it never becomes a verdict.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use rlef_sandbox::{Cancel, Language};
 
 use super::run::Run;
-use super::settle::Tally;
 use super::{
-    PublicVerdict, Runner, Scope, StopAt, Verdict, VerdictCache, asserted, call, checker, cpp,
-    interact, source, stdin,
+    PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, checker, cpp, interact, source,
+    stdin,
 };
 use crate::comparator::{Comparison, Decider};
-use crate::problem::{Problem, TestCase, printable};
+use crate::judge::{Judge, JudgeError, Judgement, Reads, Submission, timeout};
+use crate::problem::{Problem, TestCase};
 use crate::program::Program;
-
-/// Why there is no verdict. Every message completes "failed to ...".
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum JudgeError {
-    /// A problem without tests in this scope would accept every program.
-    #[error(
-        "judge a program on problem `{name}`: it has no {scope:?} tests; judge it on a scope that has tests", name = printable(id)
-    )]
-    NoTests {
-        /// The problem.
-        id: String,
-        /// The scope asked for.
-        scope: Scope,
-    },
-    /// The sandbox failed, this many times in a row.
-    #[error(
-        "run a program on problem `{name}` in the sandbox ({attempts} attempts): {}; see `rlef doctor`", chain(cause.as_ref()), name = printable(id)
-    )]
-    Sandbox {
-        /// The problem.
-        id: String,
-        /// How often it was tried.
-        attempts: u32,
-        /// What the sandbox said last.
-        cause: Arc<dyn Error + Send + Sync>,
-    },
-    /// The sandbox reported fewer outcomes than there were inputs.
-    #[error(
-        "run a program on problem `{name}` in the sandbox: {got} of {expected} outcomes came back; see `rlef doctor`", name = printable(id)
-    )]
-    Incomplete {
-        /// The problem.
-        id: String,
-        /// Outcomes that came back.
-        got: usize,
-        /// Inputs there were.
-        expected: usize,
-    },
-    /// The side of an asserted test that holds the test code ended without a report, this many times in a row.
-    #[error("run test {test} of problem `{name}` ({attempts} attempts): {detail}; see `rlef doctor`", name = printable(id))]
-    Tester {
-        /// The problem.
-        id: String,
-        /// Index of the test.
-        test: usize,
-        /// How often it was tried.
-        attempts: u32,
-        /// How it ended.
-        detail: String,
-    },
-    /// The program that decides fails by itself.
-    #[error(
-        "check test {test} of problem `{name}`: the checker can't tell: {detail}; correct the checker", name = printable(id)
-    )]
-    BrokenChecker {
-        /// The problem.
-        id: String,
-        /// Index of the test.
-        test: usize,
-        /// How it ended.
-        detail: String,
-    },
-    /// The program that talks with the one judged fails by itself.
-    #[error(
-        "run test {test} of problem `{name}`: the interactor can't tell, whatever the program says: {detail}; correct the \
-         interactor", name = printable(id)
-    )]
-    BrokenInteractor {
-        /// The problem.
-        id: String,
-        /// Index of the test.
-        test: usize,
-        /// How it ended.
-        detail: String,
-    },
-    /// The user stopped it.
-    #[error("judge a program: it was told to stop")]
-    Stopped,
-    /// The problem asks for something that this judge can't do.
-    #[error("judge a program on problem `{name}`: {what} is not supported; leave the problem out", name = printable(id))]
-    Unsupported {
-        /// The problem.
-        id: String,
-        /// What it asks for.
-        what: &'static str,
-    },
-    /// The test code fails by itself.
-    #[error(
-        "run test {test} of problem `{name}`: the test code fails before it calls the program: {detail}; {remedy}",
-        name = printable(id), remedy = remedy_of_test(detail)
-    )]
-    BrokenTest {
-        /// The problem.
-        id: String,
-        /// Index of the test.
-        test: usize,
-        /// What the interpreter, or the compiler, said.
-        detail: String,
-    },
-    /// Tests and program exchange values of a type that has no form outside its process.
-    #[error(
-        "run test {test} of problem `{name}`: a value of the type `{kind}` cannot cross between the process of the tests and that of the program; leave the problem out", name = printable(id)
-    )]
-    Crossing {
-        /// The problem.
-        id: String,
-        /// Index of the test.
-        test: usize,
-        /// The type, as the compiler names it.
-        kind: String,
-    },
-}
-
-/// A module that the tests import and this host lacks is nothing to correct in the test.
-fn remedy_of_test(detail: &str) -> &'static str {
-    if detail.contains("ModuleNotFoundError") {
-        "install the module for the Python that `rlef doctor` names, or name another by --python"
-    } else {
-        "correct the test"
-    }
-}
-
-impl JudgeError {
-    /// Whether the problem is at fault, so that trying again elsewhere changes nothing.
-    pub const fn is_of_problem(&self) -> bool {
-        match self {
-            Self::NoTests { .. }
-            | Self::BrokenChecker { .. }
-            | Self::BrokenInteractor { .. }
-            | Self::Unsupported { .. }
-            | Self::Crossing { .. }
-            | Self::BrokenTest { .. } => true,
-            Self::Sandbox { .. }
-            | Self::Incomplete { .. }
-            | Self::Tester { .. }
-            | Self::Stopped => false,
-        }
-    }
-}
-
-/// An error and what caused it, on one line.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
 
 /// How often a failing sandbox is tried again by default.
 const RETRIES: u32 = 2;
 
 /// Judges programs with a runner; shared freely between threads.
 #[derive(Debug)]
-pub struct Judge<R> {
+pub struct TestJudge<R> {
     runner: R,
     retries: u32,
-    pub(super) cache: Option<Arc<VerdictCache>>,
-    pub(super) stamp: String,
-    pub(super) reruns: bool,
-    pub(super) tally: Arc<Tally>,
+    stamp: Arc<str>,
+    workers: usize,
     pub(super) testlib: Option<Arc<str>>,
 }
 
-impl<R: Runner> Judge<R> {
+impl<R: Runner> TestJudge<R> {
     /// A judge that runs programs with `runner` and retries a failing one twice.
     pub fn new(runner: R) -> Self {
         Self {
             runner,
             retries: RETRIES,
-            cache: None,
-            stamp: String::new(),
-            reruns: false,
-            tally: Arc::default(),
+            stamp: Arc::default(),
+            workers: 1,
             testlib: None,
         }
+    }
+
+    /// The same judge with the name of whatever verdicts depend on besides tests and programs: versions, isolation,
+    /// interpreter.
+    #[must_use]
+    pub fn with_stamp(mut self, stamp: &str) -> Self {
+        self.stamp = stamp.into();
+        self
+    }
+
+    /// The same judge, which runs this many programs side by side.
+    #[must_use]
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
     }
 
     /// The same judge with this many retries.
@@ -220,8 +80,8 @@ impl<R: Runner> Judge<R> {
         &self.runner
     }
 
-    /// Whether this judge can give verdicts by the tests of `problem` in `scope`. Runs nothing.
-    pub fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+    /// Whether this judge can give verdicts by the tests of `problem` in `scope`.
+    fn can_judge(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
         let tests = scope.tests(problem);
         if tests.is_empty() {
             return Err(JudgeError::NoTests {
@@ -261,18 +121,18 @@ impl<R: Runner> Judge<R> {
     }
 
     /// The verdict on `program` by the tests of `problem` in `scope`.
-    pub fn judge(
+    pub fn verdict(
         &self,
         program: &Program,
         problem: &Problem,
         scope: Scope,
         stop: StopAt,
     ) -> Result<Verdict, JudgeError> {
-        self.judge_cancellable(&Cancel::never(), program, problem, scope, stop)
+        self.verdict_until(&Cancel::never(), program, problem, scope, stop)
     }
 
     /// The same, which has an error soon after it is cancelled.
-    pub(super) fn judge_cancellable(
+    fn verdict_until(
         &self,
         cancel: &Cancel,
         program: &Program,
@@ -280,7 +140,7 @@ impl<R: Runner> Judge<R> {
         scope: Scope,
         stop: StopAt,
     ) -> Result<Verdict, JudgeError> {
-        self.supports(problem, scope)?;
+        self.can_judge(problem, scope)?;
         let tests = scope.tests(problem);
         // Indices count public tests first whatever the scope, so that a failure always names the same test.
         let first = if scope == Scope::Private {
@@ -309,7 +169,7 @@ impl<R: Runner> Judge<R> {
         program: &Program,
         problem: &Problem,
     ) -> Result<PublicVerdict, JudgeError> {
-        let verdict = self.judge(program, problem, Scope::Public, StopAt::Never)?;
+        let verdict = self.verdict(program, problem, Scope::Public, StopAt::Never)?;
         Ok(PublicVerdict::of(verdict, problem))
     }
 
@@ -334,6 +194,73 @@ impl<R: Runner> Judge<R> {
                 }
             }
         }
+    }
+}
+
+impl<R: Runner> Judge for TestJudge<R> {
+    fn name(&self) -> &'static str {
+        "tests"
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.can_judge(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.stamp.to_string()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        let Submission {
+            problem,
+            scope,
+            stop,
+            ..
+        } = *submission;
+        let Some(program) = submission.program else {
+            return Ok(Verdict::no_program(scope.tests(problem).len()).into());
+        };
+        match self.verdict_until(cancel, program, problem, scope, stop) {
+            Ok(verdict) => Ok(Judgement {
+                // A program that is stopped at its limit might end in time in another run.
+                repeatable: timeout(&verdict).is_none(),
+                ..verdict.into()
+            }),
+            Err(_) if cancel.is_cancelled() => Err(JudgeError::Stopped),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// With the compilers that the program, and the one that decides, are run by.
+    fn stamp_on(&self, submission: &Submission<'_>) -> String {
+        let problem = submission.problem;
+        let decider = match &problem.comparison {
+            Comparison::Checker(one) | Comparison::Interactor(one) => Some(one.language),
+            _ => None,
+        };
+        let program = submission.program.map(|program| program.language);
+        let tools: Vec<String> = (program.into_iter().chain(decider))
+            .map(|language| self.runner.tools(language))
+            .collect();
+        let header = self.testlib.as_deref().filter(|_| decider.is_some());
+        format!(
+            "{} {} {}",
+            self.stamp,
+            tools.join(" "),
+            header.unwrap_or_default()
+        )
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Program
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        true
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
     }
 }
 

@@ -17,15 +17,15 @@ const LEAST_STATEMENT: usize = 20;
 const LEAST_TESTS: usize = 60;
 
 /// Statements and tests seen so far, with the name of whose they are.
-#[derive(Default)]
-pub(super) struct Seen {
+#[derive(Debug, Default)]
+pub struct Seen {
     statements: HashMap<[u8; 32], String>,
     tests: HashMap<[u8; 32], String>,
 }
 
 impl Seen {
     /// What an earlier problem has in common with this one, in words; without any, it's remembered by `name`.
-    pub(super) fn twin(&mut self, problem: &Problem, name: &str) -> Option<String> {
+    pub fn twin(&mut self, problem: &Problem, name: &str) -> Option<String> {
         let statement = statement(problem);
         let tests = tests(problem);
         let of = |seen: &HashMap<[u8; 32], String>, key: Option<[u8; 32]>| seen.get(&key?).cloned();

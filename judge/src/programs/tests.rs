@@ -1,14 +1,12 @@
-//! The verb against a fake runner: what is read, printed and refused.
-
-use std::fs;
+//! Files of programs against a fake runner: what is read, written and refused.
 
 use rlef_sandbox::{Batch, Cancel, Interaction, Limits, Outcome, Side, Status, Usage};
 
 use super::*;
 use crate::comparator::Comparison;
+use crate::judge::{JudgeConfig, Judges, Parts};
 use crate::problem::TestCase;
-
-mod agreement;
+use crate::verdict::{Runner, TestJudge};
 
 /// Prints the program's own source back, which makes `1` right; a program `break` breaks the sandbox.
 struct Echo;
@@ -80,23 +78,12 @@ fn problems() -> Vec<Problem> {
     ]
 }
 
-fn arguments(json: bool) -> Args {
-    Args {
-        language: None,
-        problems: String::new(),
-        schema: source::SchemaArgs::default(),
-        programs: PathBuf::new(),
+const fn options(json: bool) -> Options {
+    Options {
+        stop: StopAt::Never,
         json,
-        judging: JudgingArgs {
-            isolation: rlef_sandbox::Isolation::default(),
-            python: None,
-            workers: 1,
-            no_cache: true,
-            no_reruns: true,
-        },
-        first_failure: false,
         show_private: false,
-        expect_accepted: false,
+        to_the_end: false,
     }
 }
 
@@ -109,31 +96,19 @@ const PROGRAMS: &str = r#"{"problem_id": "one", "program": "1"}
 "#;
 
 fn read_text(text: &str, problems: &[Problem]) -> Result<usize, String> {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("programs.jsonl");
-    fs::write(&path, text).unwrap();
-    let read = read(&path, problems, None).map(|submissions| submissions.len());
-    read.map_err(|error| {
-        format!("{error:#}").replace(&format!("{}/", directory.path().display()), "")
-    })
+    let read = read(text, Path::new("programs.jsonl"), problems, None);
+    read.map(|answers| answers.len())
+        .map_err(|error| error.to_string())
 }
 
-fn output(json: bool, out: impl Write) -> (anyhow::Result<Counts>, usize) {
+fn output(json: bool, out: impl Write) -> (io::Result<Counts>, usize) {
     let problems = problems();
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("programs.jsonl");
-    fs::write(&path, PROGRAMS).unwrap();
-    let submissions = read(&path, &problems, None).unwrap();
+    let answers = read(PROGRAMS, Path::new("programs.jsonl"), &problems, None).unwrap();
     let mut calls = 0;
-    let judge = Judge::new(Echo);
-    let counts = judge_all(
-        &judge,
-        2,
-        &submissions,
-        &arguments(json),
-        out,
-        &mut |_, _| calls += 1,
-    );
+    let judge = TestJudge::new(Echo).with_workers(2);
+    let counts = judge_all(&judge, &answers, options(json), out, &mut |_, _| {
+        calls += 1;
+    });
     (counts, calls)
 }
 
@@ -202,14 +177,11 @@ fn a_reader_that_left_ends_the_run_and_a_full_disk_is_an_error() {
     assert!(counts.is_err());
 }
 
-/// A line for `read`, with the text of the file.
-fn lines(text: &str) -> anyhow::Result<Vec<String>> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("programs.jsonl");
-    fs::write(&path, text).unwrap();
+/// The answers of a text, in words.
+fn lines(text: &str) -> Result<Vec<String>, ProgramsError> {
     let mut set = problems();
     set[0].id = "MBPP/11".into();
-    let read = read(&path, &set, None)?;
+    let read = read(text, Path::new("programs.jsonl"), &set, None)?;
     Ok(read
         .into_iter()
         .map(|one| format!("{} {}", one.problem.id, one.found.unwrap().program.source))
@@ -235,7 +207,7 @@ fn ids_are_read_as_problem_files_have_them() {
         ),
         (r#"{"task_id": 11}"#, "add one"),
     ] {
-        let message = format!("{:#}", lines(line).unwrap_err());
+        let message = lines(line).unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
     }
 }
@@ -245,20 +217,56 @@ fn ids_move_no_cursor() {
     let mut set = problems();
     set.truncate(1);
     set[0].id = "a\x1b]0;t\x07\nFAKE accepted".into();
-    let submission = Submission {
+    let answer = Answer {
         problem: &set[0],
+        text: String::new(),
         found: Err(NoProgram::NoFence),
     };
     for result in [
-        Err(crate::verdict::JudgeError::Unsupported {
+        Err(JudgeError::Unsupported {
             id: set[0].id.clone(),
             what: "x",
         }),
-        Err(crate::verdict::JudgeError::Stopped),
+        Err(JudgeError::Stopped),
     ] {
-        let row = line::row(&submission, &result, 3);
+        let row = line::row(&answer, &result, 3);
         assert!(!row.contains(char::is_control), "{row:?}");
     }
-    let error = anyhow::anyhow!("failed to find `{}`", set[0].id);
-    assert!(!crate::cli::sentence(&error).contains('\x1b'));
+}
+
+/// Scores of other judges stand beside the verdict; without a verdict nothing is judged.
+#[test]
+fn scores_are_written_beside_the_verdict_and_never_in_its_place() {
+    let set = problems();
+    let text = r#"{"problem_id": "one", "completion": "```python\n1\n```"}"#;
+    let answers = read(text, Path::new("programs.jsonl"), &set, None).unwrap();
+    let parts = Parts {
+        tests: std::sync::Arc::new(TestJudge::new(Echo)),
+    };
+    let config = |kind: &str, settings: &str| JudgeConfig {
+        kind: kind.into(),
+        weight: 1.0,
+        settings: serde_json::from_str(settings).unwrap(),
+    };
+    let (tests, rules) = (
+        config("tests", "{}"),
+        config("rules", r#"{"forbid": ["python"]}"#),
+    );
+    let written = |configs: &[JudgeConfig]| {
+        let judge = Judges::default().build(configs, &parts).unwrap();
+        let mut out = Vec::new();
+        let counts = judge_all(&judge, &answers, options(true), &mut out, &mut |_, _| {});
+        (counts.unwrap(), String::from_utf8(out).unwrap())
+    };
+    let (counts, line) = written(&[tests, rules.clone()]);
+    assert_eq!(counts.grades[&Grade::Accepted], 1);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["verdict"], "accepted");
+    assert_eq!(line["scores"][0]["judge"], "rules");
+    assert_eq!(line["scores"][1]["span"]["start"], 3);
+    let (counts, line) = written(&[rules]);
+    assert_eq!((counts.grades.len(), counts.errors), (0, 1));
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["verdict"], serde_json::Value::Null);
+    assert!(line["error"].as_str().unwrap().contains("gives no verdict"));
 }

@@ -1,0 +1,284 @@
+//! Play: what was said and judged in one episode, from the first prompt to its stop. A pure state machine; whoever drives it
+//! asks the judge and tells it the answer.
+
+use super::{COMPACT_FEEDBACK, FeedbackSource, PlayConfig, StopReason, rewards, turn_scope};
+use crate::feedback::{self, FeedbackOptions};
+use crate::judge::{Asks, JudgeError, Judgement, Score, Submission};
+use crate::problem::Problem;
+use crate::program::{Found, NoProgram, Program};
+use crate::prompt::{self, PromptStyle};
+use crate::verdict::{PublicVerdict, Scope, StopAt, Verdict};
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played {
+    /// The whole answer.
+    pub text: String,
+    /// The program in it, or why there is none.
+    pub found: Result<Found, NoProgram>,
+    /// What the tests of a turn said; `Grade::NoProgram` where there was nothing to run.
+    pub verdict: Verdict,
+    /// What else judges said.
+    pub scores: Vec<Score>,
+    /// What was said next; empty after the last turn.
+    pub feedback: String,
+    /// What all tests say of this answer: only where an episode goes on whatever the public tests say, so that a good
+    /// answer may be given up again; the last answer's is the episode's outcome.
+    pub full: Option<Verdict>,
+}
+
+impl Played {
+    /// The program that was judged.
+    pub fn program(&self) -> Option<&Program> {
+        self.found.as_ref().ok().map(|found| &found.program)
+    }
+
+    /// What was judged.
+    pub fn judgement(&self) -> Judgement {
+        Judgement {
+            scores: self.scores.clone(),
+            ..self.verdict.clone().into()
+        }
+    }
+}
+
+/// One play of one problem.
+#[derive(Clone, Debug)]
+pub struct Play<'a> {
+    problem: &'a Problem,
+    config: &'a PlayConfig,
+    turns: Vec<Played>,
+    stop: Option<StopReason>,
+    outcome: Option<Verdict>,
+}
+
+impl<'a> Play<'a> {
+    /// A play that has not begun.
+    pub const fn open(problem: &'a Problem, config: &'a PlayConfig) -> Self {
+        Self {
+            problem,
+            config,
+            turns: Vec::new(),
+            stop: None,
+            outcome: None,
+        }
+    }
+
+    /// What is said first.
+    pub fn opening(&self) -> String {
+        let problem = self.problem;
+        prompt::statement(self.config.style, problem.language(), &problem.statement)
+    }
+
+    /// The problem.
+    pub const fn problem(&self) -> &'a Problem {
+        self.problem
+    }
+
+    /// How it is played.
+    pub const fn config(&self) -> &'a PlayConfig {
+        self.config
+    }
+
+    /// The turns so far.
+    pub fn turns(&self) -> &[Played] {
+        &self.turns
+    }
+
+    /// Why it is over, once it is.
+    pub const fn stop(&self) -> Option<StopReason> {
+        self.stop
+    }
+
+    /// What all tests say of the last answer, once graded.
+    pub const fn outcome(&self) -> Option<&Verdict> {
+        self.outcome.as_ref()
+    }
+
+    /// The turns and the outcome.
+    pub fn into_parts(self) -> (Vec<Played>, Option<StopReason>, Option<Verdict>) {
+        (self.turns, self.stop, self.outcome)
+    }
+
+    /// An answer as its turn is judged: public tests all run, for feedback shows what failed; grading ends at the first
+    /// failure.
+    pub(super) fn submission<'s>(
+        &self,
+        text: &'s str,
+        found: &'s Result<Found, NoProgram>,
+    ) -> Submission<'s>
+    where
+        'a: 's,
+    {
+        let scope = turn_scope(self.problem);
+        Submission {
+            problem: self.problem,
+            text,
+            program: found.as_ref().ok().map(|found| &found.program),
+            turn: self.turns.len(),
+            scope,
+            stop: if scope == Scope::Public {
+                StopAt::Never
+            } else {
+                StopAt::FirstFailure
+            },
+            asks: Asks::Everything,
+        }
+    }
+
+    /// Takes an answer and what was judged of it; where nothing was, the episode is over and no data.
+    ///
+    /// # Panics
+    /// If it is over: it is single use.
+    pub(super) fn take(
+        &mut self,
+        text: String,
+        found: Result<Found, NoProgram>,
+        judgement: Judgement,
+        judge: &str,
+    ) -> Result<(), JudgeError> {
+        assert!(
+            self.stop.is_none(),
+            "an episode takes no turn after its stop"
+        );
+        let verdict = judgement.verdict.ok_or_else(|| JudgeError::NoVerdict {
+            judge: judge.to_owned(),
+            id: self.problem.id.clone(),
+        })?;
+        let solved = verdict.is_accepted();
+        self.turns.push(Played {
+            text,
+            found,
+            verdict,
+            scores: judgement.scores,
+            feedback: String::new(),
+            full: None,
+        });
+        let limit = self.turn_limit();
+        let more = self.turns.len() < limit;
+        // To stop at a pass would tell a policy that reads its own answers that earlier ones failed.
+        let tells = self.config.feedback != FeedbackSource::SelfRepair;
+        if solved && (tells || !more) {
+            self.stop = Some(StopReason::Solved);
+        } else if !more {
+            self.stop = Some(StopReason::MaxTurns);
+        }
+        Ok(())
+    }
+
+    /// Answers it may take: feedback needs a public test.
+    fn turn_limit(&self) -> usize {
+        if self.problem.public_tests.is_empty() {
+            1
+        } else {
+            self.config.turns
+        }
+    }
+
+    /// What the last answer's own run would have one say next, whatever feedback is shown.
+    pub fn own_feedback(&self) -> String {
+        let last = self.turns.last();
+        last.map_or(String::new(), |turn| {
+            let public = PublicVerdict::of(turn.verdict.clone(), self.problem);
+            feedback::render(&public, self.options())
+        })
+    }
+
+    /// What is said next, where another episode's feedback is not to be shown.
+    pub fn next_message(&self) -> String {
+        match self.config.feedback {
+            FeedbackSource::Real | FeedbackSource::Random => self.own_feedback(),
+            FeedbackSource::Silent => feedback::silent(&self.options()),
+            FeedbackSource::SelfRepair => feedback::read_again(&self.options()),
+            FeedbackSource::Independent => self.opening(),
+        }
+    }
+
+    fn options(&self) -> FeedbackOptions {
+        let bounds = match self.config.style {
+            PromptStyle::Compact => COMPACT_FEEDBACK,
+            PromptStyle::Full => FeedbackOptions::default(),
+        };
+        FeedbackOptions {
+            language: self.problem.language(),
+            ..bounds
+        }
+    }
+
+    /// Notes what was said after the last answer.
+    pub fn tell(&mut self, feedback: String) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.feedback = feedback;
+        }
+    }
+
+    /// Ends it where the next turn would not fit.
+    pub fn cut(&mut self) {
+        self.stop = Some(StopReason::ContextFull);
+    }
+
+    /// Ends it as no data.
+    pub fn abort(&mut self) {
+        self.stop = Some(StopReason::Aborted);
+        self.outcome = None;
+    }
+
+    /// The answer of a turn as all tests grade it; none where it failed a public test, which says enough.
+    fn graded(&self, turn: usize) -> Option<Submission<'_>> {
+        let said = self.turns.get(turn)?;
+        let program = said.program().filter(|_| said.verdict.is_accepted())?;
+        Some(Submission {
+            problem: self.problem,
+            text: &said.text,
+            program: Some(program),
+            turn,
+            scope: Scope::All,
+            stop: StopAt::FirstFailure,
+            asks: Asks::Verdict,
+        })
+    }
+
+    /// The last answer, where all tests must still say what it is worth.
+    pub(super) fn due_last(&self) -> Option<Submission<'_>> {
+        let last = self.turns.len().checked_sub(1)?;
+        self.graded(last).filter(|_| !self.is_aborted())
+    }
+
+    /// The answers before the last that pass the public tests, where passing did not end the episode.
+    pub(super) fn due_earlier(&self) -> Vec<Submission<'_>> {
+        if self.is_aborted() || self.config.feedback != FeedbackSource::SelfRepair {
+            return Vec::new();
+        }
+        let earlier = 0..self.turns.len().saturating_sub(1);
+        earlier.filter_map(|turn| self.graded(turn)).collect()
+    }
+
+    /// Says how the last answer stands with all tests; none where the public ones said it.
+    pub(super) fn grade(&mut self, verdict: Option<Verdict>) {
+        if !self.is_aborted() {
+            self.outcome = verdict.or_else(|| self.turns.last().map(|turn| turn.verdict.clone()));
+        }
+    }
+
+    /// Says how an earlier answer stands with all tests.
+    pub(super) fn grade_earlier(&mut self, turn: usize, verdict: Verdict) {
+        if let Some(turn) = self.turns.get_mut(turn) {
+            turn.full = Some(verdict);
+        }
+    }
+
+    const fn is_aborted(&self) -> bool {
+        matches!(self.stop, Some(StopReason::Aborted))
+    }
+
+    /// What the turns so far are worth; none where they are no data.
+    pub fn rewards(&self) -> Option<Vec<f64>> {
+        let turns = (self.turns.iter()).map(|turn| (turn.verdict.grade, &turn.scores[..]));
+        rewards(
+            turns,
+            self.stop,
+            self.outcome.as_ref(),
+            &self.config.rewards,
+        )
+    }
+}

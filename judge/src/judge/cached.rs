@@ -1,0 +1,183 @@
+//! A judge whose judgements are kept on disk, so that the same answer is judged once.
+
+use std::sync::Arc;
+
+use rlef_sandbox::Cancel;
+
+use super::{
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
+    Tally, side_by_side,
+};
+use crate::problem::Problem;
+use crate::verdict::{Scope, VerdictCache};
+
+/// A judge over another, which is asked about what is not in the cache.
+#[derive(Debug)]
+pub struct Cached<J> {
+    judge: J,
+    /// Without one judgements are only counted.
+    cache: Option<Arc<VerdictCache>>,
+    tally: Arc<Tally>,
+}
+
+impl<J: Judge> Cached<J> {
+    /// `judge`, with a cache.
+    pub fn new(judge: J, cache: Arc<VerdictCache>) -> Self {
+        Self::counting(judge, Some(cache), Arc::default())
+    }
+
+    pub(crate) const fn counting(
+        judge: J,
+        cache: Option<Arc<VerdictCache>>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self {
+            judge,
+            cache,
+            tally,
+        }
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> super::JudgeCounts {
+        self.tally.counts()
+    }
+
+    /// The key of a submission, where something is kept.
+    fn place<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+        self.cache.as_ref()?;
+        self.judge.key(keys, submission)
+    }
+
+    /// What is kept under this key.
+    fn kept(&self, key: Option<JudgementKey>) -> Option<Judgement> {
+        let found = self.cache.as_ref()?.get(&key?)?;
+        self.tally.cached();
+        Some(found)
+    }
+
+    /// Keeps what was found, and gives what the cache gives later, so that the two are the same.
+    fn keep(
+        &self,
+        key: Option<JudgementKey>,
+        submission: &Submission<'_>,
+        judgement: Judgement,
+    ) -> Judgement {
+        // An answer without a program runs nothing.
+        if submission.program.is_some() || self.reads() == Reads::Text {
+            self.tally.judged();
+        }
+        match (&self.cache, key) {
+            (Some(cache), Some(key)) if judgement.repeatable => {
+                cache.put(&key, &judgement);
+                judgement.shortened()
+            }
+            _ => judgement,
+        }
+    }
+
+    fn ask<'a>(
+        &self,
+        keys: &Keys<'a>,
+        submission: &Submission<'a>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        let key = self.place(keys, submission);
+        if let Some(found) = self.kept(key) {
+            return Ok(found);
+        }
+        let judgement = self.judge.judge(submission, cancel)?;
+        Ok(self.keep(key, submission, judgement))
+    }
+}
+
+impl<J: Judge> Judge for Cached<J> {
+    fn name(&self) -> &str {
+        self.judge.name()
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.judge.supports(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.judge.stamp()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        self.ask(&Keys::default(), submission, cancel)
+    }
+
+    fn stamp_on(&self, submission: &Submission<'_>) -> String {
+        self.judge.stamp_on(submission)
+    }
+
+    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+        self.judge.key(keys, submission)
+    }
+
+    fn reads(&self) -> Reads {
+        self.judge.reads()
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        self.judge.gives_verdicts()
+    }
+
+    fn workers(&self) -> usize {
+        self.judge.workers()
+    }
+
+    fn is_batched(&self) -> bool {
+        self.judge.is_batched()
+    }
+
+    fn judge_all(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+        on_judgement: OnJudgement<'_>,
+    ) {
+        let keys = Keys::default();
+        if !self.is_batched() {
+            return side_by_side(
+                submissions,
+                self.workers(),
+                cancel,
+                on_judgement,
+                &|submission, cancel| self.ask(&keys, submission, cancel),
+            );
+        }
+        // One computation for all that must be found.
+        let (mut places, mut rest) = (Vec::new(), Vec::new());
+        for (place, submission) in submissions.iter().enumerate() {
+            let key = self.place(&keys, submission);
+            if let Some(found) = self.kept(key) {
+                on_judgement(place, Ok(found));
+            } else {
+                places.push((place, key));
+                rest.push(*submission);
+            }
+        }
+        if rest.is_empty() || cancel.is_cancelled() {
+            return;
+        }
+        self.judge.judge_all(&rest, cancel, &mut |index, result| {
+            let (place, key) = places[index];
+            let kept = result.map(|judgement| self.keep(key, &rest[index], judgement));
+            on_judgement(place, kept);
+        });
+    }
+
+    fn compares(&self) -> bool {
+        self.judge.compares()
+    }
+
+    fn compare(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+    ) -> Result<Preference, JudgeError> {
+        self.judge.compare(submissions, cancel)
+    }
+}

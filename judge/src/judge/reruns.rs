@@ -1,0 +1,193 @@
+//! A judge that asks another again where a test ran out of time close to its limit, so that another run would say the same.
+//!
+//! A program that is stopped at its limit might have ended a moment later. It is run once more on that test with a quarter
+//! more time; if it ends then, the whole is judged again, twice at most, and the first verdict without a timeout stands.
+
+use std::sync::Arc;
+
+use rlef_sandbox::{Cancel, Limits};
+
+use super::{
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
+    Tally, side_by_side,
+};
+use crate::problem::Problem;
+use crate::verdict::{Failure, Grade, Scope, StopAt, Verdict};
+
+/// How often a verdict with a timeout near the limit is found anew at most.
+const AGAIN: usize = 2;
+
+/// Share of the limit that a program must have computed for a timeout to be its own doing; one that slept, or was kept
+/// waiting, is asked again another time.
+const COMPUTED: f64 = 0.9;
+
+/// A judge over another, whose timeouts are looked into.
+#[derive(Debug)]
+pub struct Reruns<J> {
+    judge: J,
+    tally: Arc<Tally>,
+}
+
+impl<J: Judge> Reruns<J> {
+    /// `judge`, asked again where it must be.
+    pub fn new(judge: J) -> Self {
+        Self::counting(judge, Arc::default())
+    }
+
+    pub(crate) const fn counting(judge: J, tally: Arc<Tally>) -> Self {
+        Self { judge, tally }
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> super::JudgeCounts {
+        self.tally.counts()
+    }
+
+    /// Looks into a judgement; one that stands but may not come again is marked so.
+    fn settle(
+        &self,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+        first: Judgement,
+    ) -> Result<Judgement, JudgeError> {
+        let passing = |judgement: Judgement| Judgement {
+            repeatable: false,
+            ..judgement
+        };
+        let Some(late) = first.verdict.as_ref().and_then(timeout) else {
+            return Ok(first);
+        };
+        let problem = submission.problem;
+        let tests = Scope::All.tests(problem);
+        let Some(&test) = tests.get(late.test) else {
+            return Ok(passing(first));
+        };
+        let probe = Problem {
+            id: problem.id.clone(),
+            private_tests: vec![test.clone()],
+            limits: longer(&problem.limits),
+            comparison: problem.comparison.clone(),
+            preamble: problem.preamble.clone(),
+            files: problem.files.clone(),
+            ..Problem::default()
+        };
+        let probed = self.judge.judge(
+            &Submission {
+                problem: &probe,
+                scope: Scope::All,
+                stop: StopAt::FirstFailure,
+                ..*submission
+            },
+            cancel,
+        )?;
+        let probed = probed.verdict.unwrap_or_else(|| Verdict::no_program(1));
+        if timeout(&probed).is_some() {
+            let computed = probed.cpu_ms >= COMPUTED * problem.limits.cpu_ms as f64;
+            return Ok(Judgement {
+                repeatable: computed,
+                ..first
+            });
+        }
+        self.tally.near_limit();
+        for _ in 0..AGAIN {
+            let again = self.judge.judge(submission, cancel)?;
+            if again.verdict.as_ref().and_then(timeout).is_none() {
+                self.tally.changed();
+                return Ok(passing(again));
+            }
+        }
+        Ok(passing(first))
+    }
+}
+
+impl<J: Judge> Judge for Reruns<J> {
+    fn name(&self) -> &str {
+        self.judge.name()
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.judge.supports(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.judge.stamp()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        let first = self.judge.judge(submission, cancel)?;
+        self.settle(submission, cancel, first)
+    }
+
+    fn stamp_on(&self, submission: &Submission<'_>) -> String {
+        self.judge.stamp_on(submission)
+    }
+
+    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+        self.judge.key(keys, submission)
+    }
+
+    fn reads(&self) -> Reads {
+        self.judge.reads()
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        self.judge.gives_verdicts()
+    }
+
+    fn workers(&self) -> usize {
+        self.judge.workers()
+    }
+
+    fn is_batched(&self) -> bool {
+        self.judge.is_batched()
+    }
+
+    fn judge_all(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+        on_judgement: OnJudgement<'_>,
+    ) {
+        if !self.is_batched() {
+            return side_by_side(
+                submissions,
+                self.workers(),
+                cancel,
+                on_judgement,
+                &|submission, cancel| self.judge(submission, cancel),
+            );
+        }
+        self.judge
+            .judge_all(submissions, cancel, &mut |index, result| {
+                let first = result
+                    .and_then(|judgement| self.settle(&submissions[index], cancel, judgement));
+                on_judgement(index, first);
+            });
+    }
+
+    fn compares(&self) -> bool {
+        self.judge.compares()
+    }
+
+    fn compare(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+    ) -> Result<Preference, JudgeError> {
+        self.judge.compare(submissions, cancel)
+    }
+}
+
+pub(crate) fn timeout(verdict: &Verdict) -> Option<&Failure> {
+    let late = |failure: &&Failure| failure.grade == Grade::TimeLimit;
+    verdict.failures.iter().find(late)
+}
+
+fn longer(limits: &Limits) -> Limits {
+    let quarter_more = |ms: u64| ms.saturating_add(ms.div_ceil(4));
+    Limits {
+        cpu_ms: quarter_more(limits.cpu_ms),
+        wall_ms: quarter_more(limits.wall_ms),
+        ..limits.clone()
+    }
+}

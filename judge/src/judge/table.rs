@@ -1,0 +1,179 @@
+//! The judges there are, by name: one row each. A new judge is a file beside this one and a row here, or a row that a program
+//! which uses this crate adds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Judge, Mixture, Rules, rules};
+
+/// What a configuration says of a judge besides its kind and weight.
+pub type Settings = BTreeMap<String, Value>;
+
+/// One judge of a configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JudgeConfig {
+    /// Which one: the name of a row.
+    pub kind: String,
+    /// What its scores of whole answers are multiplied by in a reward, and its word by where answers are compared.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// What it needs to know.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+/// What judges may be made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The judge by tests, over the sandbox that was asked for.
+    pub tests: Arc<dyn Judge>,
+}
+
+/// A judge that a configuration can name.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// The name.
+    pub name: &'static str,
+    /// What it judges by, and its settings, in a sentence.
+    pub about: &'static str,
+    /// Makes it, or says what is wrong with the settings.
+    pub build: fn(&Settings, &Parts) -> Result<Box<dyn Judge>, String>,
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
+/// The judges of this crate.
+const BUILT_IN: [Row; 2] = [
+    Row {
+        name: "tests",
+        about: "runs the program on the problem's tests and gives the verdict; no settings",
+        build: |settings, parts| {
+            let Nothing {} = read(settings)?;
+            Ok(Box::new(Arc::clone(&parts.tests)))
+        },
+    },
+    Row {
+        name: rules::NAME,
+        about: "looks at the text alone; program = true, min_characters, max_characters, require = [..], forbid = [..]",
+        build: |settings, _| Ok(Box::new(Rules::new(read(settings)?)?)),
+    },
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Settings as what a judge takes them for.
+pub fn read<T: DeserializeOwned>(settings: &Settings) -> Result<T, String> {
+    let fields = settings.clone().into_iter().collect();
+    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+}
+
+/// Why the judges of a configuration can't be made. Completes "failed to ...".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// There is no judge of this name.
+    #[error("find the judge `{kind}`; expected one of {known}")]
+    Unknown {
+        /// The name.
+        kind: String,
+        /// Those there are.
+        known: String,
+    },
+    /// Its settings are wrong.
+    #[error("set up the judge `{kind}`: {reason}")]
+    Settings {
+        /// The judge.
+        kind: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// They can't be used together.
+    #[error("use these judges together: {reason}")]
+    Mixture {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The judges there are.
+#[derive(Clone, Debug)]
+pub struct Judges {
+    rows: Vec<Row>,
+}
+
+impl Default for Judges {
+    fn default() -> Self {
+        Self {
+            rows: BUILT_IN.to_vec(),
+        }
+    }
+}
+
+impl Judges {
+    /// The same, with one more; it takes the place of one of the same name.
+    #[must_use]
+    pub fn with(mut self, row: Row) -> Self {
+        self.rows.retain(|other| other.name != row.name);
+        self.rows.push(row);
+        self
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The judge that a configuration asks for: tests where it names none, a mixture where it names several.
+    pub fn build(
+        &self,
+        configs: &[JudgeConfig],
+        parts: &Parts,
+    ) -> Result<Box<dyn Judge>, SettingsError> {
+        let mut members = Vec::with_capacity(configs.len());
+        for config in configs {
+            let wrong = |reason| SettingsError::Settings {
+                kind: config.kind.clone(),
+                reason,
+            };
+            let row = (self.rows.iter())
+                .find(|row| row.name == config.kind)
+                .ok_or_else(|| SettingsError::Unknown {
+                    kind: config.kind.clone(),
+                    known: self.names(),
+                })?;
+            if !config.weight.is_finite() {
+                return Err(wrong(format!(
+                    "weight is {}; expected a finite number",
+                    config.weight
+                )));
+            }
+            let judge = (row.build)(&config.settings, parts).map_err(wrong)?;
+            members.push((judge, config.weight));
+        }
+        if members.len() > 1 {
+            let mixture =
+                Mixture::of(members).map_err(|reason| SettingsError::Mixture { reason })?;
+            return Ok(Box::new(mixture));
+        }
+        let only = members.pop().map(|(judge, _)| judge);
+        Ok(only.unwrap_or_else(|| Box::new(Arc::clone(&parts.tests))))
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.rows.iter().map(|row| row.name).collect();
+        names.join(", ")
+    }
+}

@@ -1,0 +1,185 @@
+//! Arguments of `rlef eval` → how episodes are played.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::super::judging::JudgingArgs;
+use super::super::{output, source};
+use super::server::ServerArgs;
+use crate::policy::device::Processor;
+use crate::policy::sampler::Sampling;
+use crate::prompt::PromptStyle;
+use crate::rollout::{FeedbackSource, RolloutConfig};
+
+/// Arguments of `rlef eval`.
+#[derive(ClapArgs)]
+#[command(
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --resume qwen.jsonl"
+)]
+pub struct Args {
+    /// A problem file, or contest:train, contest:validation, contest:test.
+    #[arg(long, default_value = "contest:test")]
+    pub(super) problems: String,
+    #[command(flatten)]
+    pub(super) schema: source::SchemaArgs,
+    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server.
+    #[arg(long, default_value = "starter")]
+    pub(super) policy: String,
+    /// Completions per episode at most.
+    #[arg(long, default_value_t = 3, value_parser = crate::cli::count())]
+    pub(super) turns: usize,
+    /// Episodes per problem.
+    #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
+    pub(super) rollouts: usize,
+    /// Sampling temperature.
+    #[arg(long, default_value_t = 1.0)]
+    pub(super) temperature: f64,
+    /// Nucleus.
+    #[arg(long, default_value_t = 1.0)]
+    pub(super) top_p: f64,
+    /// Keeps this many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    pub(super) top_k: usize,
+    /// A text that ends an answer and is cut off it; may be given again.
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) stop: Vec<String>,
+    /// Tokens of one completion at most [default: 96, of a server 2048].
+    #[arg(long, value_parser = crate::cli::count())]
+    pub(super) max_tokens: Option<usize>,
+    /// Whose feedback the policy is shown.
+    #[arg(long, value_enum, default_value_t = Feedback::Real)]
+    pub(super) feedback: Feedback,
+    /// Wording of prompts and feedback; full is for instructed models [default: compact, of a server full].
+    #[arg(long, value_enum)]
+    pub(super) style: Option<Style>,
+    /// Seed of all draws.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// What a checkpoint is computed on.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) device: Processor,
+    #[command(flatten)]
+    pub(super) judging: JudgingArgs,
+    /// Leave out the problems of this list, written by `rlef doctor --problems`.
+    #[arg(long)]
+    pub(super) quarantine: Option<PathBuf>,
+    /// Write every answer, verdict and episode to this file as they come. Where the file is there, the evaluation in it is
+    /// continued: nothing is asked or judged twice, and it must be the same evaluation.
+    #[arg(long)]
+    pub(super) journal: Option<PathBuf>,
+    /// Continue the evaluation of this journal; the same as --journal, but the file must be there.
+    #[arg(long, conflicts_with = "journal", value_name = "JOURNAL")]
+    pub(super) resume: Option<PathBuf>,
+    /// Also write the evaluation to this file, for `rlef gate`.
+    #[arg(long)]
+    pub(super) out: Option<PathBuf>,
+    /// Largest share of episodes that the sandbox or the policy's server may lose; above it the exit code is 4.
+    #[arg(long, default_value_t = 0.0)]
+    pub(super) max_infra_rate: f64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Feedback {
+    /// What its own program did.
+    Real,
+    /// That it failed, and nothing else.
+    Silent,
+    /// What another problem's program did.
+    Random,
+    /// Nothing: it reads its own answer again, through all turns.
+    SelfRepair,
+    /// No history either: fresh answers until one passes the public tests, at the same budget.
+    Independent,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Style {
+    Compact,
+    Full,
+}
+
+impl Args {
+    /// Refuses numbers that mean nothing.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for (name, value, range) in [
+            ("temperature", self.temperature, 0.0..=f64::MAX),
+            ("top-p", self.top_p, f64::MIN_POSITIVE..=1.0),
+            ("max-infra-rate", self.max_infra_rate, 0.0..=1.0),
+        ] {
+            anyhow::ensure!(
+                range.contains(&value),
+                "failed to use --{name} {value}; expected a number {}",
+                match name {
+                    "temperature" => "of at least 0",
+                    "top-p" => "above 0, at most 1",
+                    _ => "from 0 to 1",
+                }
+            );
+        }
+        Ok(())
+    }
+
+    /// The server's address, where the policy is a server.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.policy.strip_prefix("openai:")
+    }
+
+    /// How episodes are played.
+    pub(super) fn rollout(&self) -> RolloutConfig {
+        let (style, max_tokens) = match self.url() {
+            Some(_) => (Style::Full, 2048),
+            None => (Style::Compact, 96),
+        };
+        RolloutConfig {
+            group: self.rollouts,
+            turns: self.turns,
+            sampling: Sampling {
+                temperature: self.temperature,
+                top_p: self.top_p,
+                top_k: self.top_k,
+                stop: self.stop.clone(),
+                max_tokens: self.max_tokens.unwrap_or(max_tokens),
+            },
+            style: match self.style.unwrap_or(style) {
+                Style::Compact => PromptStyle::Compact,
+                Style::Full => PromptStyle::Full,
+            },
+            feedback: match self.feedback {
+                Feedback::Real => FeedbackSource::Real,
+                Feedback::Silent => FeedbackSource::Silent,
+                Feedback::Random => FeedbackSource::Random,
+                Feedback::SelfRepair => FeedbackSource::SelfRepair,
+                Feedback::Independent => FeedbackSource::Independent,
+            },
+        }
+    }
+
+    /// Finds out whether the file that is written in the end can be, and is none of those that are read or written before.
+    pub(super) fn outputs(&self) -> anyhow::Result<()> {
+        let Some(out) = &self.out else {
+            return Ok(());
+        };
+        output::check_file(out)?;
+        let (_, problems) = source::named(&self.problems);
+        let mut others = vec![("the file of the problems", problems)];
+        let answers = self.policy.strip_prefix("replay:").map(Path::new);
+        let lists = [
+            ("the file of the completions", answers),
+            ("the journal", self.journal.as_deref()),
+            ("the journal", self.resume.as_deref()),
+            ("the quarantine list", self.quarantine.as_deref()),
+        ];
+        others.extend(
+            lists
+                .into_iter()
+                .filter_map(|(what, path)| Some((what, path?))),
+        );
+        Ok(output::check_apart(out, &others)?)
+    }
+}

@@ -1,0 +1,126 @@
+//! The policy that the arguments of `rlef eval` name, and the journal that it is played into.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::super::judging::{self, Judging, watch_interrupts};
+use super::super::output::say;
+use super::super::{exit, source};
+use super::Args;
+use super::shown::shown;
+use crate::eval::Report;
+use crate::eval::journal::{EvalJournal, ResumeError, Settings};
+use crate::eval::play::Play;
+use crate::eval::record::problems_hash;
+use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use crate::policy::remote::RemoteError;
+use crate::policy::replay::ReplayPolicy;
+use crate::policy::{ModelPolicy, PolicyError};
+use crate::problem::{Problem, printable};
+use crate::rollout::{Group, RolloutConfig};
+
+/// Plays the policy that the arguments name.
+pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
+    if let Some(file) = args.policy.strip_prefix("replay:") {
+        let mut policy = ReplayPolicy::load(Path::new(file))?.of(play.problems)?;
+        if let Some(problem) = play
+            .problems
+            .iter()
+            .find(|problem| policy.samples_of(&problem.id) < play.config.group)
+        {
+            anyhow::bail!(
+                "{file} holds {} completions of {}; --rollouts {} needs as many",
+                policy.samples_of(&problem.id),
+                printable(&problem.id),
+                play.config.group
+            );
+        }
+        let (groups, mut report) = shown(play, &mut policy)?;
+        // What is read from a file says nothing of a speed.
+        report.tokens_per_second = 0.0;
+        return Ok((groups, report));
+    }
+    if let Some(url) = args.policy.strip_prefix("openai:") {
+        let mut policy = args.server.policy(url)?;
+        if play.journal.is_some_and(|journal| journal.holds().0 > 0) {
+            policy.has_served();
+        }
+        let (groups, report) = shown(play, &mut policy)?;
+        let before = play.journal.map(EvalJournal::usage).unwrap_or_default();
+        let report = report.with_usage(&groups, policy.usage(&before));
+        return Ok((groups, report));
+    }
+    let (decoder, tokenizer) = source::policy(Path::new(&args.policy), &args.device.open()?)?;
+    let mut policy = ModelPolicy {
+        decoder: &decoder,
+        tokenizer: &tokenizer,
+        batch: 256,
+    };
+    shown(play, &mut policy)
+}
+
+/// The journal the arguments name, if any, begun or continued.
+pub(super) fn open_journal(
+    args: &Args,
+    judging: &Judging,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    policy: &PolicyStamp,
+) -> anyhow::Result<Option<EvalJournal>> {
+    if let Some(path) = args.resume.as_ref().filter(|path| !path.exists()) {
+        return Err(ResumeError::Missing { path: path.clone() }.into());
+    }
+    let Some(path) = args.resume.as_ref().or(args.journal.as_ref()) else {
+        if args.policy.starts_with("openai:") {
+            say!("without --journal FILE an interruption loses every answer that was paid for");
+        }
+        return Ok(None);
+    };
+    let settings = Settings::new(
+        problems_hash(problems),
+        policy.clone(),
+        PlayStamp::of(config),
+        SandboxStamp::of(judging.host.protection()),
+        config.group,
+        args.seed,
+        !args.judging.no_reruns,
+    )
+    .with_judges(judging.others.clone());
+    let interrupts = watch_interrupts(
+        "ending what is under way, then stopping; Ctrl-C again stops at once and loses it",
+    )?;
+    let journal = EvalJournal::open(path, &settings, interrupts)?;
+    let (answers, verdicts) = journal.holds();
+    if answers + verdicts > 0 {
+        say!(
+            "continuing {}: it holds {answers} answers and {verdicts} verdicts",
+            path.display()
+        );
+    }
+    Ok(Some(journal))
+}
+
+/// What is said, and the exit code, where the evaluation was stopped or its server went away.
+pub(super) fn stopped(
+    args: &Args,
+    journal: &EvalJournal,
+    played: &anyhow::Result<(Vec<Group>, Report)>,
+) -> Option<ExitCode> {
+    let error = played.as_ref().err()?.downcast_ref()?;
+    let code = match error {
+        PolicyError::Stopped => judging::interrupted(),
+        PolicyError::Remote(RemoteError::NoAnswer { .. }) => {
+            say!("{error}");
+            ExitCode::from(exit::INFRASTRUCTURE)
+        }
+        _ => return None,
+    };
+    let (answers, verdicts) = journal.holds_now();
+    let path = args.resume.as_ref().or(args.journal.as_ref())?;
+    say!(
+        "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
+        path.display(),
+        path.display()
+    );
+    Some(code)
+}

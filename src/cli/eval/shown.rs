@@ -1,0 +1,60 @@
+//! An evaluation that is watched: its progress on a terminal, and its report in words.
+
+use super::super::progress::Progress;
+use crate::eval::Report;
+use crate::eval::play::{EvalError, Play};
+use crate::judge::Judge;
+use crate::policy::Policy;
+use crate::problem::{Problem, contest};
+use crate::rollout::{Group, RolloutConfig};
+
+/// A report with what the problems allow.
+pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
+    match contest::parse_spec(name) {
+        Some(_) => format!("{}\n{report}", contest::summary(problems)),
+        None => report.to_string(),
+    }
+}
+
+/// Plays all problems without a journal, and reports on them together.
+pub fn evaluate(
+    policy: &mut dyn Policy,
+    judge: &dyn Judge,
+    problems: &[Problem],
+    config: &RolloutConfig,
+    seed: u64,
+) -> anyhow::Result<(Vec<Group>, Report)> {
+    let play = Play {
+        judge,
+        journal: None,
+        problems,
+        config,
+        seed,
+    };
+    shown(&play, policy)
+}
+
+/// Plays a policy and shows how far it is.
+pub(super) fn shown(
+    play: &Play<'_>,
+    policy: &mut dyn Policy,
+) -> anyhow::Result<(Vec<Group>, Report)> {
+    let mut progress = Progress::new("evaluating", play.problems.len() as u64);
+    let played = play.with(policy, &mut |done, so_far| {
+        let message = format!(
+            "1@{} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
+            play.config.turns,
+            100.0 * so_far.final_solved().mean,
+            so_far.tokens_per_second,
+            so_far.programs_per_second
+        );
+        progress.set(done as u64, &message);
+    });
+    // What went wrong is told for itself, so that its kind is still known.
+    let played = played.map_err(|error| match error {
+        EvalError::Policy(error) => anyhow::Error::from(error),
+        EvalError::Journal(error) => error.into(),
+    })?;
+    progress.finish();
+    Ok(played)
+}
