@@ -16,6 +16,7 @@ pub mod stats;
 pub mod value;
 
 pub mod dpo;
+pub mod dr_grpo;
 pub mod grpo;
 pub mod ppo;
 pub mod sft;

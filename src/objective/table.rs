@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, dpo, grpo, ppo, sft};
+use super::{Objective, Setup, dpo, dr_grpo, grpo, ppo, sft};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,13 @@ pub struct Fault {
 }
 
 /// Those that come with this crate.
-const BUILT_IN: &[Entry] = &[ppo::ENTRY, grpo::ENTRY, dpo::ENTRY, sft::ENTRY];
+const BUILT_IN: &[Entry] = &[
+    ppo::ENTRY,
+    grpo::ENTRY,
+    dr_grpo::ENTRY,
+    dpo::ENTRY,
+    sft::ENTRY,
+];
 
 /// Those that a program which uses this crate has added.
 static ADDED: RwLock<Vec<Entry>> = RwLock::new(Vec::new());
