@@ -19,6 +19,7 @@ pub mod dpo;
 pub mod dr_grpo;
 pub mod grpo;
 pub mod ppo;
+pub mod rloo;
 pub mod sft;
 
 pub use config::{Algorithm, ObjectiveConfig, Setup, ValueHead};

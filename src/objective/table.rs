@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, dpo, dr_grpo, grpo, ppo, sft};
+use super::{Objective, Setup, dpo, dr_grpo, grpo, ppo, rloo, sft};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,7 @@ const BUILT_IN: &[Entry] = &[
     ppo::ENTRY,
     grpo::ENTRY,
     dr_grpo::ENTRY,
+    rloo::ENTRY,
     dpo::ENTRY,
     sft::ENTRY,
 ];
