@@ -185,6 +185,51 @@ fn a_stopped_run_of_an_objective_from_elsewhere_continues() {
     continues(&config, Data::from(&problems()));
 }
 
+#[test]
+fn groups_that_say_nothing_are_drawn_again() {
+    let mut config = config();
+    config.problems_per_round = 8;
+    config.updates_per_round = 1;
+    config.rollout.group = 2;
+    config.objective.algorithm = "dapo".into();
+    let config = config.resolved().unwrap();
+    let play = |config: &TrainConfig| {
+        let mut learner = learner(config);
+        train::round(&mut learner, &ToyGrader, &problems(), config, 0).unwrap()
+    };
+    let (groups, metrics, _) = play(&config);
+    assert!(
+        groups.len() > 8 && metrics.dropped_groups > 0,
+        "{metrics:?}"
+    );
+    let mut ids: Vec<_> = groups.iter().map(|group| &group.problem_id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), groups.len(), "a problem was drawn twice");
+    assert!(groups.len() - metrics.dropped_groups <= 8);
+    // The same again, to the last token.
+    assert_eq!(play(&config).0, groups);
+    let mut once = config.clone();
+    once.objective.settings.insert("redraws".into(), 0.into());
+    assert_eq!(play(&once).0, groups[..8]);
+}
+
+/// A round in which every group did alike moves no weight and is no failure.
+#[test]
+fn a_round_that_says_nothing_moves_nothing() {
+    let mut config = config();
+    config.objective.algorithm = "dapo".into();
+    config.reward.failed = 1.0;
+    config.reward.no_program = 0.0;
+    let mut learner = learner(&config);
+    let before = bits(&learner.policy);
+    let (groups, metrics, _) =
+        train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+    assert_eq!(metrics.dropped_groups, groups.len());
+    assert_eq!((metrics.step, metrics.policy_loss), (0, 0.0));
+    assert_eq!(bits(&learner.policy), before);
+}
+
 /// Every objective that learns from episodes, with and without a correction: a round of two updates gives finite numbers, the
 /// first ratio is 1, and weights move.
 #[test]

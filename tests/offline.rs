@@ -121,6 +121,7 @@ fn a_data_set_is_asked_for_and_refused_by_name() {
     assert!(message.contains("objective.settings.beta"), "{message}");
     for (algorithm, setting, words) in [
         ("dpo", "beta", "objective.settings.beta is -1"),
+        ("dapo", "clip_high", "objective.settings.clip_high is -1"),
     ] {
         config.objective.algorithm = algorithm.into();
         config.objective.data = (algorithm == "dpo").then(|| "pairs.jsonl".into());

@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, dpo, dr_grpo, grpo, ppo, rloo, sft};
+use super::{Objective, Setup, dapo, dpo, dr_grpo, grpo, ppo, rloo, sft};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,7 @@ const BUILT_IN: &[Entry] = &[
     grpo::ENTRY,
     dr_grpo::ENTRY,
     rloo::ENTRY,
+    dapo::ENTRY,
     dpo::ENTRY,
     sft::ENTRY,
 ];
