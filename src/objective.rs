@@ -19,6 +19,7 @@ pub mod dapo;
 pub mod dpo;
 pub mod dr_grpo;
 pub mod grpo;
+pub mod gspo;
 pub mod ppo;
 pub mod rloo;
 pub mod sft;

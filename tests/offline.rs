@@ -122,6 +122,8 @@ fn a_data_set_is_asked_for_and_refused_by_name() {
     for (algorithm, setting, words) in [
         ("dpo", "beta", "objective.settings.beta is -1"),
         ("dapo", "clip_high", "objective.settings.clip_high is -1"),
+        ("gspo", "clip_low", "objective.settings.clip_low is -1"),
+        ("gspo", "beta", "unknown field `beta`"),
     ] {
         config.objective.algorithm = algorithm.into();
         config.objective.data = (algorithm == "dpo").then(|| "pairs.jsonl".into());

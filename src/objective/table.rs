@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, dapo, dpo, dr_grpo, grpo, ppo, rloo, sft};
+use super::{Objective, Setup, dapo, dpo, dr_grpo, grpo, gspo, ppo, rloo, sft};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,7 @@ const BUILT_IN: &[Entry] = &[
     dr_grpo::ENTRY,
     rloo::ENTRY,
     dapo::ENTRY,
+    gspo::ENTRY,
     dpo::ENTRY,
     sft::ENTRY,
 ];
