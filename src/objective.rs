@@ -15,6 +15,7 @@ mod table;
 pub mod stats;
 pub mod value;
 
+pub mod cispo;
 pub mod dapo;
 pub mod dpo;
 pub mod dr_grpo;

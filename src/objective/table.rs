@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, dapo, dpo, dr_grpo, grpo, gspo, ppo, rloo, sft};
+use super::{Objective, Setup, cispo, dapo, dpo, dr_grpo, grpo, gspo, ppo, rloo, sft};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,7 @@ const BUILT_IN: &[Entry] = &[
     rloo::ENTRY,
     dapo::ENTRY,
     gspo::ENTRY,
+    cispo::ENTRY,
     dpo::ENTRY,
     sft::ENTRY,
 ];
