@@ -22,6 +22,7 @@ pub mod dr_grpo;
 pub mod grpo;
 pub mod gspo;
 pub mod ppo;
+pub mod reinforce_pp;
 pub mod rloo;
 pub mod sft;
 

@@ -4,7 +4,9 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
-use super::{Objective, Setup, cispo, dapo, dpo, dr_grpo, grpo, gspo, ppo, rloo, sft};
+use super::{
+    Objective, Setup, cispo, dapo, dpo, dr_grpo, grpo, gspo, ppo, reinforce_pp, rloo, sft,
+};
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,7 @@ const BUILT_IN: &[Entry] = &[
     dapo::ENTRY,
     gspo::ENTRY,
     cispo::ENTRY,
+    reinforce_pp::ENTRY,
     dpo::ENTRY,
     sft::ENTRY,
 ];
