@@ -21,6 +21,7 @@ mod invariants;
 mod judging;
 mod languages;
 mod learning;
+mod losses;
 mod objective_seam;
 mod objectives;
 mod offline;
