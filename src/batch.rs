@@ -1,9 +1,11 @@
-//! Episodes → the rows a loss is computed on. Says which token is an action, of which turn, and where its
-//! log-probability and the turn's value are read. Pure; holds no tensors.
+//! Episodes, or examples of a data set → the rows a loss is computed on. Says which token is an action, of which turn, where
+//! its log-probability and the turn's value are read, and which rows stay together. Pure; holds no tensors.
+
+use std::ops::Range;
 
 use crate::episode::Episode;
 
-/// One sampled token.
+/// One sampled or demonstrated token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Action {
     /// Row of the batch.
@@ -14,8 +16,8 @@ pub struct Action {
     pub target: u32,
     /// Index into the batch's turns.
     pub turn: usize,
-    /// Its log-probability when it was drawn.
-    pub sampler_logprob: f32,
+    /// Its log-probability when it was drawn; nothing where nobody drew it.
+    pub sampler_logprob: Option<f32>,
 }
 
 /// One turn of one row.
@@ -31,6 +33,40 @@ pub struct TurnSpan {
     pub end: usize,
 }
 
+/// A row before it is collated: its tokens, and which of them are learnt from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// Token ids.
+    pub tokens: &'a [u32],
+    /// The answers in them, in order.
+    pub answers: Vec<Answer<'a>>,
+}
+
+/// The tokens of one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<'a> {
+    /// Where it begins in its row, after one token at least.
+    pub start: usize,
+    /// Its ids.
+    pub tokens: &'a [u32],
+    /// Their log-probabilities when they were drawn, one each; nothing where nobody drew them.
+    pub sampler_logprobs: Option<&'a [f32]>,
+}
+
+impl<'a> From<&'a Episode> for Row<'a> {
+    fn from(episode: &'a Episode) -> Self {
+        let answers = episode.turns.iter().map(|turn| Answer {
+            start: turn.prompt_end,
+            tokens: &turn.completion.tokens,
+            sampler_logprobs: Some(&turn.completion.sampler_logprobs),
+        });
+        Self {
+            tokens: &episode.tokens,
+            answers: answers.collect(),
+        }
+    }
+}
+
 /// Rows of tokens with their actions and turns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -40,66 +76,107 @@ pub struct Batch {
     pub actions: Vec<Action>,
     /// All turns, by row, then in order.
     pub turns: Vec<TurnSpan>,
+    /// The rows of each unit, which no shuffle and no micro-batch takes apart. They follow each other.
+    pub units: Vec<Range<usize>>,
 }
 
 impl Batch {
     /// Collates whole episodes, one a row. Only sampled tokens become actions: prompts and feedback never do.
     pub fn collate<'a>(episodes: impl IntoIterator<Item = &'a Episode>) -> Self {
+        Self::of_units(episodes.into_iter().map(|episode| vec![Row::from(episode)]))
+    }
+
+    /// Collates units of rows. Only the tokens of answers become actions.
+    pub fn of_units<'a>(units: impl IntoIterator<Item = Vec<Row<'a>>>) -> Self {
         let mut batch = Self::default();
-        for (row, episode) in episodes.into_iter().enumerate() {
-            for turn in &episode.turns {
-                let start = batch.actions.len();
-                let index = batch.turns.len();
-                for (offset, (&target, &sampler_logprob)) in turn
-                    .completion
-                    .tokens
-                    .iter()
-                    .zip(&turn.completion.sampler_logprobs)
-                    .enumerate()
-                {
-                    let position = turn.prompt_end + offset - 1;
-                    batch.actions.push(Action {
-                        row,
-                        position,
-                        target,
-                        turn: index,
-                        sampler_logprob,
-                    });
-                }
-                batch.turns.push(TurnSpan {
-                    row,
-                    prompt_last: turn.prompt_end - 1,
-                    start,
-                    end: batch.actions.len(),
-                });
+        for unit in units {
+            let first = batch.rows.len();
+            for row in &unit {
+                batch.push(row);
             }
-            // What follows the last action predicts nothing that is learnt from.
-            let last = episode
-                .turns
-                .last()
-                .map_or(0, |turn| turn.prompt_end + turn.completion.tokens.len());
-            batch.rows.push(episode.tokens[..last].to_vec());
+            batch.units.push(first..batch.rows.len());
         }
         batch
     }
 
-    /// Groups of row indices, neighbours in what they begin with, with at most `tokens` tokens each if all were as long as
-    /// the longest (one row at least).
-    pub fn micro_batches(&self, rows: &[usize], tokens: usize) -> Vec<Vec<usize>> {
-        let mut order = rows.to_vec();
-        order.sort_by_key(|&row| (&self.rows[row], row));
+    /// Rows that were collated elsewhere, each a unit of its own.
+    pub fn of_rows(rows: Vec<Vec<u32>>, actions: Vec<Action>, turns: Vec<TurnSpan>) -> Self {
+        Self {
+            units: (0..rows.len()).map(|row| row..row + 1).collect(),
+            rows,
+            actions,
+            turns,
+        }
+    }
+
+    fn push(&mut self, row: &Row<'_>) {
+        let index = self.rows.len();
+        for answer in &row.answers {
+            let start = self.actions.len();
+            let turn = self.turns.len();
+            let drawn = answer.sampler_logprobs;
+            let actions = answer.tokens.iter().enumerate();
+            self.actions.extend(actions.map(|(offset, &target)| Action {
+                row: index,
+                position: answer.start + offset - 1,
+                target,
+                turn,
+                sampler_logprob: drawn.map(|all| all[offset]),
+            }));
+            self.turns.push(TurnSpan {
+                row: index,
+                prompt_last: answer.start - 1,
+                start,
+                end: self.actions.len(),
+            });
+        }
+        // What follows the last action predicts nothing that is learnt from.
+        let last = row.answers.last();
+        let last = last.map_or(0, |answer| answer.start + answer.tokens.len());
+        self.rows.push(row.tokens[..last].to_vec());
+    }
+
+    /// Number of actions of every row.
+    pub fn row_actions(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.rows.len()];
+        for action in &self.actions {
+            counts[action.row] += 1;
+        }
+        counts
+    }
+
+    /// Of every action, what holds of its turn.
+    pub fn by_action<T: Copy>(&self, by_turn: &[T]) -> Vec<T> {
+        let turns = self.actions.iter().map(|action| by_turn[action.turn]);
+        turns.collect()
+    }
+
+    /// The rows of some units, in the order of the units.
+    pub fn rows_of(&self, units: &[usize]) -> Vec<usize> {
+        let rows = units.iter().flat_map(|&unit| self.units[unit].clone());
+        rows.collect()
+    }
+
+    /// Groups of units, neighbours in what they begin with, with at most `tokens` tokens each if all their rows were as long
+    /// as the longest (one unit at least).
+    pub fn micro_batches(&self, units: &[usize], tokens: usize) -> Vec<Vec<usize>> {
+        let mut order = units.to_vec();
+        order.sort_by_key(|&unit| (&self.rows[self.units[unit].clone()], unit));
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut longest = 0;
-        for row in order {
-            let length = self.rows[row].len();
+        let (mut longest, mut rows) = (0, 0);
+        for unit in order {
+            let of_unit = &self.rows[self.units[unit].clone()];
+            let length = of_unit.iter().map(Vec::len).max().unwrap_or(0);
             match groups.last_mut() {
-                Some(group) if (group.len() + 1) * length.max(longest) <= tokens => {
+                Some(group) if (rows + of_unit.len()) * length.max(longest) <= tokens => {
                     longest = longest.max(length);
-                    group.push(row);
+                    rows += of_unit.len();
+                    group.push(unit);
                 }
                 _ => {
                     longest = length;
-                    groups.push(vec![row]);
+                    rows = of_unit.len();
+                    groups.push(vec![unit]);
                 }
             }
         }
@@ -139,10 +216,8 @@ mod tests {
 
     #[test]
     fn micro_batches_hold_every_row_once_and_respect_the_budget() {
-        let batch = Batch {
-            rows: (1..30).map(|n| vec![0; (n * 7) % 23 + 1]).collect(),
-            ..Batch::default()
-        };
+        let rows = (1..30).map(|n| vec![0; (n * 7) % 23 + 1]).collect();
+        let batch = Batch::of_rows(rows, Vec::new(), Vec::new());
         let rows: Vec<usize> = (0..batch.rows.len()).collect();
         let groups = batch.micro_batches(&rows, 60);
         let mut seen: Vec<usize> = groups.concat();
@@ -156,5 +231,43 @@ mod tests {
                 .unwrap();
             assert!(group.len() == 1 || longest * group.len() <= 60);
         }
+    }
+
+    #[test]
+    fn a_units_rows_are_never_taken_apart() {
+        fn row(tokens: &[u32]) -> Row<'_> {
+            let answer = Answer {
+                start: tokens.len() - 1,
+                tokens: &[7],
+                sampler_logprobs: None,
+            };
+            Row {
+                tokens,
+                answers: vec![answer],
+            }
+        }
+        let rows: Vec<Vec<u32>> = (0..39_u32)
+            .map(|n| vec![n % 3; (n as usize * 7) % 19 + 2])
+            .collect();
+        let sizes = [2, 1, 3];
+        let mut rest = rows.iter();
+        let units = (0..20).map(|unit| {
+            let rows = rest.by_ref().take(sizes[unit % 3]);
+            rows.map(|tokens| row(tokens)).collect::<Vec<_>>()
+        });
+        let batch = Batch::of_units(units);
+        assert_eq!(batch.rows.len(), 39);
+        let all: Vec<usize> = (0..20).collect();
+        let groups = batch.micro_batches(&all, 70);
+        assert!(groups.len() > 3);
+        let mut seen = groups.concat();
+        seen.sort_unstable();
+        assert_eq!(seen, all);
+        for group in &groups {
+            let rows = batch.rows_of(group);
+            let longest = rows.iter().map(|&row| batch.rows[row].len()).max();
+            assert!(group.len() == 1 || rows.len() * longest.unwrap() <= 70);
+        }
+        assert_eq!(batch.rows_of(&[2, 0]), [3, 4, 5, 0, 1]);
     }
 }

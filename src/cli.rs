@@ -48,7 +48,7 @@ enum Verb {
     Eval(eval::Args),
     /// Compare two evaluations; exit code 1 where the candidate has lost something.
     Gate(gate::Args),
-    /// Train a policy by RLEF; without arguments: the shipped starter on the built-in problems.
+    /// Train a policy by RLEF or another objective; without arguments: the shipped starter on the built-in problems.
     Train(train::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
@@ -128,6 +128,13 @@ pub mod exit {
                 PolicyError::Remote(RemoteError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
             )
         };
+        let in_run = |error: &RunError| match error {
+            RunError::File { of_disk, .. } => *of_disk,
+            RunError::Unsound { .. } => true,
+            RunError::Journal(error) => in_journal(error),
+            RunError::Checkpoint(error) => in_checkpoint(error),
+            _ => false,
+        };
         error.chain().any(|cause| {
             if let Some(error) = cause.downcast_ref() {
                 return in_policy(error);
@@ -145,6 +152,8 @@ pub mod exit {
                 return match error {
                     TrainError::Policy(error) => in_policy(error),
                     TrainError::Engine(error) => in_engine(error),
+                    TrainError::Run(error) => in_run(error),
+                    TrainError::Config(_) | TrainError::NoData { .. } => false,
                     TrainError::SamplerGap { .. }
                     | TrainError::NotFinite { .. }
                     | TrainError::Diverged { .. }
@@ -152,13 +161,7 @@ pub mod exit {
                 };
             }
             if let Some(error) = cause.downcast_ref::<RunError>() {
-                return match error {
-                    RunError::File { of_disk, .. } => *of_disk,
-                    RunError::Unsound { .. } => true,
-                    RunError::Journal(error) => in_journal(error),
-                    RunError::Checkpoint(error) => in_checkpoint(error),
-                    _ => false,
-                };
+                return in_run(error);
             }
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);

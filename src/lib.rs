@@ -27,6 +27,7 @@ pub mod config;
 pub mod demonstration;
 pub mod episode;
 pub mod eval;
+pub mod examples;
 mod files;
 pub mod gate;
 pub mod journal;

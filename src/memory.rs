@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::config::{Algorithm, TrainConfig, ValueHead};
+use crate::config::{TrainConfig, ValueHead};
+use crate::objective::{Needs, Source};
 use crate::policy::lora::{LoraConfig, LoraError};
 use crate::policy::model::{Head, ModelConfig};
 use crate::policy::shape::is_vector;
@@ -18,6 +19,15 @@ const LOGITS: u64 = 1 << 24;
 const LOGIT_ROWS: (u64, u64) = (16, 512);
 /// Tokens of prompts that are read at once.
 const PROMPT_TOKENS: u64 = 2048;
+
+/// Tokens of the longest of what a run meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Longest {
+    /// First messages.
+    pub prompt: usize,
+    /// Units of a data set, as many tokens as if all their rows were as long as the longest.
+    pub unit: usize,
+}
 
 /// Bytes by what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,22 +55,22 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The estimate for a decoder of this shape whose first messages have at most `longest_prompt` tokens.
+    /// The estimate for a decoder of this shape, an objective with these needs, and prompts and units that are at most so long.
     ///
     /// An episode is taken to be as long as that, all its answers, and between them the feedback of one failing test
     /// with all its fields full, at four characters a token.
     pub fn new(
         shape: &ModelConfig,
         config: &TrainConfig,
+        needs: &Needs,
         lora: Option<&LoraConfig>,
-        longest_prompt: usize,
+        longest: Longest,
     ) -> Result<Self, LoraError> {
         let count = |parameters: &[(String, [usize; 2])]| -> u64 {
             let sizes = parameters.iter().map(|(_, [rows, columns])| rows * columns);
             sizes.sum::<usize>() as u64
         };
         let body = count(&shape.parameters(Head::Language));
-        let with_values = config.objective.algorithm == Algorithm::Rlef;
         let value_body = count(&shape.parameters(Head::Value));
         let adapter = match lora {
             Some(lora) => Some(count(&lora.parameters(shape)?)),
@@ -78,17 +88,30 @@ impl Estimate {
             multiplied.remove(0);
         }
         multiplied.retain(|(name, _)| !is_vector(name));
-        let shared = with_values && config.objective.value_head == ValueHead::Shared;
-        let value = if with_values && !shared { value } else { 0 };
-        let head = if shared { shape.hidden_size as u64 } else { 0 };
+        let (value, head) = match needs.values.map(|values| values.head) {
+            None => (0, 0),
+            Some(ValueHead::Separate) => (value, 0),
+            Some(ValueHead::Shared) => (0, shape.hidden_size as u64),
+        };
         trained += head;
         let policy = policy + head;
-        let episode = longest_episode(shape, config, longest_prompt) as u64;
-        let tokens = (config.resources.tokens_per_pass as u64).max(episode);
-        let episodes = config
-            .problems_per_round
-            .saturating_mul(config.rollout.group);
-        let rows = config.resources.sampling_batch.min(episodes) as u64;
+        let episode = longest_episode(shape, config, longest.prompt) as u64;
+        let (learnt, sampled) = match needs.source {
+            Source::Episodes => (
+                episode,
+                config
+                    .problems_per_round
+                    .saturating_mul(config.rollout.group),
+            ),
+            // Whatever is sampled is so while evaluating.
+            Source::Examples(_) if config.evaluation.problems.is_empty() => (0, 0),
+            Source::Examples(_) => (0, usize::MAX),
+        };
+        // A unit is never taken apart, so that a pass holds at least the longest.
+        let learnt = learnt.max(longest.unit as u64);
+        let tokens = (config.resources.tokens_per_pass as u64).max(learnt);
+        let rows = config.resources.sampling_batch.min(sampled) as u64;
+        let samples = u64::from(rows > 0);
         let (layers, vocabulary) = (shape.num_hidden_layers as u64, shape.vocab_size as u64);
         let widths = Widths::of(shape);
         let kept = if config.resources.recompute {
@@ -104,7 +127,7 @@ impl Estimate {
             None => 2 * vocabulary * widths.residual,
         };
         // Rows of one group hold their prompt once.
-        let prompt = (longest_prompt as u64).min(episode);
+        let prompt = (longest.prompt as u64).min(episode);
         let groups = rows.div_ceil(config.rollout.group as u64);
         Ok(Self {
             weights: FLOAT * policy,
@@ -114,13 +137,14 @@ impl Estimate {
             gradients: FLOAT * 2 * trained.max(value),
             activations: product(&[FLOAT, tokens, kept + widths.working()])
                 .saturating_add(FLOAT * (2 * logits + head)),
-            matrices: FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
+            matrices: samples * FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
             // A row's own memory grows by doubling: between once and twice what it holds.
             cache: product(&[
                 FLOAT * layers * 2 * widths.keys,
                 groups * prompt + rows * (episode - prompt) * 3 / 2,
             ]),
-            prompts: FLOAT
+            prompts: samples
+                * FLOAT
                 * (PROMPT_TOKENS.max(episode) * widths.working() + 2 * rows * vocabulary),
             program: PROGRAM,
         })
@@ -293,187 +317,4 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sft::ShapeConfig;
-
-    fn shape() -> ModelConfig {
-        let small = ShapeConfig {
-            hidden: 8,
-            intermediate: 20,
-            layers: 2,
-            heads: 4,
-            key_value_heads: 2,
-            context: 512,
-        };
-        small.config(100)
-    }
-
-    /// Qwen2.5-0.5B's.
-    fn half_billion() -> ModelConfig {
-        let mut shape = ShapeConfig {
-            hidden: 896,
-            intermediate: 4864,
-            layers: 24,
-            heads: 14,
-            key_value_heads: 2,
-            context: 32_768,
-        }
-        .config(151_936);
-        shape.extras.query_key_value_bias = true;
-        shape
-    }
-
-    #[test]
-    fn absurd_sizes_do_not_come_out_small() {
-        let mut shape = shape();
-        shape.max_position_embeddings = 1 << 24;
-        shape.num_hidden_layers = 4096;
-        shape.head_dim = 1 << 20;
-        let mut config = config();
-        for (turns, tokens, rows) in [
-            (1 << 20, 1 << 20, 1 << 20),
-            (1, 1 << 20, 1 << 20),
-            (1 << 20, usize::MAX, 1),
-        ] {
-            config.rollout.turns = turns;
-            config.problems_per_round = usize::MAX;
-            config.resources.tokens_per_pass = tokens;
-            config.resources.sampling_batch = rows;
-            let estimate = Estimate::new(&shape, &config, None, 1 << 20).unwrap();
-            assert!(estimate.peak() > 1 << 50, "{estimate}");
-            assert!(!estimate.advice(&config, false).is_empty());
-        }
-    }
-
-    fn config() -> TrainConfig {
-        let mut config = TrainConfig::default();
-        config.rollout.turns = 2;
-        config.rollout.group = 8;
-        config.rollout.sampling.max_tokens = 50;
-        config.resources.tokens_per_pass = 1000;
-        config.resources.sampling_batch = 10;
-        config
-    }
-
-    #[test]
-    fn a_hand_count() {
-        // Heads of 2, so queries of 8 and keys of 4. A block: 2 norms of 8, q 64, k 32, v 32, o 64, three maps of 160;
-        // with the table of 800 and the last norm: 800 + 2 * 688 + 8. The value network has a head of 8 more.
-        let found = Estimate::new(&shape(), &config(), None, 35).unwrap();
-        let (body, value) = (2184, 2192);
-        assert_eq!(
-            (found.weights, found.reference, found.value),
-            (4 * body, 4 * body, 4 * value)
-        );
-        assert_eq!(found.optimizer, 4 * 2 * (body + value));
-        // The table is the head as well.
-        assert_eq!(found.matrices, 4 * (body - 5 * 8));
-        assert_eq!(found.gradients, 4 * 2 * value);
-        // 35 + 2 * 50 and one feedback of (3 * 60 + 80) / 4 tokens: 200 for each of 10 rows, in two blocks of 2 * 4; the
-        // first 35 are held once a group of 8.
-        assert_eq!(found.cache, 4 * 2 * 2 * 4 * (2 * 35 + 10 * 165 * 3 / 2));
-        // Kept of a token: 2 * (4 * 8 + 2 * 8 + 2 * 4 + 3 * 20) + 3 * 8; working: 2 * 8 + 3 * 20.
-        assert_eq!(
-            found.activations,
-            4 * (1000 * (256 + 76) + 2 * 512 * 100 + 2 * 800)
-        );
-        assert_eq!(found.prompts, 4 * (2048 * 76 + 2 * 10 * 100));
-        let fixed = 4 * (4 * body + 3 * value) + found.program;
-        assert!(found.activations + found.gradients > found.matrices + found.cache + found.prompts);
-        let mut again = config();
-        again.resources.recompute = true;
-        let again = Estimate::new(&shape(), &again, None, 35).unwrap();
-        // Kept of a token now: 3 * 8 of the blocks' inputs, 116 of one block, 3 * 8.
-        assert_eq!(
-            again.activations,
-            4 * (1000 * (164 + 76) + 2 * 512 * 100 + 2 * 800)
-        );
-        assert_eq!(found.peak(), fixed + found.activations + found.gradients);
-    }
-
-    #[test]
-    fn grpo_needs_no_value_network_and_an_adapter_no_second_copy() {
-        let full = Estimate::new(&shape(), &config(), None, 35).unwrap();
-        let mut grpo = config();
-        grpo.objective.algorithm = Algorithm::Grpo;
-        let found = Estimate::new(&shape(), &grpo, None, 35).unwrap();
-        assert_eq!((found.value, found.optimizer), (0, 4 * 2 * 2184));
-        let mut shared = config();
-        shared.objective.value_head = ValueHead::Shared;
-        let found = Estimate::new(&shape(), &shared, None, 35).unwrap();
-        // A head of 8 beside the policy's, and its moments.
-        assert_eq!((found.value, found.optimizer), (0, 4 * 2 * (2184 + 8)));
-        assert_eq!(found.weights, full.weights + 4 * 8);
-        let lora = LoraConfig {
-            rank: 1,
-            targets: vec!["q_proj".to_owned()],
-            ..LoraConfig::default()
-        };
-        let found = Estimate::new(&shape(), &config(), Some(&lora), 35).unwrap();
-        // Two blocks of A 8 and B 8; the value network's head is 8.
-        assert_eq!((found.reference, found.value), (4 * 32, 4 * 40));
-        assert_eq!(found.weights, full.weights + 4 * 32);
-        assert_eq!(found.optimizer, 4 * 2 * 72);
-        let unknown = LoraConfig {
-            targets: vec!["nowhere".to_owned()],
-            ..lora
-        };
-        assert!(Estimate::new(&shape(), &config(), Some(&unknown), 35).is_err());
-    }
-
-    #[test]
-    fn a_half_billion_parameters_are_counted_and_advised_on() {
-        let shape = half_billion();
-        let config = config();
-        let full = Estimate::new(&shape, &config, None, 300).unwrap();
-        // 494 million parameters, as the model's card says.
-        assert!((full.weights as f64 / 4e6 - 494.0).abs() < 0.5);
-        assert!(full.peak() > 18 << 30, "{full}");
-        assert!(full.advice(&config, false).contains("[lora]"));
-        let lora = LoraConfig::default();
-        let adapted = Estimate::new(&shape, &config, Some(&lora), 300).unwrap();
-        assert!(adapted.peak() < 24 << 30, "{adapted}");
-        let mut wide = config.clone();
-        wide.resources.tokens_per_pass = 100_000;
-        let found = Estimate::new(&shape, &wide, Some(&lora), 300).unwrap();
-        assert!(
-            found
-                .advice(&wide, true)
-                .contains("tokens_per_pass (now 100000)")
-        );
-        let mut many = config.clone();
-        many.resources.sampling_batch = 256;
-        many.rollout.sampling.max_tokens = 1000;
-        let found = Estimate::new(&shape, &many, Some(&lora), 300).unwrap();
-        assert!(
-            found
-                .advice(&many, true)
-                .contains("sampling_batch (now 256)")
-        );
-    }
-
-    #[test]
-    fn an_episode_is_never_longer_than_the_context() {
-        let mut config = config();
-        config.resources.tokens_per_pass = 1;
-        let whole = Estimate::new(&shape(), &config, None, 10_000).unwrap();
-        // All of it is prompt.
-        assert_eq!(whole.cache, 4 * 2 * 2 * 4 * 2 * 512);
-        // One row can't be cut, so a pass holds at least the longest one.
-        assert!(whole.activations > 4 * 512 * 256);
-    }
-
-    #[test]
-    fn the_machine_says_what_it_has_and_what_was_used() {
-        assert_eq!(
-            field("VmPeak:\t 9 kB\nVmHWM:\t  12 kB\n", "VmHWM:"),
-            Some(12 << 10)
-        );
-        assert_eq!(field("VmHWM: none\n", "VmHWM:"), None);
-        let (used, all) = (peak_so_far().unwrap(), available().unwrap());
-        assert!(used > 1 << 20 && used < all, "{used} of {all}");
-        assert_eq!(Size(1 << 20).to_string(), "1 MiB");
-        assert_eq!(Size(3 << 29).to_string(), "1.5 GiB");
-    }
-}
+mod tests;

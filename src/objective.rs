@@ -1,5 +1,65 @@
-//! Pure losses, one paper a file: tensors in, scalar out. They know nothing of models, text or files.
+//! What is learnt, and from what: one trait, and one file for each method. An objective says what it needs, chooses what it
+//! learns from, gives credit, and makes a loss of what was read. The loop in [`crate::train`] asks nothing else.
+//!
+//! To add one: implement [`Objective`] in a file of its own, and add a line to the list in `objective/table.rs`. A program
+//! that uses this crate calls [`register`] instead.
 
+mod config;
+mod correction;
+mod inputs;
+mod material;
+mod needs;
+mod second;
+mod table;
+
+pub mod stats;
+pub mod value;
+
+pub mod cispo;
+pub mod dapo;
+pub mod dpo;
+pub mod dr_grpo;
 pub mod grpo;
-pub mod rlef;
+pub mod gspo;
+pub mod ppo;
+pub mod reinforce_pp;
+pub mod rloo;
 pub mod sft;
+
+pub use config::{Algorithm, ObjectiveConfig, Setup, ValueHead};
+pub use correction::{Correction, Level, Past};
+pub use inputs::{Credit, Known, Loss, LossInputs, Scored, Totals};
+pub use material::{Candidate, Material, Unit};
+pub use needs::{Needs, Old, Shape, Source, Values};
+pub use second::{Second, SecondConfig};
+pub use table::{Entry, Fault, build, names, register};
+
+/// A method of learning.
+pub trait Objective: Send + Sync {
+    /// What must be read, and how much played, before it can learn. Memory, configuration and metrics go by it.
+    fn needs(&self) -> Needs;
+
+    /// Its own settings, each with the value it has: what a run's folder keeps. Empty where it has none.
+    fn settings(&self) -> toml::Table {
+        toml::Table::new()
+    }
+
+    /// The units that are learnt from, each of one or more candidates whose rows stay together.
+    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
+        material.each_alone()
+    }
+
+    /// What the answers are worth; nothing where no answer is rewarded.
+    fn credit(&self, scored: &Scored<'_>) -> Credit {
+        let _ = scored;
+        Credit::default()
+    }
+
+    /// The part that one micro-batch has in the loss of its minibatch: the parts add up to it.
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss;
+
+    /// A second objective whose loss is added in every update, with data of its own.
+    fn second(&self) -> Option<&Second> {
+        None
+    }
+}

@@ -5,6 +5,7 @@ mod checkpoints;
 mod error;
 mod inputs;
 pub(crate) mod lock;
+mod reports;
 
 use std::path::{Path, PathBuf};
 

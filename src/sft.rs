@@ -10,7 +10,8 @@ use crate::batch::Batch;
 use crate::demonstration::AuthorConfig;
 use crate::episode::Episode;
 use crate::learner::Passes;
-use crate::objective::sft;
+use crate::objective::sft::Sft;
+use crate::objective::{Known, LossInputs, Objective, Totals};
 use crate::policy::model::{Decoder, Extras, ModelConfig};
 use crate::problem::contest;
 use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
@@ -283,10 +284,17 @@ pub fn train(
                 temperature: 1.0,
                 recompute: false,
             };
-            let rows: Vec<usize> = (0..batch.rows.len()).collect();
-            let targets = batch.actions.len();
-            let (gradients, loss) = passes.gradients(decoder, &rows, |micro, policy| {
-                sft::loss(micro.log_probs(policy, 1.0).0, targets)
+            let units: Vec<usize> = (0..batch.units.len()).collect();
+            let (totals, known) = (Totals::of(&batch, &units), Known::default());
+            let (gradients, loss) = passes.gradients(decoder, &units, |micro, policy| {
+                let (new, _) = micro.log_probs(policy, 1.0);
+                let inputs = LossInputs {
+                    micro,
+                    new: &new,
+                    known: &known,
+                    totals,
+                };
+                Sft.loss(&inputs).value
             });
             let done = (epoch * per_epoch + index) as f64 / updates as f64;
             optimizer.set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));

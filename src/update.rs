@@ -147,6 +147,17 @@ impl GradientSum {
         }
     }
 
+    /// Adds the gradients of another loss of the same weights.
+    pub fn merge(&mut self, other: Self) {
+        if self.tensors.is_empty() {
+            *self = other;
+            return;
+        }
+        for (sum, gradient) in self.tensors.iter_mut().zip(other.tensors) {
+            sum.inplace(|old| old + gradient);
+        }
+    }
+
     /// Euclidean norm over all parameters.
     pub fn norm(&self) -> f64 {
         let squares = self.tensors.iter().cloned().map(kernels::square_sum);

@@ -74,14 +74,10 @@ pub(crate) fn batch() -> Batch {
             position,
             target: ids[position + 1],
             turn: 0,
-            sampler_logprob: 0.0,
+            sampler_logprob: None,
         }));
     }
-    Batch {
-        rows,
-        actions,
-        turns: Vec::new(),
-    }
+    Batch::of_rows(rows, actions, Vec::new())
 }
 
 fn passes(batch: &Batch) -> Passes<'_> {

@@ -83,17 +83,22 @@ fn sampler_gap(decoder: &Decoder) -> f32 {
     for (row, (request, completion)) in requests.iter().zip(&completions).enumerate() {
         let tokens = [request.prefix.clone(), completion.tokens.clone()].concat();
         batch.rows.push(tokens);
+        batch.units.push(row..row + 1);
         for (offset, &target) in completion.tokens.iter().enumerate() {
             batch.actions.push(Action {
                 row,
                 position: request.prefix.len() + offset - 1,
                 target,
                 turn: 0,
-                sampler_logprob: completion.sampler_logprobs[offset],
+                sampler_logprob: Some(completion.sampler_logprobs[offset]),
             });
         }
     }
-    let said: Vec<f32> = batch.actions.iter().map(|a| a.sampler_logprob).collect();
+    let said: Vec<f32> = batch
+        .actions
+        .iter()
+        .filter_map(|a| a.sampler_logprob)
+        .collect();
     gap(&log_probs(decoder, &batch), &said)
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
 use rlef::batch::{Action, Batch, TurnSpan};
-use rlef::learner::{Micro, Passes};
-use rlef::objective::rlef as objective;
+use rlef::learner::{MicroBatch, Passes};
+use rlef::objective::stats::Tokens;
+use rlef::objective::{ppo, value as values};
 use rlef::policy::checkpoint::load_tensors;
 use rlef::policy::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use serde::Deserialize;
@@ -77,7 +78,7 @@ pub(crate) fn batch_of(
             position: a.position,
             target: a.target,
             turn: a.turn,
-            sampler_logprob,
+            sampler_logprob: Some(sampler_logprob),
         })
         .collect();
     let turns = turns.iter().enumerate().map(|(index, turn)| {
@@ -93,11 +94,8 @@ pub(crate) fn batch_of(
             end,
         }
     });
-    Batch {
-        rows: rows.to_vec(),
-        turns: turns.collect(),
-        actions,
-    }
+    let turns = turns.collect();
+    Batch::of_rows(rows.to_vec(), actions, turns)
 }
 
 /// The network's parameters, and the gradients PyTorch found for them.
@@ -167,20 +165,16 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
         close("mean entropy", &[entropy as f32], &[mean], 1e-5);
         close("values", &passes.values(&value, &all), &golden.values, 1e-5);
 
-        let pick = |micro: &Micro, all: &[f32]| micro.of_actions(all, &device);
+        let pick = |micro: &MicroBatch, all: &[f32]| micro.of_actions(all, &device);
         let (gradients, loss) = passes.gradients(&policy, &rows, |micro, policy| {
-            let (new, _) = micro.log_probs(policy, 1.0);
-            let (old, behaviour) = (pick(micro, &golden.old), pick(micro, &golden.behaviour));
-            let advantages = pick(micro, &golden.advantages);
-            objective::policy_loss(
-                new,
-                old,
-                behaviour,
-                advantages,
-                golden.clip,
-                batch.actions.len(),
-            )
-            .0
+            let tokens = Tokens {
+                new: micro.log_probs(policy, 1.0).0,
+                old: pick(micro, &golden.old),
+                advantages: pick(micro, &golden.advantages),
+                correction: None,
+            };
+            let behaviour = pick(micro, &golden.behaviour);
+            ppo::policy_loss(tokens, behaviour, golden.clip, batch.actions.len()).0
         });
         close(
             "policy loss",
@@ -203,7 +197,7 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
                 micro.of_turns(&golden.old_values, &device),
                 micro.of_turns(&golden.returns, &device),
             );
-            objective::value_loss(
+            values::loss(
                 micro.values(value),
                 old,
                 returns,

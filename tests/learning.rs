@@ -5,11 +5,12 @@
 //! feedback tells.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rlef::config::{Algorithm, TrainConfig, ValueHead};
+use rlef::config::{TrainConfig, ValueHead};
 use rlef::episode::Episode;
 use rlef::journal::EpisodeRecord;
 use rlef::judge::{Judge, Judgement, Submission};
@@ -31,7 +32,7 @@ const DIGITS: usize = 4;
 const WORDS: [&str; 6] = ["apple", "stone", "river", "cloud", "tiger", "paper"];
 
 /// "Runs" a program by reading the digit out of its text.
-struct ToyGrader;
+pub(crate) struct ToyGrader;
 
 impl Judge for ToyGrader {
     fn name(&self) -> &'static str {
@@ -92,7 +93,7 @@ fn judged(problem: &Problem, program: &Program) -> Verdict {
     }
 }
 
-fn problems() -> Vec<Problem> {
+pub(crate) fn problems() -> Vec<Problem> {
     let all = WORDS
         .iter()
         .flat_map(|word| (0..DIGITS).map(move |digit| (word, digit)));
@@ -115,7 +116,7 @@ fn problems() -> Vec<Problem> {
     .collect()
 }
 
-fn answer(digit: usize) -> String {
+pub(crate) fn answer(digit: usize) -> String {
     format!("```python\nprint({digit})\n```")
 }
 
@@ -189,7 +190,7 @@ fn starter() -> (Decoder, Tokenizer) {
     (decoder, tokenizer)
 }
 
-fn config() -> TrainConfig {
+pub(crate) fn config() -> TrainConfig {
     let mut config = TrainConfig {
         rounds: 30,
         problems_per_round: 24,
@@ -207,13 +208,14 @@ fn config() -> TrainConfig {
     config
 }
 
-fn learner(config: &TrainConfig) -> Learner {
-    let (policy, tokenizer) = starter();
-    Learner::new(policy, tokenizer, config, None)
+pub(crate) fn learner(config: &TrainConfig) -> Learner {
+    static STARTER: OnceLock<(Decoder, Tokenizer)> = OnceLock::new();
+    let (policy, tokenizer) = STARTER.get_or_init(starter).clone();
+    Learner::new(policy, tokenizer, config, None).unwrap()
 }
 
 /// Share of toy problems the policy solves in two turns.
-fn solve_rate(learner: &Learner, problems: &[Problem]) -> f64 {
+pub(crate) fn solve_rate(learner: &Learner, problems: &[Problem]) -> f64 {
     let config = RolloutConfig {
         group: 16,
         ..config().rollout
@@ -270,7 +272,7 @@ fn a_policy_learns_what_is_rewarded() {
 fn a_policy_learns_what_is_rewarded_by_grpo() {
     let mut config = config();
     config.rollout.group = 16;
-    config.objective.algorithm = Algorithm::Grpo;
+    config.objective.algorithm = "grpo".into();
     let mut learner = learner(&config);
     let two = |problem: &Problem| problem.id.ends_with('2');
     let problems: Vec<Problem> = problems().into_iter().filter(two).collect();
@@ -479,7 +481,7 @@ fn a_lost_sandbox_gives_no_reward_and_moves_no_weight() {
 }
 
 /// Every weight of a decoder as bits.
-fn bits(decoder: &Decoder) -> Vec<u32> {
+pub(crate) fn bits(decoder: &Decoder) -> Vec<u32> {
     let tensors = decoder.trained().tensors.iter();
     tensors
         .flat_map(|tensor| tensor.clone().inner().into_data().try_to_vec::<f32>())

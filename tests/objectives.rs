@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rlef::batch::{Action, Batch};
-use rlef::learner::{Micro, Passes};
-use rlef::objective::{grpo, rlef as ppo};
+use rlef::learner::{MicroBatch, Passes};
+use rlef::objective::stats::{self, Tokens};
+use rlef::objective::{grpo, ppo, value as values};
 use rlef::policy::adapter_file;
 use rlef::policy::checkpoint::load_tensors;
 use rlef::policy::model::Decoder;
@@ -97,7 +98,7 @@ fn ppo_and_grpo_losses_and_gradients_are_pytorchs() {
     let relative: Vec<f32> = golden
         .rewards
         .chunks(golden.group)
-        .flat_map(grpo::group_advantages)
+        .flat_map(stats::standardised)
         .map(|advantage| advantage as f32)
         .collect();
     close("group advantages", &relative, &golden.relative, 1e-5);
@@ -108,43 +109,41 @@ fn ppo_and_grpo_losses_and_gradients_are_pytorchs() {
             policy.adapter = Some(adapter_file::load(&folder(name), &policy, &device).unwrap());
         }
         let rows: Vec<usize> = (0..batch.rows.len()).collect();
-        let of_row = |row: usize| batch.actions.iter().filter(|a| a.row == row).count();
         let by_action = |value: &dyn Fn(usize) -> f32| -> Vec<f32> {
             batch.actions.iter().map(|a| value(a.row)).collect()
         };
-        let weights = by_action(&|row| 1.0 / (rows.len() * of_row(row)) as f32);
         let advantages = by_action(&|row| relative[row]);
         for passes in passes(&batch) {
             let (new, _) = passes.log_probs(&policy, std::slice::from_ref(&rows));
             close("log-probabilities", &new, &model.new, 1e-5);
-            let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
-                let pick = |all: &[f32]| micro.of_actions(all, &device);
-                ppo::policy_loss(
-                    micro.log_probs(policy, 1.0).0,
-                    pick(&model.old),
-                    pick(&model.behaviour),
-                    pick(&model.advantages),
-                    golden.clip,
-                    batch.actions.len(),
-                )
-                .0
-            });
+            let (gradients, loss) =
+                passes.gradients(&policy, &rows, |micro: &MicroBatch, policy| {
+                    let pick = |all: &[f32]| micro.of_actions(all, &device);
+                    let tokens = Tokens {
+                        new: micro.log_probs(policy, 1.0).0,
+                        old: pick(&model.old),
+                        advantages: pick(&model.advantages),
+                        correction: None,
+                    };
+                    let behaviour = pick(&model.behaviour);
+                    ppo::policy_loss(tokens, behaviour, golden.clip, batch.actions.len()).0
+                });
             close(name, &[loss as f32], &[model.ppo as f32], 1e-5);
             compare(&format!("{name}.ppo"), &policy, gradients.tensors());
 
-            let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
-                let pick = |all: &[f32]| micro.of_actions(all, &device);
-                grpo::policy_loss(
-                    micro.log_probs(policy, 1.0).0,
-                    pick(&model.old),
-                    pick(&model.reference),
-                    pick(&advantages),
-                    pick(&weights),
-                    golden.clip,
-                    golden.kl_beta,
-                )
-                .0
-            });
+            let (gradients, loss) =
+                passes.gradients(&policy, &rows, |micro: &MicroBatch, policy| {
+                    let pick = |all: &[f32]| micro.of_actions(all, &device);
+                    let tokens = Tokens {
+                        new: micro.log_probs(policy, 1.0).0,
+                        old: pick(&model.old),
+                        advantages: pick(&advantages),
+                        correction: None,
+                    };
+                    let held = Some((pick(&model.reference), golden.kl_beta));
+                    let weights = stats::equal_rows(&micro.spans, rows.len(), &device);
+                    grpo::policy_loss(tokens, held, weights, golden.clip).0
+                });
             close(name, &[loss as f32], &[model.grpo as f32], 1e-5);
             compare(&format!("{name}.grpo"), &policy, gradients.tensors());
         }
@@ -176,21 +175,18 @@ fn rows_that_begin_alike_give_the_gradients_they_give_alone() {
                 position,
                 target,
                 turn: 0,
-                sampler_logprob: 0.0,
+                sampler_logprob: None,
             })
         });
-        let batch = Batch {
-            actions: actions.collect(),
-            rows,
-            turns: Vec::new(),
-        };
+        let actions = actions.collect();
+        let batch = Batch::of_rows(rows, actions, Vec::new());
         let weights: Vec<f32> = (0..batch.actions.len())
             .map(|index| (index as f32 * 0.7).sin())
             .collect();
         let all: Vec<usize> = (0..batch.rows.len()).collect();
         let found = passes(&batch).map(|passes| {
             let (log_probs, _) = passes.log_probs(&policy, std::slice::from_ref(&all));
-            let (gradients, _) = passes.gradients(&policy, &all, |micro: &Micro, policy| {
+            let (gradients, _) = passes.gradients(&policy, &all, |micro: &MicroBatch, policy| {
                 let weights = micro.of_actions(&weights, &device);
                 (micro.log_probs(policy, 1.0).0 * weights.autodiff()).sum()
             });
@@ -220,8 +216,8 @@ fn the_value_loss_and_its_gradients_on_qwen2_are_pytorchs() {
     for passes in passes(&batch) {
         let values = passes.values(&network, std::slice::from_ref(&rows));
         close("values", &values, &expected.values, 1e-5);
-        let (gradients, loss) = passes.gradients(&network, &rows, |micro: &Micro, network| {
-            ppo::value_loss(
+        let (gradients, loss) = passes.gradients(&network, &rows, |micro: &MicroBatch, network| {
+            values::loss(
                 micro.values(network),
                 micro.of_turns(&expected.old, &device),
                 micro.of_turns(&expected.returns, &device),
@@ -261,18 +257,19 @@ fn a_shared_body_has_the_sum_of_both_gradients() {
         let scores = passes.scores(&policy, std::slice::from_ref(&rows));
         close("log-probabilities", &scores.log_probs, &model.new, 1e-5);
         close("values", &scores.values, &expected.values, 1e-5);
-        let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &Micro, policy| {
+        let (gradients, loss) = passes.gradients(&policy, &rows, |micro: &MicroBatch, policy| {
             let read = micro.read(policy, 1.0);
             let pick = |all: &[f32]| micro.of_actions(all, &device);
-            let (loss, _) = ppo::policy_loss(
-                read.log_probs,
-                pick(&model.old),
-                pick(&model.behaviour),
-                pick(&model.advantages),
-                golden.clip,
-                batch.actions.len(),
-            );
-            let of_values = ppo::value_loss(
+            let tokens = Tokens {
+                new: read.log_probs,
+                old: pick(&model.old),
+                advantages: pick(&model.advantages),
+                correction: None,
+            };
+            let behaviour = pick(&model.behaviour);
+            let count = batch.actions.len();
+            let (loss, _) = ppo::policy_loss(tokens, behaviour, golden.clip, count);
+            let of_values = values::loss(
                 read.values.unwrap(),
                 micro.of_turns(&expected.old, &device),
                 micro.of_turns(&expected.returns, &device),

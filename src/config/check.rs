@@ -1,6 +1,9 @@
 //! What a configuration's values must be to make sense, and to make sense together. Reads no file.
 
-use super::{Algorithm, ConfigError, TrainConfig, ValueHead};
+use std::fmt::Display;
+
+use super::{ConfigError, TrainConfig, ValueHead};
+use crate::objective::Source;
 use crate::policy::engine::EngineKind;
 
 /// The largest of the numbers that others are multiplied by, or that memory is made room for. Whoever means "all" by
@@ -13,144 +16,174 @@ pub(crate) const MOST_WORKERS: usize = 4096;
 /// A key, its value, what holds of it, and that in words.
 type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);
 
+/// Refuses `found` where `fails`, by the name of its key.
+fn refuse(
+    fails: bool,
+    key: &str,
+    found: impl Display,
+    expected: &'static str,
+) -> Result<(), ConfigError> {
+    if fails {
+        return Err(ConfigError::Value {
+            key: key.to_owned(),
+            found: found.to_string(),
+            expected: expected.into(),
+        });
+    }
+    Ok(())
+}
+
 impl TrainConfig {
     /// Refuses values that would fail later, or silently do nothing.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_counts()?;
+        self.check_numbers()?;
+        self.check_sampling()?;
+        self.check_engine()?;
+        self.check_objective()?;
+        let (units, most) = match self.objective()?.needs().source {
+            Source::Episodes => (
+                self.problems_per_round.saturating_mul(self.rollout.group),
+                "at most problems_per_round times rollout.group",
+            ),
+            Source::Examples(_) => (self.problems_per_round, "at most problems_per_round"),
+        };
+        let updates = self.updates_per_round;
+        refuse(units < updates, "updates_per_round", updates, most)
+    }
+
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let (rollout, resources) = (&self.rollout, &self.resources);
         let positive = [
             ("rounds", self.rounds),
             ("problems_per_round", self.problems_per_round),
             ("updates_per_round", self.updates_per_round),
-            ("rollout.group", self.rollout.group),
-            ("rollout.turns", self.rollout.turns),
-            (
-                "rollout.sampling.max_tokens",
-                self.rollout.sampling.max_tokens,
-            ),
-            ("resources.tokens_per_pass", self.resources.tokens_per_pass),
-            ("resources.sampling_batch", self.resources.sampling_batch),
-            (
-                "resources.checkpoint_every",
-                self.resources.checkpoint_every,
-            ),
-            (
-                "resources.checkpoints_kept",
-                self.resources.checkpoints_kept,
-            ),
+            ("rollout.group", rollout.group),
+            ("rollout.turns", rollout.turns),
+            ("rollout.sampling.max_tokens", rollout.sampling.max_tokens),
+            ("resources.tokens_per_pass", resources.tokens_per_pass),
+            ("resources.sampling_batch", resources.sampling_batch),
+            ("resources.checkpoint_every", resources.checkpoint_every),
+            ("resources.checkpoints_kept", resources.checkpoints_kept),
             ("evaluation.rollouts", self.evaluation.rollouts),
         ];
         for (key, value) in positive {
-            if value == 0 {
-                return Err(ConfigError::Value {
-                    key: key.to_owned(),
-                    found: "0".to_owned(),
-                    expected: "at least 1",
-                });
-            }
+            refuse(value == 0, key, value, "at least 1")?;
         }
         let bounded = [
             ("updates_per_round", self.updates_per_round),
-            ("rollout.group", self.rollout.group),
-            ("rollout.turns", self.rollout.turns),
-            (
-                "rollout.sampling.max_tokens",
-                self.rollout.sampling.max_tokens,
-            ),
+            ("rollout.group", rollout.group),
+            ("rollout.turns", rollout.turns),
+            ("rollout.sampling.max_tokens", rollout.sampling.max_tokens),
             ("evaluation.rollouts", self.evaluation.rollouts),
-            ("resources.sampling_batch", self.resources.sampling_batch),
+            ("resources.sampling_batch", resources.sampling_batch),
             ("lora.rank", self.lora.as_ref().map_or(1, |lora| lora.rank)),
         ];
-        if let Some((key, value)) = bounded.into_iter().find(|(_, value)| *value > MOST) {
-            return Err(ConfigError::Value {
-                key: key.to_owned(),
-                found: value.to_string(),
-                expected: "at most 1048576",
-            });
+        for (key, value) in bounded {
+            refuse(value > MOST, key, value, "at most 1048576")?;
         }
-        if self.resources.workers > MOST_WORKERS {
-            return Err(ConfigError::Value {
-                key: "resources.workers".to_owned(),
-                found: self.resources.workers.to_string(),
-                expected: "at most 4096",
-            });
-        }
-        self.check_numbers()?;
-        if self.rollout.sampling.top_p < 1.0 {
-            // A cut nucleus gives tokens probability 0 that the trainer's softmax gives some.
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.top_p".to_owned(),
-                found: self.rollout.sampling.top_p.to_string(),
-                expected: "1 while training: the trainer's log-probabilities are of the whole softmax",
-            });
-        }
-        if self.rollout.sampling.top_k > 0 {
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.top_k".to_owned(),
-                found: self.rollout.sampling.top_k.to_string(),
-                expected: "0 while training: the trainer's log-probabilities are of the whole softmax",
-            });
-        }
-        if self.rollout.sampling.stop.iter().any(String::is_empty) {
-            return Err(ConfigError::Value {
-                key: "rollout.sampling.stop".to_owned(),
-                found: "an empty text".to_owned(),
-                expected: "texts that an answer can hold",
-            });
-        }
-        if !self.rollout.feedback.is_one_dialogue() {
-            return Err(ConfigError::Value {
-                key: "rollout.feedback".to_owned(),
-                found: self.rollout.feedback.name().to_owned(),
-                expected: "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
-            });
-        }
-        if let Some(engine) = &self.engine {
-            if engine.kind == EngineKind::Openai {
+        let workers = resources.workers;
+        let too_many = workers > MOST_WORKERS;
+        refuse(too_many, "resources.workers", workers, "at most 4096")
+    }
+
+    fn check_sampling(&self) -> Result<(), ConfigError> {
+        let sampling = &self.rollout.sampling;
+        // A cut nucleus gives tokens probability 0 that the trainer's softmax gives some.
+        refuse(
+            sampling.top_p < 1.0,
+            "rollout.sampling.top_p",
+            sampling.top_p,
+            "1 while training: the trainer's log-probabilities are of the whole softmax",
+        )?;
+        refuse(
+            sampling.top_k > 0,
+            "rollout.sampling.top_k",
+            sampling.top_k,
+            "0 while training: the trainer's log-probabilities are of the whole softmax",
+        )?;
+        refuse(
+            sampling.stop.iter().any(String::is_empty),
+            "rollout.sampling.stop",
+            "an empty text",
+            "texts that an answer can hold",
+        )?;
+        refuse(
+            !self.rollout.feedback.is_one_dialogue(),
+            "rollout.feedback",
+            self.rollout.feedback.name(),
+            "real, silent, random or self_repair: fresh answers are no dialogue to learn from",
+        )
+    }
+
+    fn check_engine(&self) -> Result<(), ConfigError> {
+        let Some(engine) = &self.engine else {
+            return Ok(());
+        };
+        refuse(
+            engine.kind == EngineKind::Openai,
+            "engine.kind",
+            "openai",
+            "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
+        )?;
+        refuse(
+            engine.concurrency == 0 || engine.timeout_s == 0,
+            "engine.concurrency or engine.timeout_s",
+            0,
+            "at least 1",
+        )
+    }
+
+    /// What the objective needs, and whether the rest of the file gives it that.
+    fn check_objective(&self) -> Result<(), ConfigError> {
+        let needs = self.objective()?.needs();
+        let (objective, name) = (&self.objective, self.objective.algorithm.name());
+        if let Source::Examples(shape) = needs.source {
+            if objective.data.is_none() {
                 return Err(ConfigError::Value {
-                    key: "engine.kind".to_owned(),
-                    found: "openai".to_owned(),
-                    expected: "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
+                    key: "objective.data".to_owned(),
+                    found: "nothing".to_owned(),
+                    expected: format!(
+                        "a file of {} with objective.algorithm = {name:?}, which learns from a data set",
+                        shape.name()
+                    )
+                    .into(),
                 });
             }
-            if engine.concurrency == 0 || engine.timeout_s == 0 {
-                return Err(ConfigError::Value {
-                    key: "engine.concurrency or engine.timeout_s".to_owned(),
-                    found: "0".to_owned(),
-                    expected: "at least 1",
-                });
-            }
+            refuse(
+                self.engine.is_some(),
+                "engine",
+                "set",
+                "nothing with an objective that learns from a data set: nothing is sampled",
+            )?;
         }
-        if self.objective.algorithm == Algorithm::Grpo && self.rollout.group < 2 {
+        if self.rollout.group < needs.least_group {
+            let least = needs.least_group;
             return Err(ConfigError::Value {
                 key: "rollout.group".to_owned(),
                 found: self.rollout.group.to_string(),
-                expected: "at least 2 with objective.algorithm = \"grpo\": one episode alone has nothing to be compared with",
+                expected: format!(
+                    "at least {least} with objective.algorithm = {name:?}: one episode alone has nothing to be compared with"
+                )
+                .into(),
             });
         }
-        if self.objective.value_head == ValueHead::Shared {
-            if self.objective.algorithm == Algorithm::Grpo {
-                return Err(ConfigError::Value {
-                    key: "objective.value_head".to_owned(),
-                    found: "shared".to_owned(),
-                    expected: "separate, or nothing, with objective.algorithm = \"grpo\": it has no values",
-                });
-            }
-            if self.objective.value_warmup_rounds > 0 {
-                return Err(ConfigError::Value {
-                    key: "objective.value_warmup_rounds".to_owned(),
-                    found: self.objective.value_warmup_rounds.to_string(),
-                    expected: "0 with objective.value_head = \"shared\": there is no value network to train alone",
-                });
-            }
-        }
-        let episodes = self.problems_per_round.saturating_mul(self.rollout.group);
-        if episodes < self.updates_per_round {
+        if objective.value_head == ValueHead::Shared && needs.values.is_none() {
             return Err(ConfigError::Value {
-                key: "updates_per_round".to_owned(),
-                found: self.updates_per_round.to_string(),
-                expected: "at most problems_per_round times rollout.group",
+                key: "objective.value_head".to_owned(),
+                found: "shared".to_owned(),
+                expected: format!(
+                    "separate, or nothing, with objective.algorithm = {name:?}: it has no values"
+                )
+                .into(),
             });
         }
-        Ok(())
+        refuse(
+            objective.value_head == ValueHead::Shared && objective.value_warmup_rounds > 0,
+            "objective.value_warmup_rounds",
+            objective.value_warmup_rounds,
+            "0 with objective.value_head = \"shared\": there is no value network to train alone",
+        )
     }
 
     /// Every number of the file that may have a fraction, with its range.
@@ -160,103 +193,73 @@ impl TrainConfig {
         let any = |_: f64| true;
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let nucleus = |value: f64| value > 0.0 && value <= 1.0;
+        let other_than_zero = |value: f64| value != 0.0;
+        let (above_0, least_0) = ("a number above 0", "a number of at least 0");
         let (sampling, reward) = (&self.rollout.sampling, &self.reward);
         let (objective, evaluation) = (&self.objective, &self.evaluation);
+        let alpha = self.lora.as_ref().map_or(1.0, |lora| lora.alpha);
+        // No bound is one.
+        let gap = if objective.max_sampler_gap == f64::INFINITY {
+            1.0
+        } else {
+            objective.max_sampler_gap
+        };
+        let nuclear = "a number above 0, at most 1";
+        let temperature = sampling.temperature;
+        let coefficient = objective.value_coefficient;
+        let rate = self.resources.max_infra_rate;
+        let warmth = evaluation.temperature;
+        let gap_words = "a number above 0, or inf for no bound";
         let numbers: [Number<'_>; 14] = [
             (
                 "rollout.sampling.temperature",
-                sampling.temperature,
+                temperature,
                 &positive,
-                "a number above 0",
+                above_0,
             ),
-            (
-                "rollout.sampling.top_p",
-                sampling.top_p,
-                &nucleus,
-                "a number above 0, at most 1",
-            ),
+            ("rollout.sampling.top_p", sampling.top_p, &nucleus, nuclear),
             ("reward.solved", reward.solved, &any, "a number"),
             ("reward.failed", reward.failed, &any, "a number"),
             ("reward.no_program", reward.no_program, &any, "a number"),
-            (
-                "reward.kl_beta",
-                reward.kl_beta,
-                &at_least_zero,
-                "a number of at least 0",
-            ),
-            (
-                "objective.clip",
-                objective.clip,
-                &positive,
-                "a number above 0",
-            ),
+            ("reward.kl_beta", reward.kl_beta, &at_least_zero, least_0),
+            ("objective.clip", objective.clip, &positive, above_0),
             (
                 "objective.value_clip",
                 objective.value_clip,
                 &positive,
-                "a number above 0",
+                above_0,
             ),
             (
                 "objective.value_coefficient",
-                objective.value_coefficient,
+                coefficient,
                 &positive,
-                "a number above 0",
+                above_0,
             ),
             (
                 "resources.max_infra_rate",
-                self.resources.max_infra_rate,
+                rate,
                 &share,
                 "a number from 0 to 1",
             ),
-            (
-                "evaluation.temperature",
-                evaluation.temperature,
-                &at_least_zero,
-                "a number of at least 0",
-            ),
-            (
-                "evaluation.top_p",
-                evaluation.top_p,
-                &nucleus,
-                "a number above 0, at most 1",
-            ),
+            ("evaluation.temperature", warmth, &at_least_zero, least_0),
+            ("evaluation.top_p", evaluation.top_p, &nucleus, nuclear),
             (
                 "lora.alpha",
-                self.lora.as_ref().map_or(1.0, |lora| lora.alpha),
-                &|value| value != 0.0,
+                alpha,
+                &other_than_zero,
                 "a number other than 0",
             ),
-            (
-                "objective.max_sampler_gap",
-                if objective.max_sampler_gap == f64::INFINITY {
-                    // No bound.
-                    1.0
-                } else {
-                    objective.max_sampler_gap
-                },
-                &positive,
-                "a number above 0, or inf for no bound",
-            ),
+            ("objective.max_sampler_gap", gap, &positive, gap_words),
         ];
         for (key, value, holds, expected) in numbers {
-            if !value.is_finite() || !holds(value) {
-                return Err(ConfigError::Value {
-                    key: key.to_owned(),
-                    found: value.to_string(),
-                    expected,
-                });
-            }
+            refuse(!value.is_finite() || !holds(value), key, value, expected)?;
         }
         for (table, optimizer) in [
             ("policy_optimizer", &self.policy_optimizer),
             ("value_optimizer", &self.value_optimizer),
         ] {
             if let Some((name, value, expected)) = optimizer.fault() {
-                return Err(ConfigError::Value {
-                    key: format!("{table}.{name}"),
-                    found: value.to_string(),
-                    expected,
-                });
+                refuse(true, &format!("{table}.{name}"), value, expected)?;
             }
         }
         Ok(())

@@ -1,88 +1,117 @@
-//! GRPO's loss and advantages (Shao et al. 2024, DeepSeekMath, arXiv 2402.03300, section 4.1): no value network; an
-//! episode is compared with the others of its problem, and the reference is held by a term of the loss, not of the
-//! reward.
+//! GRPO (Shao et al. 2024, DeepSeekMath, arXiv 2402.03300, section 4.1): no value network; an episode is compared with the
+//! others of its problem, and the reference is held by a term of the loss, not of the reward.
 
 use burn::tensor::Tensor;
 
-use super::rlef::{PolicyTerms, terms};
+use super::stats::{self, Clip, PpoStats, Tokens};
+use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
 
-/// Added to the deviation, as in TRL.
-const EPSILON: f64 = 1e-4;
+/// The line of the table.
+pub const ENTRY: Entry = Entry {
+    name: "grpo",
+    older: &[],
+    about: "an episode against the others of its problem, the reference in the loss",
+    keys: &[
+        "objective.clip",
+        // Older versions let these stand here, where they do nothing.
+        "objective.value_clip",
+        "objective.value_coefficient",
+        "objective.normalisation",
+        "reward.kl_beta",
+        "objective.correction",
+    ],
+    build: |setup| Ok(Box::new(Grpo::new(setup)?)),
+};
 
-/// `(r - mean) / (deviation + ε)` within one group, with the sample's deviation (n - 1) as in TRL and verl. Equal rewards,
-/// a single one among them, say nothing: zeros.
-pub fn group_advantages(rewards: &[f64]) -> Vec<f64> {
-    let count = rewards.len() as f64;
-    let mean = rewards.iter().sum::<f64>() / count.max(1.0);
-    let squares: f64 = rewards.iter().map(|reward| (reward - mean).powi(2)).sum();
-    let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
-    rewards
-        .iter()
-        .map(|reward| (reward - mean) / (deviation + EPSILON))
-        .collect()
+/// GRPO with the settings of a run.
+#[derive(Clone, Debug)]
+pub struct Grpo {
+    clip: f64,
+    kl_beta: f64,
+    correction: Option<Correction>,
+}
+
+impl Grpo {
+    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
+        setup.no_settings()?;
+        Ok(Self {
+            clip: setup.config.clip,
+            kl_beta: setup.kl_beta,
+            correction: setup.config.correction,
+        })
+    }
+}
+
+impl Objective for Grpo {
+    fn needs(&self) -> Needs {
+        Needs {
+            reference: self.kl_beta != 0.0,
+            least_group: 2,
+            ..Needs::POLICY_GRADIENT
+        }
+    }
+
+    fn credit(&self, scored: &Scored<'_>) -> Credit {
+        Credit {
+            advantages: stats::against_group(scored, stats::standardised),
+            ..Credit::default()
+        }
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        let (tokens, own) = Tokens::corrected(inputs, self.correction);
+        let weights = stats::equal_rows(inputs.spans(), inputs.totals.rows, &tokens.old.device());
+        let held = (self.kl_beta != 0.0).then(|| (inputs.reference(), self.kl_beta));
+        let (loss, seen) = policy_loss(tokens, held, weights, self.clip);
+        Loss::new(loss, seen).with(own)
+    }
 }
 
 /// `-Σ w (min(r A, clip(r, 1 - ε, 1 + ε) A) - β k₃)` with `r = π/π_old` and `k₃ = ρ/π - log(ρ/π) - 1`.
 ///
-/// All inputs are `[n]`, one entry a sampled token: `new` carries the gradient, `old` is the trainer's policy before the
-/// update, `reference` is ρ. `weights` are `1 / (episodes · tokens of the token's episode)`, so that every episode of
-/// the update counts alike.
+/// All inputs are `[n]`, one entry a sampled token. `held` is ρ with its weight β, where there is a reference. `weights` are
+/// `1 / (episodes · tokens of the token's episode)`, so that every episode of the update counts alike.
 pub fn policy_loss(
-    new: Tensor<1>,
-    old: Tensor<1>,
-    reference: Tensor<1>,
-    advantages: Tensor<1>,
+    tokens: Tokens,
+    held: Option<(Tensor<1>, f64)>,
     weights: Tensor<1>,
     clip: f64,
-    kl_beta: f64,
-) -> (Tensor<1>, PolicyTerms) {
-    let terms = terms(&(new.clone().inner() - old.clone()), clip);
-    let ratio = (new.clone() - old).exp();
-    let clipped = ratio.clone().clamp(1.0 - clip, 1.0 + clip);
-    let surrogate = (ratio * advantages.clone()).min_pair(clipped * advantages);
-    let away = reference - new;
-    let k3 = away.clone().exp() - away - 1.0;
-    let objective = (surrogate - k3 * kl_beta) * weights;
-    (objective.sum().neg(), terms)
+) -> (Tensor<1>, PpoStats) {
+    let seen = PpoStats::of(&tokens.plain_log_ratio(), clip.into());
+    let each = Clip::from(clip).surrogate(tokens.ratio(), tokens.advantages.clone());
+    let mut each = tokens.weighted(each);
+    if let Some((reference, beta)) = held {
+        each = each - stats::k3(tokens.new, reference) * beta;
+    }
+    ((each * weights).sum().neg(), seen)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::*;
-    use burn::tensor::Device;
-
-    fn row(values: &[f32]) -> Tensor<1> {
-        Tensor::from_floats(values, &Device::flex())
-    }
-
-    #[test]
-    fn hand_worked_advantages() {
-        // Mean 0, sample deviation 2/√3 = 1.1547.
-        let found = group_advantages(&[1.0, -1.0, 1.0, -1.0]);
-        for (value, expected) in found.iter().zip([1.0, -1.0, 1.0, -1.0]) {
-            assert!((value - expected / (1.154_700_538 + 1e-4)).abs() < 1e-9);
-        }
-        for rewards in [&[][..], &[0.7], &[-1.0, -1.0, -1.0]] {
-            assert_eq!(group_advantages(rewards), vec![0.0; rewards.len()]);
-        }
-    }
 
     #[test]
     fn hand_worked_loss() {
         // Ratios e^0.5, cut to 1.2 by A = 1 and not by A = -1; two episodes, of one and of two tokens.
-        let (loss, terms) = policy_loss(
-            row(&[-0.5, -0.5, -1.0]),
-            row(&[-1.0, -1.0, -1.0]),
-            row(&[-0.5, -1.5, -1.0]),
-            row(&[1.0, -1.0, -1.0]),
-            row(&[0.5, 0.25, 0.25]),
-            0.2,
-            0.1,
-        );
+        let at = tokens(row(&[-0.5, -0.5, -1.0]), &[-1.0; 3], &[1.0, -1.0, -1.0]);
+        let reference = row(&[-0.5, -1.5, -1.0]);
+        let weights = row(&[0.5, 0.25, 0.25]);
+        let (loss, seen) = policy_loss(at, Some((reference, 0.1)), weights, 0.2);
         // Second token: ρ/π = e^-1, so k₃ = 0.367879 + 1 - 1.
         let expected = -(0.5 * 1.2 + 0.25 * (-1.648_721 - 0.1 * 0.367_879) - 0.25);
-        let found = f64::from(loss.into_scalar::<f32>());
-        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
-        assert_eq!(terms.clipped, 2.0);
+        near(number(loss), expected);
+        assert_eq!(seen.clipped, 2.0);
+    }
+
+    #[test]
+    fn its_gradient_agrees_with_finite_differences() {
+        let (old, advantages) = ([-1.0, -0.7, -1.3], [0.7, -1.2, 0.4]);
+        let (reference, weights) = ([-0.8, -1.1, -1.6], [0.5, 0.25, 0.25]);
+        let loss = |x: Tensor<1>| {
+            let held = Some((row(&reference), 0.3));
+            policy_loss(tokens(x, &old, &advantages), held, row(&weights), 0.2).0
+        };
+        differences(&[-0.95, -0.8, -1.4], loss, |x| number(loss(row(x))));
     }
 }

@@ -307,7 +307,7 @@ impl Decoder {
 
     /// The residual stream `[1, n, d]` before every block and after the last, for a way back that computes each block
     /// again.
-    pub fn stations(&self, packing: &Arc<Packing>) -> Vec<Tensor<3>> {
+    pub fn block_inputs(&self, packing: &Arc<Packing>) -> Vec<Tensor<3>> {
         let rope = RopeTable::new(&self.config.rotary(), packing.longest());
         let mut found = vec![self.embed(packing)];
         for layer in 0..self.config.num_hidden_layers {

@@ -23,6 +23,9 @@ pub struct Inputs {
     training: Vec<(String, String)>,
     /// Of those to evaluate on.
     evaluation: Vec<(String, String)>,
+    /// Of the files of examples, by their paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    examples: Vec<(String, String)>,
 }
 
 impl Inputs {
@@ -33,7 +36,16 @@ impl Inputs {
             policy,
             training: hashes(training),
             evaluation: hashes(evaluation),
+            examples: Vec::new(),
         }
+    }
+
+    /// The same with a file of examples and its hash.
+    #[must_use]
+    pub fn with_examples(mut self, path: &Path, hash: &str) -> Self {
+        let path = path.display().to_string();
+        self.examples.push((path, hash.to_owned()));
+        self
     }
 
     /// Writes them into a new run's folder.
@@ -55,6 +67,13 @@ impl Inputs {
         let mut differences = Vec::new();
         if before.policy != self.policy {
             differences.push("the policy that it started from has changed".to_owned());
+        }
+        let examples = before.examples.iter().zip(&self.examples);
+        let same = before.examples.len() == self.examples.len();
+        if !same || examples.clone().any(|(was, is)| was != is) {
+            let names = examples.filter(|(was, is)| was != is);
+            let names: Vec<&str> = names.map(|(was, _)| was.0.as_str()).collect();
+            differences.push(format!("examples have changed: {}", names.join(", ")));
         }
         differences.extend(difference("training", &before.training, &self.training));
         differences.extend(difference(
@@ -173,6 +192,14 @@ mod tests {
         assert!(said.contains("the policy"), "{said}");
         let said = message(inputs("p", &problems("a b c d e f g h i j k", "Add.")));
         assert!(said.contains("new: d, e, f, g, h and 3 more"), "{said}");
+        let with = |hash| inputs("p", &set).with_examples(Path::new("pairs.jsonl"), hash);
+        with("1").save(folder.path()).unwrap();
+        assert!(with("1").check(folder.path()).unwrap());
+        let said = message(with("2"));
+        assert!(
+            said.contains("examples have changed: pairs.jsonl"),
+            "{said}"
+        );
         let none = Inputs::new(Some("p".to_owned()), &set, &[]);
         assert!(message(none).contains("evaluation problems gone: x"));
     }

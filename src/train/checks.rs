@@ -4,10 +4,22 @@
 use super::TrainError;
 use super::metrics::{RoundMetrics, sampler_gap};
 use crate::config::TrainConfig;
-use crate::rollout::RolloutStats;
+use crate::objective::Material;
+use crate::rollout::{Group, RolloutStats};
 
 /// Refuses a round that lost more than is allowed, counted by what was played, or all there was to learn from.
 pub(super) fn enough_was_played(
+    metrics: &RoundMetrics,
+    stats: &RolloutStats,
+    groups: &[Group],
+    material: &Material<'_>,
+    config: &TrainConfig,
+) -> Result<(), TrainError> {
+    let played = groups.iter().map(|group| group.episodes.len()).sum();
+    enough(metrics, stats, played, material.candidates().len(), config)
+}
+
+fn enough(
     metrics: &RoundMetrics,
     stats: &RolloutStats,
     played: usize,
@@ -131,7 +143,7 @@ mod tests {
                 ..RolloutStats::default()
             };
             let usable = played - lost - unsupported;
-            enough_was_played(&metrics, &stats, played, usable, &config)
+            enough(&metrics, &stats, played, usable, &config)
         };
         // 12 are 5% of 256 episodes, but all of those that were played.
         let said = check(12, 0, 12).unwrap_err().to_string();
@@ -153,6 +165,6 @@ mod tests {
             ..RoundMetrics::default()
         };
         let stats = RolloutStats::default();
-        assert!(enough_was_played(&metrics, &stats, 20, 0, &all).is_err());
+        assert!(enough(&metrics, &stats, 20, 0, &all).is_err());
     }
 }

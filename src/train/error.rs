@@ -1,7 +1,9 @@
 //! Why a round could not be played or learnt from, in the words a person reads.
 
+use crate::config::ConfigError;
 use crate::policy::PolicyError;
 use crate::policy::engine::EngineError;
+use crate::run::RunError;
 
 /// Why a round could not be played or learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,18 @@ pub enum TrainError {
     /// The serving engine could not be given the weights.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// There is nothing to learn from.
+    #[error("failed to learn: the objective needs {what}, and there are none")]
+    NoData {
+        /// What there is none of.
+        what: &'static str,
+    },
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The run's folder can't be written or read.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// Sampler and trainer don't compute the same policy.
     #[error(
         "failed to learn from round {round}: sampler and trainer differ by {largest:.3e} in the log-probability of a token, by {mean:.3e} on average of {tokens}; objective.max_sampler_gap is {bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bound only for a sampler that is known to be less exact"

@@ -1,13 +1,20 @@
 //! What a round did, as numbers: rates of the episodes, and what the updates left behind.
 
 mod number;
+mod own;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{TrainConfig, ValueHead};
+use crate::batch::Batch;
+use crate::config::ValueHead;
 use crate::episode::{Episode, StopReason};
+use crate::objective::{Material, Unit};
+use crate::policy::sampler::is_zero;
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
+pub use own::Own;
 
 /// What one round did, as it is written to `metrics.jsonl`; equal runs have equal lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,11 +94,34 @@ pub struct RoundMetrics {
     /// Updates of the value network that were passed over.
     #[serde(default)]
     pub skipped_value_updates: usize,
+    /// Groups of episodes of which nothing was learnt, because the objective selected none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_groups: usize,
+    /// Examples of a data set that were learnt from.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub examples: usize,
+    /// Numbers of the objective's own, by name, averaged over the round's updates that were taken.
+    #[serde(default, skip_serializing_if = "Own::is_empty")]
+    pub own: Own,
 }
 
 impl RoundMetrics {
+    /// Counts what an objective has selected.
+    pub(super) fn count(&mut self, material: &Material<'_>, units: &[Unit]) {
+        let candidates = material.candidates();
+        let mut chosen = vec![false; material.groups().len()];
+        for &index in units.iter().flatten() {
+            let candidate = &candidates[index];
+            let first = !std::mem::replace(&mut chosen[candidate.group], true);
+            self.examples += usize::from(first && candidate.episode.is_none());
+        }
+        let groups = material.groups().iter().zip(chosen);
+        let dropped = groups.filter(|(group, chosen)| !chosen && !group.is_empty());
+        self.dropped_groups = dropped.count();
+    }
+
     /// Makes sums over `updates` that left out those passed over the means of the ones taken.
-    pub(super) fn average_over_taken(&mut self, updates: usize, value_head: ValueHead) {
+    pub(super) fn average_over_taken(&mut self, updates: usize, value_head: Option<ValueHead>) {
         let taken = |passed_over: usize| match updates - passed_over {
             // Nothing was summed.
             0 => 1.0,
@@ -99,8 +129,8 @@ impl RoundMetrics {
         };
         let policy = taken(self.skipped_updates);
         let value = match value_head {
-            ValueHead::Separate => taken(self.skipped_value_updates),
-            ValueHead::Shared => policy,
+            Some(ValueHead::Shared) => policy,
+            Some(ValueHead::Separate) | None => taken(self.skipped_value_updates),
         };
         if self.skipped_updates > 0 {
             for mean in [
@@ -111,6 +141,7 @@ impl RoundMetrics {
             ] {
                 *mean *= policy;
             }
+            self.own.scale(policy);
         }
         if value != 1.0 {
             self.value_loss *= value;
@@ -137,6 +168,32 @@ pub struct RoundTimings {
     pub programs_per_second: f64,
 }
 
+impl RoundTimings {
+    pub(super) fn new(
+        round: usize,
+        stats: &RolloutStats,
+        scoring_seconds: f64,
+        updating: Duration,
+    ) -> Self {
+        let per_second = |count: usize, seconds: f64| {
+            if seconds > 0.0 {
+                count as f64 / seconds
+            } else {
+                0.0
+            }
+        };
+        Self {
+            round,
+            sampling_seconds: stats.sampling_seconds,
+            judging_seconds: stats.judging_seconds,
+            scoring_seconds,
+            updating_seconds: updating.as_secs_f64(),
+            tokens_per_second: per_second(stats.tokens, stats.sampling_seconds),
+            programs_per_second: per_second(stats.programs, stats.judging_seconds),
+        }
+    }
+}
+
 pub(super) fn explained_variance(returns: &[f64], values: &[f64]) -> f64 {
     let variance = |items: &[f64]| {
         let mean = items.iter().sum::<f64>() / items.len().max(1) as f64;
@@ -151,17 +208,31 @@ pub(super) fn explained_variance(returns: &[f64], values: &[f64]) -> f64 {
     }
 }
 
+/// The mean log-ratio to the reference over turns.
+pub(super) fn reference_kl(batch: &Batch, policy: &[f32], reference: &[f32]) -> f64 {
+    let ratios = batch.turns.iter().map(|span| {
+        reward::mean_log_ratio(
+            &policy[span.start..span.end],
+            &reference[span.start..span.end],
+        )
+    });
+    ratios.sum::<f64>() / batch.turns.len().max(1) as f64
+}
+
 pub(super) fn describe(
     groups: &[Group],
+    material: &Material<'_>,
     stats: &RolloutStats,
-    config: &TrainConfig,
 ) -> RoundMetrics {
+    if groups.is_empty() {
+        // Nothing is played where a data set is learnt from.
+        return RoundMetrics::default();
+    }
     let all: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
-    let played: Vec<(&Episode, Vec<f64>)> = all
+    let played: Vec<(&Episode, &[f64])> = material
+        .candidates()
         .iter()
-        .filter_map(|&episode| {
-            reward::score(episode, &config.reward).map(|rewards| (episode, rewards))
-        })
+        .filter_map(|candidate| Some((candidate.episode?, candidate.rewards.as_slice())))
         .collect();
     let mean = |value: &dyn Fn(&Episode) -> f64| {
         played
@@ -273,7 +344,9 @@ mod tests {
             lost_answers: 1,
             ..RolloutStats::default()
         };
-        let found = describe(&[group], &stats, &TrainConfig::default());
+        let groups = [group];
+        let material = Material::of_groups(&groups, &reward::RewardConfig::default());
+        let found = describe(&groups, &material, &stats);
         assert_eq!(
             (found.aborted, found.lost_answers, found.unsupported),
             (1, 1, 1)

@@ -85,14 +85,11 @@ fn main() {
             position,
             target: ids[position + 1],
             turn: 0,
-            sampler_logprob: 0.0,
+            sampler_logprob: None,
         })
     };
-    let batch = Batch {
-        actions: (0..ROWS).flat_map(actions).collect(),
-        rows: rows.clone(),
-        turns: Vec::new(),
-    };
+    let actions = (0..ROWS).flat_map(actions).collect();
+    let batch = Batch::of_rows(rows.clone(), actions, Vec::new());
     let passes = Passes {
         batch: &batch,
         tokens: args.tokens_per_pass,

@@ -5,7 +5,7 @@
 
 use burn::tensor::Device;
 use clap::Parser;
-use rlef::config::{Algorithm, TrainConfig};
+use rlef::config::TrainConfig;
 use rlef::policy::model::Decoder;
 use rlef::policy::tokenizer::Tokenizer;
 use rlef::problem::contest::{self, ContestConfig, Split};
@@ -67,14 +67,14 @@ fn main() -> anyhow::Result<()> {
     let mut problems: Vec<_> = items.into_iter().map(|item| item.problem).collect();
     let mut kind = format!("{} turns", args.turns);
     if args.grpo {
-        config.objective.algorithm = Algorithm::Grpo;
+        config.objective.algorithm = "grpo".into();
         config.reward.kl_beta = 0.0;
         "grpo".clone_into(&mut kind);
         for problem in &mut problems {
             SHORT.clone_into(&mut problem.statement);
         }
     }
-    let mut learner = Learner::new(policy, tokenizer, &config, None);
+    let mut learner = Learner::new(policy, tokenizer, &config, None)?;
     head();
     for run in 0..=args.runs {
         let (result, sample) =

@@ -1,0 +1,165 @@
+//! What a run tells → a progress bar, lines on standard error, the comparison on standard output; and Ctrl-C → its end.
+
+use std::path::Path;
+
+use super::super::eval::describe;
+use super::super::judging::Interrupts;
+use super::super::output::{print, say};
+use super::super::progress::Progress;
+use super::load::Loaded;
+use crate::eval::Report;
+use crate::memory::{self, Size};
+use crate::train::{Event, Observer, RoundMetrics, RoundTimings};
+
+/// Watches one run.
+pub(super) struct Watcher<'a> {
+    /// How the run is continued.
+    pub(super) resume: String,
+    loaded: &'a Loaded,
+    interrupts: &'a Interrupts,
+    progress: Option<Progress>,
+}
+
+impl<'a> Watcher<'a> {
+    pub(super) fn new(folder: &Path, loaded: &'a Loaded) -> Self {
+        Self {
+            resume: format!("rlef train --resume --run {}", folder.display()),
+            loaded,
+            interrupts: &loaded.interrupts,
+            progress: None,
+        }
+    }
+
+    fn begin(&mut self, label: &str, total: usize) {
+        self.progress = Some(Progress::new(label, total as u64));
+    }
+
+    fn set(&mut self, done: usize, message: &str) {
+        if let Some(progress) = &mut self.progress {
+            progress.set(done as u64, message);
+        }
+    }
+
+    /// What is said below a bar that is still drawn would be wiped with it.
+    fn finish(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn stop(&self) -> bool {
+        self.interrupts.any()
+    }
+
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::Evaluating { problems } => {
+                // An evaluation keeps nothing until it is done, and all rounds that are done are saved: an interrupt need
+                // not wait.
+                let words = format!("stopped while evaluating; continue with: {}", self.resume);
+                self.interrupts.end_at_once(words);
+                self.begin("evaluating", problems);
+            }
+            Event::Evaluated { problems, report } => {
+                let turns = self.loaded.config.rollout.turns;
+                self.set(problems, &so_far(turns, report));
+            }
+            Event::Unsaved(report) => {
+                self.finish();
+                print(&report.to_string());
+            }
+            Event::Training { rounds } => {
+                self.finish();
+                self.interrupts.are_counted();
+                self.begin("training", rounds);
+            }
+            Event::Round {
+                rounds,
+                metrics,
+                timings,
+            } => {
+                self.set(rounds, &line(metrics, timings));
+                if self.stop() {
+                    self.finish();
+                }
+            }
+            Event::NoCheckpoint { rounds } => {
+                let words = format!(
+                    "no checkpoint is made after round {rounds}: its last update had no finite gradient"
+                );
+                match &self.progress {
+                    Some(progress) => progress.note(&words),
+                    None => say!("{words}"),
+                }
+            }
+            Event::Failed(also) => {
+                if let Some(also) = also {
+                    say!("{also:#}");
+                }
+                self.finish();
+                say!("continue, once that is mended, with: {}", self.resume);
+            }
+            Event::Trained => {
+                self.finish();
+                let estimate = self.loaded.estimate.as_ref();
+                if let Some((estimate, measured)) = estimate.zip(memory::peak_so_far()) {
+                    say!(
+                        "memory at its peak: {} estimated, {} measured",
+                        Size(estimate.peak()),
+                        Size(measured)
+                    );
+                }
+            }
+            Event::Compared { before, after } => {
+                self.finish();
+                let name = &self.loaded.config.evaluation.problems;
+                match before {
+                    Some(before) => {
+                        let before = describe(name, &self.loaded.held_out, before);
+                        print(&format!("before\n{before}\n\nafter\n{after}"));
+                    }
+                    None => print(&format!("after\n{after}")),
+                }
+            }
+        }
+    }
+}
+
+fn so_far(turns: usize, report: &Report) -> String {
+    format!(
+        "1@{turns} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
+        100.0 * report.final_solved().mean,
+        report.tokens_per_second,
+        report.programs_per_second
+    )
+}
+
+fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
+    let mut line = if metrics.examples > 0 {
+        format!(
+            "loss {:.3} kl {:.3} entropy {:.2}",
+            metrics.policy_loss, metrics.reference_kl, metrics.entropy
+        )
+    } else {
+        played(metrics, timings)
+    };
+    for (name, value) in metrics.own.iter() {
+        line += &format!(" {} {value:.3}", name.replace('_', " "));
+    }
+    line
+}
+
+fn played(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
+    format!(
+        "reward {:+.2} solved {:.0}% (turn 1 {:.0}%) kl {:.3} entropy {:.2} {:.0} tokens/s {:.0} programs/s",
+        metrics.reward,
+        100.0 * metrics.solve_rate,
+        100.0 * metrics.solve_rate_turn_1,
+        metrics.reference_kl,
+        metrics.entropy,
+        timings.tokens_per_second,
+        timings.programs_per_second
+    )
+}

@@ -1,0 +1,149 @@
+//! DPO (Rafailov et al. 2023, arXiv 2305.18290): from pairs of answers of which one was preferred, without rewards and
+//! without sampling. A pair's two rows are one unit.
+
+use burn::tensor::{Tensor, activation::log_sigmoid};
+use serde::{Deserialize, Serialize};
+
+use super::config::table;
+use super::stats::{PpoStats, floats};
+use super::{
+    Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Old, Setup, Shape, Source, Unit,
+};
+use crate::learner::Spans;
+
+/// The line of the table.
+pub const ENTRY: Entry = Entry {
+    name: "dpo",
+    older: &[],
+    about: "preferred against rejected answers of a data set of pairs (objective.data)",
+    keys: &["objective.data"],
+    build: |setup| Ok(Box::new(Dpo::new(setup)?)),
+};
+
+/// DPO's own settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// β, how strongly the policy is held near the reference (0.1 is usual).
+    pub beta: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { beta: 0.1 }
+    }
+}
+
+/// DPO with the settings of a run.
+#[derive(Clone, Debug)]
+pub struct Dpo {
+    beta: f64,
+}
+
+impl Dpo {
+    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
+        let Settings { beta } = setup.settings()?;
+        if !(beta > 0.0 && beta.is_finite()) {
+            return Err(Fault {
+                key: "objective.settings.beta".to_owned(),
+                found: beta.to_string(),
+                expected: "a finite number above 0".to_owned(),
+            });
+        }
+        Ok(Self { beta })
+    }
+}
+
+impl Objective for Dpo {
+    fn needs(&self) -> Needs {
+        Needs {
+            source: Source::Examples(Shape::Pairs),
+            reference: true,
+            old: Old::Never,
+            ..Needs::POLICY_GRADIENT
+        }
+    }
+
+    fn settings(&self) -> toml::Table {
+        table(&Settings { beta: self.beta })
+    }
+
+    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
+        material.whole_groups()
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        let pairs = inputs.totals.units;
+        let (new, reference) = (inputs.new.clone(), inputs.reference());
+        let (value, own) = loss(new, reference, inputs.spans(), self.beta, pairs);
+        Loss::new(value, PpoStats::default()).with(own)
+    }
+}
+
+/// Names and parts of means.
+type Own = Vec<(&'static str, f64)>;
+
+/// `-Σ log σ(β (log π/ρ(preferred) - log π/ρ(rejected))) / pairs`, a row's log-probability the sum of its tokens'. Inputs
+/// `[n]`, one entry an answer's token; of each unit the first row is preferred, the second rejected. `pairs` are all of the
+/// update.
+///
+/// Besides: how many pairs the policy orders as they are given, and the mean of what σ is taken of.
+pub fn loss(
+    new: Tensor<1>,
+    reference: Tensor<1>,
+    spans: &Spans,
+    beta: f64,
+    pairs: usize,
+) -> (Tensor<1>, Own) {
+    let of_rows = spans.sums(new - reference);
+    let rows = |place: usize| spans.units().iter().map(move |unit| unit.start + place);
+    let margins = (spans.pick(of_rows.clone(), rows(0)) - spans.pick(of_rows, rows(1))) * beta;
+    let seen: Vec<f64> = floats(&margins.clone().inner())
+        .into_iter()
+        .map(f64::from)
+        .collect();
+    let right = seen.iter().filter(|&&margin| margin > 0.0).count();
+    let own = vec![
+        ("pair_accuracy", right as f64 / pairs as f64),
+        ("pair_margin", seen.iter().sum::<f64>() / pairs as f64),
+    ];
+    (log_sigmoid(margins).sum().neg() / pairs as f64, own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::tests::{differences, near, number, row};
+    use super::*;
+
+    #[test]
+    fn hand_worked() {
+        // First pair: preferred 0.5 + 0.1, rejected -0.4: margin 0.5 · 1.0; second: 0.2 against 1.2: margin -0.5.
+        let new = [-0.5, -0.9, -1.4, -0.8, -0.8, -1.0];
+        let reference = [-1.0, -1.0, -1.0, -1.0, -1.0, -2.0];
+        let spans = Spans::of_counts(&[2, 1, 1, 2], &[2, 2]);
+        let at = row(&new).autodiff();
+        let (found, own) = loss(at, row(&reference), &spans, 0.5, 2);
+        // -log σ(0.5) = 0.474077, -log σ(-0.5) = 0.974077.
+        near(number(found.inner()), (0.474_077 + 0.974_077) / 2.0);
+        assert_eq!(own[0], ("pair_accuracy", 0.5));
+        near(own[1].1, 0.0);
+    }
+
+    #[test]
+    fn its_gradient_agrees_with_finite_differences() {
+        let reference = [-1.0, -0.7, -1.3, -0.4, -0.6, -2.0];
+        let spans = Spans::of_counts(&[2, 1, 1, 2], &[2, 2]);
+        let loss = |x: Tensor<1>| loss(x, row(&reference), &spans, 0.7, 2).0;
+        let at = [-0.5, -0.9, -1.4, -0.8, -0.8, -1.0];
+        differences(&at, loss, |x| number(loss(row(x).autodiff()).inner()));
+    }
+
+    /// Far apart, where σ would be 0 in single precision, the loss stays finite.
+    #[test]
+    fn a_pair_far_apart_has_a_finite_loss() {
+        let spans = Spans::of_counts(&[1, 1], &[2]);
+        let at = row(&[-500.0, -1.0]).autodiff();
+        let (found, _) = loss(at, row(&[-1.0, -500.0]), &spans, 0.1, 1);
+        near(number(found.inner()) / 99.8, 1.0);
+    }
+}

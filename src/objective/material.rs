@@ -1,0 +1,114 @@
+//! What a round has to learn from, before an objective chooses: rows in groups, with their rewards where they were played.
+
+use std::ops::Range;
+
+use crate::advantage;
+use crate::batch::Row;
+use crate::episode::Episode;
+use crate::examples::Example;
+use crate::reward::{self, RewardConfig};
+use crate::rollout::Group;
+
+/// Candidates whose rows stay together: neither a shuffle nor a micro-batch takes them apart.
+pub type Unit = Vec<usize>;
+
+/// One row that could be learnt from.
+#[derive(Clone, Debug)]
+pub struct Candidate<'a> {
+    /// Its tokens and answers.
+    pub row: Row<'a>,
+    /// The episode it is, where it was played.
+    pub episode: Option<&'a Episode>,
+    /// The reward of each answer, without any term that needs log-probabilities; empty where nothing was rewarded.
+    pub rewards: Vec<f64>,
+    /// Index of its group.
+    pub group: usize,
+}
+
+impl Candidate<'_> {
+    /// The sum of its rewards.
+    pub fn total(&self) -> f64 {
+        let returns = advantage::returns(&self.rewards);
+        returns.first().copied().unwrap_or(0.0)
+    }
+}
+
+/// All that could be learnt from.
+#[derive(Clone, Debug, Default)]
+pub struct Material<'a> {
+    candidates: Vec<Candidate<'a>>,
+    groups: Vec<Range<usize>>,
+}
+
+impl<'a> Material<'a> {
+    /// The episodes that are data, with their rewards. Whatever was lost is left out, and its group has fewer candidates.
+    pub fn of_groups(groups: &'a [Group], config: &RewardConfig) -> Self {
+        let mut material = Self::default();
+        for group in groups {
+            let first = material.candidates.len();
+            for episode in &group.episodes {
+                if let Some(rewards) = reward::score(episode, config) {
+                    material.candidates.push(Candidate {
+                        row: Row::from(episode),
+                        episode: Some(episode),
+                        rewards,
+                        group: material.groups.len(),
+                    });
+                }
+            }
+            material.groups.push(first..material.candidates.len());
+        }
+        material
+    }
+
+    /// Adds examples of a data set, each as a group of its rows.
+    pub fn add_examples(&mut self, examples: &[&'a Example]) {
+        for example in examples {
+            let first = self.candidates.len();
+            self.candidates.extend(example.rows().map(|row| Candidate {
+                row,
+                episode: None,
+                rewards: Vec::new(),
+                group: self.groups.len(),
+            }));
+            self.groups.push(first..self.candidates.len());
+        }
+    }
+
+    /// All candidates, by group.
+    pub fn candidates(&self) -> &[Candidate<'a>] {
+        &self.candidates
+    }
+
+    /// The candidates of each group.
+    pub fn groups(&self) -> &[Range<usize>] {
+        &self.groups
+    }
+
+    /// Every candidate as a unit of its own.
+    pub fn each_alone(&self) -> Vec<Unit> {
+        (0..self.candidates.len())
+            .map(|index| vec![index])
+            .collect()
+    }
+
+    /// Every group with a candidate as a unit: its rows stay together.
+    pub fn whole_groups(&self) -> Vec<Unit> {
+        let groups = self.groups.iter().filter(|group| !group.is_empty());
+        groups.map(|group| group.clone().collect()).collect()
+    }
+
+    /// The rows of units, unit by unit.
+    pub fn rows_of(&self, units: &[Unit]) -> impl Iterator<Item = Vec<Row<'a>>> {
+        units.iter().map(|unit| {
+            let rows = unit.iter().map(|&index| self.candidates[index].row.clone());
+            rows.collect()
+        })
+    }
+
+    /// The total reward of each candidate of a group.
+    pub fn totals(&self, group: usize) -> Vec<f64> {
+        let candidates = &self.candidates[self.groups[group].clone()];
+        candidates.iter().map(Candidate::total).collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! REINFORCE++ (Hu 2025, arXiv 2501.03262): no values and no groups. Each token's reward is what holds it near the reference,
+//! the last one of a turn has the turn's reward as well; a token's return is standardised over all tokens of the round, and
+//! PPO's clip does the rest.
+
+use burn::tensor::Tensor;
+
+use super::stats::{Clip, PpoStats, Tokens};
+use super::{
+    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
+};
+
+/// The line of the table.
+pub const ENTRY: Entry = Entry {
+    name: "reinforce_pp",
+    older: &[],
+    about: "REINFORCE++: returns of tokens, standardised over the round, with PPO's clip",
+    keys: &["objective.clip", "objective.correction", "reward.kl_beta"],
+    build: |setup| Ok(Box::new(ReinforcePp::new(setup)?)),
+};
+
+/// REINFORCE++ with the settings of a run.
+#[derive(Clone, Debug)]
+pub struct ReinforcePp {
+    clip: f64,
+    kl_beta: f64,
+    correction: Option<Correction>,
+}
+
+impl ReinforcePp {
+    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
+        setup.no_settings()?;
+        Ok(Self {
+            clip: setup.config.clip,
+            kl_beta: setup.kl_beta,
+            correction: setup.config.correction,
+        })
+    }
+}
+
+impl Objective for ReinforcePp {
+    fn needs(&self) -> Needs {
+        let held = self.kl_beta != 0.0;
+        Needs {
+            reference: held,
+            old: if held { Old::ForCredit } else { Old::ForLoss },
+            ..Needs::POLICY_GRADIENT
+        }
+    }
+
+    fn credit(&self, scored: &Scored<'_>) -> Credit {
+        let count = scored.batch.actions.len();
+        let mut held = vec![0.0; count];
+        if self.kl_beta != 0.0 {
+            let pairs = scored.policy().iter().zip(scored.reference());
+            for (held, (policy, reference)) in held.iter_mut().zip(pairs) {
+                *held = self.kl_beta * (f64::from(*policy) - f64::from(*reference));
+            }
+        }
+        let rewards: Vec<&[f64]> = scored.candidates().map(|row| &*row.rewards).collect();
+        let by_turn: Vec<f64> = rewards.concat();
+        let turns = scored.batch.turns.iter().zip(by_turn);
+        let turns: Vec<Turn> = turns
+            .map(|(turn, reward)| Turn {
+                row: turn.row,
+                tokens: turn.end - turn.start,
+                reward,
+            })
+            .collect();
+        Credit {
+            advantages: standardised(&returns(&turns, &held)),
+            ..Credit::default()
+        }
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        let (tokens, own) = Tokens::corrected(inputs, self.correction);
+        let (loss, seen) = policy_loss(tokens, self.clip, inputs.totals.tokens);
+        Loss::new(loss, seen).with(own)
+    }
+}
+
+/// A turn of a row, with so many tokens and a reward.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    row: usize,
+    tokens: usize,
+    reward: f64,
+}
+
+/// The return of every token: the rewards of its row from it on, less what held it and those after it.
+fn returns(turns: &[Turn], held: &[f64]) -> Vec<f64> {
+    let mut all = vec![0.0; held.len()];
+    let (mut end, mut sum, mut row) = (held.len(), 0.0, usize::MAX);
+    for turn in turns.iter().rev() {
+        if turn.row != row {
+            (sum, row) = (0.0, turn.row);
+        }
+        sum += turn.reward;
+        for index in (end - turn.tokens..end).rev() {
+            sum -= held[index];
+            all[index] = sum;
+        }
+        end -= turn.tokens;
+    }
+    all
+}
+
+/// Mean 0 and deviation 1 over all tokens of the round.
+fn standardised(returns: &[f64]) -> Vec<f32> {
+    let zeros = vec![0.0; returns.len()];
+    let all = crate::advantage::advantages(returns, &zeros, crate::advantage::Normalisation::Batch);
+    all.into_iter().map(|advantage| advantage as f32).collect()
+}
+
+/// `-Σ min(r A, clip(r, 1 - ε, 1 + ε) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a sampled token; `count`
+/// are all tokens of the update.
+pub fn policy_loss(tokens: Tokens, clip: f64, count: usize) -> (Tensor<1>, PpoStats) {
+    let seen = PpoStats::of(&tokens.plain_log_ratio(), clip.into());
+    let each = Clip::from(clip).surrogate(tokens.ratio(), tokens.advantages.clone());
+    (tokens.weighted(each).sum().neg() / count as f64, seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::tests::{differences, near, number, row, tokens};
+    use super::*;
+
+    #[test]
+    fn hand_worked_returns() {
+        let turn = |row, tokens, reward| Turn {
+            row,
+            tokens,
+            reward,
+        };
+        let turns = [
+            turn(0, 2, -0.2),
+            turn(0, 1, 1.0),
+            turn(1, 0, 0.0),
+            turn(1, 2, -1.0),
+        ];
+        let found = returns(&turns, &[0.1, 0.2, 0.3, 0.0, 0.5]);
+        let expected = [0.2, 0.3, 0.7, -1.5, -1.5];
+        for (found, expected) in found.into_iter().zip(expected) {
+            near(found, expected);
+        }
+    }
+
+    #[test]
+    fn hand_worked_advantages() {
+        // Mean 1, deviation √2.
+        let found = standardised(&[3.0, 1.0, 1.0, -1.0]);
+        for (found, expected) in found.into_iter().zip([1.414_214, 0.0, 0.0, -1.414_214]) {
+            near(f64::from(found), expected);
+        }
+    }
+
+    #[test]
+    fn hand_worked_loss() {
+        // Ratios e^0.5 cut to 1.2, e^0.5 whole under A = -1, e^-0.5 = 0.6065 under A = -1 cut to 0.8.
+        let at = tokens(row(&[-0.5, -0.5, -1.5]), &[-1.0; 3], &[1.0, -1.0, -1.0]);
+        let (loss, seen) = policy_loss(at, 0.2, 3);
+        near(number(loss), -(1.2 - 1.648_721 - 0.8) / 3.0);
+        assert_eq!(seen.clipped, 3.0);
+    }
+
+    #[test]
+    fn its_gradient_agrees_with_finite_differences() {
+        let (old, advantages) = ([-1.0, -0.7, -1.3], [0.7, -1.2, 0.4]);
+        let loss = |x: Tensor<1>| policy_loss(tokens(x, &old, &advantages), 0.2, 3).0;
+        differences(&[-0.95, -0.8, -1.4], loss, |x| number(loss(row(x))));
+    }
+}

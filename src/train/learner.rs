@@ -1,0 +1,114 @@
+//! Everything that learns, and whether it is still sound.
+
+use std::sync::Arc;
+
+use super::TrainError;
+use crate::config::{ConfigError, TrainConfig, ValueHead};
+use crate::objective::Objective;
+use crate::policy::engine::{Engine, EngineError};
+use crate::policy::model::Decoder;
+use crate::policy::tokenizer::{Place, Tokenizer};
+use crate::update::{MOST_PASSED_OVER, Optimizer};
+
+/// Everything that learns.
+pub struct Learner {
+    /// π, the policy.
+    pub policy: Decoder,
+    /// ρ, the frozen reference.
+    pub reference: Decoder,
+    /// V, where it is a network of its own; else a head of the policy is, or nothing asks for values.
+    pub value: Option<ValueNetwork>,
+    /// AdamW of the policy.
+    pub policy_optimizer: Optimizer,
+    /// Shared by all three.
+    pub tokenizer: Tokenizer,
+    /// Who samples the episodes, where that isn't done here.
+    pub engine: Option<Engine>,
+    /// How it learns.
+    pub objective: Arc<dyn Objective>,
+}
+
+/// V, as a network of its own.
+pub struct ValueNetwork {
+    /// Its weights.
+    pub decoder: Decoder,
+    /// Its AdamW.
+    pub optimizer: Optimizer,
+}
+
+impl Learner {
+    /// A learner that has taken no step: `policy` is π, ρ, and the body that values start from.
+    pub fn new(
+        policy: Decoder,
+        tokenizer: Tokenizer,
+        config: &TrainConfig,
+        engine: Option<Engine>,
+    ) -> Result<Self, ConfigError> {
+        let objective: Arc<dyn Objective> = config.objective()?.into();
+        let optimizer =
+            |settings, decoder: &Decoder| Optimizer::new(settings, decoder.trained().tensors.len());
+        let reference = policy.clone();
+        let (policy, value) = match objective.needs().values.map(|values| values.head) {
+            None => (policy, None),
+            Some(ValueHead::Shared) => (policy.with_value_head(), None),
+            Some(ValueHead::Separate) => {
+                let decoder = policy.value_network();
+                let optimizer = optimizer(config.value_optimizer, &decoder);
+                (policy, Some(ValueNetwork { decoder, optimizer }))
+            }
+        };
+        Ok(Self {
+            policy_optimizer: optimizer(config.policy_optimizer, &policy),
+            policy,
+            reference,
+            value,
+            tokenizer,
+            engine,
+            objective,
+        })
+    }
+
+    /// Why training should not go on: too many updates in a row had a gradient that is not a finite number.
+    pub fn diverged(&self) -> Option<TrainError> {
+        let value = self.value.as_ref().map(|value| &value.optimizer);
+        let networks = [
+            ("policy", Some(&self.policy_optimizer)),
+            ("value network", value),
+        ];
+        networks.into_iter().find_map(|(network, optimizer)| {
+            let in_a_row = optimizer?.passed_over();
+            (in_a_row >= MOST_PASSED_OVER).then_some(TrainError::Diverged { network, in_a_row })
+        })
+    }
+
+    /// Whether the last update of a network had no gradient: what the one before it led to may not be worth keeping.
+    pub fn is_in_doubt(&self) -> bool {
+        let value = self.value.as_ref().map(|value| &value.optimizer);
+        std::iter::once(&self.policy_optimizer)
+            .chain(value)
+            .any(|optimizer| optimizer.passed_over() > 0)
+    }
+
+    /// What stands against keeping what was learnt: a policy or a value network whose weights are finite, but which computes
+    /// nothing finite from them. The weights themselves are looked at as they are written.
+    pub fn fault(&self) -> Option<String> {
+        let Ok(prompt) = self.tokenizer.message(Place::Opening, "1") else {
+            return Some("the tokenizer gives no ids for \"1\"".to_owned());
+        };
+        let said = self.policy.plain().probe(&prompt);
+        if !said.is_finite() {
+            return Some(format!("the policy computes {said} for a first prompt"));
+        }
+        let value = &self.value.as_ref()?.decoder;
+        let said = value.plain().probe(&prompt);
+        (!said.is_finite()).then(|| format!("the value network computes {said} for a first prompt"))
+    }
+
+    /// Has the serving engine, where there is one, hold the policy as it is now.
+    pub fn sync_weights(&mut self) -> Result<(), EngineError> {
+        let version = self.policy_optimizer.steps();
+        self.engine.as_mut().map_or(Ok(()), |engine| {
+            engine.hold(&self.policy, &self.tokenizer, version)
+        })
+    }
+}

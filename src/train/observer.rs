@@ -1,0 +1,83 @@
+//! What a run tells whoever watches it, and how that one stops it.
+
+use super::{RoundMetrics, RoundTimings};
+use crate::eval::Report;
+use crate::run::RunError;
+
+/// Watches a run. A run that nobody watches takes `&mut ()`.
+pub trait Observer {
+    /// Is told what happens, as it does.
+    fn on(&mut self, event: Event<'_>);
+    /// Whether to end after the round that was just played.
+    fn stop(&self) -> bool;
+}
+
+impl Observer for () {
+    fn on(&mut self, _: Event<'_>) {}
+
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// What happens in a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// An evaluation begins. It keeps nothing until it is done.
+    Evaluating {
+        /// On so many problems.
+        problems: usize,
+    },
+    /// A part of it is done.
+    Evaluated {
+        /// Problems so far.
+        problems: usize,
+        /// What they say.
+        report: &'a Report,
+    },
+    /// The report could not be saved; an error follows.
+    Unsaved(&'a Report),
+    /// Rounds begin.
+    Training {
+        /// So many in all.
+        rounds: usize,
+    },
+    /// A round was played, learnt from and recorded.
+    Round {
+        /// Rounds done.
+        rounds: usize,
+        /// What it did.
+        metrics: &'a RoundMetrics,
+        /// Where its seconds went.
+        timings: &'a RoundTimings,
+    },
+    /// No checkpoint is made: the last update had no finite gradient.
+    NoCheckpoint {
+        /// Rounds done.
+        rounds: usize,
+    },
+    /// A round failed before it moved a weight; an error follows. The checkpoint of the rounds before it failed, too, where
+    /// that is said.
+    Failed(Option<&'a RunError>),
+    /// All rounds are done.
+    Trained,
+    /// The evaluation after, and the one before, where it can be read.
+    Compared {
+        /// Before the first round.
+        before: Option<&'a Report>,
+        /// After the last.
+        after: &'a Report,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With its last round.
+    Done,
+    /// Before it, as the observer said.
+    Stopped {
+        /// Rounds done.
+        rounds: usize,
+    },
+}

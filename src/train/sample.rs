@@ -1,0 +1,85 @@
+//! Problems → episodes, by whoever samples for a learner.
+
+use std::collections::HashSet;
+
+use super::learner::Learner;
+use super::{TrainError, draw};
+use crate::config::TrainConfig;
+use crate::objective::Material;
+use crate::policy::ModelPolicy;
+use crate::policy::engine::EnginePolicy;
+use crate::problem::Problem;
+use crate::rollout::{self, Grader, Group, RolloutStats};
+
+/// Plays a round's problems. Where the objective selects nothing of a group, another problem is drawn for it, as often as the
+/// objective's needs say.
+pub(super) fn play_round(
+    learner: &mut Learner,
+    grader: &dyn Grader,
+    problems: &[Problem],
+    config: &TrainConfig,
+    round: usize,
+) -> Result<(Vec<Group>, RolloutStats), TrainError> {
+    learner.sync_weights()?;
+    let drawn = draw::items(problems, config, round);
+    let seed = |redraw| draw::sampling_seed(config, round, redraw);
+    let (mut groups, mut stats) = play(learner, grader, &drawn, config, seed(0))?;
+    for redraw in 1..=learner.objective.needs().redraws {
+        let missing = drawn
+            .len()
+            .saturating_sub(selected(learner, &groups, config));
+        let taken = |problem: &Problem| groups.iter().any(|group| group.problem_id == problem.id);
+        let more = draw::further(problems, taken, missing, config, (round, redraw));
+        if more.is_empty() {
+            break;
+        }
+        let (more, cost) = play(learner, grader, &more, config, seed(redraw))?;
+        groups.extend(more);
+        stats.tokens += cost.tokens;
+        stats.programs += cost.programs;
+        stats.lost_answers += cost.lost_answers;
+        stats.lost_verdicts += cost.lost_verdicts;
+        stats.sampling_seconds += cost.sampling_seconds;
+        stats.judging_seconds += cost.judging_seconds;
+    }
+    Ok((groups, stats))
+}
+
+/// Groups of which the objective selects something.
+fn selected(learner: &Learner, groups: &[Group], config: &TrainConfig) -> usize {
+    let material = Material::of_groups(groups, &config.reward);
+    let units = learner.objective.select(&material);
+    let candidates = units.iter().flatten();
+    let groups: HashSet<usize> = candidates
+        .map(|&index| material.candidates()[index].group)
+        .collect();
+    groups.len()
+}
+
+/// Plays the drawn problems with the learner's policy as it is now.
+fn play(
+    learner: &mut Learner,
+    grader: &dyn Grader,
+    drawn: &[&Problem],
+    config: &TrainConfig,
+    seed: u64,
+) -> Result<(Vec<Group>, RolloutStats), TrainError> {
+    let rule = config.reward.rule().with_weights(&config.judges);
+    let played = if let Some(engine) = &mut learner.engine {
+        let mut sampler = EnginePolicy {
+            engine,
+            tokenizer: &learner.tokenizer,
+            context: learner.policy.config.max_position_embeddings,
+            vocabulary: learner.policy.config.vocab_size,
+        };
+        rollout::play_scored(&mut sampler, grader, drawn, &config.rollout, &rule, seed)?
+    } else {
+        let mut sampler = ModelPolicy {
+            decoder: &learner.policy,
+            tokenizer: &learner.tokenizer,
+            batch: config.resources.sampling_batch,
+        };
+        rollout::play_scored(&mut sampler, grader, drawn, &config.rollout, &rule, seed)?
+    };
+    Ok(played)
+}

@@ -1,0 +1,116 @@
+//! Rows → what is known of them before the updates: log-probabilities of policy and reference, values, and the objective's
+//! credit. What nobody needs is not read.
+
+use super::TrainError;
+use super::checks::{compare, finite};
+use super::learner::Learner;
+use super::metrics::{RoundMetrics, explained_variance};
+use super::second::SecondBatches;
+use crate::batch::Batch;
+use crate::config::TrainConfig;
+use crate::learner::{Passes, Scores};
+use crate::objective::{Known, Material, Objective, Old, Scored, Source, Unit};
+
+/// What a round's updates are made of.
+pub(super) struct Chosen<'a> {
+    /// All that could have been learnt from.
+    pub(super) material: &'a Material<'a>,
+    /// What the objective chose of it.
+    pub(super) units: &'a [Unit],
+    /// The rows of that.
+    pub(super) batch: &'a Batch,
+    /// The units of the batch that each update learns from.
+    pub(super) minibatches: &'a [Vec<usize>],
+    /// What the updates learn from besides.
+    pub(super) second: SecondBatches,
+}
+
+/// How the passes over a batch are cut.
+pub(super) fn passes<'a>(
+    batch: &'a Batch,
+    objective: &dyn Objective,
+    config: &TrainConfig,
+) -> Passes<'a> {
+    Passes {
+        batch,
+        tokens: config.resources.tokens_per_pass,
+        // What was not sampled here has no temperature.
+        temperature: match objective.needs().source {
+            Source::Episodes => config.rollout.sampling.temperature,
+            Source::Examples(_) => 1.0,
+        },
+        recompute: config.resources.recompute,
+    }
+}
+
+/// Reads what the objective needs, and asks it for its credit.
+pub(super) fn score(
+    learner: &Learner,
+    chosen: &Chosen<'_>,
+    config: &TrainConfig,
+    metrics: &mut RoundMetrics,
+) -> Result<Known, TrainError> {
+    let Chosen {
+        batch, minibatches, ..
+    } = *chosen;
+    let (needs, round) = (learner.objective.needs(), metrics.round);
+    let passes = passes(batch, &*learner.objective, config);
+    // One update alone sees the old policy itself, so that its own pass gives the old log-probabilities, to the bit.
+    let before = match needs.old {
+        Old::Never => false,
+        Old::ForLoss => minibatches.len() > 1,
+        Old::ForCredit => true,
+    };
+    let scores = before.then(|| passes.scores(&learner.policy, minibatches));
+    let drawn = batch.actions.iter().map(|action| action.sampler_logprob);
+    let behaviour: Option<Vec<f32>> = drawn.collect();
+    let (policy, of_policy) = match scores {
+        None => (None, Vec::new()),
+        Some(Scores {
+            log_probs,
+            entropy,
+            values,
+        }) => {
+            metrics.entropy = entropy;
+            if let Some(behaviour) = &behaviour {
+                compare(&log_probs, behaviour, config, round, metrics)?;
+            }
+            (Some(log_probs), values)
+        }
+    };
+    let asked = needs.reference;
+    let reference = asked.then(|| passes.log_probs(&learner.reference, minibatches).0);
+    let what = "the reference's log-probability of a token";
+    finite(reference.as_deref().unwrap_or_default(), what, round)?;
+    let values = needs.values.map(|_| match &learner.value {
+        Some(value) => passes.values(&value.decoder, minibatches),
+        None => of_policy,
+    });
+    finite(
+        values.as_deref().unwrap_or_default(),
+        "the value of a turn",
+        round,
+    )?;
+    let credit = learner.objective.credit(&Scored {
+        material: chosen.material,
+        units: chosen.units,
+        batch,
+        policy: policy.as_deref(),
+        reference: reference.as_deref(),
+        values: values.as_deref(),
+    });
+    let returns: Vec<f32> = credit.returns.iter().map(|&value| value as f32).collect();
+    finite(&returns, "the return of a turn", round)?;
+    finite(&credit.advantages, "the advantage of a turn", round)?;
+    if let Some(values) = &values {
+        let values: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
+        metrics.explained_variance = explained_variance(&credit.returns, &values);
+    }
+    Ok(Known {
+        policy,
+        behaviour,
+        reference,
+        values,
+        credit,
+    })
+}

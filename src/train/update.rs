@@ -1,0 +1,209 @@
+//! What is known of a round's rows → its updates, one a minibatch, and what they were like.
+
+use burn::tensor::Tensor;
+
+use super::TrainError;
+use super::checks::compare;
+use super::learner::Learner;
+use super::metrics::{RoundMetrics, reference_kl};
+use super::score::{Chosen, passes};
+use super::second::SecondBatches;
+use crate::config::TrainConfig;
+use crate::learner::{MicroBatch, Passes};
+use crate::objective::stats::PpoStats;
+use crate::objective::{Known, LossInputs, Totals, Values, value};
+use crate::update::Step;
+
+/// One round's updates on the way.
+struct Updates<'a> {
+    passes: Passes<'a>,
+    known: &'a Known,
+    second: &'a SecondBatches,
+    /// What values are to be.
+    returns: Vec<f32>,
+    /// How many there are.
+    count: f64,
+    /// The policy's log-probabilities as the first update's pass found them, where nobody had read them before.
+    seen: Vec<f32>,
+}
+
+/// What the passes of one policy update saw.
+#[derive(Default)]
+struct Seen {
+    ppo: PpoStats,
+    value_loss: f64,
+    entropy: f64,
+    own: Vec<(&'static str, f64)>,
+}
+
+/// Takes the round's updates.
+pub(super) fn update(
+    learner: &mut Learner,
+    chosen: &Chosen<'_>,
+    known: &Known,
+    config: &TrainConfig,
+    metrics: &mut RoundMetrics,
+) -> Result<(), TrainError> {
+    let (batch, minibatches) = (chosen.batch, chosen.minibatches);
+    let returns = known.credit.returns.iter().map(|&value| value as f32);
+    let mut updates = Updates {
+        passes: passes(batch, &*learner.objective, config),
+        second: &chosen.second,
+        known,
+        returns: returns.collect(),
+        count: minibatches.len() as f64,
+        seen: vec![0.0; batch.actions.len()],
+    };
+    let values = learner.objective.needs().values;
+    for (number, units) in minibatches.iter().enumerate() {
+        if let Some(values) = values {
+            updates.value_step(learner, units, values, metrics);
+            if metrics.round < values.warmup_rounds {
+                continue;
+            }
+        }
+        updates.policy_step(learner, units, number, config, metrics)?;
+    }
+    metrics.average_over_taken(minibatches.len(), values.map(|values| values.head));
+    if let Some(reference) = &known.reference {
+        let policy = known.policy.as_ref().unwrap_or(&updates.seen);
+        metrics.reference_kl = reference_kl(batch, policy, reference);
+    }
+    Ok(())
+}
+
+impl Updates<'_> {
+    /// The part of a micro-batch in the loss of the values.
+    fn value_loss(&self, micro: &MicroBatch, new: Tensor<1>, clip: f64, turns: usize) -> Tensor<1> {
+        let device = new.clone().inner().device();
+        let old = self.known.values.as_deref().unwrap_or_default();
+        let (old, target) = (
+            micro.of_turns(old, &device),
+            micro.of_turns(&self.returns, &device),
+        );
+        value::loss(new, old, target, clip, turns)
+    }
+
+    /// One update of the value network, where there is one.
+    fn value_step(
+        &self,
+        learner: &mut Learner,
+        units: &[usize],
+        values: Values,
+        metrics: &mut RoundMetrics,
+    ) {
+        let Some(network) = &mut learner.value else {
+            return;
+        };
+        let turns = Totals::of(self.passes.batch, units).turns;
+        let (gradients, loss) = self
+            .passes
+            .gradients(&network.decoder, units, |micro, decoder| {
+                self.value_loss(micro, micro.values(decoder), values.clip, turns)
+            });
+        match network.optimizer.step(&mut network.decoder, &gradients) {
+            Step::Taken { .. } => metrics.value_loss += loss / self.count,
+            Step::PassedOver { .. } => metrics.skipped_value_updates += 1,
+        }
+    }
+
+    /// One update of the policy.
+    fn policy_step(
+        &mut self,
+        learner: &mut Learner,
+        units: &[usize],
+        number: usize,
+        config: &TrainConfig,
+        metrics: &mut RoundMetrics,
+    ) -> Result<(), TrainError> {
+        let totals = Totals::of(self.passes.batch, units);
+        let objective = learner.objective.clone();
+        let values = objective.needs().values;
+        let unread = self.known.policy.is_none();
+        let (mut seen, mut log_probs) = (Seen::default(), std::mem::take(&mut self.seen));
+        let (mut gradients, loss) =
+            self.passes
+                .gradients(&learner.policy, units, |micro, policy| {
+                    let read = micro.read(policy, self.passes.temperature);
+                    if unread {
+                        micro.put_actions(&mut log_probs, read.log_probs.clone().inner());
+                        let entropy = f64::from(read.entropies.sum().into_scalar::<f32>());
+                        seen.entropy += entropy / self.passes.batch.actions.len() as f64;
+                    }
+                    let loss = objective.loss(&LossInputs {
+                        micro,
+                        new: &read.log_probs,
+                        known: self.known,
+                        totals,
+                    });
+                    seen.ppo.add(loss.ppo);
+                    seen.own.extend(loss.own);
+                    let Some((new, values)) = read.values.zip(values) else {
+                        return loss.value;
+                    };
+                    let of_values = self.value_loss(micro, new, values.clip, totals.turns);
+                    let of_values = of_values * values.coefficient;
+                    seen.value_loss += f64::from(of_values.clone().inner().into_scalar::<f32>());
+                    loss.value + of_values
+                });
+        self.seen = log_probs;
+        let second = self
+            .second
+            .gradients(&*objective, &learner.policy, number, config);
+        if let Some((more, loss)) = second {
+            gradients.merge(more);
+            seen.own.push(("second_loss", loss));
+        }
+        if unread {
+            metrics.entropy += seen.entropy;
+            if number == 0 {
+                self.compare_first(units, config, metrics)?;
+            }
+        }
+        metrics.learning_rate = learner.policy_optimizer.learning_rate();
+        let optimizer = &mut learner.policy_optimizer;
+        let Step::Taken { norm } = optimizer.step(&mut learner.policy, &gradients) else {
+            metrics.skipped_updates += 1;
+            return Ok(());
+        };
+        let (count, tokens) = (self.count, totals.tokens as f64);
+        metrics.gradient_norm += norm / count;
+        metrics.policy_loss += (loss - seen.value_loss) / count;
+        if let Some(values) = values {
+            metrics.value_loss += seen.value_loss / values.coefficient / count;
+        }
+        metrics.approx_kl += seen.ppo.kl / tokens / count;
+        metrics.clip_fraction += seen.ppo.clipped / tokens / count;
+        if number == 0 {
+            metrics.first_ratio_gap = seen.ppo.ratio_gap;
+        }
+        for (name, value) in seen.own {
+            metrics.own.add(name, value / count);
+        }
+        Ok(())
+    }
+
+    /// Compares sampler and trainer by what the first update's pass has read: no weight has moved by then.
+    fn compare_first(
+        &self,
+        units: &[usize],
+        config: &TrainConfig,
+        metrics: &mut RoundMetrics,
+    ) -> Result<(), TrainError> {
+        let batch = self.passes.batch;
+        let mut of_first = vec![false; batch.rows.len()];
+        for row in batch.rows_of(units) {
+            of_first[row] = true;
+        }
+        let first = |all: &[f32]| -> Vec<f32> {
+            let pairs = batch.actions.iter().zip(all);
+            let chosen = pairs.filter(|(action, _)| of_first[action.row]);
+            chosen.map(|(_, &value)| value).collect()
+        };
+        let trainer = first(&self.seen);
+        match &self.known.behaviour {
+            Some(behaviour) => compare(&trainer, &first(behaviour), config, metrics.round, metrics),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+"""Losses of all objectives by PyTorch, their gradients with respect to the log-probabilities, and the advantages they give.
+
+    python3 -m venv venv && venv/bin/pip install torch
+    venv/bin/python tests/golden/losses.py
+
+Reads the rows and log-probabilities of objectives.json (its model qwen2; see objectives.py for how a gradient goes on into the
+weights) and writes losses.json. The formulas are written here from the papers, not taken from this crate: Dr. GRPO (arXiv
+2503.20783), DAPO (2503.14476), GSPO (2507.18071), CISPO (2506.13585), RLOO (2402.14740, with the clip of TRL), REINFORCE++
+(2501.03262), DPO (2305.18290); truncated and masked importance sampling as weights of tokens.
+"""
+
+import json
+import pathlib
+
+import torch
+import torch.nn.functional as F
+
+HERE = pathlib.Path(__file__).parent
+GOLDEN = json.loads((HERE / "objectives.json").read_text())
+MODEL = GOLDEN["models"]["qwen2"]
+GROUP, CLIP, BETA, LONGEST = 3, 0.2, 0.05, 60
+# One a row: whether it was solved; and the turns that held no program.
+SOLVED, SILENT = [True, False, True, False, False, True], [0, 3]
+
+row_of = torch.tensor([a["row"] for a in MODEL["actions"]])
+turn_of = torch.tensor([a["turn"] for a in MODEL["actions"]])
+turn_row = [t["row"] for t in MODEL["turns"]]
+NEW, old, behaviour, reference = (torch.tensor(MODEL[name], dtype=torch.float64) for name in ("new", "old", "behaviour", "reference"))
+ROWS, COUNT = len(SOLVED), len(row_of)
+
+
+def by_row(x):
+    """A list with the numbers of each row."""
+    return [x[row_of == row] for row in range(ROWS)]
+
+
+def turn_rewards():
+    rewards = []
+    for turn, row in enumerate(turn_row):
+        is_last = turn + 1 == len(turn_row) or turn_row[turn + 1] != row
+        rewards.append((1.0 if SOLVED[row] else -1.0) if is_last else (-0.2 if turn in SILENT else 0.0))
+    return rewards
+
+
+REWARDS = turn_rewards()
+totals = torch.tensor([sum(r for r, row in zip(REWARDS, turn_row) if row == which) for which in range(ROWS)], dtype=torch.float64)
+groups = totals.view(-1, GROUP)
+STANDARD = ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).flatten()[row_of]
+CENTRED = (groups - groups.mean(1, keepdim=True)).flatten()[row_of]
+
+
+def leave_one_out():
+    held = torch.stack([(o - r).sum() for o, r in zip(by_row(old), by_row(reference))])
+    shaped = (totals - BETA * held).view(-1, GROUP)
+    return (shaped - (shaped.sum(1, keepdim=True) - shaped) / (GROUP - 1)).flatten()[row_of]
+
+
+def token_returns():
+    rewards = -BETA * (old - reference)
+    for turn, reward in enumerate(REWARDS):
+        last = (turn_of == turn).nonzero().flatten()[-1]
+        rewards[last] = rewards[last] + reward
+    returns = torch.cat([row.flip(0).cumsum(0).flip(0) for row in by_row(rewards)])
+    return (returns - returns.mean()) / (returns.std(unbiased=False) + 1e-8)
+
+
+def weights(kind, level, cap, floor=0.0, veto=0.0):
+    ratios = []
+    for row in by_row(old - behaviour):
+        whole = {"token": row, "sequence": row.sum().expand(len(row)), "geometric": row.mean().expand(len(row))}[level].exp()
+        kept = whole.clamp(floor, cap) if kind == "tis" else torch.where((whole <= cap) & (whole >= floor), whole, torch.zeros_like(whole))
+        ratios.append(torch.zeros_like(kept) if (row.exp() < veto).any() else kept)
+    return torch.cat(ratios)
+
+
+def surrogate(ratio, advantages, low, high):
+    return torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
+
+
+def row_means(x):
+    return torch.stack([row.mean() for row in by_row(x)])
+
+
+def first(x):
+    return torch.stack([row[0] for row in by_row(x)])
+
+
+def of_tokens(low, high, constant):
+    return lambda new, a, w: -(w * surrogate((new - old).exp(), a, low, high)).sum() / constant
+
+
+def ppo(new, a, w):
+    ratio = (new - old).exp() * ((new - behaviour).exp().clamp(max=1.0).detach() if w is None else 1.0)
+    return -((1.0 if w is None else w) * surrogate(ratio, a, CLIP, CLIP)).mean()
+
+
+def grpo(new, a, w):
+    k3 = (reference - new).exp() - (reference - new) - 1
+    return -row_means(w * surrogate((new - old).exp(), a, CLIP, CLIP) - BETA * k3).mean()
+
+
+def gspo(low, high):
+    return lambda new, a, w: -(row_means(w) * surrogate(row_means(new - old).exp(), first(a), low, high)).mean()
+
+
+def rloo(new, a, w):
+    ratio = torch.stack([row.sum() for row in by_row(new - old)]).exp()
+    return -(row_means(w) * surrogate(ratio, first(a), CLIP, CLIP)).mean()
+
+
+def cispo(high):
+    return lambda new, a, w: -(w * (new - old).exp().clamp(max=1 + high).detach() * a * new).mean()
+
+
+def dpo(beta):
+    def loss(new, a, w):
+        apart = torch.stack([row.sum() for row in by_row(new - reference)])
+        return -F.logsigmoid(beta * (apart[0::2] - apart[1::2])).mean()
+
+    return loss
+
+
+def case(algorithm, loss, advantages=None, settings=None, correction=None):
+    new = NEW.clone().requires_grad_()
+    without = None if algorithm == "ppo" else torch.ones(COUNT, dtype=torch.float64)
+    value = loss(new, advantages, weights(**correction) if correction else without)
+    value.backward()
+    return {
+        "algorithm": algorithm,
+        "settings": settings or {},
+        "correction": correction,
+        "advantages": None if advantages is None else advantages.tolist(),
+        "loss": float(value.detach()),
+        "gradient": new.grad.tolist(),
+    }
+
+
+given = torch.tensor(MODEL["advantages"], dtype=torch.float64)
+bounds = lambda low, high: {"clip_low": low, "clip_high": high}
+dr_grpo, dapo = of_tokens(CLIP, CLIP, ROWS * LONGEST), of_tokens(0.2, 0.28, COUNT)
+tis = lambda level, cap, **more: {"kind": "tis", "level": level, "cap": cap, **more}
+mis = lambda level, cap, **more: {"kind": "mis", "level": level, "cap": cap, **more}
+cases = [
+    case("ppo", ppo, given),
+    case("grpo", grpo, STANDARD),
+    case("dr_grpo", dr_grpo, CENTRED),
+    case("rloo", rloo, leave_one_out()),
+    case("dapo", dapo, STANDARD),
+    case("gspo", gspo(3e-4, 4e-4), STANDARD),
+    case("gspo", gspo(0.05, 0.08), STANDARD, bounds(0.05, 0.08)),
+    case("cispo", cispo(5.0), STANDARD),
+    case("cispo", cispo(0.1), STANDARD, {"clip_high": 0.1}),
+    case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns()),
+    case("dpo", dpo(0.1)),
+    case("dpo", dpo(0.5), None, {"beta": 0.5}),
+    case("sft", lambda new, a, w: -new.mean()),
+    case("ppo", ppo, given, correction=tis("token", 1.2)),
+    case("grpo", grpo, STANDARD, correction=mis("token", 1.3)),
+    case("dr_grpo", dr_grpo, CENTRED, correction=tis("sequence", 2.0)),
+    case("rloo", rloo, leave_one_out(), correction=tis("token", 1.2, floor=0.9)),
+    case("dapo", dapo, STANDARD, correction=mis("sequence", 2.0)),
+    case("gspo", gspo(0.05, 0.08), STANDARD, bounds(0.05, 0.08), correction=mis("geometric", 1.1, floor=0.95)),
+    case("cispo", cispo(5.0), STANDARD, correction=tis("geometric", 1.05)),
+    case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns(), correction=tis("token", 2.0, veto=0.6)),
+]
+golden = {"group": GROUP, "clip": CLIP, "kl_beta": BETA, "longest": LONGEST, "solved": SOLVED, "silent": SILENT, "cases": cases}
+(HERE / "losses.json").write_text(json.dumps(golden) + "\n")
