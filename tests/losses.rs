@@ -178,6 +178,7 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
                 verdict: verdict(grade),
                 feedback: String::new(),
                 full: None,
+                scores: Vec::new(),
             }
         });
         let outcome = if golden.solved[row] {
@@ -192,6 +193,7 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
             turns: turns.collect(),
             stop: Some(StopReason::MaxTurns),
             outcome: Some(verdict(outcome)),
+            rewards: None,
         }
     })
     .collect()

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use rlef::config::TrainConfig;
 use rlef::memory::{Estimate, Longest};
 use rlef::objective::{
-    self, Credit, Entry, Loss, LossInputs, Needs, Objective, Old, Scored, stats,
+    self, Candidate, Credit, Entry, Loss, LossInputs, Needs, Objective, Old, Scored, stats,
 };
 use rlef::run::{Progress, Run};
 use rlef::train::{self, Data, End, Event, Observer, Session};
@@ -37,7 +37,7 @@ impl Objective for Plain {
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
-        let totals: Vec<f64> = scored.candidates().map(|row| row.total()).collect();
+        let totals: Vec<f64> = scored.candidates().map(Candidate::total).collect();
         let mean = totals.iter().sum::<f64>() / totals.len() as f64;
         let actions = scored.batch.actions.iter();
         let advantages = actions.map(|action| (totals[action.row] - mean) as f32);

@@ -149,19 +149,16 @@ impl<'a> Environment<'a> {
     pub fn step(&mut self, text: &str, cancel: &Cancel) -> Result<Step, JudgeError> {
         let plays = &mut [&mut self.play];
         judge_answers(self.judge, plays, vec![text.to_owned()], cancel).whole()?;
-        let observation = match self.play.stop() {
-            None => {
-                let said = self.play.next_message();
-                // A fresh answer to the bare problem is no reply to anything.
-                if self.play.config().feedback.is_one_dialogue() {
-                    self.play.tell(said.clone());
-                }
-                Some(said)
+        let observation = if self.play.stop().is_none() {
+            let said = self.play.next_message();
+            // Where each turn is a fresh answer to the bare problem, it replies to nothing.
+            if self.play.config().feedback.is_one_dialogue() {
+                self.play.tell(said.clone());
             }
-            Some(_) => {
-                judge_ends(self.judge, &mut [&mut self.play], cancel).whole()?;
-                None
-            }
+            Some(said)
+        } else {
+            judge_ends(self.judge, &mut [&mut self.play], cancel).whole()?;
+            None
         };
         let rewards = self.play.rewards();
         let judged = self.play.turns().last().map(Played::judgement);

@@ -34,7 +34,9 @@ pub use reruns::Reruns;
 pub(crate) use reruns::timeout;
 pub use rules::{Rules, RulesConfig};
 pub use submission::{Asks, Reads, Submission};
-pub use table::{JudgeConfig, Judges, Parts, Row, Settings, SettingsError, read as read_settings};
+pub use table::{
+    Build, JudgeConfig, Judges, Parts, Row, Settings, SettingsError, read as read_settings,
+};
 
 use crate::problem::Problem;
 use crate::verdict::Scope;

@@ -68,11 +68,12 @@ pub struct Args {
 
 fn long_help() -> String {
     let lines = objective::names().into_iter();
-    let lines: String = lines
-        .map(|(name, about)| format!("\n  {name:<12}  {about}"))
+    let lines: Vec<String> = lines
+        .map(|(name, about)| format!("  {name:<12}  {about}"))
         .collect();
     format!(
-        "Objectives (objective.algorithm):{lines}\n\nExamples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60"
+        "Objectives (objective.algorithm):\n{}\n\nExamples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
+        lines.join("\n")
     )
 }
 

@@ -124,7 +124,7 @@ mod tests {
         let at = row(&new).autodiff();
         let (found, own) = loss(at, row(&reference), &spans, 0.5, 2);
         // -log σ(0.5) = 0.474077, -log σ(-0.5) = 0.974077.
-        near(number(found.inner()), (0.474_077 + 0.974_077) / 2.0);
+        near(number(found.inner()), f64::midpoint(0.474_077, 0.974_077));
         assert_eq!(own[0], ("pair_accuracy", 0.5));
         near(own[1].1, 0.0);
     }

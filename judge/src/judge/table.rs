@@ -37,6 +37,9 @@ pub struct Parts {
     pub tests: Arc<dyn Judge>,
 }
 
+/// Makes a judge of its settings, or says what is wrong with them.
+pub type Build = fn(&Settings, &Parts) -> Result<Box<dyn Judge>, String>;
+
 /// A judge that a configuration can name.
 #[derive(Clone, Copy)]
 pub struct Row {
@@ -45,7 +48,7 @@ pub struct Row {
     /// What it judges by, and its settings, in a sentence.
     pub about: &'static str,
     /// Makes it, or says what is wrong with the settings.
-    pub build: fn(&Settings, &Parts) -> Result<Box<dyn Judge>, String>,
+    pub build: Build,
 }
 
 impl std::fmt::Debug for Row {

@@ -181,23 +181,20 @@ impl Loaded {
     fn plan(&self) -> String {
         let (config, rounds) = (&self.config, self.config.rounds);
         let drawn = |count: usize| config.problems_per_round.min(count);
-        match &config.objective.data {
-            Some(data) => {
-                let count = self.sets.first.kept.len();
-                let drawn = drawn(count);
-                format!(
-                    "{} ({count} examples), {rounds} rounds of {drawn} examples",
-                    data.display()
-                )
-            }
-            None => {
-                let count = self.problems.len();
-                let episodes = drawn(count) * config.rollout.group;
-                format!(
-                    "{} ({count} problems), {rounds} rounds of {episodes} episodes",
-                    config.problems
-                )
-            }
+        if let Some(data) = &config.objective.data {
+            let count = self.sets.first.kept.len();
+            let drawn = drawn(count);
+            format!(
+                "{} ({count} examples), {rounds} rounds of {drawn} examples",
+                data.display()
+            )
+        } else {
+            let count = self.problems.len();
+            let episodes = drawn(count) * config.rollout.group;
+            format!(
+                "{} ({count} problems), {rounds} rounds of {episodes} episodes",
+                config.problems
+            )
         }
     }
 }

@@ -146,7 +146,9 @@ fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
         played(metrics, timings)
     };
     for (name, value) in metrics.own.iter() {
-        line += &format!(" {} {value:.3}", name.replace('_', " "));
+        line.push(' ');
+        line += &name.replace('_', " ");
+        line += &std::fmt::format(format_args!(" {value:.3}"));
     }
     line
 }
