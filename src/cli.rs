@@ -67,12 +67,12 @@ pub mod exit {
     use rlef_sandbox::SandboxError;
 
     use super::output::OutputError;
+    use crate::checkpoint::CheckpointError;
     use crate::eval::journal::ResumeError;
     use crate::eval::record::RecordError;
     use crate::files::is_of_disk;
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
-    use crate::policy::checkpoint::CheckpointError;
     use crate::policy::engine::EngineError;
     use crate::policy::remote::RemoteError;
     use crate::problem::ProblemError;

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use rlef_sandbox::Isolation;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::completion::is_zero;
 use crate::judge::JudgeConfig;
+use crate::model::decoder::Arithmetic;
+use crate::model::device::Processor;
+use crate::model::lora::LoraConfig;
 use crate::objective::{self, Objective, Setup};
-use crate::policy::device::Processor;
 use crate::policy::engine::EngineConfig;
-use crate::policy::lora::LoraConfig;
-use crate::policy::model::Arithmetic;
-use crate::policy::sampler::is_zero;
 use crate::reward::RewardConfig;
 use crate::rollout::RolloutConfig;
 use crate::update::OptimizerConfig;

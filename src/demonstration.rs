@@ -6,9 +6,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::tokenizer::{Place, Tokenizer, TokenizerError};
+use crate::completion::{Completion, FinishReason, Sampling};
 use crate::episode::Episode;
-use crate::policy::sampler::{Completion, Sampling, StopCause};
-use crate::policy::tokenizer::{Place, Tokenizer, TokenizerError};
 use crate::policy::{Answer, Ask, Policy, PolicyError};
 use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
@@ -199,7 +199,7 @@ impl Policy for ScriptedPolicy<'_> {
                 let completion = Completion {
                     tokens,
                     sampler_logprobs,
-                    stop: StopCause::End,
+                    stop: FinishReason::End,
                 };
                 Ok(Ok((completion, text)))
             })

@@ -1,9 +1,9 @@
 //! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
 //! environment says was played. Pure; it neither samples nor judges.
 
+use crate::completion::{Completion, FinishReason};
 use crate::environment::Played;
 use crate::judge::Score;
-use crate::policy::sampler::{Completion, StopCause};
 use crate::program::{Found, NoProgram, Program};
 use crate::verdict::Verdict;
 
@@ -118,7 +118,7 @@ impl Episode {
         let truncated = self
             .turns
             .last()
-            .is_some_and(|turn| turn.completion.stop != StopCause::End);
+            .is_some_and(|turn| turn.completion.stop != FinishReason::End);
         // A completion cut at the limit or at a stop text has no end token; the prompt closes it, the policy did not.
         let closing = usize::from(truncated);
         if self.tokens.len() + closing + tokens.len() + max_tokens > context {
@@ -170,7 +170,7 @@ pub(crate) mod tests {
         Completion {
             tokens: tokens.to_vec(),
             sampler_logprobs: tokens.iter().map(|&token| -(token as f32)).collect(),
-            stop: StopCause::End,
+            stop: FinishReason::End,
         }
     }
 
@@ -235,7 +235,7 @@ pub(crate) mod tests {
     fn a_cut_completion_is_closed_by_the_prompt_and_not_by_an_action() {
         let mut episode = Episode::start("p".to_owned(), 0, vec![1, 2]);
         let cut = Completion {
-            stop: StopCause::Length,
+            stop: FinishReason::Length,
             ..completion(&[5, 6])
         };
         episode.push(cut);

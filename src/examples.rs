@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::batch::{Answer, Row};
+use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
-use crate::policy::tokenizer::{Tokenizer, TokenizerError};
 use line::Conversation;
 
 /// One example.
@@ -171,9 +171,9 @@ fn tokens(conversation: &Conversation, tokenizer: &Tokenizer) -> Result<Tokens, 
         Conversation::Turns(turns) => {
             for turn in turns {
                 let place = if ids.is_empty() {
-                    crate::policy::tokenizer::Place::Opening
+                    crate::checkpoint::tokenizer::Place::Opening
                 } else {
-                    crate::policy::tokenizer::Place::Reply
+                    crate::checkpoint::tokenizer::Place::Reply
                 };
                 ids.extend(tokenizer.message(place, &turn.user)?);
                 let start = ids.len();

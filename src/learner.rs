@@ -7,8 +7,8 @@ mod spans;
 use burn::tensor::{Gradients, Tensor};
 
 use crate::batch::Batch;
-use crate::policy::kernels::RopeTable;
-use crate::policy::model::Decoder;
+use crate::model::decoder::Decoder;
+use crate::model::kernels::RopeTable;
 use crate::pool;
 use crate::update::GradientSum;
 pub use micro_batch::MicroBatch;

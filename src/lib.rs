@@ -4,7 +4,8 @@
 //!
 //! - [`problem`], [`prompt`], [`program`], [`comparator`], [`verdict`], [`judge`], [`feedback`] and [`environment`] are the
 //!   game that is played: a crate of its own.
-//! - [`policy`] is what can propose a program: a decoder, or recorded completions.
+//! - [`model`] computes and samples; [`checkpoint`] is its form on disk, tokenizer and chat template included.
+//! - [`policy`] is what can propose a program: a decoder, an engine, a server, or recorded answers; [`completion`] is what it says.
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
@@ -22,7 +23,9 @@ pub use rlef_judge::{
 
 pub mod advantage;
 pub mod batch;
+pub mod checkpoint;
 pub mod cli;
+pub mod completion;
 pub mod config;
 pub mod demonstration;
 pub mod episode;
@@ -34,6 +37,7 @@ pub mod journal;
 pub mod learner;
 pub mod machine;
 pub mod memory;
+pub mod model;
 pub mod objective;
 pub mod policy;
 mod pool;

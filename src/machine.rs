@@ -8,7 +8,7 @@ use rlef_sandbox::{Isolation, Language, LanguageState, Protection, Sandbox, Sand
 use serde::Serialize;
 
 use crate::judge::Judges;
-use crate::policy::device::Processor;
+use crate::model::device::Processor;
 use crate::verdict::{HostJudge, chain, chosen_judge};
 
 /// What was found.

@@ -4,8 +4,8 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rlef::checkpoint::chat_template;
 use rlef::cli::{self, Cli, exit};
-use rlef::policy::chat_template;
 
 fn main() -> ExitCode {
     // A sandbox's jail is this same program started again: it must not get further than this line.

@@ -4,10 +4,10 @@
 use std::fmt;
 
 use crate::config::{TrainConfig, ValueHead};
+use crate::model::decoder::{Head, ModelConfig};
+use crate::model::lora::{LoraConfig, LoraError};
+use crate::model::shape::is_vector;
 use crate::objective::{Needs, Source};
-use crate::policy::lora::{LoraConfig, LoraError};
-use crate::policy::model::{Head, ModelConfig};
-use crate::policy::shape::is_vector;
 use crate::prompt::PromptStyle;
 
 /// Bytes of a number: all training is in f32.

@@ -1,32 +1,15 @@
-//! What can propose a program. `model` computes, `sampler` draws tokens from it, `tokenizer` and
-//! `checkpoint` turn both into files, `replay` reads completions somebody else made, `remote` asks a server for text,
-//! `engine` asks one for ids to learn from.
+//! What can propose a program: `ModelPolicy` samples here, `engine` asks a server for ids to learn from, `remote` one for text, and
+//! `replay` reads completions that somebody else made.
 
-pub mod adapter_file;
-pub mod cache;
-mod chat_settings;
-pub mod chat_template;
-pub mod checkpoint;
-pub mod config_json;
-pub mod device;
 pub mod engine;
-pub mod kernels;
-pub mod lora;
-pub mod model;
-pub mod packing;
 pub mod remote;
 pub mod replay;
-pub mod rope;
-pub mod sampler;
-pub mod shape;
-pub mod stop_text;
-pub mod tensor_file;
-pub mod tokenizer;
 
-use model::Decoder;
-use sampler::{Completion, Request, Sampling};
-use stop_text::StopTexts;
-use tokenizer::{Place, Tokenizer, TokenizerError};
+use crate::checkpoint::stop_text::StopTexts;
+use crate::checkpoint::tokenizer::{Place, Tokenizer, TokenizerError};
+use crate::completion::{Completion, Sampling};
+use crate::model::decoder::Decoder;
+use crate::model::sampler::{self, Request};
 
 /// One completion asked of a policy.
 #[derive(Clone, Copy, Debug)]

@@ -8,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use rlef_sandbox::Cancel;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::tokenizer::Place;
+use crate::completion::{Completion, Sampling};
 use crate::environment::{self, Play, PlayConfig, RewardRule, Together};
 pub use crate::environment::{COMPACT_FEEDBACK, FeedbackSource, turn_scope};
 use crate::episode::{Episode, StopReason};
 pub use crate::judge::Judge as Grader;
 use crate::judge::{Judge, JudgeError};
-use crate::policy::sampler::{Completion, Sampling};
-use crate::policy::tokenizer::Place;
 use crate::policy::{Answer, Ask, Policy, PolicyError};
 use crate::problem::Problem;
 use crate::prompt::PromptStyle;

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::adapter_file;
+use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
 use crate::journal::{EpisodeRecord, Lines, write_atomically};
-use crate::policy::adapter_file;
-use crate::policy::checkpoint::{self, Precision};
-use crate::policy::model::Decoder;
-use crate::policy::shape::VALUE_HEAD;
+use crate::model::decoder::Decoder;
+use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 use checkpoints::checkpoints;

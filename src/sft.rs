@@ -10,9 +10,9 @@ use crate::batch::Batch;
 use crate::demonstration::AuthorConfig;
 use crate::episode::Episode;
 use crate::learner::Passes;
+use crate::model::decoder::{Decoder, Extras, ModelConfig};
 use crate::objective::sft::Sft;
 use crate::objective::{Known, LossInputs, Objective, Totals};
-use crate::policy::model::{Decoder, Extras, ModelConfig};
 use crate::problem::contest;
 use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
 

@@ -7,10 +7,10 @@ use burn::tensor::{Device, Gradients, Tensor};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::policy::checkpoint::{self, CheckpointError, Precision};
-use crate::policy::kernels::{self, AdamwStep};
-use crate::policy::model::{Decoder, Weights};
-use crate::policy::shape::is_vector;
+use crate::checkpoint::{self, CheckpointError, Precision};
+use crate::model::decoder::{Decoder, Weights};
+use crate::model::kernels::{self, AdamwStep};
+use crate::model::shape::is_vector;
 use crate::pool;
 
 /// AdamW's settings.

@@ -5,10 +5,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rlef::batch::{Action, Batch};
+use rlef::checkpoint::adapter_file;
 use rlef::learner::Passes;
-use rlef::policy::adapter_file;
-use rlef::policy::lora::{Adapter, LoraConfig};
-use rlef::policy::model::Decoder;
+use rlef::model::decoder::Decoder;
+use rlef::model::lora::{Adapter, LoraConfig};
 use rlef::update::{Optimizer, OptimizerConfig, Step};
 
 use crate::checkpoints::{agrees, folder, golden, load};

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use rlef::policy::model::{Arithmetic, Decoder, Head, Weights, gather_rows};
-use rlef::policy::packing::Packing;
-use rlef::policy::sampler::{Request, Sampling, sample};
-use rlef::policy::{adapter_file, config_json, tensor_file};
+use rlef::checkpoint::{adapter_file, config_json, tensor_file};
+use rlef::completion::Sampling;
+use rlef::model::decoder::{Arithmetic, Decoder, Head, Weights, gather_rows};
+use rlef::model::packing::Packing;
+use rlef::model::sampler::{Request, sample};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

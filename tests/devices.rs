@@ -3,9 +3,10 @@
 
 use burn::tensor::{DType, Tensor};
 use rlef::batch::{Action, Batch};
+use rlef::completion::{Completion, Sampling};
 use rlef::learner::Passes;
-use rlef::policy::model::{Arithmetic, Decoder};
-use rlef::policy::sampler::{Completion, Request, Sampling, sample};
+use rlef::model::decoder::{Arithmetic, Decoder};
+use rlef::model::sampler::{Request, sample};
 
 use crate::adapters::{adapted, batch};
 use crate::checkpoints::load;
@@ -136,8 +137,8 @@ fn bf16_is_near_f32_and_trains_in_f32() {
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod on_a_card {
     use burn::tensor::Device;
-    use rlef::policy::device::Processor;
-    use rlef::policy::model::Weights;
+    use rlef::model::decoder::Weights;
+    use rlef::model::device::Processor;
 
     use super::*;
 

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
-use rlef::policy::checkpoint;
-use rlef::policy::model::Decoder;
-use rlef::policy::sampler::{self, Request, Sampling, StopCause};
-use rlef::policy::tokenizer::Tokenizer;
+use rlef::checkpoint;
+use rlef::checkpoint::tokenizer::Tokenizer;
+use rlef::completion::{FinishReason, Sampling};
+use rlef::model::decoder::Decoder;
+use rlef::model::sampler::{self, Request};
 use rlef::train::RoundMetrics;
 use serde_json::{Value, json};
 
@@ -164,7 +165,7 @@ impl Fake {
         if self.fault == Fault::Stranger {
             drawn.tokens[0] = 4_000_000;
         }
-        let cut = drawn.stop == StopCause::Length;
+        let cut = drawn.stop == FinishReason::Length;
         let pairs = drawn.tokens.iter().zip(&drawn.sampler_logprobs);
         let silent = self.fault == Fault::Silent;
         Some(if self.sglang {

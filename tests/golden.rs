@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
 use rlef::batch::{Action, Batch, TurnSpan};
+use rlef::checkpoint::load_tensors;
 use rlef::learner::{MicroBatch, Passes};
+use rlef::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use rlef::objective::stats::Tokens;
 use rlef::objective::{ppo, value as values};
-use rlef::policy::checkpoint::load_tensors;
-use rlef::policy::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

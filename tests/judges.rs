@@ -14,7 +14,7 @@ use rlef::judge::{
     Submission,
 };
 use rlef::machine::Machine;
-use rlef::policy::device::Processor;
+use rlef::model::device::Processor;
 use rlef::policy::replay::ReplayPolicy;
 use rlef::problem::{Problem, TestCase};
 use rlef::reward::{self, RewardConfig};

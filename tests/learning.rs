@@ -10,15 +10,15 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rlef::checkpoint::tokenizer::{Place, Tokenizer};
+use rlef::checkpoint::{self, Precision};
+use rlef::completion::{Completion, FinishReason};
 use rlef::config::{TrainConfig, ValueHead};
 use rlef::episode::Episode;
 use rlef::journal::EpisodeRecord;
 use rlef::judge::{Judge, Judgement, Submission};
+use rlef::model::decoder::Decoder;
 use rlef::policy::ModelPolicy;
-use rlef::policy::checkpoint::{self, Precision};
-use rlef::policy::model::Decoder;
-use rlef::policy::sampler::{Completion, StopCause};
-use rlef::policy::tokenizer::{Place, Tokenizer};
 use rlef::problem::{Problem, TestCase};
 use rlef::program::Program;
 use rlef::rollout::{self, RolloutConfig};
@@ -158,7 +158,7 @@ fn starter() -> (Decoder, Tokenizer) {
             episode.push(Completion {
                 tokens,
                 sampler_logprobs,
-                stop: StopCause::End,
+                stop: FinishReason::End,
             });
             if turn == 0 {
                 let text = feedback(wanted, digit);

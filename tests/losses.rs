@@ -3,13 +3,13 @@
 
 use burn::tensor::{Device, Tensor};
 use rlef::batch::Batch;
+use rlef::completion::{Completion, FinishReason};
 use rlef::episode::{Episode, StopReason, Turn};
 use rlef::learner::MicroBatch;
 use rlef::objective::{
     self, Correction, Credit, Known, LossInputs, Material, Objective, ObjectiveConfig, Scored,
     Setup, Totals,
 };
-use rlef::policy::sampler::{Completion, StopCause};
 use rlef::reward::RewardConfig;
 use rlef::rollout::Group;
 use rlef::verdict::{Grade, Verdict};
@@ -171,7 +171,7 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
                 completion: Completion {
                     tokens: actions.iter().map(|action| action.target).collect(),
                     sampler_logprobs: vec![0.0; actions.len()],
-                    stop: StopCause::End,
+                    stop: FinishReason::End,
                 },
                 text: String::new(),
                 found: None,

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rlef::batch::{Action, Batch};
+use rlef::checkpoint::adapter_file;
+use rlef::checkpoint::load_tensors;
 use rlef::learner::{MicroBatch, Passes};
+use rlef::model::decoder::Decoder;
 use rlef::objective::stats::{self, Tokens};
 use rlef::objective::{grpo, ppo, value as values};
-use rlef::policy::adapter_file;
-use rlef::policy::checkpoint::load_tensors;
-use rlef::policy::model::Decoder;
 use serde::Deserialize;
 
 use crate::checkpoints::{folder, load};

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use rlef::checkpoint::tokenizer::Tokenizer;
 use rlef::config::TrainConfig;
 use rlef::examples::{self, Example};
 use rlef::objective::{SecondConfig, Shape};
-use rlef::policy::tokenizer::Tokenizer;
 use rlef::train::{self, Data, RoundMetrics};
 
 use crate::learning::{ToyGrader, answer, bits, config, learner, problems};

@@ -8,9 +8,9 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rlef::checkpoint::tokenizer::Place;
+use rlef::completion::{FinishReason, Sampling};
 use rlef::policy::remote::{Endpoint, RemoteConfig, RemoteError, RemotePolicy, Usage};
-use rlef::policy::sampler::{Sampling, StopCause};
-use rlef::policy::tokenizer::Place;
 use rlef::policy::{Answer, Ask, Policy, PolicyError};
 use serde_json::{Value, json};
 
@@ -201,8 +201,8 @@ fn faults_are_survived_and_each_answer_counts_once() {
         .map(|answer| answer.as_ref().unwrap().1.as_str())
         .collect();
     assert_eq!(texts, ["é", "é", "a", "é", "é"]);
-    assert_eq!(answers[2].as_ref().unwrap().0.stop, StopCause::Length);
-    assert_eq!(answers[3].as_ref().unwrap().0.stop, StopCause::End);
+    assert_eq!(answers[2].as_ref().unwrap().0.stop, FinishReason::Length);
+    assert_eq!(answers[3].as_ref().unwrap().0.stop, FinishReason::End);
     assert_eq!(seen.lock().unwrap().len(), 30);
     let usage = policy.usage(&Usage::default());
     assert_eq!((usage.answers, usage.retries, usage.uncounted), (5, 25, 0));

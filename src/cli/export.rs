@@ -9,8 +9,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::{self, say};
 use super::source;
-use crate::policy::adapter_file;
-use crate::policy::checkpoint::{self, Precision};
+use crate::checkpoint::adapter_file;
+use crate::checkpoint::{self, Precision};
 
 /// Arguments of `rlef export`.
 #[derive(ClapArgs)]

@@ -10,12 +10,12 @@ use clap::builder::PossibleValuesParser;
 
 use super::output::{self, say};
 use super::starter::{self, Folder};
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::{self, adapter_file};
 use crate::eval::stamp::PolicyStamp;
-use crate::policy::device::Processor;
-use crate::policy::lora::LoraConfig;
-use crate::policy::model::{Decoder, ModelConfig};
-use crate::policy::tokenizer::Tokenizer;
-use crate::policy::{adapter_file, checkpoint};
+use crate::model::decoder::{Decoder, ModelConfig};
+use crate::model::device::Processor;
+use crate::model::lora::LoraConfig;
 use crate::problem::contest::{self, ContestConfig};
 use crate::problem::quarantine::{Quarantine, today};
 use crate::problem::{self, Notice, Problem, ProblemError, SCHEMAS, Schema, printable};

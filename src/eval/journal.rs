@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::completion::Completion;
 use crate::journal::{EpisodeRecord, JournalError, Lines};
 use crate::judge::Judgement;
 use crate::policy::Ask;
 use crate::policy::remote::Usage;
-use crate::policy::sampler::Completion;
 use crate::rollout::Group;
 pub use event::Settings;
 use event::{Event, Said, hash};

@@ -6,8 +6,8 @@ use rlef_sandbox::{Language, Protection};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::policy::device::Processor;
-use crate::policy::sampler::Sampling;
+use crate::completion::Sampling;
+use crate::model::device::Processor;
 use crate::prompt::{self, PromptStyle};
 use crate::rollout::{FeedbackSource, RolloutConfig};
 use crate::verdict::RULES;

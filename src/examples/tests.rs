@@ -43,7 +43,10 @@ fn a_pair_is_two_rows_with_one_prompt() {
     };
     assert_eq!(chosen.answers[0].start, rejected.answers[0].start);
     let opening = tokenizer
-        .message(crate::policy::tokenizer::Place::Opening, "Add two numbers.")
+        .message(
+            crate::checkpoint::tokenizer::Place::Opening,
+            "Add two numbers.",
+        )
         .unwrap();
     assert!(chosen.ids.starts_with(&opening) && chosen.answers[0].start == opening.len());
     assert_eq!(*chosen.ids.last().unwrap(), tokenizer.end);

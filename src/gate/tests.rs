@@ -3,9 +3,9 @@ mod names;
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
+use crate::completion::Sampling;
 use crate::eval::record::Rules;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
-use crate::policy::sampler::Sampling;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
 

@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::Readings;
 use super::spans::Spans;
 use crate::batch::Batch;
-use crate::policy::model::{self, Decoder};
-use crate::policy::packing::Packing;
+use crate::model::decoder::{self, Decoder};
+use crate::model::packing::Packing;
 
 /// The tokens of some rows, packed, with the places that are read.
 #[derive(Clone)]
@@ -105,13 +105,16 @@ impl MicroBatch {
         policy: &Decoder,
         temperature: f64,
     ) -> (Tensor<1>, Tensor<1>) {
-        let read = model::gather_rows(hidden, &self.action_places);
-        model::target_log_probs(read, policy.head(), &self.targets, temperature)
+        let read = decoder::gather_rows(hidden, &self.action_places);
+        decoder::target_log_probs(read, policy.head(), &self.targets, temperature)
     }
 
     fn read_values(&self, hidden: Tensor<3>, decoder: &Decoder) -> Tensor<1> {
         let head = decoder.value_head().expect("values need a value head");
-        model::values(model::gather_rows(hidden, &self.turn_places), head.clone())
+        decoder::values(
+            decoder::gather_rows(hidden, &self.turn_places),
+            head.clone(),
+        )
     }
 
     /// The same rows where the last block's output is known.

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{self, CheckpointError, Precision};
-use super::model::Decoder;
 use super::remote::RemoteError;
 use super::remote::http::{Client, Connection, Outcome, Question};
-use super::sampler::{Completion, Sampling, StopCause};
-use super::stop_text::StopTexts;
-use super::tokenizer::{Place, Tokenizer, TokenizerError};
 use super::{Answer, Ask, LostAnswer, Policy, PolicyError, fitting, joined};
+use crate::checkpoint::stop_text::StopTexts;
+use crate::checkpoint::tokenizer::{Place, Tokenizer, TokenizerError};
+use crate::checkpoint::{self, CheckpointError, Precision};
+use crate::completion::{Completion, FinishReason, Sampling};
+use crate::model::decoder::Decoder;
 use crate::run::lock::{Lock, LockError};
 
 /// Asks in a row without an answer after which the engine counts as gone.
@@ -327,11 +327,11 @@ impl EnginePolicy<'_> {
             .last()
             .is_some_and(|id| self.tokenizer.ends.contains(id));
         let stop = if ended {
-            StopCause::End
+            FinishReason::End
         } else if stops.are_reached_by(&drawn.tokens) {
-            StopCause::Text
+            FinishReason::Text
         } else if drawn.cut {
-            StopCause::Length
+            FinishReason::Length
         } else {
             return Ok(Err(LostAnswer(
                 "the engine left out the token that ended the answer".to_owned(),

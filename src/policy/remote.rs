@@ -14,9 +14,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::sampler::{Completion, Sampling, StopCause};
-use super::tokenizer::{Place, TokenizerError};
 use super::{Answer, Ask, Heard, Policy, PolicyError};
+use crate::checkpoint::tokenizer::{Place, TokenizerError};
+use crate::completion::{Completion, FinishReason, Sampling};
 use http::{Client, Connection, Outcome, Question, Reply};
 
 /// Asks in a row without an answer after which the server counts as gone.
@@ -357,9 +357,9 @@ fn completion(reply: Reply) -> (Completion, String) {
         sampler_logprobs: vec![0.0; tokens.len()],
         tokens,
         stop: if reply.cut {
-            StopCause::Length
+            FinishReason::Length
         } else {
-            StopCause::End
+            FinishReason::End
         },
     };
     (completion, reply.text)

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::sampler::{Completion, Sampling, StopCause};
-use super::tokenizer::{Place, TokenizerError};
 use super::{Answer, Ask, Policy, PolicyError};
+use crate::checkpoint::tokenizer::{Place, TokenizerError};
+use crate::completion::{Completion, FinishReason, Sampling};
 use crate::problem::id::{self, ById};
 use crate::problem::{Problem, printable};
 
@@ -192,7 +192,7 @@ impl Policy for ReplayPolicy {
                 let completion = Completion {
                     tokens,
                     sampler_logprobs,
-                    stop: StopCause::End,
+                    stop: FinishReason::End,
                 };
                 Ok(Ok((completion, text.clone())))
             })

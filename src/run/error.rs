@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::LockError;
+use crate::checkpoint::CheckpointError;
 use crate::journal::JournalError;
-use crate::policy::checkpoint::CheckpointError;
 
 /// Why a run could not be kept or continued.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,10 @@
 //! The evaluations before and after the rounds, and what is kept of a run that fails between them.
 
 use super::{Event, Observer, Session, TrainError};
+use crate::completion::Sampling;
 use crate::eval::{self, Report};
+use crate::model::decoder::Decoder;
 use crate::policy::ModelPolicy;
-use crate::policy::model::Decoder;
-use crate::policy::sampler::Sampling;
 use crate::problem::Problem;
 use crate::rollout::{self, RolloutConfig, RolloutStats};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::TrainError;
+use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
+use crate::model::decoder::Decoder;
 use crate::objective::Objective;
 use crate::policy::engine::{Engine, EngineError};
-use crate::policy::model::Decoder;
-use crate::policy::tokenizer::{Place, Tokenizer};
 use crate::update::{MOST_PASSED_OVER, Optimizer};
 
 /// Everything that learns.

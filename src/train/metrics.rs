@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
+use crate::completion::is_zero;
 use crate::config::ValueHead;
 use crate::episode::{Episode, StopReason};
 use crate::objective::{Material, Unit};
-use crate::policy::sampler::is_zero;
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
 pub use own::Own;

@@ -6,8 +6,8 @@ use crate::batch::Batch;
 use crate::config::TrainConfig;
 use crate::examples::Example;
 use crate::learner::Passes;
+use crate::model::decoder::Decoder;
 use crate::objective::{Known, LossInputs, Material, Objective, Totals};
-use crate::policy::model::Decoder;
 use crate::update::GradientSum;
 
 /// What a round learns from its second source: a batch for each update.

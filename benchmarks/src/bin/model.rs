@@ -4,10 +4,11 @@
 use burn::tensor::Device;
 use clap::Parser;
 use rlef::batch::{Action, Batch};
+use rlef::completion::Sampling;
 use rlef::learner::Passes;
+use rlef::model::decoder::{Decoder, Extras, ModelConfig};
+use rlef::model::sampler::{Request, sample};
 use rlef::objective::sft;
-use rlef::policy::model::{Decoder, Extras, ModelConfig};
-use rlef::policy::sampler::{Request, Sampling, sample};
 use rlef::update::{Optimizer, OptimizerConfig, Step};
 use rlef_benchmarks::{head, measure, row};
 

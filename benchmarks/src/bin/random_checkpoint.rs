@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Parser;
+use rlef::checkpoint::tokenizer::Tokenizer;
+use rlef::checkpoint::{self, Precision};
 use rlef::demonstration;
-use rlef::policy::checkpoint::{self, Precision};
-use rlef::policy::model::Decoder;
-use rlef::policy::tokenizer::Tokenizer;
+use rlef::model::decoder::Decoder;
 use rlef::problem::contest::{self, ContestConfig, Split};
 use rlef::sft::ShapeConfig;
 

@@ -5,9 +5,9 @@
 
 use burn::tensor::Device;
 use clap::Parser;
+use rlef::checkpoint::tokenizer::Tokenizer;
 use rlef::config::TrainConfig;
-use rlef::policy::model::Decoder;
-use rlef::policy::tokenizer::Tokenizer;
+use rlef::model::decoder::Decoder;
 use rlef::problem::contest::{self, ContestConfig, Split};
 use rlef::sft::ShapeConfig;
 use rlef::train::{self, Learner};

@@ -7,8 +7,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::super::judging::JudgingArgs;
 use super::super::{output, source};
 use super::server::ServerArgs;
-use crate::policy::device::Processor;
-use crate::policy::sampler::Sampling;
+use crate::completion::Sampling;
+use crate::model::device::Processor;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::super::output::say;
 use super::super::source;
+use crate::checkpoint::tokenizer::Tokenizer;
 use crate::config::TrainConfig;
 use crate::examples::{self, Example, Examples};
 use crate::objective::{Shape, Source};
-use crate::policy::tokenizer::Tokenizer;
 use crate::run::Inputs;
 
 /// What a run learns from besides problems.

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::completion::{Completion, FinishReason};
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::judge::Judgement;
 use crate::policy::Ask;
 use crate::policy::remote::Usage;
-use crate::policy::sampler::{Completion, StopCause};
 
 /// Form of the file; another one is refused.
 const SCHEMA: &str = "rlef-eval-journal/1";
@@ -129,7 +129,7 @@ pub(super) struct Said {
     /// Absent where all are 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     logprobs: Option<Vec<f32>>,
-    stop: StopCause,
+    stop: FinishReason,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
 }

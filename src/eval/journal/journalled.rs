@@ -2,8 +2,8 @@
 
 use super::EvalJournal;
 use super::event::{Event, Said};
-use crate::policy::sampler::Sampling;
-use crate::policy::tokenizer::{Place, TokenizerError};
+use crate::checkpoint::tokenizer::{Place, TokenizerError};
+use crate::completion::Sampling;
 use crate::policy::{Answer, Ask, Heard, Policy, PolicyError};
 use rlef_sandbox::Cancel;
 

@@ -104,7 +104,7 @@ pub(super) fn remedy(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::sampler::Sampling;
+    use crate::completion::Sampling;
 
     #[test]
     fn a_question_holds_ids_and_asks_for_log_probabilities() {

@@ -15,9 +15,9 @@ use tokenizers::{
     TokenizerImpl,
 };
 
-use super::chat_settings::ChatSettings;
-use super::chat_template::frames;
-use super::config_json::{Family, TokenIds};
+use crate::checkpoint::chat_settings::ChatSettings;
+use crate::checkpoint::chat_template::frames;
+use crate::checkpoint::config_json::{Family, TokenIds};
 
 /// Fills rows of a batch on the right; never predicted.
 pub const PAD: &str = "<|pad|>";

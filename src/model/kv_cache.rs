@@ -10,8 +10,8 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::kernels::{self, CachedShape, RopeTable};
-use super::model::ModelConfig;
+use crate::model::decoder::ModelConfig;
+use crate::model::kernels::{self, CachedShape, RopeTable};
 
 /// Keys (rotated) and values of consecutive positions, by layer, position by position.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::batch::{Action, Batch};
 use crate::learner::Passes;
-use crate::policy::lora::{Adapter, LoraConfig};
+use crate::model::lora::{Adapter, LoraConfig};
 use crate::sft::ShapeConfig;
 use burn::tensor::Device;
 
@@ -259,9 +259,9 @@ fn cut_draws_of_64_rows_are_those_of_each_alone_and_end_where_the_tokens_say() {
         let count = together.tokens.len();
         let first = (1..=count).find(|&count| stopped(&together.tokens[..count]));
         match together.stop {
-            StopCause::Text => assert_eq!(first, Some(count)),
-            StopCause::End => assert_eq!((first, together.tokens[count - 1]), (None, 39)),
-            StopCause::Length => assert_eq!((first, count), (None, 20)),
+            FinishReason::Text => assert_eq!(first, Some(count)),
+            FinishReason::End => assert_eq!((first, together.tokens[count - 1]), (None, 39)),
+            FinishReason::Length => assert_eq!((first, count), (None, 20)),
         }
     }
     let causes: std::collections::HashSet<String> = together

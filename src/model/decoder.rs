@@ -12,11 +12,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::kernels::{self, Projection, RopeTable};
-use super::lora::Adapter;
-use super::packing::Packing;
-pub use super::shape::{Extras, Head, ModelConfig};
-use super::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
+use crate::model::kernels::{self, Projection, RopeTable};
+use crate::model::lora::Adapter;
+use crate::model::packing::Packing;
+pub use crate::model::shape::{Extras, Head, ModelConfig};
+use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
-use super::checkpoint::{CheckpointError, Precision};
-use super::shape::is_vector;
+use crate::checkpoint::{CheckpointError, Precision};
 use crate::files;
+use crate::model::shape::is_vector;
 
 /// Bytes of a header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;

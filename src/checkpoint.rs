@@ -1,18 +1,26 @@
 //! A policy ↔ a directory in the layout of a Hugging Face checkpoint: `config.json`, `model.safetensors` (or
 //! shards), `tokenizer.json` and what belongs to them. Every file is whole or absent.
 
+pub mod adapter_file;
+mod chat_settings;
+pub mod chat_template;
+pub mod config_json;
+pub mod stop_text;
+pub mod tensor_file;
+pub mod tokenizer;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use safetensors::tensor::Dtype;
 
-use super::config_json::{self, TokenIds};
-use super::model::{Arithmetic, Decoder, Head, ModelConfig, Weights};
-use super::shape::VALUE_HEAD;
-use super::tensor_file::load_model;
-pub use super::tensor_file::{load_tensors, save_tensors};
-use super::tokenizer::{Tokenizer, TokenizerError};
 use crate::journal::write_atomically;
+use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
+use crate::model::shape::VALUE_HEAD;
+use config_json::TokenIds;
+use tensor_file::load_model;
+pub use tensor_file::{load_tensors, save_tensors};
+use tokenizer::{Tokenizer, TokenizerError};
 
 /// How numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,18 +11,18 @@ use super::vector::{exponentiate, largest, sum};
 
 /// Heads of queries and of keys, and their width.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::policy) struct CachedShape {
+pub(in crate::model) struct CachedShape {
     /// Query heads.
-    pub(in crate::policy) queries: usize,
+    pub(in crate::model) queries: usize,
     /// Key heads; divides `queries`.
-    pub(in crate::policy) keys: usize,
+    pub(in crate::model) keys: usize,
     /// Elements of one head.
-    pub(in crate::policy) width: usize,
+    pub(in crate::model) width: usize,
 }
 
 /// Attention of `query [h * d]` (rotated) over `parts`, pairs of rotated keys and values `[n, g * d]` in order, into
 /// `out [h * d]`. `weights` is scratch memory.
-pub(in crate::policy) fn attend(
+pub(in crate::model) fn attend(
     shape: CachedShape,
     query: &[f32],
     parts: &[(&[f32], &[f32])],

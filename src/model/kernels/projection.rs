@@ -31,7 +31,7 @@ const AHEAD: usize = 2048;
 /// A matrix `[out, inner]` as panels of neighbouring rows: of each panel first all rows' first numbers, then all their
 /// second ones. The last panel is filled up with zeros.
 #[derive(Debug)]
-pub(in crate::policy) struct Panels {
+pub(in crate::model) struct Panels {
     /// What lies before the first panel makes that start where a cache line does.
     memory: Vec<f32>,
     start: usize,
@@ -41,7 +41,7 @@ pub(in crate::policy) struct Panels {
 
 impl Panels {
     /// Lays out a matrix given row by row.
-    pub(in crate::policy) fn new(weight: &[f32], inner: usize) -> Self {
+    pub(in crate::model) fn new(weight: &[f32], inner: usize) -> Self {
         let (out, width) = (weight.len() / inner, width());
         let count = out.div_ceil(width) * width * inner;
         let mut size = count + LINE / size_of::<f32>();
@@ -71,7 +71,7 @@ impl Panels {
     }
 
     /// `x [n, inner]` times the matrix transposed → `[n, out]`.
-    pub(in crate::policy) fn product(&self, x: &[f32]) -> Vec<f32> {
+    pub(in crate::model) fn product(&self, x: &[f32]) -> Vec<f32> {
         let (rows, panel) = (x.len() / self.inner, width() * self.inner);
         if rows == 1 {
             let mut result = vec![0.0; self.numbers().len() / self.inner];

@@ -6,11 +6,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 
-use super::checkpoint::{CheckpointError, Precision};
-use super::lora::{Adapter, LoraConfig};
-use super::model::{Decoder, Weights};
-use super::tensor_file::{load_all, save_tensors};
+use crate::checkpoint::tensor_file::{load_all, save_tensors};
+use crate::checkpoint::{CheckpointError, Precision};
 use crate::journal::write_atomically;
+use crate::model::decoder::{Decoder, Weights};
+use crate::model::lora::{Adapter, LoraConfig};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";

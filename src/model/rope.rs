@@ -40,7 +40,7 @@ pub enum RopeScaling {
 
 impl RopeScaling {
     /// The first entry with which frequencies are no numbers, with what it is and what is expected.
-    pub(super) fn fault(&self) -> Option<(&'static str, f64, &'static str)> {
+    pub(crate) fn fault(&self) -> Option<(&'static str, f64, &'static str)> {
         const POSITIVE: &str = "a finite number above 0";
         let positive = |name, value: f64| {
             (!(value > 0.0 && value.is_finite())).then_some((name, value, POSITIVE))

@@ -7,7 +7,7 @@ use burn::tensor::{Device, FloatDType};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::model::Arithmetic;
+use crate::model::decoder::Arithmetic;
 
 /// What models can be computed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Decoder, ModelConfig, Products, Weights};
+use crate::model::decoder::{Decoder, ModelConfig, Products, Weights};
 
 /// What is adapted, and how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

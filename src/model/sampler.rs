@@ -10,76 +10,13 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::cache::{self, Heads, RowCache};
-use super::model::{self, Decoder, Products, Projections};
+use crate::completion::{Completion, FinishReason, Sampling};
+use crate::model::decoder::{self, Decoder, Products, Projections};
+use crate::model::kv_cache::{self, Heads, RowCache};
 use crate::pool;
 use draw::draw;
 use prefixes::Prefixes;
-
-/// How tokens are drawn. The cuts follow each other: temperature, then the `top_k` likeliest, then the nucleus of what
-/// is left, as in vLLM and transformers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sampling {
-    /// Divides the logits; 0 takes the most likely token.
-    pub temperature: f64,
-    /// Keeps the smallest set of tokens whose probability reaches this; 1 keeps all.
-    pub top_p: f64,
-    /// Keeps this many of the likeliest tokens, of equals the first by id; 0 keeps all.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub top_k: usize,
-    /// Tokens of one completion at most.
-    pub max_tokens: usize,
-    /// Texts that end an answer. Its text ends before the first of them; its tokens are all that were drawn.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub stop: Vec<String>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-pub(crate) fn is_zero(value: &usize) -> bool {
-    *value == 0
-}
-
-impl Default for Sampling {
-    /// The model's own distribution, cut nowhere.
-    fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            top_p: 1.0,
-            top_k: 0,
-            max_tokens: 96,
-            stop: Vec::new(),
-        }
-    }
-}
-
-/// Why a completion ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopCause {
-    /// The end token was drawn; it is the last token of the completion.
-    End,
-    /// The text that the tokens stand for holds a stop text.
-    Text,
-    /// The token limit was reached.
-    Length,
-}
-
-/// What the policy said.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Completion {
-    /// Sampled ids.
-    pub tokens: Vec<u32>,
-    /// Log-probability of each id when it was drawn.
-    pub sampler_logprobs: Vec<f32>,
-    /// Why it ended.
-    pub stop: StopCause,
-}
 
 /// One completion to draw: its prefix, and the seed of its own random stream, so that a draw does not depend
 /// on what else is in the batch.
@@ -234,7 +171,7 @@ impl Sampled {
         let tokens =
             Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &decoder.device());
         let hidden = decoder.run(tokens, products, |layer, q, k, v| {
-            cache::step(caches, &counts, layer, &self.heads, q, k, v)
+            kv_cache::step(caches, &counts, layer, &self.heads, q, k, v)
         });
         for (cache, &count) in caches.iter_mut().zip(&counts) {
             cache.advance(count);
@@ -248,7 +185,7 @@ impl Sampled {
             .collect();
         let (name, head) = decoder.head_parameter();
         let logits = products
-            .of(model::gather_rows(hidden, &last), name, head)
+            .of(decoder::gather_rows(hidden, &last), name, head)
             .into_data()
             .try_to_vec::<f32>()
             .expect("logits are f32 on every backend this crate builds");
@@ -267,7 +204,7 @@ impl Row {
             completion: Completion {
                 tokens: Vec::new(),
                 sampler_logprobs: Vec::new(),
-                stop: StopCause::Length,
+                stop: FinishReason::Length,
             },
             cache,
             logits,
@@ -287,12 +224,12 @@ impl Row {
             said.tokens.push(token);
             said.sampler_logprobs.push(logprob);
             if ends.contains(&token) {
-                said.stop = StopCause::End;
+                said.stop = FinishReason::End;
             } else if stopped(&said.tokens) {
-                said.stop = StopCause::Text;
+                said.stop = FinishReason::Text;
             }
         }
-        said.stop != StopCause::Length || said.tokens.len() >= sampling.max_tokens
+        said.stop != FinishReason::Length || said.tokens.len() >= sampling.max_tokens
     }
 }
 

@@ -10,7 +10,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::rope::RopeTable;
-use crate::policy::packing::Packing;
+use crate::model::packing::Packing;
 use row::{Backward, Forward, Row, Scratch};
 
 /// Sizes of the queries `[1, tokens, heads, width]` and of keys and values `[1, tokens, groups, width]`.
@@ -194,8 +194,8 @@ mod tests {
 
     use super::super::testing::{assert_agree, assert_close, elements, random, with_threads};
     use super::*;
-    use crate::policy::packing::PackedRow;
-    use crate::policy::rope::Rotary;
+    use crate::model::packing::PackedRow;
+    use crate::model::rope::Rotary;
 
     /// Rows that begin alike for as many tokens as each pair says, and are as long as it says.
     fn packed(rows: &[[usize; 2]]) -> Packing {

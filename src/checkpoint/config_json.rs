@@ -4,8 +4,8 @@
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use super::rope::RopeScaling;
-use super::shape::{Extras, ModelConfig};
+use crate::model::rope::RopeScaling;
+use crate::model::shape::{Extras, ModelConfig};
 
 /// A model family, in the words of `model_type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

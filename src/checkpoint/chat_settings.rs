@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::tokenizer::TokenizerError;
+use crate::checkpoint::tokenizer::TokenizerError;
 
 /// What the files say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

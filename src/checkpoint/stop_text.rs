@@ -1,7 +1,7 @@
 //! Texts that end an answer: whether sampled tokens hold one yet, and what of the answer stands before it. A token may
 //! hold the end of a stop text and more, so tokens are never cut, only the text is.
 
-use super::tokenizer::Tokenizer;
+use crate::checkpoint::tokenizer::Tokenizer;
 
 /// Bytes that a decoder may change at the start of a text cut out of a longer one: three replacement characters for
 /// the rest of a character, and a leading space.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rope::{RopeScaling, Rotary};
+use crate::model::rope::{RopeScaling, Rotary};
 
 /// Name of the head that values are read by.
 pub(crate) const VALUE_HEAD: &str = "value_head.weight";
@@ -122,7 +122,7 @@ impl ModelConfig {
     }
 
     /// Names and shapes of one block's parameters, in order.
-    pub(super) fn block_parameters(&self) -> Vec<(String, [usize; 2])> {
+    pub(crate) fn block_parameters(&self) -> Vec<(String, [usize; 2])> {
         let weight = |(name, shape): &(&str, [usize; 2])| (format!("{name}.weight"), *shape);
         let maps = self.linear_maps();
         let mut all = vec![("input_layernorm.weight".to_owned(), [1, self.hidden_size])];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::policy::rope::Rotary;
+use crate::model::rope::Rotary;
 
 /// Rotations of one head for positions `0..positions`.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl RopeTable {
 
     /// Cosines and sines of one position, `width / 2` each.
     #[inline]
-    pub(in crate::policy) fn at(&self, position: usize) -> (&[f32], &[f32]) {
+    pub(in crate::model) fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let range = position * self.half..(position + 1) * self.half;
         (&self.cosines[range.clone()], &self.sines[range])
     }

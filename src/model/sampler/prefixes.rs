@@ -2,8 +2,8 @@
 //! is a stretch that all requests below it have next; it is read when the first of them is due, and let go when the last
 //! was. Knows no decoder: reading is its caller's.
 
-use super::super::cache::{Prefix, RowCache};
-use super::super::model::ModelConfig;
+use crate::model::decoder::ModelConfig;
+use crate::model::kv_cache::{Prefix, RowCache};
 
 /// Shortest stretch worth sharing.
 const SHORTEST: usize = 8;

@@ -17,7 +17,7 @@ use super::super::vector::{
 };
 use super::AttentionShape;
 use super::tiles::{fetch_head, hide_future, simd_sum, store_head, transpose_blocks};
-use crate::policy::packing::PackedRow;
+use crate::model::packing::PackedRow;
 
 /// One row, and where its tokens are in what is computed of all.
 #[derive(Clone, Copy)]

@@ -17,7 +17,7 @@ use super::attention::{self, AttentionShape};
 use super::projection::Panels;
 use super::rope::RopeTable;
 use super::{rms_norm, swiglu, target_log_probs};
-use crate::policy::packing::Packing;
+use crate::model::packing::Packing;
 
 /// What attention needs besides its tensors.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::Sampling;
+use crate::completion::Sampling;
 
 /// Tokens of a nucleus that are put in order at first.
 const FIRST_SORTED: usize = 64;

@@ -1,0 +1,66 @@
+//! What is asked of whoever proposes a program, and what came: how to sample, the tokens that were sampled, and why they end.
+
+use serde::{Deserialize, Serialize};
+
+/// How tokens are drawn. The cuts follow each other: temperature, then the `top_k` likeliest, then the nucleus of what
+/// is left, as in vLLM and transformers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Divides the logits; 0 takes the most likely token.
+    pub temperature: f64,
+    /// Keeps the smallest set of tokens whose probability reaches this; 1 keeps all.
+    pub top_p: f64,
+    /// Keeps this many of the likeliest tokens, of equals the first by id; 0 keeps all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub top_k: usize,
+    /// Tokens of one completion at most.
+    pub max_tokens: usize,
+    /// Texts that end an answer. Its text ends before the first of them; its tokens are all that were drawn.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+pub(crate) fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+impl Default for Sampling {
+    /// The model's own distribution, cut nowhere.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_p: 1.0,
+            top_k: 0,
+            max_tokens: 96,
+            stop: Vec::new(),
+        }
+    }
+}
+
+/// Why a completion ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The end token was drawn; it is the last token of the completion.
+    End,
+    /// The text that the tokens stand for holds a stop text.
+    Text,
+    /// The token limit was reached.
+    Length,
+}
+
+/// What the policy said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// Sampled ids.
+    pub tokens: Vec<u32>,
+    /// Log-probability of each id when it was drawn.
+    pub sampler_logprobs: Vec<f32>,
+    /// Why it ended.
+    pub stop: FinishReason,
+}
