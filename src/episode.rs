@@ -54,7 +54,7 @@ pub struct Episode {
     pub stop: Option<StopReason>,
     /// What public and private tests say of the last answer, once graded.
     pub outcome: Option<Verdict>,
-    /// What each turn is worth, as the environment said; none where the episode is no data, or was not scored.
+    /// Reward of each turn, from the environment; `None` where the episode must not be learnt from, or was not scored.
     pub rewards: Option<Vec<f64>>,
 }
 

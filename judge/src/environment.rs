@@ -68,7 +68,7 @@ pub enum StopReason {
     MaxTurns,
     /// The next turn would not fit the context.
     ContextFull,
-    /// The sandbox or the policy's server failed; the episode is no data.
+    /// The sandbox or the policy's server failed, so the episode must not be learnt from.
     Aborted,
 }
 
@@ -108,7 +108,7 @@ pub fn turn_scope(problem: &Problem) -> Scope {
 pub struct Step {
     /// What is said next; none where it is over.
     pub observation: Option<String>,
-    /// What the turn is worth; none where the episode is no data.
+    /// Reward of the turn; `None` where the episode must not be learnt from.
     pub reward: Option<f64>,
     /// Why it is over, once it is.
     pub done: Option<StopReason>,

@@ -271,7 +271,7 @@ impl<'a> Play<'a> {
         matches!(self.stop, Some(StopReason::Aborted))
     }
 
-    /// What the turns so far are worth; none where they are no data.
+    /// Rewards of the turns so far; `None` where the episode must not be learnt from.
     pub fn rewards(&self) -> Option<Vec<f64>> {
         let turns = (self.turns.iter()).map(|turn| (turn.verdict.grade, &turn.scores[..]));
         rewards(

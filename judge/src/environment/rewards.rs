@@ -51,8 +51,8 @@ impl RewardRule {
     }
 }
 
-/// Rewards of the turns played so far, by what the tests of a turn said of each and its scores. None where there is no data: an
-/// answer or a verdict was lost, or the last answer needs what the isolation lacks, which says nothing of the program.
+/// Rewards of the turns played so far, from the grade and the scores of each turn. `None` means that the episode must not be learnt
+/// from: an answer or a verdict was lost, or the last answer needs something that the isolation lacks.
 pub fn rewards<'a>(
     turns: impl ExactSizeIterator<Item = (Grade, &'a [Score])>,
     stop: Option<StopReason>,

@@ -1,4 +1,4 @@
-//! What points to a judge is that judge.
+//! Pointers to judges are judges: they hand every call on.
 
 use std::sync::Arc;
 

@@ -78,8 +78,8 @@ impl From<Verdict> for Judgement {
     }
 }
 
-/// As it is written: tests alone leave the verdict alone, so that what was kept before there were other judges is read. A
-/// verdict that can't be read is an error, never none.
+/// The form on disk. A judgement without scores is written as its verdict alone, as before there were other judges, so that older
+/// caches and journals can be read. A verdict that can't be read is an error; it is never taken as absent.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kept {
