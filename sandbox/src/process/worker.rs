@@ -39,6 +39,8 @@ const LEAST_MEMORY: u64 = 1 << 20;
 /// Growth of what a jail uses beyond which it counts, and the kernel is asked how much of it is kept for nobody. Less is
 /// mostly the pages that the kernel charges each core ahead: to follow them would cost every test the writing of a limit.
 const NOTICED: u64 = 768 << 10;
+/// What the first process of a program may use of its own and still be expected before it is there.
+const EXPECTED: u64 = 4 << 20;
 
 /// A program that the jail holds ready.
 #[derive(Debug)]
@@ -65,8 +67,8 @@ pub(crate) struct Worker {
     pub(crate) cgroup: JailCgroup,
     first_pid: i32,
     address_space_bytes: u64,
-    /// The least memory that was in use since it last grew.
-    settled_bytes: u64,
+    /// The least memory that was in use since it last grew: without a program, and with the first process of one.
+    settled_bytes: [u64; 2],
     /// Of what the warm jail used, what is no process's own: host files that its interpreter reads, the kernel's names of them.
     kept_bytes: u64,
     pub(crate) program: Option<Program>,
@@ -118,7 +120,7 @@ impl Worker {
             cgroup,
             first_pid: 0,
             address_space_bytes: 0,
-            settled_bytes: 0,
+            settled_bytes: [0; 2],
             kept_bytes: 0,
             program: None,
             broken: false,
@@ -165,7 +167,7 @@ impl Worker {
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
         self.kept_bytes = self.cgroup.kept_bytes()?;
-        self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
+        self.settled_bytes[0] = self.cgroup.memory_bytes()?.unwrap_or(0);
         Ok(())
     }
 
@@ -339,20 +341,29 @@ impl Worker {
 
     /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files and their names is taken
     /// back first: it would give later ones that much more memory.
+    ///
+    /// A program's first process is known to come, so that its coming changes no limit: to write one, and to ask
+    /// what is kept, costs a program of one short test more than the test.
     fn own_memory(&mut self) -> Result<u64, SandboxError> {
+        let program = self.program.as_ref();
+        let held = usize::from(program.is_some_and(|program| program.accepted.is_some()));
         let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used <= self.settled_bytes.saturating_add(NOTICED) {
-            self.settled_bytes = self.settled_bytes.min(used);
-            return Ok(self.settled_bytes);
+        if used <= self.settled_bytes[held].saturating_add(NOTICED) {
+            self.settled_bytes[held] = self.settled_bytes[held].min(used);
+        } else {
+            self.settled_bytes[held] = used;
+            let kept = self.cgroup.kept_bytes()?;
+            if kept > self.kept_bytes.saturating_add(NOTICED) {
+                self.cgroup
+                    .shrink(used.saturating_sub(kept - self.kept_bytes))?;
+                self.settled_bytes[held] = self.cgroup.memory_bytes()?.unwrap_or(0);
+            }
         }
-        self.settled_bytes = used;
-        let kept = self.cgroup.kept_bytes()?;
-        if kept > self.kept_bytes.saturating_add(NOTICED) {
-            self.cgroup
-                .shrink(used.saturating_sub(kept - self.kept_bytes))?;
-            self.settled_bytes = self.cgroup.memory_bytes()?.unwrap_or(0);
-        }
-        Ok(self.settled_bytes)
+        let [idle, with_program] = self.settled_bytes;
+        Ok(match held {
+            0 => with_program.clamp(idle, idle.saturating_add(EXPECTED)),
+            _ => with_program,
+        })
     }
 
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.
