@@ -147,14 +147,12 @@ pub fn names(path: &Path) -> Result<Vec<String>, CheckpointError> {
 
 /// Whether a model's folder has a tensor of that name.
 pub fn holds(directory: &Path, name: &str) -> Result<bool, CheckpointError> {
-    match read_index(directory)? {
-        Some(index) => Ok(index.weight_map.contains_key(name)),
-        None => {
-            let path = directory.join("model.safetensors");
-            let header = OpenFile::new(&path)?.header;
-            Ok(header.info(name).is_some())
-        }
+    if let Some(index) = read_index(directory)? {
+        return Ok(index.weight_map.contains_key(name));
     }
+    let path = directory.join("model.safetensors");
+    let header = OpenFile::new(&path)?.header;
+    Ok(header.info(name).is_some())
 }
 
 #[derive(Deserialize)]

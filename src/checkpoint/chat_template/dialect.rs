@@ -18,20 +18,18 @@ pub(super) fn without_generation_tags(template: &str) -> String {
         let end = end_of_tag(rest);
         let (tag, after) = rest.split_at(end);
         rest = after;
-        match word(tag) {
+        let word = word(tag);
+        match word {
             Some("endraw") => is_raw = false,
             Some("raw") => is_raw = true,
             _ => {}
         }
-        match word(tag) {
-            Some("generation") if !is_raw => {
-                result.push_str(&tag.replacen("generation", "with", 1))
-            }
-            Some("endgeneration") if !is_raw => {
-                result.push_str(&tag.replacen("endgeneration", "endwith", 1));
-            }
-            _ => result.push_str(tag),
-        }
+        let scope = match word {
+            Some("generation") if !is_raw => tag.replacen("generation", "with", 1),
+            Some("endgeneration") if !is_raw => tag.replacen("endgeneration", "endwith", 1),
+            _ => tag.to_owned(),
+        };
+        result.push_str(&scope);
     }
     result + rest
 }
@@ -55,11 +53,8 @@ fn end_of_tag(text: &str) -> usize {
         match quote {
             Some(_) if is_escaped => is_escaped = false,
             Some(_) if letter == '\\' => is_escaped = true,
-            Some(open) => {
-                if letter == open {
-                    quote = None;
-                }
-            }
+            Some(open) if letter == open => quote = None,
+            Some(_) => {}
             None if matches!(letter, '"' | '\'') => quote = Some(letter),
             None if text[place..].starts_with(close) => return place + 2,
             None => {}
