@@ -11,12 +11,12 @@ pub mod tokenizer;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use safetensors::tensor::Dtype;
 
 use crate::journal::write_atomically;
 use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
-use crate::model::shape::VALUE_HEAD;
+use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD};
 use config_json::TokenIds;
 use tensor_file::load_model;
 pub use tensor_file::{load_tensors, save_tensors};
@@ -181,20 +181,46 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
 /// Reads a language model and its tokenizer from `directory`.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
     let (config, tokenizer) = describe(directory)?;
-    let expected = config.parameters(Head::Language);
-    let mut ignored = vec!["rotary_emb.inv_freq"];
-    if config.tie_word_embeddings {
-        ignored.push("lm_head.weight");
-    }
-    let tensors = load_model(directory, &expected, &ignored, device)?;
-    let names = expected.into_iter().map(|(name, _)| name).collect();
+    let weights = load_weights(directory, &config, device)?;
     let decoder = Decoder {
         config,
-        weights: Weights { names, tensors },
+        weights,
         adapter: None,
         arithmetic: Arithmetic::F32,
     };
     Ok((decoder, tokenizer))
+}
+
+/// Reads the matrices of a language model of this shape. Where the embedding is the head, too, the file may hold it twice,
+/// but no other matrix in the head's place.
+pub fn load_weights(
+    directory: &Path,
+    config: &ModelConfig,
+    device: &Device,
+) -> Result<Weights, CheckpointError> {
+    let mut expected = config.parameters(Head::Language);
+    let own_head = config.tie_word_embeddings && tensor_file::holds(directory, LANGUAGE_HEAD)?;
+    if own_head {
+        expected.push((
+            LANGUAGE_HEAD.to_owned(),
+            [config.vocab_size, config.hidden_size],
+        ));
+    }
+    let mut tensors = load_model(directory, &expected, &["rotary_emb.inv_freq"], device)?;
+    if own_head && let Some(head) = tensors.pop() {
+        expected.pop();
+        let numbers = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().ok();
+        if numbers(tensors[0].clone()) != numbers(head) {
+            return Err(CheckpointError::Config {
+                path: directory.join("config.json"),
+                reason: format!(
+                    "field tie_word_embeddings: expected false, found true, though {LANGUAGE_HEAD} is another matrix than that of the embedding; set it to false where the model was trained with its own head, or remove {LANGUAGE_HEAD}"
+                ),
+            });
+        }
+    }
+    let names = expected.into_iter().map(|(name, _)| name).collect();
+    Ok(Weights { names, tensors })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::Device;
-use rlef::checkpoint::{adapter_file, config_json, tensor_file};
+use burn::tensor::{Device, Tensor};
+use rlef::checkpoint::{self, Precision, adapter_file, config_json, tensor_file};
 use rlef::completion::Sampling;
 use rlef::model::decoder::{Arithmetic, Decoder, Head, Weights, gather_rows};
 use rlef::model::packing::Packing;
@@ -140,4 +140,75 @@ fn a_model_file_that_does_not_fit_is_refused_by_tensor_and_file() {
     expected.push(last);
     expected.push(("lm_head.weight".to_owned(), [96, 32]));
     assert!(read(&expected).contains("no tensor named lm_head.weight"));
+}
+
+/// A file may hold the embedding once more as the head. Another matrix there would be dropped without a word.
+#[test]
+fn a_head_beside_a_tied_embedding_is_the_embedding_or_refused() {
+    let decoder = load("qwen2");
+    assert!(decoder.config.tie_word_embeddings);
+    let copy = tempfile::tempdir().unwrap();
+    let embedding = decoder.weights.tensors[0].clone().inner();
+    for (head, is_right) in [(embedding.clone(), true), (embedding + 1e-3, false)] {
+        let names = decoder.weights.names.iter().cloned();
+        let tensors = decoder
+            .weights
+            .tensors
+            .iter()
+            .map(|tensor| tensor.clone().inner());
+        let named = names
+            .zip(tensors)
+            .chain([("lm_head.weight".to_owned(), head)]);
+        let path = copy.path().join("model.safetensors");
+        tensor_file::save_tensors(&path, named, Precision::F32).unwrap();
+        match checkpoint::load_weights(copy.path(), &decoder.config, &Device::flex()) {
+            Ok(read) => {
+                assert!(is_right);
+                assert_eq!(read.names, decoder.weights.names);
+            }
+            Err(error) => {
+                let message = error.to_string();
+                assert!(
+                    !is_right && message.contains("field tie_word_embeddings"),
+                    "{message}"
+                );
+            }
+        }
+    }
+}
+
+/// PEFT leaves the adapter's name out of the keys when it saves; what saves a module as it is keeps it.
+#[test]
+fn an_adapter_may_have_its_name_in_its_keys() {
+    let base = load("qwen3");
+    let plain = adapter_file::load(&folder("qwen3-lora"), &base, &Device::flex()).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let config = "adapter_config.json";
+    std::fs::copy(folder("qwen3-lora").join(config), copy.path().join(config)).unwrap();
+    let write = |rename: &dyn Fn(usize, &str) -> String| {
+        let names = plain.weights.names.iter().enumerate();
+        let named = names.map(|(index, name)| format!("base_model.model.{}", rename(index, name)));
+        let tensors = plain
+            .weights
+            .tensors
+            .iter()
+            .map(|tensor| tensor.clone().inner());
+        let path = copy.path().join("adapter_model.safetensors");
+        tensor_file::save_tensors(&path, named.zip(tensors), Precision::F32).unwrap();
+        adapter_file::load(copy.path(), &base, &Device::flex())
+    };
+    let again = write(&|_, name| name.replace(".weight", ".default.weight")).unwrap();
+    for (ours, theirs) in again.weights.tensors.iter().zip(&plain.weights.tensors) {
+        let numbers = |tensor: &Tensor<2>| tensor.clone().into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(numbers(ours), numbers(theirs));
+    }
+    let mixed = write(&|index, name| match index % 2 {
+        0 => name.replace(".weight", ".default.weight"),
+        _ => name.replace(".weight", ".other.weight"),
+    });
+    let message = mixed.map(drop).unwrap_err().to_string();
+    assert!(
+        message.contains("is not part of the architecture"),
+        "{message}"
+    );
 }

@@ -286,6 +286,22 @@ fn lines(text: &str) -> Vec<&str> {
     lines
 }
 
+/// The end of a prompt that opens a thought and leaves it open, as some chat templates do: what the policy then says goes on
+/// inside of it. Empty where none is open.
+pub fn begun_thought(prompt: &str) -> &str {
+    /// Marks are shorter, and a template has few of them.
+    const LONGEST: usize = 64;
+    let starts = prompt.char_indices().rev().map(|(start, _)| start);
+    starts
+        .take_while(|start| prompt.len() - start <= LONGEST)
+        .map(|start| &prompt[start..])
+        .find(|end| {
+            let lines: Vec<&str> = end.lines().collect();
+            thought::answer(&lines, Language::Python).is_cut
+        })
+        .unwrap_or_default()
+}
+
 /// Language that a tag names; `default` for an empty tag, `None` for an unsupported one.
 pub fn language_of_tag(tag: &str, default: Language) -> Option<Language> {
     if tag.is_empty() {

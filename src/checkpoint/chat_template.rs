@@ -5,6 +5,8 @@
 //! A message's own text is encoded apart from the template's, with special spellings as plain text: no statement,
 //! program or test can forge a speaker.
 
+mod dialect;
+
 use std::borrow::Cow;
 
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -20,6 +22,13 @@ pub struct Frames {
     pub opening: [String; 2],
     /// Around later messages: what comes before, after the token that ended the policy's answer, and what follows.
     pub reply: [String; 2],
+}
+
+impl Frames {
+    /// What stands before the policy's own words and yet belongs to its answer: the mark of a thought that the template opens.
+    pub fn begun(&self) -> &str {
+        crate::program::begun_thought(&self.opening[1])
+    }
 }
 
 /// Stand-ins for the messages: letters only, so that no filter of a template changes them.
@@ -154,8 +163,10 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
     environment.add_function("raise_exception", |message: String| {
         Err::<String, Error>(Error::new(ErrorKind::InvalidOperation, message))
     });
+    environment.add_function("strftime_now", dialect::strftime_now);
+    let template = dialect::without_generation_tags(template);
     environment
-        .add_template("chat", template)
+        .add_template("chat", &template)
         .map_err(|error| format!("it doesn't parse: {}", shortened(&format!("{error:#}"))))?;
     let render = |messages: serde_json::Value| {
         let chat = environment.get_template("chat");
@@ -166,6 +177,9 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
                 bos_token => begin,
                 eos_token => close,
                 add_generation_prompt => true,
+                // As transformers hands them over where there are none.
+                tools => (),
+                documents => (),
             };
             chat.render_captured_to(context, &mut written).map(drop)
         })
@@ -181,7 +195,10 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
     ]))?;
     let (before, after) = split(&opened, first)?;
     let (start, rest) = split(&replied, answer)?;
-    if !start.starts_with(&opened) {
+    // A template may open a thought for the policy and leave earlier thoughts out; here they stay where they were said.
+    let begun = crate::program::begun_thought(&opened);
+    let kept = opened.strip_suffix(begun).unwrap_or(&opened);
+    if !start.starts_with(kept) {
         let (start, opened) = (shortened(start), shortened(&opened));
         return Err(format!(
             "expected a longer conversation to start like a shorter one, found {start:?} after {opened:?}; ids of earlier turns could not be kept"
@@ -218,134 +235,4 @@ fn split<'a>(text: &'a str, stand_in: &str) -> Result<(&'a str, &'a str), String
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The shape of Qwen's template, in our own words.
-    const MARKED: &str = "{%- if messages[0]['role'] != 'system' %}
-        {{- '<|im_start|>system\\nBe brief.<|im_end|>\\n' }}
-    {%- endif %}
-    {%- for message in messages %}
-        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
-    {%- endfor %}
-    {%- if add_generation_prompt %}
-        {{- '<|im_start|>assistant\\n' }}
-    {%- endif %}";
-
-    #[test]
-    fn frames_are_what_stands_between_messages() {
-        let found = frames(MARKED, "", "", "<|im_end|>").unwrap();
-        let turn = "<|im_end|>\n<|im_start|>assistant\n".to_owned();
-        let system = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n";
-        assert_eq!(found.opening, [system.to_owned(), turn.clone()]);
-        assert_eq!(found.reply, ["\n<|im_start|>user\n".to_owned(), turn]);
-    }
-
-    #[test]
-    fn the_bracketed_form_of_llama_2() {
-        let template = "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content.strip() }} [/INST]{% else %} {{ m.content }} {{ eos_token }}{{ bos_token }}{% endif %}{% endfor %}";
-        let found = frames(template, "<s>", "</s>", "</s>").unwrap();
-        assert_eq!(
-            found.opening,
-            ["<s>[INST] ".to_owned(), " [/INST]".to_owned()]
-        );
-        assert_eq!(
-            found.reply,
-            ["<s>[INST] ".to_owned(), " [/INST]".to_owned()]
-        );
-    }
-
-    #[test]
-    fn a_template_that_cannot_be_appended_to_is_refused() {
-        let cases = [
-            ("{% for %}", "it doesn't parse"),
-            ("{{ raise_exception('no tools') }}", "no tools"),
-            (
-                "{{ messages|length }}{{ messages[0].content }}{{ messages[-1].content }}",
-                "exactly once",
-            ),
-            (
-                "{% for m in messages %}{{ m.content }};{% endfor %}",
-                "expected \"</s>\" after an answer",
-            ),
-            (
-                "{{ messages|length }}{% for m in messages %}{{ m.content }}</s>{% endfor %}",
-                "start like a shorter one",
-            ),
-        ];
-        for (template, expected) in cases {
-            let reason = frames(template, "<s>", "</s>", "</s>").unwrap_err();
-            assert!(reason.contains(expected), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_template_that_would_not_end_or_not_fit_is_refused() {
-        let body = "x".repeat(36);
-        let cases = [
-            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"
-                .to_owned(),
-            format!(
-                "{{% for a in range(100000) %}}{{% for b in range(100000) %}}{body}{{% endfor %}}{{% endfor %}}"
-            ),
-            format!(
-                "{{% set x %}}{{% for a in range(100000) %}}{}{{% endfor %}}{{% endset %}}{{{{ x }}}}",
-                "x".repeat(100_000)
-            ),
-            format!(
-                "{{% for a in range(20) %}}{}{{% endfor %}}",
-                "x".repeat(100_000)
-            ),
-            "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}".to_owned(),
-            "{{ 'x' * 4000000000 }}".to_owned(),
-            "x".repeat(LONGEST + 1),
-        ];
-        for template in cases {
-            let reason = frames(&template, "<s>", "</s>", "</s>").unwrap_err();
-            let start: String = template.chars().take(60).collect();
-            assert!(reason.len() < 2000, "{start}: {} bytes", reason.len());
-        }
-    }
-
-    #[test]
-    fn no_depth_of_a_template_overflows_the_stack() {
-        for (open, inner, close) in [
-            ("not ", "1", ""),
-            ("-", "1", ""),
-            ("2**", "1", ""),
-            ("1+", "1", ""),
-            ("1~", "1", ""),
-            ("1 if 1 else ", "1", ""),
-            ("(", "1", ")"),
-            ("[", "1", "]"),
-            ("", "messages", ".a"),
-            ("", "messages", "[0]"),
-            ("", "1", "|abs"),
-            ("1 is not ", "none", ""),
-            ("1 == ", "1", ""),
-            ("1 and ", "1", ""),
-        ] {
-            // Refused for its length or its operators, or run to its end: either is an answer.
-            for count in [
-                200_000,
-                LONGEST / (open.len() + close.len()) - 10,
-                8_000,
-                300,
-            ] {
-                let template = format!(
-                    "{{{{ {}{inner}{} }}}}",
-                    open.repeat(count),
-                    close.repeat(count)
-                );
-                let reason = frames(&template, "<s>", "</s>", "</s>").unwrap_err();
-                assert!(reason.len() < 2000, "{open:?} {count}");
-            }
-        }
-        for count in [8_000, 900] {
-            let elifs = "{% elif 0 %}".repeat(count);
-            frames(&format!("{{% if 0 %}}{elifs}{{% endif %}}"), "", "", "").unwrap_err();
-            let ifs = "{% if 1 %}".repeat(count);
-            frames(&format!("{ifs}{}", "{% endif %}".repeat(count)), "", "", "").unwrap_err();
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,8 @@ use crate::checkpoint::{CheckpointError, Precision};
 use crate::files;
 use crate::model::shape::is_vector;
 
+const INDEX: &str = "model.safetensors.index.json";
+
 /// Bytes of a header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
 
@@ -135,6 +137,24 @@ pub fn load_all(
     in_order(path, expected, found)
 }
 
+/// The names of all tensors of one file, in order.
+pub fn names(path: &Path) -> Result<Vec<String>, CheckpointError> {
+    let file = OpenFile::new(path)?;
+    let mut names = file.header.offset_keys();
+    names.sort();
+    Ok(names)
+}
+
+/// Whether a model's folder has a tensor of that name.
+pub fn holds(directory: &Path, name: &str) -> Result<bool, CheckpointError> {
+    if let Some(index) = read_index(directory)? {
+        return Ok(index.weight_map.contains_key(name));
+    }
+    let path = directory.join("model.safetensors");
+    let header = OpenFile::new(&path)?.header;
+    Ok(header.info(name).is_some())
+}
+
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -148,24 +168,19 @@ pub fn load_model(
     ignored: &[&str],
     device: &Device,
 ) -> Result<Vec<Tensor<2>>, CheckpointError> {
-    let index = directory.join("model.safetensors.index.json");
+    let index = directory.join(INDEX);
     let mut found = HashMap::new();
-    if !index.exists() {
+    let Some(parsed) = read_index(directory)? else {
         let path = directory.join("model.safetensors");
         let header = OpenFile::new(&path)?.header;
         all_there(&path, expected, |name| header.info(name).is_some())?;
         read_file(&path, expected, ignored, device, &mut found)?;
         return in_order(&path, expected, found);
-    }
-    let bytes = files::read(&index).map_err(|source| CheckpointError::Read {
-        path: index.clone(),
-        source,
-    })?;
+    };
     let bad = |reason: String| CheckpointError::Format {
         path: index.clone(),
         reason,
     };
-    let parsed: Index = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     all_there(&index, expected, |name| {
         parsed.weight_map.contains_key(name)
     })?;
@@ -187,6 +202,24 @@ pub fn load_model(
         )?;
     }
     in_order(&index, expected, found)
+}
+
+/// Which shard holds what, for a model in shards.
+fn read_index(directory: &Path) -> Result<Option<Index>, CheckpointError> {
+    let path = directory.join(INDEX);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = files::read(&path).map_err(|source| CheckpointError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| CheckpointError::Format {
+            path,
+            reason: error.to_string(),
+        })
 }
 
 /// Refuses to begin where a matrix is missing.

@@ -56,6 +56,8 @@ pub struct Tokenizer {
     /// The family of models it belongs to.
     pub family: Family,
     frames: [Frame; 2],
+    /// The mark of a thought that a message to the policy leaves open.
+    begun: String,
     companions: Arc<Vec<(String, Vec<u8>)>>,
 }
 
@@ -254,6 +256,11 @@ impl Tokenizer {
             .map_err(|error| TokenizerError::Decode(ids.len(), error.to_string()))
     }
 
+    /// The mark of a thought that the prompt opens for the policy, which belongs to its answer; mostly empty.
+    pub fn begun(&self) -> &str {
+        &self.begun
+    }
+
     /// The ids of one message to the policy, ending where the policy is to speak.
     pub fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
         let frame = match place {
@@ -289,6 +296,7 @@ impl Tokenizer {
             ends: vec![end],
             family,
             frames: [frame.clone(), frame],
+            begun: String::new(),
             companions: Arc::new(companions),
         })
     }
@@ -329,6 +337,7 @@ impl Tokenizer {
                 after: encode(after)?,
             })
         };
+        let begun = frames.begun().to_owned();
         let frames = [frame(&frames.opening)?, frame(&frames.reply)?];
         inner.set_encode_special_tokens(true);
         Ok(Self {
@@ -338,6 +347,7 @@ impl Tokenizer {
             ends,
             family,
             frames,
+            begun,
             companions: Arc::new(companions),
             inner,
         })

@@ -8,7 +8,7 @@ use crate::model::rope::{RopeScaling, Rotary};
 pub(crate) const VALUE_HEAD: &str = "value_head.weight";
 
 /// Name of the head that tokens are drawn by, where it is no table of embeddings too.
-pub(super) const LANGUAGE_HEAD: &str = "lm_head.weight";
+pub(crate) const LANGUAGE_HEAD: &str = "lm_head.weight";
 
 /// Shape of a decoder, in the field names of a Hugging Face `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
