@@ -40,6 +40,7 @@ mod leetcode;
 mod livecodebench;
 mod mapcoder;
 mod mbpp;
+mod multipl_e;
 mod native;
 mod parquet;
 mod pickle;

@@ -16,6 +16,7 @@ mod checker;
 mod cpp;
 mod decider;
 mod driver;
+mod foreign;
 mod host;
 mod host_judge;
 mod interact;

@@ -9,7 +9,7 @@ use super::row::{Fields, Ledger, Row, kind};
 use super::{
     Place, Problem, ProblemError, TestCase, apps, bigcodebench, codecontests, codecontests_plus,
     codeforces, common_oj, cruxeval, deepcoder, digits, evalplus, humaneval, leetcode,
-    livecodebench, mapcoder, mbpp, native, prime, synthetic1,
+    livecodebench, mapcoder, mbpp, multipl_e, native, prime, synthetic1,
 };
 
 /// rlef's own schema.
@@ -32,7 +32,7 @@ pub struct Schema {
 }
 
 /// All of them.
-pub const SCHEMAS: [Schema; 19] = [
+pub const SCHEMAS: [Schema; 20] = [
     Schema::new("rlef", &["id", "statement"], &native::KNOWN, |row, _| {
         native::read(row)
     }),
@@ -55,6 +55,13 @@ pub const SCHEMAS: [Schema; 19] = [
         &humaneval::KNOWN,
         |_, fields| humaneval::read(fields),
     ),
+    Schema::new(
+        "multipl-e",
+        &["name", "language", "prompt", "tests|test"],
+        &multipl_e::KNOWN,
+        |_, fields| multipl_e::read(fields),
+    )
+    .over(&["humaneval"]),
     Schema::new(
         "leetcode",
         &[
