@@ -5,6 +5,16 @@ use rlef_sandbox::{Files, Language};
 
 use super::{Place, Problem, ProblemError, TestCase, asserts};
 
+/// Languages whose functions can be called by tests.
+const CALLABLE: [Language; 6] = [
+    Language::Python,
+    Language::Cpp,
+    Language::JavaScript,
+    Language::Java,
+    Language::Go,
+    Language::Rust,
+];
+
 /// Open files that a program needs to start.
 const LEAST_FILES: u64 = 8;
 
@@ -62,7 +72,7 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
                     ..
                 } => ("entry_point", entry_point, *language),
             };
-            if matches!(language, Language::C | Language::Wasm) {
+            if !CALLABLE.contains(&language) {
                 let expected = "tests of functions in Python, C++, JavaScript, Java, Go or Rust";
                 let field = format!("{list}.language");
                 return Err(wrong(&field, expected, language.title().to_owned()));

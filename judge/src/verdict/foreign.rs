@@ -97,6 +97,9 @@ pub(super) fn lacks(problem: &Problem, test: &TestCase) -> Option<&'static str> 
     {
         return Some("a Rust function whose types are traits");
     }
+    if *language == Language::Go && code.contains(".Parallel()") {
+        return Some("a Go test that runs beside others");
+    }
     if *language == Language::Rust && code.contains("#[should_panic") {
         return Some("a Rust test that is to panic");
     }
