@@ -19,6 +19,7 @@ fn program_that_decides(source: &str, protocol: Protocol) -> Checker {
         language: Language::Python,
         source: source.into(),
         protocol,
+        flags: Vec::new(),
     }
 }
 
@@ -50,6 +51,7 @@ fn in_cpp(source: &str) -> Checker {
         language: Language::Cpp,
         source: source.into(),
         protocol: Protocol::Testlib,
+        flags: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ mod devices;
 mod differential;
 mod engine;
 mod folders;
+mod foreign;
 mod golden;
 mod host;
 mod hostile_models;

@@ -1,6 +1,6 @@
 //! One file per language: what of the host it needs, how a program is compiled, and how it is started.
 //!
-//! Adding a language is one such file, its variant of [`Language`] and its line in `definition`.
+//! Adding a language is one such file or a row of `table`, its variant of [`Language`] and its line in `definition`.
 
 mod c;
 mod cpp;
@@ -10,6 +10,7 @@ mod java;
 mod javascript;
 pub(crate) mod python;
 mod rust;
+mod table;
 mod toolchain;
 #[cfg(feature = "wasm")]
 pub(crate) mod wasi;
@@ -78,13 +79,25 @@ pub(crate) fn definition(language: Language) -> &'static Definition {
         Language::Java => &java::DEFINITION,
         Language::JavaScript => &javascript::DEFINITION,
         Language::Go => &go::DEFINITION,
+        Language::Php => const { &table::definition::<0>() },
+        Language::Ruby => const { &table::definition::<1>() },
+        Language::Lua => const { &table::definition::<2>() },
+        Language::Perl => const { &table::definition::<3>() },
+        Language::Bash => const { &table::definition::<4>() },
+        Language::TypeScript => const { &table::definition::<5>() },
+        Language::CSharp => const { &table::definition::<6>() },
+        Language::Haskell => const { &table::definition::<7>() },
+        Language::OCaml => const { &table::definition::<8>() },
+        Language::Pascal => const { &table::definition::<9>() },
+        Language::Kotlin => const { &table::definition::<10>() },
+        Language::Scala => const { &table::definition::<11>() },
         Language::Wasm => &wasm::DEFINITION,
     }
 }
 
 impl Language {
     /// Every language, usable here or not.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 20] = [
         Self::Python,
         Self::Cpp,
         Self::C,
@@ -92,6 +105,18 @@ impl Language {
         Self::Java,
         Self::JavaScript,
         Self::Go,
+        Self::Php,
+        Self::Ruby,
+        Self::Lua,
+        Self::Perl,
+        Self::Bash,
+        Self::TypeScript,
+        Self::CSharp,
+        Self::Haskell,
+        Self::OCaml,
+        Self::Pascal,
+        Self::Kotlin,
+        Self::Scala,
         Self::Wasm,
     ];
 

@@ -20,9 +20,27 @@ use crate::problem::contest::{self, ContestConfig};
 use crate::problem::quarantine::{Quarantine, today};
 use crate::problem::{self, Notice, Problem, ProblemError, SCHEMAS, Schema, printable};
 
+/// In front of a name: rows that can't be read are left out.
+const READABLE: &str = "readable:";
+/// Rows that are named one by one; of more, only how many there are.
+const NAMED: usize = 20;
+
 /// Problems of a file, of `SCHEMA:FILE` in the named schema, or of `contest:train`, `contest:validation`,
-/// `contest:test`.
+/// `contest:test`; behind `readable:` without the rows that can't be read, which are counted and named.
 pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
+    if let Some(name) = name.strip_prefix(READABLE) {
+        let (problems, errors) = readable(name)?;
+        for error in errors.iter().take(NAMED) {
+            say!("left out: failed to {}", printable(&error.to_string()));
+        }
+        let (left, all) = (errors.len(), errors.len() + problems.len());
+        say!("{left} of {all} rows of {name} are left out, for they can't be read");
+        anyhow::ensure!(
+            !problems.is_empty(),
+            "failed to find a problem in {name} that can be read"
+        );
+        return Ok(problems);
+    }
     if let Some(split) = contest::parse_spec(name) {
         return Ok(contest::generate(split, &ContestConfig::default()));
     }
@@ -63,11 +81,26 @@ pub struct SchemaArgs {
     /// Schema of the problems, where their fields don't tell it; SCHEMA:FILE says the same.
     #[arg(long, value_name = "SCHEMA", value_parser = PossibleValuesParser::new(SCHEMAS.iter().map(|schema| schema.name)))]
     pub schema: Option<String>,
+    /// Leave out rows that can't be read, in place of refusing the set; they are counted and named. readable:FILE says the
+    /// same.
+    #[arg(long)]
+    pub skip_unreadable: bool,
 }
 
 impl SchemaArgs {
     /// The name of the problems with the schema in front.
     pub fn applied(&self, name: &str) -> anyhow::Result<String> {
+        let bare = name.strip_prefix(READABLE);
+        let applied = self.with_schema(bare.unwrap_or(name))?;
+        let built_in = contest::parse_spec(&applied).is_some();
+        Ok(if (self.skip_unreadable || bare.is_some()) && !built_in {
+            format!("{READABLE}{applied}")
+        } else {
+            applied
+        })
+    }
+
+    fn with_schema(&self, name: &str) -> anyhow::Result<String> {
         let Some(schema) = &self.schema else {
             return Ok(name.to_owned());
         };
@@ -88,6 +121,7 @@ impl SchemaArgs {
 
 /// The schema that a name starts with, if any, and the path behind it.
 pub(super) fn named(name: &str) -> (Option<&'static Schema>, &Path) {
+    let name = name.strip_prefix(READABLE).unwrap_or(name);
     match name.split_once(':') {
         Some((schema, path)) if Schema::named(schema).is_some() => {
             (Schema::named(schema), Path::new(path))

@@ -113,6 +113,13 @@ pub fn decide(data: &Data, margin: f64, alpha: f64, seed: u64) -> Test {
         verdict: Verdict::Inconclusive,
     };
     test.adjust(p, margin, alpha);
+    if test.verdict == Verdict::Inconclusive {
+        // The rule has just said that what there is does not suffice.
+        let played = data.baseline.iter().chain(&data.candidate);
+        let least = played.map(|&(n, _)| n + 1).min().unwrap_or(1);
+        test.problems_needed = test.problems_needed.map(|needed| needed.max(problems + 1));
+        test.episodes_needed = test.episodes_needed.map(|needed| needed.max(least));
+    }
     test
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::{REASONS, change, difference, p_value};
-use super::{Pair, Report, Test};
+use super::{Pair, Report, Test, Verdict};
 
 /// Changed problems that are listed; a summary page has a size limit.
 const LISTED: usize = 50;
@@ -126,4 +126,19 @@ fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// A workflow command that GitHub shows at the top of a run.
+pub fn annotation(report: &Report) -> String {
+    let level = match report.verdict {
+        Verdict::NoRegression => "notice",
+        Verdict::Inconclusive => "warning",
+        _ => "error",
+    };
+    let reasons = report.reasons.join("; ");
+    let reasons = reasons.replace('%', "%25").replace('\n', "%0A");
+    format!(
+        "::{level} title=rlef gate: {}::{reasons}",
+        report.verdict.words()
+    )
 }

@@ -2,12 +2,16 @@ mod names;
 
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::completion::Sampling;
+use crate::eval::record::Provenance;
 use crate::eval::record::Rules;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::verdict::Grade;
 
 /// An evaluation of one turn with these (episodes, solved).
 pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {

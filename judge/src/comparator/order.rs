@@ -31,8 +31,8 @@ pub(super) fn same_spaces(expected: &[u8], got: &[u8]) -> bool {
     starts(expected) == starts(got) && spaces(expected).eq(spaces(got))
 }
 
-/// As many lines, each equal when trimmed, or word by word of the same decimal value.
-pub(super) fn same_decimals(expected: &[u8], got: &[u8]) -> bool {
+/// As many lines, each equal when trimmed, or word by word of the same decimal value, or `near` it.
+pub(super) fn same_decimals(expected: &[u8], got: &[u8], near: bool) -> bool {
     fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         trim(text).split(|&byte| byte == b'\n').map(trim)
     }
@@ -44,7 +44,7 @@ pub(super) fn same_decimals(expected: &[u8], got: &[u8]) -> bool {
                 let mut same = |word| {
                     others
                         .next()
-                        .is_some_and(|other| same_value(word, other) || nearly(word, other))
+                        .is_some_and(|other| same_value(word, other) || near && nearly(word, other))
                 };
                 tokens(line).all(&mut same) && others.next().is_none()
             }

@@ -136,9 +136,10 @@ pub(super) fn called(text: &str, is_defined: impl Fn(&str) -> bool) -> Option<&s
 
 /// Whether test code says anywhere that something has to hold. What only calls the program accepts all programs.
 pub(super) fn can_fail(code: &str) -> bool {
-    ["assert", "raise", "fail", "exit", "abort", "doctest"]
-        .iter()
-        .any(|word| code.contains(word))
+    let words = [
+        "assert", "raise", "fail", "exit", "abort", "doctest", "Assert", "throw", "panic", "Error",
+    ];
+    words.iter().any(|word| code.contains(word))
 }
 
 /// Whether test code makes an object of the class `name` and then uses what only that class has: nothing that crosses to
@@ -234,7 +235,7 @@ pub(super) fn tests(fields: &Fields<'_>, named: &str) -> Result<Vec<TestCase>, P
 }
 
 /// The only name that all of them call and that is neither Python's nor defined by themselves.
-fn entry_point_of<'a>(cases: &[&'a str]) -> Result<&'a str, String> {
+pub(super) fn entry_point_of<'a>(cases: &[&'a str]) -> Result<&'a str, String> {
     let of = |case: &'a str| -> Vec<&'a str> {
         let foreign = |name: &&str| {
             let own = ["def ", "class ", "import "]

@@ -104,6 +104,7 @@ pub(super) fn checker(fields: &Fields<'_>, source: &str) -> Result<Comparison, P
         language,
         source: source.to_owned(),
         protocol: Protocol::Testlib,
+        flags: Vec::new(),
     }))
 }
 

@@ -86,6 +86,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             language: Language::Python,
             source: source.to_owned(),
             protocol: Protocol::Printed,
+            flags: Vec::new(),
         }),
     };
     let files = match fields.text_or_empty("input_mode")? {

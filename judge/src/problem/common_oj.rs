@@ -1,6 +1,7 @@
 //! SandboxFusion's CommonOJ rows (`id`, `content`, `test`) → Problem with stdin tests.
 //!
-//! Its LiveCodeBench rows have the same fields with packed tests, see `livecodebench::read_packed`.
+//! Its LiveCodeBench rows have the same fields with packed tests, see `livecodebench::read_packed`; those whose test is code
+//! are read by `fusion`.
 //!
 //! Tests printed as examples in the statement are public, the rest only grade (see `deepcoder`). The rule is
 //! the one of CodeContests, where the public sample comes from.
@@ -12,7 +13,7 @@ use super::cases::only;
 use super::common::{is_shown, labels, words};
 use super::known::Known;
 use super::row::{Fields, unwrap_json};
-use super::{Problem, ProblemError, Reference, TestCase, livecodebench};
+use super::{Problem, ProblemError, Reference, TestCase, fusion, livecodebench};
 use crate::comparator::Comparison;
 
 /// What is done with each field.
@@ -29,7 +30,14 @@ pub(super) const KNOWN: Known = Known {
         "test.outputs",
         "test.fn_name",
         "test.assert_case",
+        "test.code",
+        "test.test",
+        "test.asset",
         "labels",
+        "labels.entry_point",
+        "labels.language",
+        "labels.programming_language",
+        "labels.execution_language",
         "canonical_solution",
         "canonical_solution.*",
     ],
@@ -39,18 +47,14 @@ pub(super) const KNOWN: Known = Known {
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
-    if let Some(text) = fields.get("test").and_then(Value::as_str) {
-        match livecodebench::Form::of(text) {
+    match fields.get("test") {
+        Some(value @ Value::String(text)) => match livecodebench::Form::of(text) {
             livecodebench::Form::Json => {}
             livecodebench::Form::Packed => return livecodebench::read_packed(fields, text),
-            livecodebench::Form::Other => {
-                return Err(fields.wrong_text(
-                    "test",
-                    "a list of inputs and outputs (write test code as asserted tests of rlef's own schema)",
-                    "a text that is neither JSON nor packed",
-                ));
-            }
-        }
+            livecodebench::Form::Other => return fusion::read(fields, value),
+        },
+        Some(value @ Value::Object(_)) => return fusion::read(fields, value),
+        _ => {}
     }
     let id = fields.name("id")?;
     let statement = fields.text("content")?;

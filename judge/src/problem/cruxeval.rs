@@ -17,7 +17,7 @@ pub(super) const KNOWN: Known = Known {
     harmless: &[],
     refused: &[(
         "gt",
-        "this is the form of CRUXEval-X, whose input and output are test code in many languages; convert it to rows with asserted tests",
+        "this is the form of CRUXEval-X, whose input and output are test code in many languages; name its schema, cruxeval-x",
     )],
 };
 

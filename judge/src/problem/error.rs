@@ -138,7 +138,7 @@ pub enum ProblemError {
         cause: serde_json::Error,
     },
     /// A Parquet file is broken or packed in a way that isn't supported.
-    #[error("read {} as Parquet: {cause}; write it again, uncompressed or with Snappy or gzip", printable(&path.to_string_lossy()))]
+    #[error("read {} as Parquet: {cause}; write it again, uncompressed or with Snappy, gzip, Zstandard, LZ4 or Brotli", printable(&path.to_string_lossy()))]
     Parquet {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! HumanEval and HumanEvalPack (Python, C++) rows → Problem with asserted tests.
+//! HumanEval and HumanEvalPack (Python, C++, JavaScript, Java, Go, Rust) rows → Problem with asserted tests.
 //!
 //! Which tests are public:
 //! - HumanEval has one hidden `test` and no machine-readable examples, so it is private and the public list is
@@ -8,8 +8,8 @@
 //!   right program of `Python/10` fails them. So that scores can be compared with published ones, they don't grade here
 //!   either, and feedback comes from `test`, as the model of the benchmark sees it.
 //!
-//! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble, in C++ without the
-//! docstring; the reference is the body that continues it.
+//! The statement is the prompt (imports, helpers, signature, docstring), which is also the preamble, in other languages than
+//! Python without the docstring; the reference is the body that continues it.
 
 use std::collections::BTreeMap;
 
@@ -56,19 +56,23 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let id = fields.name("task_id")?;
     let language = match id.split_once('/') {
         Some(("CPP", _)) => Language::Cpp,
-        Some(("JavaScript" | "Java" | "Go" | "Rust", _)) => {
-            return Err(fields.wrong_text(
-                "task_id",
-                "a task in Python or C++ such as `Python/0`",
-                &format!("`{id}`"),
-            ));
-        }
+        Some(("JavaScript", _)) => Language::JavaScript,
+        Some(("Java", _)) => Language::Java,
+        Some(("Go", _)) => Language::Go,
+        Some(("Rust", _)) => Language::Rust,
         _ => Language::Python,
     };
     let prompt = fields.text("prompt")?;
     let preamble = match language {
         Language::Cpp => declared(fields.text("declaration")?, prompt),
-        _ => prompt.to_owned(),
+        Language::Python => prompt.to_owned(),
+        // Imports stand beside it.
+        Language::Go => format!(
+            "{}{}",
+            fields.text_or_empty("import")?,
+            fields.text("declaration")?
+        ),
+        _ => fields.text("declaration")?.to_owned(),
     };
     let entry_point = fields.text("entry_point")?;
     let asserted = |setup: &str, code: &str| {
@@ -78,8 +82,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             format!("{setup}\n")
         };
         let code = match language {
-            Language::Cpp => code.to_owned(),
-            _ => running(code, entry_point) + "\n",
+            Language::Python => running(code, entry_point) + "\n",
+            _ => code.to_owned(),
         };
         TestCase::Asserted {
             entry_point: entry_point.to_owned(),
@@ -87,14 +91,15 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             language,
         }
     };
-    let setup = [
-        fields.text_or_empty("import")?,
-        fields.text_or_empty("test_setup")?,
-    ]
-    .into_iter()
-    .filter(|text| !text.trim().is_empty())
-    .collect::<Vec<_>>()
-    .join("\n");
+    let import = match language {
+        Language::Go => "",
+        _ => fields.text_or_empty("import")?,
+    };
+    let setup = [import, fields.text_or_empty("test_setup")?]
+        .into_iter()
+        .filter(|text| !text.trim().is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
     let test = fields.text("test")?;
     if test.trim().is_empty() {
         return Err(fields.wrong_text("test", "test code", "an empty string"));
@@ -114,7 +119,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
             labels.insert(name.to_owned(), fields.text(name)?.to_owned());
         }
     }
-    if language == Language::Cpp {
+    if language != Language::Python {
         labels.insert("language".to_owned(), language.name().to_owned());
     }
     let references = match fields.text_or_empty("canonical_solution")? {

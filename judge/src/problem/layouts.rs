@@ -2,6 +2,7 @@
 //!
 //! - APPS: a folder a problem with `question.txt` and `input_output.json`; the row is the one of `apps`.
 //! - IntroClass: see `introclass`, which makes native rows.
+//! - Kattis packages: see `kattis`, which makes native rows.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::budget::Budget;
 use super::tree::Tree;
-use super::{Place, ProblemError, Row, Where, introclass};
+use super::{Place, ProblemError, Row, Where, introclass, kattis};
 
 /// Calls `take` for every problem found, in the order of their paths.
 pub(super) fn for_each_row(
@@ -20,6 +21,8 @@ pub(super) fn for_each_row(
 ) -> Result<(), ProblemError> {
     let rows = if let Some(rows) = introclass::rows(tree) {
         rows
+    } else if let Some(rows) = kattis::rows(path, tree) {
+        rows?
     } else {
         apps_rows(tree)
     };
@@ -35,8 +38,8 @@ pub(super) fn for_each_row(
         return Err(ProblemError::Layout {
             path: path.to_owned(),
             found,
-            expected: "the layout of APPS (<problem>/question.txt and input_output.json) or of IntroClass \
-                       (<program>/tests/blackbox/1.in)",
+            expected: "the layout of APPS (<problem>/question.txt and input_output.json), of IntroClass \
+                       (<program>/tests/blackbox/1.in) or of a Kattis package (problem.yaml and data/)",
         });
     }
     for (index, (folder, value)) in rows.into_iter().enumerate() {

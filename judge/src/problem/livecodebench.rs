@@ -3,7 +3,7 @@
 //! `public_test_cases` are public, `private_test_cases` only grade. The private ones are JSON, or JSON pickled as a
 //! string, packed by zlib and written in base64; `pickle` reads the one string and refuses everything else.
 //! Programs have 6 s for a test and 4 GB, as in the benchmark; lines are compared trimmed, numbers by value,
-//! non-integers nearly (`Comparison::Decimals`).
+//! non-integers nearly (`Comparison::Decimals`); in the schema named `livecodebench-exact` by value, too.
 //!
 //! SandboxFusion's form (`id`, `content`, `test`) packs a dictionary whose `input_output` is as in APPS. Its
 //! `canonical_solution` is a placeholder that exits at once and no reference.
@@ -52,6 +52,14 @@ pub(super) const KNOWN: Known = Known {
     harmless: &[],
     refused: &[],
 };
+
+/// The row as a problem whose non-integers are compared by value, as the benchmark does.
+pub(super) fn read_exact(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
+    Ok(Problem {
+        comparison: Comparison::ExactDecimals,
+        ..read(fields)?
+    })
+}
 
 /// The row as a problem.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {

@@ -3,13 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::budget::Budget;
+use super::budget::{Budget, cost_of_text};
 use super::known::{Known, Notices};
 use super::row::{Fields, Ledger, Row, kind};
 use super::{
     Place, Problem, ProblemError, TestCase, apps, bigcodebench, codecontests, codecontests_plus,
-    codeforces, common_oj, cruxeval, deepcoder, digits, evalplus, humaneval, leetcode,
-    livecodebench, mapcoder, mbpp, native, prime, synthetic1,
+    codeforces, common_oj, cruxeval, cruxeval_x, deepcoder, digits, evalplus, fusion, humaneval,
+    leetcode, livecodebench, mapcoder, mbpp, multipl_e, native, prime, prompt_io, python_literal,
+    synthetic1,
 };
 
 /// rlef's own schema.
@@ -32,7 +33,7 @@ pub struct Schema {
 }
 
 /// All of them.
-pub const SCHEMAS: [Schema; 19] = [
+pub const SCHEMAS: [Schema; 24] = [
     Schema::new("rlef", &["id", "statement"], &native::KNOWN, |row, _| {
         native::read(row)
     }),
@@ -55,6 +56,13 @@ pub const SCHEMAS: [Schema; 19] = [
         &humaneval::KNOWN,
         |_, fields| humaneval::read(fields),
     ),
+    Schema::new(
+        "multipl-e",
+        &["name", "language", "prompt", "tests|test"],
+        &multipl_e::KNOWN,
+        |_, fields| multipl_e::read(fields),
+    )
+    .over(&["humaneval"]),
     Schema::new(
         "leetcode",
         &[
@@ -148,6 +156,36 @@ pub const SCHEMAS: [Schema; 19] = [
         &["id", "code", "input", "output"],
         &cruxeval::KNOWN,
         |_, fields| cruxeval::read(fields),
+    ),
+    Schema::new(
+        "cruxeval-x",
+        &[
+            "id",
+            "code",
+            "output|output_reasoning",
+            "gt|output_reasoning",
+        ],
+        &cruxeval_x::KNOWN,
+        |_, fields| cruxeval_x::read(fields),
+    )
+    .over(&["cruxeval"]),
+    Schema::new(
+        "common-oj-mbpp",
+        &["id", "content", "test_list"],
+        &fusion::KNOWN,
+        |_, fields| fusion::read_mbpp(fields),
+    ),
+    Schema::new(
+        "prompt-io",
+        &["prompt", "input|inputs", "output|outputs"],
+        &prompt_io::KNOWN,
+        |_, fields| prompt_io::read(fields),
+    ),
+    Schema::new(
+        "livecodebench-exact",
+        &[],
+        &livecodebench::KNOWN,
+        |_, fields| livecodebench::read_exact(fields),
     ),
     Schema::new("cruxeval-input", &[], &cruxeval::KNOWN, |_, fields| {
         cruxeval::read_input(fields)
@@ -253,6 +291,8 @@ pub(super) fn problem_of(
             })
         })?,
     };
+    let unpacked = unpacked(object, schema.known, &row.place, budget)?;
+    let object = unpacked.as_ref().unwrap_or(object);
     let ledger = Ledger {
         schema: schema.name,
         known: schema.known,
@@ -266,6 +306,55 @@ pub(super) fn problem_of(
         return Err(fields.wrong_text("tests", expected, "empty inputs and outputs only"));
     }
     Ok(problem)
+}
+
+/// Fields of every schema that are lists of texts or of anything, where they are there.
+const LISTS: [&str; 10] = [
+    "test_list",
+    "challenge_test_list",
+    "test_imports",
+    "solutions",
+    "base_input",
+    "plus_input",
+    "inputs",
+    "outputs",
+    "stop_tokens",
+    "sample_io",
+];
+
+/// The row with lists and objects in place of the texts that a column holds them as; nothing where there are none.
+fn unpacked(
+    object: &Map<String, Value>,
+    known: &Known,
+    place: &Place,
+    budget: &Budget,
+) -> Result<Option<Map<String, Value>>, ProblemError> {
+    let is_nested = |name: &str| {
+        let mut patterns = known.honoured.iter();
+        LISTS.contains(&name)
+            || patterns.any(|pattern| {
+                pattern
+                    .split_once('.')
+                    .is_some_and(|(parent, _)| parent == name)
+            })
+    };
+    let mut whole: Option<Map<String, Value>> = None;
+    for (name, value) in object {
+        let Value::String(text) = value else { continue };
+        if !text.trim_start().starts_with(['[', '{']) || !is_nested(name) {
+            continue;
+        }
+        budget.take_row(place, cost_of_text(text.as_bytes()))?;
+        // What is none is left to who reads the field.
+        if let Ok(parsed @ (Value::Array(_) | Value::Object(_))) =
+            python_literal::json_or_literal(text)
+        {
+            whole
+                .get_or_insert_with(|| object.clone())
+                .insert(name.clone(), parsed);
+        }
+    }
+    Ok(whole)
 }
 
 /// Whether there are tests, but none that a program which does nothing would fail.

@@ -5,6 +5,16 @@ use rlef_sandbox::{Files, Language};
 
 use super::{Place, Problem, ProblemError, TestCase, asserts};
 
+/// Languages whose functions can be called by tests.
+const CALLABLE: [Language; 6] = [
+    Language::Python,
+    Language::Cpp,
+    Language::JavaScript,
+    Language::Java,
+    Language::Go,
+    Language::Rust,
+];
+
 /// Open files that a program needs to start.
 const LEAST_FILES: u64 = 8;
 
@@ -62,8 +72,8 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
                     ..
                 } => ("entry_point", entry_point, *language),
             };
-            if !matches!(language, Language::Python | Language::Cpp) {
-                let expected = "tests of functions in Python or C++";
+            if !CALLABLE.contains(&language) {
+                let expected = "tests of functions in Python, C++, JavaScript, Java, Go or Rust";
                 let field = format!("{list}.language");
                 return Err(wrong(&field, expected, language.title().to_owned()));
             }
@@ -82,7 +92,7 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
             }
             if *spoken.get_or_insert(language) != language {
                 let expected = "functions of one language in all tests";
-                let found = "tests in Python and in C++".to_owned();
+                let found = "tests in several".to_owned();
                 return Err(wrong(&format!("{list}.language"), expected, found));
             }
         }
@@ -132,6 +142,10 @@ fn uncallable(name: &str, language: Language) -> Option<&'static str> {
     if language == Language::Cpp {
         return (!name.split("::").all(is_identifier))
             .then_some("the name of a function, such as `f`");
+    }
+    if language != Language::Python {
+        return (!is_identifier(name.trim_start_matches('$')))
+            .then_some("the name of a function or method, such as `f`");
     }
     let parts: Vec<&str> = name.split('.').collect();
     let good = parts.len() <= 2 && parts.iter().all(|part| is_identifier(part));

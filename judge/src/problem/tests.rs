@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod borders;
 mod bounds;
 mod fields;
 mod schemas;

@@ -73,6 +73,62 @@ const READING: [&str; 27] = [
     "NewReader",
 ];
 
+/// Words by which programs of the languages that are a row each read.
+const TAKING: [&str; 24] = [
+    "STDIN",
+    "stdin",
+    "fgets",
+    "fscanf",
+    "gets",
+    "ARGF",
+    "read",
+    "readline",
+    "ReadLine",
+    "Read",
+    "ReadToEnd",
+    "getLine",
+    "getContents",
+    "interact",
+    "read_line",
+    "read_int",
+    "scanf",
+    "readln",
+    "readInt",
+    "StdIn",
+    "mapfile",
+    "file_get_contents",
+    "stream_get_contents",
+    "readLines",
+];
+
+/// And print.
+const PRINTING: [&str; 24] = [
+    "echo",
+    "print",
+    "printf",
+    "puts",
+    "p",
+    "say",
+    "write",
+    "writeln",
+    "Write",
+    "WriteLine",
+    "println",
+    "putStr",
+    "putStrLn",
+    "interact",
+    "print_int",
+    "print_string",
+    "print_endline",
+    "Printf",
+    "io",
+    "cat",
+    "stdout",
+    "print_float",
+    "pp",
+    "putChar",
+];
+
 fn prints(code: &str, language: Language) -> Level {
     let has = |words: &[&str]| words.iter().any(|word| has_word(code, word));
     let (reads, writes) = match language {
@@ -84,10 +140,21 @@ fn prints(code: &str, language: Language) -> Level {
             has(&["input", "stdin", "open", "fileinput", "read", "raw_input"]),
             has(&["print", "stdout", "write", "writelines"]),
         ),
-        Language::JavaScript => (
+        Language::JavaScript | Language::TypeScript => (
             has(&["stdin", "readline", "readFileSync", "prompt", "read"]),
             has(&["log", "stdout", "write", "print"]),
         ),
+        Language::Php
+        | Language::Ruby
+        | Language::Lua
+        | Language::Perl
+        | Language::Bash
+        | Language::CSharp
+        | Language::Haskell
+        | Language::OCaml
+        | Language::Pascal
+        | Language::Kotlin
+        | Language::Scala => (has(&TAKING) || has(&READING), has(&PRINTING)),
         Language::Wasm => {
             return if code.contains("(module") {
                 Level::Whole(Rule::HasMain)

@@ -107,7 +107,10 @@ impl Lexer {
     }
 
     fn quotes_with_backticks(&self) -> bool {
-        matches!(self.language, Language::JavaScript | Language::Go)
+        matches!(
+            self.language,
+            Language::JavaScript | Language::TypeScript | Language::Go
+        )
     }
 
     /// One step in code: bytes taken, and what begins with them that is no code.
@@ -121,7 +124,7 @@ impl Lexer {
                 self.depth -= 1;
                 self.broken |= self.depth < 0;
             }
-            '#' if self.language == Language::Python => return (rest.len(), Some(Piece::Comment)),
+            '#' if self.has_hash_comments(before) => return (rest.len(), Some(Piece::Comment)),
             '"' | '\'' | '`' => return self.quote(rest, first, line, at),
             ';' if self.language == Language::Wasm && rest.starts_with(";;") => {
                 return (rest.len(), Some(Piece::Comment));
@@ -145,8 +148,30 @@ impl Lexer {
         (first.len_utf8(), None)
     }
 
+    /// Whether a number sign begins a comment, given what stands in front of it.
+    fn has_hash_comments(&self, before: char) -> bool {
+        match self.language {
+            Language::Python => true,
+            // In these it also counts, and stands for what is matched.
+            Language::Ruby | Language::Perl | Language::Bash | Language::Php => {
+                before.is_whitespace()
+            }
+            _ => false,
+        }
+    }
+
     fn is_like_c(&self) -> bool {
-        !matches!(self.language, Language::Python | Language::Wasm)
+        !matches!(
+            self.language,
+            Language::Python
+                | Language::Wasm
+                | Language::Ruby
+                | Language::Lua
+                | Language::Perl
+                | Language::Bash
+                | Language::Haskell
+                | Language::OCaml
+        )
     }
 
     /// A quote in code.

@@ -90,7 +90,7 @@ pub(super) fn relate(candidates: &mut [Candidate<'_>], wanted: &Wanted) {
             Language::C | Language::Cpp => !has_main(&code) && code.contains("#include"),
             Language::Java => only_begins(&code, "import "),
             Language::Rust => only_begins(&code, "use "),
-            Language::Go | Language::Wasm => false,
+            _ => false,
         };
         if names < MOST_NAMES {
             names += own.len().max(1);
@@ -161,7 +161,7 @@ fn needed<'a>(
             Language::C | Language::Cpp => !code.contains("#include"),
             Language::Java => !begins(code, "import "),
             Language::Rust => !begins(code, "use "),
-            Language::Go | Language::Wasm => false,
+            _ => false,
         };
         if definer.is_part && is_needed && places.len() < MOST_PARTS {
             places.push(definer.place);

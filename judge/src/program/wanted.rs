@@ -69,13 +69,14 @@ impl Wanted {
     }
 
     /// The same in whichever language a block names, where the problem's programs only read and print and its own language
-    /// is not said. WebAssembly is never chosen so.
+    /// is not said. Neither WebAssembly nor Bash, in which answers show
+    /// sessions, is chosen so.
     #[must_use]
     pub fn in_any_language(mut self, problem: &Problem) -> Self {
         if self.asked == Asked::ToPrint && !problem.labels.contains_key("language") {
             let others = Language::ALL
                 .into_iter()
-                .filter(|&other| other != Language::Wasm);
+                .filter(|&other| !matches!(other, Language::Wasm | Language::Bash));
             for language in others {
                 if !self.languages.contains(&language) {
                     self.languages.push(language);

@@ -136,14 +136,22 @@ fn is_boundless(case: &Case<'_>, output: &[u8]) -> bool {
 
 /// The job of a checker or an interactor.
 pub(super) fn job_of(checker: &Checker, talks: bool, testlib: Option<&str>) -> Job {
-    let arguments: &[&str] = match checker.protocol {
+    let names: &[&str] = match checker.protocol {
         Protocol::Testlib => &["input.txt", "output.txt", "answer.txt"],
         Protocol::Printed => &["input.txt", "answer.txt", "output.txt"],
+        Protocol::Kattis => &["input.txt", "answer.txt", "feedback/"],
+    };
+    let flags = checker.flags.iter().map(String::as_str);
+    let arguments: Vec<&str> = names.iter().copied().chain(flags).collect();
+    let call = driver::Call {
+        arguments: &arguments,
+        talks,
+        reads_output: checker.protocol == Protocol::Kattis && !talks,
     };
     if checker.language == Language::Cpp {
-        driver::cpp_checker(&checker.source, arguments, testlib)
+        driver::cpp_checker(&checker.source, &call, testlib)
     } else {
-        driver::checker(&checker.source, arguments, talks)
+        driver::checker(&checker.source, &call)
     }
 }
 

@@ -20,12 +20,13 @@ pub(super) const PARTIAL_BASE: i32 = 50;
 /// Whether it accepts; `Err` says why it can't tell.
 pub(super) fn accepts(protocol: Protocol, said: &Outcome) -> Result<bool, String> {
     match (protocol, said.status) {
-        (Protocol::Testlib, Status::Exited(0)) => Ok(true),
+        (Protocol::Testlib, Status::Exited(0)) | (Protocol::Kattis, Status::Exited(42)) => Ok(true),
         (Protocol::Testlib, Status::Exited(code))
             if REJECTS.contains(&code) || PARTIAL.contains(&code) =>
         {
             Ok(false)
         }
+        (Protocol::Kattis, Status::Exited(43)) => Ok(false),
         (Protocol::Printed, Status::Exited(0)) => {
             let text = String::from_utf8_lossy(&said.stdout);
             match text.split_whitespace().next() {
@@ -80,9 +81,22 @@ mod tests {
             assert_eq!(word, wanted, "{code}");
         }
         for status in [Status::Signalled(6), Status::TimeLimit, Status::MemoryLimit] {
-            for protocol in [Protocol::Testlib, Protocol::Printed] {
+            for protocol in [Protocol::Testlib, Protocol::Printed, Protocol::Kattis] {
                 assert!(accepts(protocol, &said(status, "1")).is_err());
             }
+        }
+    }
+
+    #[test]
+    fn kattis_validators_say_42_or_43_and_nothing_else() {
+        for code in 0..=255 {
+            let word = accepts(Protocol::Kattis, &said(Status::Exited(code), "")).ok();
+            let wanted = match code {
+                42 => Some(true),
+                43 => Some(false),
+                _ => None,
+            };
+            assert_eq!(word, wanted, "{code}");
         }
     }
 

@@ -79,30 +79,40 @@ struct TesterPayload<'a> {
     later: Later,
 }
 
+/// How a checker or interactor is called.
+#[derive(Serialize)]
+pub(super) struct Call<'a> {
+    pub(super) arguments: &'a [&'a str],
+    /// Whether it talks with the program, of which it then may be left alone.
+    pub(super) talks: bool,
+    /// Whether it reads the output from standard input.
+    pub(super) reads_output: bool,
+}
+
 #[derive(Serialize)]
 struct CheckerPayload<'a> {
     source: &'a str,
-    arguments: &'a [&'a str],
-    /// Whether it talks with the program, of which it then may be left alone.
-    talks: bool,
+    #[serde(flatten)]
+    call: &'a Call<'a>,
 }
 
-/// A job that runs a checker written in Python, or an interactor, which `talks`.
-pub(super) fn checker(source: &str, arguments: &[&str], talks: bool) -> Job {
-    job(
-        &[CHECKER],
-        &CheckerPayload {
-            source,
-            arguments,
-            talks,
-        },
-    )
+/// A job that runs a checker or interactor written in Python.
+pub(super) fn checker(source: &str, call: &Call<'_>) -> Job {
+    job(&[CHECKER], &CheckerPayload { source, call })
 }
 
 /// A job that runs a checker or interactor written in C++; `testlib` stands where the source includes that header.
-pub(super) fn cpp_checker(source: &str, arguments: &[&str], testlib: Option<&str>) -> Job {
-    let names: Vec<String> = arguments.iter().map(|name| format!("\"{name}\"")).collect();
-    let mut text = CPP_CHECKER.replace("ARGUMENTS", &names.join(", "));
+pub(super) fn cpp_checker(source: &str, call: &Call<'_>, testlib: Option<&str>) -> Job {
+    // A flag is the problem's own text, and JSON's escapes are C's.
+    let names: Vec<String> = call
+        .arguments
+        .iter()
+        .map(|name| serde_json::Value::from(*name).to_string())
+        .collect();
+    let mut text = CPP_CHECKER.replace("ARGUMENTS", &names.join(", ")).replace(
+        "READS_OUTPUT",
+        if call.reads_output { "true" } else { "false" },
+    );
     for (index, line) in source.split_inclusive('\n').enumerate() {
         match testlib.filter(|_| includes_testlib(line)) {
             Some(header) => {

@@ -57,6 +57,7 @@ pub(super) fn judge<R: Runner>(
         int_digits: limits.int_digits,
         ..default
     };
+    let protocol = interactor.protocol;
     let talking = job_of(interactor, true, run.testlib());
     let interactor = Side::new(&talking, &patient);
     for case in cases {
@@ -64,10 +65,10 @@ pub(super) fn judge<R: Runner>(
         let talk =
             |run: &Run<'_, R>| run.interaction(interactor, &preface, Side::new(&job, limits));
         let mut interaction = talk(run)?;
-        let mut word = word(&interaction);
+        let mut word = word(protocol, &interaction);
         if matches!(word, Word::Fails(_)) {
             interaction = talk(run)?;
-            word = self::word(&interaction);
+            word = self::word(protocol, &interaction);
         }
         let outcome = &interaction.program;
         let failure = match word {
@@ -75,7 +76,9 @@ pub(super) fn judge<R: Runner>(
             Word::Program => Some(stdin::failed(case, outcome, String::new())),
             Word::Rejects(words) => Some(wrong(case, outcome, words)),
             Word::Broken(detail) => return Err(run.broken_interactor(detail)),
-            Word::Fails(detail) if fails_alone(run, interactor, &preface, &interaction)? => {
+            Word::Fails(detail)
+                if fails_alone(run, protocol, interactor, &preface, &interaction)? =>
+            {
                 return Err(run.broken_interactor(detail));
             }
             Word::Fails(detail) => {
@@ -105,7 +108,7 @@ enum Word {
     Broken(String),
 }
 
-fn word(interaction: &Interaction) -> Word {
+fn word(protocol: Protocol, interaction: &Interaction) -> Word {
     let said = &interaction.interactor;
     let failure = Grade::of(interaction.program.status);
     if interaction.waited
@@ -113,7 +116,7 @@ fn word(interaction: &Interaction) -> Word {
     {
         return Word::Program;
     }
-    match accepts(Protocol::Testlib, said) {
+    match accepts(protocol, said) {
         Ok(true) if failure.is_some() => Word::Program,
         Ok(true) => Word::Accepts,
         Ok(false) => Word::Rejects(tail(&said.stderr)),
@@ -130,6 +133,7 @@ fn word(interaction: &Interaction) -> Word {
 /// Whether the interactor fails even if it hears nothing.
 fn fails_alone<R: Runner>(
     run: &Run<'_, R>,
+    protocol: Protocol,
     interactor: Side<'_>,
     preface: &[u8],
     before: &Interaction,
@@ -149,7 +153,7 @@ fn fails_alone<R: Runner>(
         ..Limits::default()
     };
     let alone = run.interaction(interactor, preface, Side::new(&silent, &limits))?;
-    let fails = matches!(word(&alone), Word::Fails(_) | Word::Broken(_));
+    let fails = matches!(word(protocol, &alone), Word::Fails(_) | Word::Broken(_));
     Ok(fails && (!sleeps(before) || sleeps(&alone)))
 }
 

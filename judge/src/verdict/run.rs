@@ -126,6 +126,14 @@ impl<'a, R: Runner> Run<'a, R> {
         }
     }
 
+    /// What can't be judged here, whatever the program.
+    pub(super) fn unsupported(&self, what: &'static str) -> JudgeError {
+        JudgeError::Unsupported {
+            id: self.id.to_owned(),
+            what,
+        }
+    }
+
     /// A checker that can't tell.
     pub(super) fn broken_checker(&self, detail: String) -> JudgeError {
         JudgeError::BrokenChecker {
@@ -180,6 +188,11 @@ impl<'a, R: Runner> Run<'a, R> {
                 }
                 Err(asserted::Fault::Crossing(kind)) => {
                     return Err(JudgeError::Crossing { id, test, kind });
+                }
+                Err(asserted::Fault::Library) => {
+                    return Err(
+                        self.unsupported("test code that imports a library which this host lacks")
+                    );
                 }
                 Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries() => {}
                 Err(asserted::Fault::Tester(detail)) => {

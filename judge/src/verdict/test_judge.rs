@@ -8,8 +8,8 @@ use rlef_sandbox::{Cancel, Language};
 
 use super::run::Run;
 use super::{
-    PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, checker, cpp, interact, source,
-    stdin,
+    PublicVerdict, Runner, Scope, StopAt, Verdict, asserted, call, checker, cpp, foreign, interact,
+    source, stdin,
 };
 use crate::comparator::{Comparison, Decider};
 use crate::judge::{Judge, JudgeError, Judgement, Reads, Submission, timeout};
@@ -110,7 +110,10 @@ impl<R: Runner> TestJudge<R> {
             _ if tests.iter().any(|test| unreadable(problem, test)) => {
                 Some("a C++ declaration that is no plain function")
             }
-            (rule, _) => checker::lacks(rule, self.testlib.as_deref()),
+            (rule, _) => tests
+                .iter()
+                .find_map(|test| foreign::lacks(problem, test))
+                .or_else(|| checker::lacks(rule, self.testlib.as_deref())),
         };
         what.map_or(Ok(()), |what| {
             Err(JudgeError::Unsupported {
@@ -370,6 +373,19 @@ fn run_batch<R: Runner>(
                 references: &problem.references,
             };
             cpp::judge(run, program, &case, &problem.limits)
+        }
+        Some(TestCase::Asserted {
+            entry_point,
+            code,
+            language,
+        }) if foreign::is_foreign(*language) => {
+            let case = foreign::Case {
+                language: *language,
+                preamble: &problem.preamble,
+                entry_point,
+                code,
+            };
+            foreign::judge(run, program, &case, &problem.limits)
         }
         Some(TestCase::Asserted {
             entry_point, code, ..

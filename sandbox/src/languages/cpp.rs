@@ -1,6 +1,6 @@
 //! C++ by the host's g++ or clang++: compiled once, `bits/stdc++.h` in advance, linked statically where possible.
 
-use super::toolchain::{Compile, Launch, Output, Precompiled, Toolchain, words};
+use super::toolchain::{Compile, Launch, Library, Output, Precompiled, Toolchain, words};
 use super::{Definition, always_main, gcc};
 
 const STANDARD: &str = "-std=gnu++17";
@@ -41,6 +41,37 @@ const NAMES: [&str; 27] = [
     "##",
     "%:%:",
     "\\u",
+];
+
+/// What only sources for C++20 have: they are compiled as such.
+const OF_20: [&str; 27] = [
+    "<ranges>",
+    "<concepts>",
+    "<span>",
+    "<numbers>",
+    "<bit>",
+    "<compare>",
+    "<coroutine>",
+    "ranges::",
+    "views::",
+    "<=>",
+    "std::popcount",
+    "std::ssize",
+    "std::bit_width",
+    "std::bit_ceil",
+    "std::bit_floor",
+    "std::countr_zero",
+    "std::countl_zero",
+    "std::has_single_bit",
+    "std::midpoint",
+    "std::erase_if",
+    "[[likely]]",
+    "[[unlikely]]",
+    "consteval",
+    "constinit",
+    ".starts_with(",
+    ".ends_with(",
+    ".contains(",
 ];
 
 /// Whether a header serves a source.
@@ -109,7 +140,15 @@ fn find() -> Result<Toolchain, String> {
             launch: Launch::compiler("main.cpp", command, driver.tools),
             output: Output::Artifact,
             precompiled: precompiled.collect(),
-            libraries: driver.libraries,
+            libraries: driver
+                .libraries
+                .into_iter()
+                // Of two standards on a command line the last counts.
+                .chain(OF_20.map(|mark| Library {
+                    mark,
+                    argument: "-std=gnu++20",
+                }))
+                .collect(),
         }),
         run: Launch::native(),
     })

@@ -110,23 +110,25 @@ fn find() -> Result<Toolchain, String> {
     })
 }
 
-/// The class that is to be run, with its package: the public one, else the one that has `main`.
+/// The class that is to be run, with its package, and behind `@` the one that the file is to be named for, where that is
+/// another: the first that has `main(String...)`, or a `main` without parameters, else the public one, else the last.
 ///
-/// Reads tokens, not grammar: of the top-level types it takes the first that is declared public, or else the
-/// first in whose braces `main` is followed by an opening parenthesis.
+/// Reads tokens, not grammar: of the top-level types it takes the first in whose braces `main` is followed by an opening
+/// parenthesis and `String`.
 fn main_class(source: &[u8]) -> String {
     let tokens = tokens(&String::from_utf8_lossy(source));
     let (mut depth, mut package, mut public) = (0_usize, String::new(), false);
-    let (mut current, mut first_with_main) = (None, None);
-    let mut rest = tokens.iter().map(String::as_str).peekable();
-    while let Some(token) = rest.next() {
-        match token {
+    let (mut current, mut with_main, mut with_bare, mut public_class) = (None, None, None, None);
+    for (at, token) in tokens.iter().enumerate() {
+        let next = |ahead: usize| tokens.get(at + ahead).map(String::as_str);
+        match token.as_str() {
             "{" => depth += 1,
             "}" => depth = depth.saturating_sub(1),
             ";" if depth == 0 => public = false,
-            "package" if depth == 0 => {
-                package = rest
-                    .by_ref()
+            "package" if depth == 0 && package.is_empty() => {
+                package = tokens[at + 1..]
+                    .iter()
+                    .map(String::as_str)
                     .take_while(|&token| token != ";")
                     .filter(|&token| token == "." || is_word(token))
                     .collect();
@@ -134,22 +136,36 @@ fn main_class(source: &[u8]) -> String {
             }
             "public" if depth == 0 => public = true,
             "class" | "record" | "enum" | "interface" if depth == 0 => {
-                current = rest.next_if(|&token| is_word(token));
-                if let (true, Some(name)) = (public, current) {
-                    return package + name;
+                let Some(name) = next(1).filter(|name| is_word(name)) else {
+                    continue;
+                };
+                current = Some(name);
+                if public && public_class.is_none() {
+                    public_class = current;
                 }
+                public = false;
             }
-            "main" if depth == 1 && rest.peek() == Some(&"(") => {
-                first_with_main = first_with_main.or(current);
-            }
+            "main" if depth == 1 && next(1) == Some("(") => match next(2) {
+                Some("String" | "final" | "java") => with_main = with_main.or(current),
+                Some(")") => with_bare = with_bare.or(current),
+                _ => {}
+            },
             _ => {}
         }
     }
-    package + first_with_main.or(current).unwrap_or("Main")
+    let name = with_main
+        .or(with_bare)
+        .or(public_class)
+        .or(current)
+        .unwrap_or("Main");
+    match public_class.filter(|&public| public != name) {
+        Some(file) => format!("{package}{name}@{file}"),
+        None => package + name,
+    }
 }
 
 fn is_word(token: &str) -> bool {
-    token.starts_with(|first: char| first.is_ascii_alphanumeric() || "_$".contains(first))
+    token.starts_with(|first: char| first.is_alphanumeric() || "_$".contains(first))
 }
 
 /// Names and single signs of a source, without comments, texts and characters.
@@ -157,8 +173,7 @@ fn tokens(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let is_name =
-            |character: char| character.is_ascii_alphanumeric() || "_$".contains(character);
+        let is_name = |character: char| character.is_alphanumeric() || "_$".contains(character);
         let length = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
@@ -227,6 +242,18 @@ mod tests {
             ),
             ("package a.b;\npublic class Main {}", "a.b.Main"),
             (
+                "public class Helper {} class Run { public static void main(String[] a) {} }",
+                "Run@Helper",
+            ),
+            (
+                "class Early { static void main(int x) {} } class Late { static void main(final String... a) {} }",
+                "Late",
+            ),
+            (
+                "public class Größe { public static void main(String[] a) {} }",
+                "Größe",
+            ),
+            (
                 "record P(int x) {} class M { public static void main(String... a) {} }",
                 "M",
             ),
@@ -241,7 +268,7 @@ mod tests {
         #[test]
         fn any_bytes_give_a_name_without_slashes(source in proptest::collection::vec(any::<u8>(), 0..200)) {
             let name = main_class(&source);
-            prop_assert!(!name.is_empty() && !name.contains('/') && name.is_ascii(), "{name}");
+            prop_assert!(!name.is_empty() && !name.contains('/'), "{name}");
         }
     }
 }

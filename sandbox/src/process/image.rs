@@ -97,9 +97,13 @@ impl<'a> Image<'a> {
     ) -> Self {
         // The kernel takes no longer file name; what is called so does not compile.
         let unit: String = unit.chars().take(LONGEST_UNIT).collect();
+        // Behind the sign stands what the file is named for, where that is another.
+        let (unit, name) = unit
+            .split_once('@')
+            .unwrap_or((&unit, unit.rsplit('.').next().unwrap_or_default()));
         let fill = |text: &String| {
-            text.replace("{unit}", &unit)
-                .replace("{name}", unit.rsplit('.').next().unwrap_or_default())
+            text.replace("{unit}", unit)
+                .replace("{name}", name)
                 .replace(
                     "{memory_mb}",
                     &(limits.memory_bytes >> 20).max(8).to_string(),

@@ -7,6 +7,7 @@ use rlef_sandbox::{Batch, Job, Language, Limits, Outcome, Safeguard, SandboxErro
 use crate::support::{canary, needs_control_group, sandbox, text};
 
 mod compiler;
+mod rows;
 
 fn job(language: Language, source: &str) -> Job {
     Job {

@@ -1,7 +1,7 @@
 //! What a Parquet file unpacks to, found from the headers of its pages before anything is unpacked.
 //!
 //! A page's header says how large it is unpacked and how many values it holds, and the reader makes room for both. Pages of
-//! gzip are unpacked and counted, for nothing bounds those by what their header says.
+//! gzip, Zstandard and Brotli are unpacked and counted, for nothing bounds those by what their header says.
 
 use std::fs::File;
 use std::io::Read;
@@ -220,9 +220,14 @@ fn chunk(
         if page.unpacked > ROW || seen > most.saturating_add(VALUES) {
             return Err(budget.file_too_large());
         }
-        if matches!(column.compression(), Compression::GZIP(_)) {
+        if !is_bounded(column.compression()) {
             let skipped = page.header + page.levels.min(page.packed);
-            match unpacks_to_more(file, at + skipped, next, page.unpacked) {
+            match unpacks_to_more(
+                file,
+                at + skipped,
+                next,
+                (column.compression(), page.unpacked),
+            ) {
                 Ok(false) => {}
                 Ok(true) => return Err(budget.file_too_large()),
                 Err(error) => return Ok(Err(error.to_string())),
@@ -234,12 +239,39 @@ fn chunk(
     Ok(Ok(largest))
 }
 
-/// Whether the gzip data between two places unpacks to more than `most`.
-fn unpacks_to_more(file: &File, start: u64, end: u64, most: u64) -> std::io::Result<bool> {
+/// Whether a page of this packing never unpacks to more than its header says.
+const fn is_bounded(compression: Compression) -> bool {
+    matches!(
+        compression,
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::LZ4_RAW
+    )
+}
+
+/// Times that LZ4 packs at most: a byte for each 255.
+const LZ4_MOST: u64 = 255;
+
+/// Whether the packed data between two places unpacks to more than `most`.
+fn unpacks_to_more(
+    file: &File,
+    start: u64,
+    end: u64,
+    (compression, most): (Compression, u64),
+) -> std::io::Result<bool> {
+    if matches!(compression, Compression::LZ4) {
+        // Its frames are bounded by what is packed alone.
+        return Ok((end - start).saturating_mul(LZ4_MOST) > ROW.max(most));
+    }
     let packed = read_at(file, start, end - start)?;
     let limit = most.saturating_add(1);
-    let mut unpacked = MultiGzDecoder::new(packed.as_slice()).take(limit);
-    // Data that is no gzip is the reader's to refuse.
-    let count = std::io::copy(&mut unpacked, &mut std::io::sink());
+    let packed = packed.as_slice();
+    let mut reader: Box<dyn Read + '_> = match compression {
+        Compression::GZIP(_) => Box::new(MultiGzDecoder::new(packed)),
+        Compression::ZSTD(_) => Box::new(zstd::Decoder::new(packed)?),
+        Compression::BROTLI(_) => Box::new(brotli::Decompressor::new(packed, 4096)),
+        // The reader refuses the others.
+        _ => return Ok(false),
+    };
+    // Data that is packed otherwise is the reader's to refuse.
+    let count = std::io::copy(&mut reader.as_mut().take(limit), &mut std::io::sink());
     Ok(count.is_ok_and(|count| count > most))
 }

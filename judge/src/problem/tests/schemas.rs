@@ -232,6 +232,7 @@ fn codeforces_takes_the_checker_and_the_mode() {
         language: Language::Python,
         source: "print(1)".into(),
         protocol: Protocol::Printed,
+        flags: Vec::new(),
     };
     assert_eq!(problem.comparison, Comparison::Checker(checker));
     assert_eq!(

@@ -8,6 +8,7 @@ fn python(source: &str) -> Checker {
         language: Language::Python,
         source: source.into(),
         protocol: Protocol::Testlib,
+        flags: Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::process::single::{artifact_file, read_artifact, run_in};
 use crate::store::StoreKey;
 
 /// Which way of compiling an entry of the cache comes from: raised whenever a source may be taken or refused otherwise.
-const RECIPE: &[u8] = b"2";
+const RECIPE: &[u8] = b"3";
 /// First byte of a kept entry.
 const PROGRAM: u8 = b'P';
 const REFUSED: u8 = b'R';
@@ -78,7 +78,9 @@ impl Builder {
         let mut plain = compile.launch.clone();
         let served = |library: &&Library| library.serves(&source.job.source);
         for library in compile.libraries.iter().filter(served) {
-            plain.command.push(library.argument.to_owned());
+            if !plain.command.iter().any(|given| given == library.argument) {
+                plain.command.push(library.argument.to_owned());
+            }
         }
         let mut rest = compile.precompiled.iter();
         let (outcome, artifact) = loop {
