@@ -173,13 +173,13 @@ impl App {
         let mut leaving = Leaving(&self.metrics, true);
         let ran = match ask.until {
             None => ran.await,
-            Some(until) => match tokio::time::timeout_at(until, ran).await {
-                Ok(ran) => ran,
-                Err(_) => {
+            Some(until) => {
+                let Ok(ran) = tokio::time::timeout_at(until, ran).await else {
                     leaving.1 = false;
                     return Err(too_late());
-                }
-            },
+                };
+                ran
+            }
         };
         leaving.1 = false;
         ran.unwrap_or_else(|_| Err(Failure::lost()))

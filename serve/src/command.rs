@@ -20,6 +20,10 @@ use crate::server::Server;
 
 /// Arguments of `serve`.
 #[derive(ClapArgs, Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[command(
     after_help = "It answers rlef's own interface (GET /v1/openapi.json), and those of SandboxFusion, OpenEnv, OpenRLHF, slime, \
     NeMo-Gym, open-instruct and Piston; docs/serve.md says which setting of which client to change.\n\n\

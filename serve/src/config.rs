@@ -59,10 +59,10 @@ impl Default for Bounds {
             all_bytes: 512 << 20,
             connections: 4096,
             episodes: 4096,
-            episode_idle: Duration::from_secs(3600),
-            head: Duration::from_secs(60),
+            episode_idle: Duration::from_hours(1),
+            head: Duration::from_mins(1),
             pause: Duration::from_secs(20),
-            body: Duration::from_secs(120),
+            body: Duration::from_mins(2),
             drain: Duration::from_secs(30),
             margin: Duration::from_secs(2),
         }

@@ -88,14 +88,13 @@ fn value_end(text: &[u8], at: usize) -> usize {
                 continue;
             }
             b'[' | b'{' => depth += 1,
-            b']' | b'}' if depth == 0 => return end,
+            b']' | b'}' | b',' | b':' if depth == 0 => return end,
             b']' | b'}' => {
                 depth -= 1;
                 if depth == 0 {
                     return end + 1;
                 }
             }
-            b',' | b':' if depth == 0 => return end,
             _ => {}
         }
         end += 1;

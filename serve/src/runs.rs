@@ -127,9 +127,9 @@ pub(crate) fn together(machine: &dyn Machine, all: Vec<(Arc<Caller>, Run)>, metr
             Err(SandboxError::Cancelled) => {}
             Err(error) if is_of_request(&error) => {
                 let failure = Failure::from(error);
-                waiters
-                    .iter()
-                    .for_each(|waiter| waiter.answer(Err(failure.clone())));
+                for waiter in &waiters {
+                    waiter.answer(Err(failure.clone()));
+                }
             }
             Err(error) => {
                 attempts += 1;
@@ -173,7 +173,9 @@ fn pass(
         .cancelled_by(&cancel)
         .going_on_while(&go_on);
     let ran = machine.run(&batch);
-    waiters.iter().for_each(|waiter| waiter.caller.end());
+    for waiter in waiters {
+        waiter.caller.end();
+    }
     // The last one, or the one before somebody who left.
     for (waiter, outcome) in waiters.iter().zip(ran?) {
         waiter.answer(Ok((outcome, FoundFiles::new())));

@@ -33,7 +33,7 @@ const HEAD: usize = 64 << 10;
 /// How long to wait where the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(50);
 /// How often episodes that nobody touches are looked for.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// A server that runs on threads of its own. It ends when it is dropped, without waiting for those under way.
 pub struct Server {

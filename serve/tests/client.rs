@@ -39,7 +39,9 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
@@ -56,7 +58,10 @@ impl Client {
 
     /// Sends a request without waiting for its answer.
     pub(crate) fn send(&mut self, method: &str, path: &str, body: Option<&str>) {
-        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{}", self.address, self.headers);
+        let mut text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{}",
+            self.address, self.headers
+        );
         if let Some(body) = body {
             text = format!(
                 "{text}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -85,7 +90,9 @@ impl Client {
             headers: headers.to_owned(),
             text: String::new(),
         };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).ok()?;
         answer.text = String::from_utf8(body).unwrap();
@@ -94,7 +101,8 @@ impl Client {
 
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: Option<&str>) -> Answer {
         self.send(method, path, body);
-        self.receive().unwrap_or_else(|| panic!("{method} {path}: no answer"))
+        self.receive()
+            .unwrap_or_else(|| panic!("{method} {path}: no answer"))
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
@@ -185,6 +193,7 @@ impl Socket {
 
     pub(crate) fn ask(&mut self, message: &Value) -> Value {
         self.send(&message.to_string());
-        self.receive().unwrap_or_else(|| panic!("{message}: no answer"))
+        self.receive()
+            .unwrap_or_else(|| panic!("{message}: no answer"))
     }
 }

@@ -70,7 +70,11 @@ impl Straw {
             "wait" => {
                 let mut open = self.open.lock().unwrap();
                 while !*open && !cancel.is_cancelled() {
-                    open = self.opened.wait_timeout(open, Duration::from_millis(2)).unwrap().0;
+                    open = self
+                        .opened
+                        .wait_timeout(open, Duration::from_millis(2))
+                        .unwrap()
+                        .0;
                 }
             }
             "sleep" => {
@@ -143,7 +147,9 @@ impl Judge for Straw {
             })
             .collect();
         Ok(Verdict {
-            grade: failures.first().map_or(Grade::Accepted, |first| first.grade),
+            grade: failures
+                .first()
+                .map_or(Grade::Accepted, |first| first.grade),
             passed: tests.len() - failures.len(),
             total: tests.len(),
             failures,
@@ -252,10 +258,7 @@ pub(crate) fn config() -> Config {
 
 /// A server of straw.
 pub(crate) fn server(straw: &Arc<Straw>, bounds: Bounds) -> Server {
-    let config = Config {
-        bounds,
-        ..config()
-    };
+    let config = Config { bounds, ..config() };
     Server::start(config, Arc::clone(straw) as Arc<dyn Machine>, sets()).unwrap()
 }
 

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
-use rlef_sandbox::{Folder, Language, LanguageState, Limits, Outcome, Status};
+use rlef_sandbox::{Folder, FoundFiles, Language, LanguageState, Limits, Outcome, Status};
 use serde_json::{Value, json};
 
 use super::Dialect;
@@ -156,7 +156,7 @@ fn limits(request: &Object<'_>) -> Result<Limits, Failure> {
 }
 
 /// The first text is the program; the others lie around it.
-fn sources(files: &[&str]) -> Result<(String, Vec<(String, Vec<u8>)>), Failure> {
+fn sources(files: &[&str]) -> Result<(String, FoundFiles), Failure> {
     let (mut source, mut given) = (None, Vec::new());
     for (place, raw) in files.iter().enumerate() {
         let file = Object::within(raw, format!("files[{place}]."))?;

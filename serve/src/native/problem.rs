@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::app::App;
 use crate::failure::{Failure, Kind};
+use crate::problems::Set;
 
 /// Problems of one answer, unless more are asked for.
 const SOME: usize = 100;
@@ -128,7 +129,7 @@ fn shown(app: &App, id: &str, raw: Option<&str>) -> Result<Value, Failure> {
         let mut problems = set.problems().iter();
         problems.any(|other| Arc::ptr_eq(other, &given.problem))
     });
-    let mut shown = summary(set.map_or("", |set| set.name()), problem);
+    let mut shown = summary(set.map_or("", Set::name), problem);
     shown["statement"] = problem.statement.clone().into();
     shown["prompt"] =
         prompt::statement(PromptStyle::Full, problem.language(), &problem.statement).into();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use rlef_judge::problem::{Problem, Schema};
 use rlef_judge::prompt::{self, PromptStyle};
@@ -66,11 +67,9 @@ impl<'a> TestConfig<'a> {
     }
 
     /// The rows that it brings along, each read when it is asked for.
-    fn rows(&self) -> Result<Option<Vec<&'a str>>, Failure> {
-        let Some(raw) = self.object.raw("provided_data") else {
-            return Ok(None);
-        };
-        Ok(Some(crate::json::items(raw).unwrap_or_else(|| vec![raw])))
+    fn rows(&self) -> Option<Vec<&'a str>> {
+        let raw = self.object.raw("provided_data")?;
+        Some(crate::json::items(raw).unwrap_or_else(|| vec![raw]))
     }
 
     fn row(&self, raw: &str, id: Option<&str>) -> Result<Given, Failure> {
@@ -99,12 +98,9 @@ impl<'a> TestConfig<'a> {
 }
 
 /// The set of a request; 400 where there is none, as theirs.
-fn set<'s>(app: &'s App, name: &str) -> Result<&'s Set, Response> {
-    app.sets.set(name).ok_or_else(|| {
-        let detail = format!("no eval class found for dataset {name}");
-        let body = Json(json!({ "detail": detail }));
-        (axum::http::StatusCode::BAD_REQUEST, body).into_response()
-    })
+fn set<'s>(app: &'s App, name: &str) -> Result<&'s Set, String> {
+    let set = app.sets.set(name);
+    set.ok_or_else(|| format!("no eval class found for dataset {name}"))
 }
 
 /// The problem of this id, of the rows that the request brings along, else of the set.
@@ -114,7 +110,7 @@ pub(super) fn problem(
     id: &str,
     config: &TestConfig<'_>,
 ) -> Result<Given, Failure> {
-    let Some(rows) = config.rows()? else {
+    let Some(rows) = config.rows() else {
         return app.sets.find(Some(dataset), id);
     };
     if let [only] = rows.as_slice() {
@@ -128,6 +124,12 @@ pub(super) fn problem(
     }
     let words = format!("no row of `config.provided_data` has the id {id}");
     Err(Failure::new(Kind::NotFound, words))
+}
+
+/// What theirs raises for a request that it can't serve.
+pub(super) fn bad_request(detail: &str) -> Response {
+    let body = Json(json!({ "detail": detail }));
+    (StatusCode::BAD_REQUEST, body).into_response()
 }
 
 /// An id as their rows have it: a number where it is one.
@@ -157,7 +159,7 @@ type Says<'a> = &'a (dyn Fn(&Problem, Option<Language>) -> Value + Sync);
 async fn several(app: &Arc<App>, request: Request, says: Says<'_>) -> Response {
     match said_of_several(app, request, says).await {
         Ok(Ok(all)) => Json(all).into_response(),
-        Ok(Err(response)) => response,
+        Ok(Err(detail)) => bad_request(&detail),
         Err(failure) => Dialect::SandboxFusion.failure(&failure),
     }
 }
@@ -166,7 +168,7 @@ async fn said_of_several(
     app: &Arc<App>,
     request: Request,
     says: Says<'_>,
-) -> Result<Result<Vec<Value>, Response>, Failure> {
+) -> Result<Result<Vec<Value>, String>, Failure> {
     let asked = body::read(app, request, None).await?;
     let request = Object::of_body(&asked.text)?;
     let dataset = request.required("dataset")?;
@@ -176,7 +178,7 @@ async fn said_of_several(
     request.finish()?;
     let language = config.language()?;
     let (offset, limit) = (offset.unwrap_or(0), limit.unwrap_or(LIMIT));
-    if let Some(rows) = config.rows()? {
+    if let Some(rows) = config.rows() {
         let some = rows.into_iter().skip(offset).take(limit);
         let all: Result<Vec<Value>, Failure> = some
             .map(|raw| Ok(says(&config.row(raw, None)?.problem, language)))

@@ -181,9 +181,11 @@ pub(super) fn said(language: Language, outcome: &Outcome, files: FoundFiles) -> 
     let result = |status: &str, code: Option<i32>, note: &str| {
         let mut stderr = text(&outcome.stderr);
         if !note.is_empty() {
-            stderr = format!("{}\n{note}\n", stderr.trim_end())
-                .trim_start()
-                .to_owned();
+            if !stderr.is_empty() && !stderr.ends_with('\n') {
+                stderr.push('\n');
+            }
+            stderr.push_str(note);
+            stderr.push('\n');
         }
         json!({
             "status": status,

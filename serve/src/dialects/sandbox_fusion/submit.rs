@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use rlef_judge::problem::TestCase;
 use rlef_judge::program::{Program, Wanted};
@@ -16,7 +15,7 @@ use rlef_sandbox::Language;
 use serde_json::{Value, json};
 
 use super::super::Dialect;
-use super::datasets::{TestConfig, id_json, problem};
+use super::datasets::{TestConfig, bad_request, id_json, problem};
 use super::is_compiled;
 use crate::app::{App, Ask, milliseconds};
 use crate::body;
@@ -26,17 +25,14 @@ use crate::problems::Given;
 use crate::reply::Json;
 
 /// How long a full house is waited for: `submit_safe` takes what its client gives up on for a wrong answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Characters of a test's texts, unless all of them are asked for.
 const TEXT: usize = 1000;
 
 pub(super) async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
     match submitted(&app, request).await {
         Ok(Ok(value)) => Json(value).into_response(),
-        Ok(Err(detail)) => {
-            let body = Json(json!({ "detail": detail }));
-            (StatusCode::BAD_REQUEST, body).into_response()
-        }
+        Ok(Err(detail)) => bad_request(&detail),
         Err(failure) => Dialect::SandboxFusion.failure(&failure),
     }
 }
