@@ -44,7 +44,10 @@ impl Connection {
                 break;
             }
             if let Some(rest) = text.strip_prefix("HTTP/1.1 ") {
-                status = rest.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0);
+                status = rest
+                    .get(..3)
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(0);
             } else if let Some((name, value)) = text.split_once(':')
                 && name.eq_ignore_ascii_case("content-length")
             {

@@ -174,7 +174,13 @@ async fn serve(listener: TcpListener, app: &Arc<App>, mut stop: watch::Receiver<
     }
     drop(listener);
     app.draining.send_replace(true);
-    let all = async { while connections.join_next().await.is_some() {} };
+    let all = async {
+        while connections.join_next().await.is_some() {}
+        // Sockets are no longer the connections that they came by.
+        while app.metrics.connections.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(NO_ROOM).await;
+        }
+    };
     tokio::select! {
         () = all => {}
         () = told(&mut stop, Stop::Now) => {}

@@ -83,7 +83,11 @@ fn server(judge: HostJudge, problems: &[Problem]) -> anyhow::Result<Server> {
         ..Config::of(([127, 0, 0, 1], 0).into())
     };
     let sets = Sets::new(vec![Set::new("sums", problems.to_vec())]);
-    Ok(Server::start(config, Arc::new(judge) as Arc<dyn Machine>, sets)?)
+    Ok(Server::start(
+        config,
+        Arc::new(judge) as Arc<dyn Machine>,
+        sets,
+    )?)
 }
 
 fn body(id: &str, program: &str) -> String {
@@ -123,10 +127,11 @@ fn callers(
                 })
             })
             .collect();
-        let join = |caller: std::thread::ScopedJoinHandle<'_, _>| {
-            caller.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a caller panicked")))
-        };
-        callers.into_iter().map(join).collect::<anyhow::Result<Vec<_>>>()
+        let lost = || anyhow::anyhow!("a caller panicked");
+        let ended = callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap_or_else(|_| Err(lost())));
+        ended.collect::<anyhow::Result<Vec<_>>>()
     })?;
     let cpu = results.iter().map(|(cpu, _)| cpu).sum();
     let took = results.into_iter().flat_map(|(_, took)| took).collect();
@@ -148,11 +153,25 @@ fn cost(workers: usize, runs: usize) -> anyhow::Result<()> {
                     })
                     .collect();
                 let verdicts = judge.verdicts(&submissions);
-                Ok(verdicts.iter().flatten().filter(|verdict| verdict.is_accepted()).count())
+                Ok(verdicts
+                    .iter()
+                    .flatten()
+                    .filter(|verdict| verdict.is_accepted())
+                    .count())
             });
             anyhow::ensure!(accepted? == count, "a correct program was not accepted");
-            row("serve", &format!("in this process; {tests} tests"), run, count, "programs", sample);
-            let bodies: Vec<String> = problems.iter().map(|problem| body(&problem.id, SUM)).collect();
+            row(
+                "serve",
+                &format!("in this process; {tests} tests"),
+                run,
+                count,
+                "programs",
+                sample,
+            );
+            let bodies: Vec<String> = problems
+                .iter()
+                .map(|problem| body(&problem.id, SUM))
+                .collect();
             let (own, sample) = measure(|| -> anyhow::Result<f64> {
                 let server = server(host_judge(workers)?, &problems)?;
                 let (cpu, _) = callers(&server, &bodies, 8)?;
@@ -164,7 +183,14 @@ fn cost(workers: usize, runs: usize) -> anyhow::Result<()> {
                 cpu: sample.cpu - own?,
                 ..sample
             };
-            row("serve", &format!("over HTTP; {tests} tests"), run, count, "programs", sample);
+            row(
+                "serve",
+                &format!("over HTTP; {tests} tests"),
+                run,
+                count,
+                "programs",
+                sample,
+            );
         }
     }
     Ok(())
@@ -174,7 +200,10 @@ fn wait(workers: usize, requests: usize) -> anyhow::Result<()> {
     println!("connections,requests,requests_per_second,p50_ms,p99_ms,longest_ms");
     for connections in [8, 64, 512] {
         let problems: Vec<Problem> = (0..requests).map(|id| sums(id, 1)).collect();
-        let bodies: Vec<String> = problems.iter().map(|problem| body(&problem.id, SUM)).collect();
+        let bodies: Vec<String> = problems
+            .iter()
+            .map(|problem| body(&problem.id, SUM))
+            .collect();
         let server = server(host_judge(workers)?, &problems)?;
         let begun = Instant::now();
         let (_, mut took) = callers(&server, &bodies, connections)?;
@@ -198,7 +227,10 @@ fn wait(workers: usize, requests: usize) -> anyhow::Result<()> {
 /// Bytes of this process in memory.
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<usize>().ok());
     pages.unwrap_or(0) * 4096
 }
 
@@ -212,7 +244,10 @@ const KINDS: [(&str, &str); 5] = [
     ("print(0)\n", "wrong_answer"),
     ("1/0\n", "runtime_error"),
     ("print(\n", "compile_error"),
-    ("import time\ntime.sleep(0.05)\nprint(sum(map(int, input().split())))\n", "accepted"),
+    (
+        "import time\ntime.sleep(0.05)\nprint(sum(map(int, input().split())))\n",
+        "accepted",
+    ),
 ];
 
 fn crowd(workers: usize, requests: usize, connections: usize) -> anyhow::Result<()> {
@@ -223,11 +258,21 @@ fn crowd(workers: usize, requests: usize, connections: usize) -> anyhow::Result<
     for (place, problem) in some {
         let (source, expected) = KINDS[place % KINDS.len()];
         let program = Program::bare(source, Language::Python);
-        let verdict = judge.tests().verdict(&program, problem, Scope::All, StopAt::Never)?;
-        anyhow::ensure!(verdict.grade.name() == expected, "{source}: {}", verdict.grade.name());
+        let verdict = judge
+            .tests()
+            .verdict(&program, problem, Scope::All, StopAt::Never)?;
+        anyhow::ensure!(
+            verdict.grade.name() == expected,
+            "{source}: {}",
+            verdict.grade.name()
+        );
     }
     let server = server(judge, &problems)?;
-    let (next, answered, given_up) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (next, answered, given_up) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
     let caller = || -> anyhow::Result<()> {
         let mut connection = Connection::open(server.address())?;
         loop {
@@ -263,7 +308,10 @@ fn crowd(workers: usize, requests: usize, connections: usize) -> anyhow::Result<
         ended.try_for_each(|one| one.unwrap_or_else(|_| Err(anyhow::anyhow!("a caller panicked"))))
     })?;
     let (answered, given_up) = (answered.into_inner(), given_up.into_inner());
-    anyhow::ensure!(answered + given_up == requests, "{answered} and {given_up} of {requests}");
+    anyhow::ensure!(
+        answered + given_up == requests,
+        "{answered} and {given_up} of {requests}"
+    );
     server.drain();
     server.wait();
     println!(

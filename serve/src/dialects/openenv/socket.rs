@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::episodes::Episode;
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
+use crate::metrics::Gauge;
 use crate::places::{Held, Wait};
 use crate::pool::Client;
 
@@ -73,6 +74,8 @@ impl Session {
     }
 
     async fn serve(mut self) {
+        let app = Arc::clone(&self.app);
+        let _open = Gauge::up(&app.metrics.connections);
         let over = loop {
             let message = match self.next().await {
                 Ok(message) => message,
