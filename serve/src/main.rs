@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match rlef_serve::command::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let words = printable_lines(&format!("{error:#}")).into_owned();
+            let words = printable_lines(&format!("{error:#}"));
             let words = words.strip_prefix("failed to ").unwrap_or(&words);
             let _ = writeln!(std::io::stderr().lock(), "error: failed to {words}");
             ExitCode::from(code_of(&error))

@@ -114,6 +114,11 @@ impl Server {
         self.stop.send_replace(Stop::Now);
     }
 
+    /// Waits until it has ended, as it was told to.
+    pub fn wait(mut self) {
+        self.join();
+    }
+
     /// Resolves once it has ended.
     pub fn ended(&self) -> impl Future<Output = ()> + use<> {
         let mut ended = self.ended.clone();
