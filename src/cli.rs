@@ -11,6 +11,7 @@ pub mod judging;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod serve;
 pub mod sft;
 pub mod source;
 mod starter;
@@ -56,6 +57,8 @@ enum Verb {
     Export(export::Args),
     /// Judge a journal's programs again; exit code 1 where a verdict changed.
     Replay(replay::Args),
+    /// Judge programs and play episodes over HTTP, as trainers of all kinds ask for it.
+    Serve(serve::Args),
     /// Write problems of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
     /// Write the built-in problems as JSON lines.
@@ -224,6 +227,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Sft(args) => sft::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Serve(args) => serve::run(&args),
         Verb::Convert(args) => convert::run(&args),
         Verb::Contest(args) => source::run(&args),
     };

@@ -90,10 +90,21 @@ fn nothing_below_the_judge_is_a_model_or_a_tokenizer() {
     assert!(harness.iter().filter(is_of_models).count() > 1);
 }
 
+/// What serves others is shipped without what models need, too.
+#[test]
+fn nothing_below_the_server_is_a_model_or_a_tokenizer() {
+    let server = needs("rlef-serve");
+    assert!(server.contains("rlef-judge") && server.contains("axum"));
+    let is_of_models =
+        |name: &&String| name.starts_with("burn") || *name == "tokenizers" || *name == "rlef";
+    let found: Vec<&String> = server.iter().filter(is_of_models).collect();
+    assert!(found.is_empty(), "the server depends on {found:?}");
+}
+
 /// A verb parses, calls and prints; what it does is a library's.
 #[test]
 fn verbs_are_short() {
-    for name in ["doctor", "eval", "judge", "replay"] {
+    for name in ["doctor", "eval", "judge", "replay", "serve"] {
         let path = root().join(format!("src/cli/{name}.rs"));
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines < 120, "{} has {lines} lines", path.display());
@@ -143,6 +154,7 @@ fn only_the_sandbox_starts_processes() {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
     sources(&root().join("judge/src"), &mut files);
+    sources(&root().join("serve/src"), &mut files);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         for forbidden in ["process::Command", "unshare(", "fork()"] {
@@ -159,7 +171,7 @@ fn only_the_sandbox_starts_processes() {
 #[test]
 fn unsafe_code_stands_only_where_it_is_said_to() {
     let mut files = Vec::new();
-    for folder in ["src", "judge/src", "sandbox/src"] {
+    for folder in ["src", "judge/src", "serve/src", "sandbox/src"] {
         sources(&root().join(folder), &mut files);
     }
     let own = root().join("sandbox/src/jail");
@@ -192,6 +204,7 @@ fn what_is_said_is_said_through_one_place() {
     sources(&root().join("src"), &mut files);
     sources(&root().join("judge/src"), &mut files);
     sources(&root().join("sandbox/src"), &mut files);
+    sources(&root().join("serve/src"), &mut files);
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         for line in text.lines().map(str::trim_start) {

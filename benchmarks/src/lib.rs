@@ -1,6 +1,7 @@
 //! Measuring a piece of work: wall and CPU seconds, several times, one CSV line a run. Judges nothing.
 
 pub mod group;
+pub mod http;
 
 use std::time::Instant;
 

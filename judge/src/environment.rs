@@ -171,6 +171,16 @@ impl<'a> Environment<'a> {
         })
     }
 
+    /// Goes on with a play that was opened before, for whoever keeps it between two steps.
+    pub const fn resume(play: Play<'a>, judge: &'a dyn Judge) -> Self {
+        Self { play, judge }
+    }
+
+    /// What was played, to be kept.
+    pub fn into_play(self) -> Play<'a> {
+        self.play
+    }
+
     /// What was played so far.
     pub const fn play(&self) -> &Play<'a> {
         &self.play

@@ -251,14 +251,7 @@ pub fn each(
     let notices = known::Notices::default();
     file::for_each_row(path, &mut |row, budget| {
         empty = false;
-        let checked = schema::problem_of(&row, schema, &notices, budget).and_then(|problem| {
-            if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
-                return Err(ProblemError::NoTests {
-                    place: row.place.clone(),
-                    id: problem.id,
-                });
-            }
-            sound::check(&problem, &row.place)?;
+        let checked = checked(&row, schema, &notices, budget).and_then(|problem| {
             if let Some(&first) = seen.get(&problem.id) {
                 return Err(ProblemError::DuplicateId {
                     place: row.place.clone(),
@@ -277,6 +270,38 @@ pub fn each(
         });
     }
     Ok(notices.into_list())
+}
+
+/// The problem that one JSON text describes, in the schema its fields tell or in the named one. `name` stands for a file in
+/// errors. It is checked as a row of a file is.
+pub fn of_text(
+    text: &str,
+    schema: Option<&'static Schema>,
+    name: &str,
+) -> Result<(Problem, Vec<Notice>), ProblemError> {
+    let budget = budget::Budget::of(Path::new(name), text.len() as u64);
+    let row = file::row_of(text, Path::new(name), &budget)?;
+    let notices = known::Notices::default();
+    let problem = checked(&row, schema, &notices, &budget)?;
+    Ok((problem, notices.into_list()))
+}
+
+/// The problem of a row, if it can be judged at all.
+fn checked(
+    row: &Row,
+    schema: Option<&'static Schema>,
+    notices: &known::Notices,
+    budget: &budget::Budget,
+) -> Result<Problem, ProblemError> {
+    let problem = schema::problem_of(row, schema, notices, budget)?;
+    if problem.public_tests.is_empty() && problem.private_tests.is_empty() {
+        return Err(ProblemError::NoTests {
+            place: row.place.clone(),
+            id: problem.id,
+        });
+    }
+    sound::check(&problem, &row.place)?;
+    Ok(problem)
 }
 
 /// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`) or as Parquet (`.parquet`), all or nothing:

@@ -28,6 +28,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether a program can be given a folder of files.
+    fn has_folders(&self) -> bool {
+        false
+    }
+
     /// What there is for Python.
     fn python_tools(&self) -> String {
         self.protection().interpreter.clone()

@@ -1,8 +1,10 @@
 //! What is asked of a sandbox at once: one program, its inputs, its limits, and what ends it early.
 
 use std::fmt;
+use std::sync::Mutex;
 
 use crate::cancel::{Cancel, NEVER};
+use crate::folder::{Folder, FoundFiles};
 use crate::job::Job;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Usage};
@@ -24,6 +26,13 @@ pub struct Batch<'a> {
     /// where a module runs.
     pub cancel: &'a Cancel,
     go_on: Option<&'a GoOn<'a>>,
+    among: Option<&'a Among<'a>>,
+}
+
+/// Files around a program, and where those go that are wanted of it.
+pub(crate) struct Among<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) found: Mutex<FoundFiles>,
 }
 
 impl<'a> Batch<'a> {
@@ -35,6 +44,7 @@ impl<'a> Batch<'a> {
             limits,
             cancel: &NEVER,
             go_on: None,
+            among: None,
         }
     }
 
@@ -50,6 +60,17 @@ impl<'a> Batch<'a> {
     pub const fn going_on_while(mut self, go_on: &'a GoOn<'a>) -> Self {
         self.go_on = Some(go_on);
         self
+    }
+
+    /// The same, among these files.
+    pub(crate) const fn among(mut self, among: &'a Among<'a>) -> Self {
+        self.among = Some(among);
+        self
+    }
+
+    /// The files around it, if there are any.
+    pub(crate) const fn files(&self) -> Option<&'a Among<'a>> {
+        self.among
     }
 
     /// Whether anything is to be run after this outcome.
@@ -89,8 +110,6 @@ impl fmt::Debug for Batch<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
     use crate::job::{Language, Start};
     use crate::outcome::Status;

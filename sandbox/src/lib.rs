@@ -18,6 +18,7 @@ mod config;
 mod diagnostics;
 mod entry;
 mod error;
+mod folder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod isolation;
@@ -46,6 +47,7 @@ pub use cancel::{Cancel, CancelOnDrop};
 pub use config::SandboxConfig;
 pub use entry::jail_entry;
 pub use error::SandboxError;
+pub use folder::{Folder, FoundFiles};
 pub use isolation::Isolation;
 pub use job::{Files, Job, Language, Side, Start};
 pub use languages::LanguageState;

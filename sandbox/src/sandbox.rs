@@ -5,12 +5,14 @@
 //! once, at the start, so that all results of one sandbox come by the same means. Knows nothing of how either works.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::backend::Backend;
-use crate::batch::Batch;
+use crate::batch::{Among, Batch};
 use crate::cancel::Cancel;
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
+use crate::folder::{Folder, FoundFiles};
 use crate::isolation::Isolation;
 use crate::job::{Job, Language, Side};
 use crate::languages::LanguageState;
@@ -171,6 +173,33 @@ impl Sandbox {
             return Ok(Vec::new());
         }
         self.backend(batch.job.language).run_batch(batch)
+    }
+
+    /// Runs one program on one input among files, and gives those that are wanted of it. Under process isolation only.
+    pub fn run_among(
+        &self,
+        batch: &Batch<'_>,
+        folder: &Folder,
+    ) -> Result<(Outcome, FoundFiles), SandboxError> {
+        folder.check()?;
+        if batch.inputs.len() != 1 || batch.job.files.is_some() {
+            return Err(SandboxError::BadFiles(
+                "a folder is for one run, in which files don't stand for streams",
+            ));
+        }
+        if !self.backend(batch.job.language).has_folders() {
+            return Err(SandboxError::BadFiles("WebAssembly has none"));
+        }
+        let among = Among {
+            folder,
+            found: Mutex::default(),
+        };
+        let mut outcomes = self.run_batch(&batch.among(&among))?;
+        let outcome = outcomes.pop().ok_or_else(|| SandboxError::JailDied {
+            reason: "it gave no outcome".to_owned(),
+        })?;
+        let found = among.found.into_inner();
+        Ok((outcome, found.unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Runs two programs in isolation from each other, the standard output of each being the standard input of the

@@ -64,6 +64,18 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// The same, with turns that were taken before and what they came to, as [`Play::into_parts`] gave them.
+    #[must_use]
+    pub fn with_parts(
+        mut self,
+        turns: Vec<Played>,
+        stop: Option<StopReason>,
+        outcome: Option<Verdict>,
+    ) -> Self {
+        (self.turns, self.stop, self.outcome) = (turns, stop, outcome);
+        self
+    }
+
     /// What is said first.
     pub fn opening(&self) -> String {
         let problem = self.problem;

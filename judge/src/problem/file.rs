@@ -150,6 +150,22 @@ struct Text<'a, R> {
     failed: &'a dyn Fn(std::io::Error) -> ProblemError,
 }
 
+/// The one row that a whole text is.
+pub(super) fn row_of(text: &str, path: &Path, budget: &Budget) -> Result<Row, ProblemError> {
+    let place = |at| Place {
+        path: path.to_owned(),
+        at,
+    };
+    let value = floats::parse(text).map_err(|cause| ProblemError::Json {
+        place: place(Where::Line(cause.line())),
+        cause,
+    })?;
+    exact(path, text, 1)?;
+    let place = place(Where::Row(1));
+    budget.check_row(&place, cost_of_value(&value))?;
+    Ok(Row { place, value })
+}
+
 impl<R: BufRead> Text<'_, R> {
     fn place(&self, at: Where) -> Place {
         Place {
@@ -282,14 +298,7 @@ impl<R: BufRead> Text<'_, R> {
     }
 
     fn object(&self, text: &str, take: &mut Take<'_>) -> Result<(), ProblemError> {
-        let place = self.place(Where::Row(1));
-        let value = floats::parse(text).map_err(|cause| ProblemError::Json {
-            place: self.place(Where::Line(cause.line())),
-            cause,
-        })?;
-        exact(self.path, text, 1)?;
-        self.budget.check_row(&place, cost_of_value(&value))?;
-        take(Row { place, value }, self.budget)
+        take(row_of(text, self.path, self.budget)?, self.budget)
     }
 
     fn array(&self, text: String, take: &mut Take<'_>) -> Result<(), ProblemError> {

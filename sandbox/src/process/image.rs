@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::folder::Folder;
 use crate::job::{Job, Start};
 use crate::languages::{LastWords, Launch, Tools, definition, python};
 use crate::limits::Limits;
@@ -131,6 +132,7 @@ impl<'a> Image<'a> {
                 command: launch.command.iter().map(fill).collect(),
                 environment,
                 files: None,
+                wanted: None,
             }),
             tools: launch.tools.clone(),
             reserves_addresses: launch.reserves_addresses,
@@ -149,6 +151,13 @@ impl<'a> Image<'a> {
             let names = [files.input.clone(), files.output.clone()];
             self.recipe.get_or_insert_default().files = Some(names);
         }
+        self
+    }
+
+    /// The same program among these files.
+    pub(crate) fn among(mut self, folder: &Folder) -> Self {
+        self.given_bytes = folder.memory_bytes();
+        self.recipe.get_or_insert_default().wanted = Some(folder.wanted.clone());
         self
     }
 

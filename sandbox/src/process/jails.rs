@@ -9,7 +9,7 @@ use super::blueprint::Blueprint;
 use super::builder::{Builder, Built};
 use super::image::Image;
 use super::jail_pool::{JailPool, Taken};
-use super::single::run_in;
+use super::single::run_among;
 use super::{in_force, warm};
 use crate::admission::Admission;
 use crate::backend::Backend;
@@ -127,6 +127,10 @@ impl Backend for Jails {
         self.blueprint().interpreter.numpy
     }
 
+    fn has_folders(&self) -> bool {
+        true
+    }
+
     fn python_tools(&self) -> String {
         let interpreter = &self.protection.interpreter;
         if !self.blueprint().interpreter.numpy {
@@ -169,7 +173,10 @@ impl Backend for Jails {
         let mut permit = self.admission.enter(cancel)?;
         let built = self.builder.build(job, batch.limits, cancel)?;
         let mut image = match built {
-            Built::Ready(image) => image.with_files(job, inputs),
+            Built::Ready(image) => match batch.files() {
+                Some(among) => image.among(among.folder),
+                None => image.with_files(job, inputs),
+            },
             Built::Refused(outcome) => return Ok(batch.refused(outcome)),
         };
         let limits = &image.limits(batch.limits);
@@ -190,7 +197,15 @@ impl Backend for Jails {
                     usage: Usage::default(),
                     ..last.clone()
                 },
-                _ => match run_in(&mut worker, &image, input, limits, None, cancel) {
+                _ => match run_among(
+                    &mut worker,
+                    &image,
+                    input,
+                    limits,
+                    None,
+                    batch.files(),
+                    cancel,
+                ) {
                     Err(SandboxError::Cancelled) => {
                         worker.give_back();
                         return Err(SandboxError::Cancelled);

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -11,6 +12,7 @@ use super::image::Image;
 use super::run::Run;
 use super::stream::{self, Capture};
 use super::worker::Worker;
+use crate::batch::Among;
 use crate::cancel::Cancel;
 use crate::error::SandboxError;
 use crate::limits::Limits;
@@ -25,11 +27,28 @@ pub(crate) fn run_in(
     artifact: Option<&OwnedFd>,
     cancel: &Cancel,
 ) -> Result<Outcome, SandboxError> {
+    run_among(worker, image, input, limits, artifact, None, cancel)
+}
+
+/// The same, among files.
+pub(crate) fn run_among(
+    worker: &mut Worker,
+    image: &Image<'_>,
+    input: &[u8],
+    limits: &Limits,
+    artifact: Option<&OwnedFd>,
+    among: Option<&Among<'_>>,
+    cancel: &Cancel,
+) -> Result<Outcome, SandboxError> {
     let has_files = image.has_files();
     let stdin = stream::sealed("standard input", if has_files { b"" } else { input })?;
     // An answer in a file is brought home as a compiler's work is.
-    let given = has_files
-        .then(|| Ok::<_, SandboxError>((artifact_file()?, stream::sealed("input file", input)?)))
+    let packed = among.map(|among| among.folder.packed());
+    let given = (has_files || packed.is_some())
+        .then(|| {
+            let bytes = packed.as_deref().unwrap_or(input);
+            Ok::<_, SandboxError>((artifact_file()?, stream::sealed("input file", bytes)?))
+        })
         .transpose()?;
     let (output, stdout) = stream::pipe("standard output", worker.owner)?;
     let (words, stderr) = stream::pipe("standard error", worker.owner)?;
@@ -52,9 +71,17 @@ pub(crate) fn run_in(
     // Held open here they would never be seen to end.
     drop((stdin, stdout, stderr));
     let [outcome] = drive([run], Duration::ZERO, cancel)?;
-    Ok(match given {
-        Some((answer, _)) => answered(outcome, read_artifact(answer)?, limits),
-        None => outcome,
+    Ok(match (given, among) {
+        (Some((answer, _)), Some(among)) => {
+            let files = among.folder.unpacked(&read_artifact(answer)?);
+            let files = files.ok_or_else(|| SandboxError::JailDied {
+                reason: "the files that it gave are not those that were asked for".to_owned(),
+            })?;
+            *among.found.lock().unwrap_or_else(PoisonError::into_inner) = files;
+            outcome
+        }
+        (Some((answer, _)), None) => answered(outcome, read_artifact(answer)?, limits),
+        (None, _) => outcome,
     })
 }
 

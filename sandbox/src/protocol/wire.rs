@@ -72,6 +72,8 @@ pub(crate) struct Recipe {
     pub(crate) environment: BTreeMap<String, String>,
     /// Names of the files for input and output, if it has them.
     pub(crate) files: Option<[String; 2]>,
+    /// Names of the files that are wanted of a program which is given a folder of them.
+    pub(crate) wanted: Option<Vec<String>>,
 }
 
 /// How a program's process begins.

@@ -8,6 +8,7 @@
 mod contract;
 mod endings;
 mod files;
+mod folders;
 mod hostile;
 mod interpreters;
 mod languages;

@@ -2,8 +2,12 @@
 
 import os
 import stat
+import struct
 
 OUT = "/box/out"
+BOX = "/box"
+# Before each file of a folder: the length of its name, and its own.
+LENGTHS = struct.Struct("<QQ")
 
 
 def place(path, descriptor):
@@ -16,6 +20,59 @@ def place(path, descriptor):
             at += os.sendfile(target, source, at, size - at)
     finally:
         os.close(target)
+
+
+def unpack(descriptor):
+    """Puts a folder of files where the program starts."""
+    at, size = 0, os.fstat(descriptor).st_size
+    while at < size:
+        name_size, length = LENGTHS.unpack(os.pread(descriptor, LENGTHS.size, at))
+        at += LENGTHS.size
+        path = BOX + "/" + os.pread(descriptor, name_size, at).decode()
+        at += name_size
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            end = at + length
+            while at < end:
+                at += os.sendfile(target, descriptor, at, end - at)
+        finally:
+            os.close(target)
+
+
+def gather(descriptor, names):
+    """Hands over the plain files of these names, one after the other. No link is followed, wherever on the way it lies."""
+    for name in names:
+        opened = []
+        try:
+            place = os.open(BOX, os.O_RDONLY | os.O_DIRECTORY)
+            opened.append(place)
+            *folders, last = name.split("/")
+            for folder in folders:
+                place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+                opened.append(place)
+            # A pipe would be waited for.
+            if not stat.S_ISREG(os.lstat(last, dir_fd=place).st_mode):
+                continue
+            source = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+            opened.append(source)
+        except OSError:
+            continue  # Not there, or not to be read.
+        else:
+            size = os.fstat(source).st_size
+            text = name.encode()
+            os.write(descriptor, LENGTHS.pack(len(text), size) + text)
+            at = 0
+            while at < size:
+                copied = os.sendfile(descriptor, source, at, size - at)
+                if copied == 0:
+                    # Shorter than it said: nothing else may take the place of what is missing.
+                    os.ftruncate(descriptor, 0)
+                    return
+                at += copied
+        finally:
+            for each in opened:
+                os.close(each)
 
 
 def collect(descriptor, path=None):

@@ -158,6 +158,8 @@ class Program:
         self.connection, self.zygote = connection, zygote
         # Input and output, where a program has files for them.
         self.files = ["/box/" + name for name in recipe["files"]] if recipe and recipe["files"] else None
+        # Names of what is wanted of a program that is given a folder of files.
+        self.wanted = recipe["wanted"] if recipe else None
         self.recipe = recipe = recipe if recipe and recipe["command"] else None
         self.kept = self  # Never destroyed, which would cost every test.
         # These two would stop this process, which lives longer and holds more descriptors than a test.
@@ -209,9 +211,12 @@ class Program:
         if image is not None:
             names = set()
             flags = names_of(code, names, 0)
-            if not self.files:
+            if not self.files and self.wanted is None:
                 # What is left in a file is flushed as the interpreter does it, whoever holds it.
                 zygote.exit.plan(names, flags, source)
+            if self.wanted is not None:
+                # Behind the program's own directory: what is given beside it can be imported.
+                sys.path.insert(0, rlef_collect.BOX)
             register_after_fork(names, zygote.after_fork)
             import_on_sight(names)
             if "numpy" in names:
@@ -250,6 +255,10 @@ class Program:
             elif len(streams) == 5 and self.files:
                 stdin, stdout, stderr, artifact, given = streams
                 rlef_collect.place(self.files[0], given)
+                close(given)
+            elif len(streams) == 5 and self.wanted is not None:
+                stdin, stdout, stderr, artifact, given = streams
+                rlef_collect.unpack(given)
                 close(given)
             else:
                 raise OSError(errno.EPROTO, "a test needs three descriptors, a compiler four, a test with files five")
@@ -294,7 +303,10 @@ class Program:
                 if text:
                     raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
             if len(streams) > 3:
-                rlef_collect.collect(artifact, self.files and self.files[1])
+                if self.wanted is not None:
+                    rlef_collect.gather(artifact, self.wanted)
+                else:
+                    rlef_collect.collect(artifact, self.files and self.files[1])
                 close(artifact)
             connection.send(ENDED(b"E", status, cpu_us, memory * 1024, wall_us, self.own_cpu()))
             if rlef_scratch.marks() != self.marks:

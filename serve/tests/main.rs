@@ -1,0 +1,12 @@
+//! The server over its sockets: by the binary where programs really run, in this process with a machine of straw where load and
+//! failures are what matters.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod client;
+mod dialects;
+mod hostile;
+mod load;
+mod native;
+mod real;
+mod straw;
