@@ -153,6 +153,9 @@ pub fn round<'a>(
         ..metrics::describe(&groups, &material, &stats)
     };
     enough_was_played(&metrics, &stats, &groups, &material, config)?;
+    if round == 0 {
+        checks::usable(&groups, config)?;
+    }
 
     let clock = Instant::now();
     let units = objective.select(&material);

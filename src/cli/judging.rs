@@ -10,6 +10,8 @@ use clap::Args;
 use rlef_sandbox::Isolation;
 
 use super::output::say;
+use super::settings;
+use crate::config::Assignment;
 use crate::judge::{Judge, JudgeConfig, Judges, Parts};
 use crate::problem::Problem;
 use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, chosen_judge};
@@ -41,6 +43,9 @@ pub struct JudgingArgs {
     /// and its settings; `rlef doctor` lists the kinds. One of them must be tests, which give the verdict.
     #[arg(long, value_name = "FILE")]
     pub(super) judges: Option<PathBuf>,
+    /// Sets one key of the file of judges: judges.1.weight=0.5. May be given again.
+    #[arg(long, value_name = "KEY=VALUE", requires = "judges")]
+    pub(super) set: Vec<Assignment>,
 }
 
 /// A file of judges.
@@ -67,8 +72,8 @@ impl JudgingArgs {
             None => Vec::new(),
             Some(path) => {
                 let context = || format!("failed to read judges from {}", path.display());
-                let text = crate::files::read_to_string(path).with_context(context)?;
-                let file: JudgesFile = toml::from_str(&text).with_context(context)?;
+                let read = settings::read(toml::Table::new(), Some(path), &self.set);
+                let file: JudgesFile = read.with_context(context)?;
                 file.judges
             }
         };

@@ -1,7 +1,9 @@
 //! `rlef train`: learning from execution feedback, or from a data set, with an evaluation before and after.
 
+mod configuration;
 mod folders;
 mod load;
+mod problems;
 mod sets;
 mod watch;
 
@@ -12,8 +14,9 @@ use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
 use super::judging::interrupted;
-use super::output::say;
+use super::output::{print, say};
 use super::source;
+use crate::config::{Assignment, commented};
 use crate::judge::Judges;
 use crate::model::device::Processor;
 use crate::objective;
@@ -24,18 +27,27 @@ use watch::Watcher;
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
+    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
     after_long_help = long_help()
 )]
 pub struct Args {
     /// TOML of the run; every key has a default, an unknown key is refused.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Sets one key of the TOML, over the file: rollout.sampling.max_tokens=512. May be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Assignment>,
+    /// Prints the complete configuration with what each key means, and ends.
+    #[arg(long)]
+    print_config: bool,
+    /// Whose defaults the keys have that nobody sets: starter, llm, paper, or auto, which takes what fits the policy.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
     /// Folder of the run; without it a new one under runs/, or with --resume the one there that was worked on last.
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
-    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "schema", "objective", "isolation", "python", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "problems", "schema", "objective", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -72,13 +84,17 @@ fn long_help() -> String {
         .map(|(name, about)| format!("  {name:<12}  {about}"))
         .collect();
     format!(
-        "Objectives (objective.algorithm):\n{}\n\nExamples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
+        "Objectives (objective.algorithm):\n{}\n\nExamples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
         lines.join("\n")
     )
 }
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
 pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
+    if args.print_config {
+        print(&commented(&configuration::configuration(args)?));
+        return Ok(ExitCode::SUCCESS);
+    }
     let (loaded, begun) = Loaded::new(args, judges)?;
     let session = loaded.session(begun, args)?;
     let folder = session.run.folder().to_owned();

@@ -210,7 +210,21 @@ impl TrainConfig {
         let rate = self.resources.max_infra_rate;
         let warmth = evaluation.temperature;
         let gap_words = "a number above 0, or inf for no bound";
-        let numbers: [Number<'_>; 14] = [
+        let (unusable, held_out) = (self.resources.max_unusable_rate, evaluation.held_out);
+        let part = |value: f64| value > 0.0 && value < 1.0;
+        let numbers: [Number<'_>; 16] = [
+            (
+                "resources.max_unusable_rate",
+                unusable,
+                &share,
+                "a number from 0 to 1",
+            ),
+            (
+                "evaluation.held_out",
+                held_out,
+                &part,
+                "a number between 0 and 1",
+            ),
             (
                 "rollout.sampling.temperature",
                 temperature,

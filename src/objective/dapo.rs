@@ -11,7 +11,7 @@ use super::{
     Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Setup,
     Unit,
 };
-use crate::completion::FinishReason;
+use crate::episode::Turn;
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -111,7 +111,7 @@ fn varies(rewards: &[f64]) -> bool {
 fn cut(material: &Material<'_>, index: usize) -> bool {
     let episode = material.candidates()[index].episode;
     let last = episode.and_then(|episode| episode.turns.last());
-    last.is_some_and(|turn| turn.completion.stop == FinishReason::Length)
+    last.is_some_and(Turn::is_cut)
 }
 
 /// `-Σ min(r A, clip(r, 1 - low, 1 + high) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a sampled token;
@@ -126,6 +126,7 @@ pub fn policy_loss(tokens: Tokens, clip: Clip, count: usize) -> (Tensor<1>, PpoS
 mod tests {
     use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::*;
+    use crate::completion::FinishReason;
     use crate::episode::tests::played;
     use crate::reward::RewardConfig;
     use crate::rollout::Group;

@@ -1,9 +1,10 @@
 //! The evaluations before and after the rounds, and what is kept of a run that fails between them.
 
-use super::{Event, Observer, Session, TrainError};
+use super::{Event, Observer, Session, TrainError, checks};
 use crate::completion::Sampling;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
+use crate::objective::Source;
 use crate::policy::ModelPolicy;
 use crate::problem::Problem;
 use crate::rollout::{self, RolloutConfig, RolloutStats};
@@ -20,7 +21,7 @@ impl Session<'_> {
         if self.held_out.is_empty() || self.run.has(BEFORE) {
             return Ok(());
         }
-        let report = self.evaluate(&self.learner.reference, observer)?;
+        let report = self.evaluate(&self.learner.reference, true, observer)?;
         if let Err(error) = self.run.save_report(BEFORE, &report) {
             observer.on(Event::Unsaved(&report));
             return Err(error.into());
@@ -33,7 +34,7 @@ impl Session<'_> {
         if self.held_out.is_empty() {
             return Ok(());
         }
-        let after = self.evaluate(&self.learner.policy, observer)?;
+        let after = self.evaluate(&self.learner.policy, false, observer)?;
         let saved = self.run.save_report(AFTER, &after);
         let before = self.run.report(BEFORE);
         // Told before anything else can fail: it took long to find.
@@ -52,12 +53,21 @@ impl Session<'_> {
         let due = !rounds.is_multiple_of(every) && !error.is_of_weights();
         let saved = due.then(|| self.run.checkpoint(&self.learner, rounds));
         let failed = saved.and_then(Result::err);
-        observer.on(Event::Failed(failed.as_ref()));
+        observer.on(Event::Failed {
+            also: failed.as_ref(),
+            resumable: !error.is_of_settings(),
+        });
+    }
+
+    /// Whether it learns from what the policy plays.
+    fn plays(&self) -> bool {
+        self.learner.objective.needs().source == Source::Episodes
     }
 
     fn evaluate(
         &self,
         policy: &Decoder,
+        first: bool,
         observer: &mut dyn Observer,
     ) -> Result<Report, TrainError> {
         let config = self.config;
@@ -85,6 +95,10 @@ impl Session<'_> {
             let some: Vec<&Problem> = slice.iter().collect();
             let (more, stats) =
                 rollout::play(&mut policy, self.grader, &some, &rollout, config.seed)?;
+            if first && groups.is_empty() && self.plays() {
+                // What would stop the first round is found out before an evaluation has taken its time.
+                checks::usable(&more, config)?;
+            }
             groups.extend(more);
             total.tokens += stats.tokens;
             total.programs += stats.programs;

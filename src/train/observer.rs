@@ -56,9 +56,13 @@ pub enum Event<'a> {
         /// Rounds done.
         rounds: usize,
     },
-    /// A round failed before it moved a weight; an error follows. The checkpoint of the rounds before it failed, too, where
-    /// that is said.
-    Failed(Option<&'a RunError>),
+    /// A round failed before it moved a weight; an error follows.
+    Failed {
+        /// Why the checkpoint of the rounds before it failed, too, where it did.
+        also: Option<&'a RunError>,
+        /// Whether the run can be continued once that is mended.
+        resumable: bool,
+    },
     /// All rounds are done.
     Trained,
     /// The evaluation after, and the one before, where it can be read.

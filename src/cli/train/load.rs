@@ -8,6 +8,8 @@ use anyhow::Context;
 use super::super::judging::{Interrupts, assembled, require_supported, watch};
 use super::super::output::say;
 use super::super::source;
+use super::configuration::opened;
+use super::problems::Problems;
 use super::sets::Sets;
 use super::{Args, folders};
 use crate::checkpoint::tokenizer::Place;
@@ -17,8 +19,6 @@ use crate::judge::{Judge, Judges};
 use crate::memory::{self, Estimate, Longest, Size};
 use crate::model::device::Processor;
 use crate::model::lora::Adapter;
-use crate::objective::Source;
-use crate::policy;
 use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
@@ -52,10 +52,13 @@ impl Loaded {
     /// Reads and checks everything; nothing is written.
     pub(super) fn new(args: &Args, judges: &Judges) -> anyhow::Result<(Self, Begun)> {
         let (opened, config) = opened(args)?;
-        let (problems, held_out) = problems_of(&config)?;
+        let read = Problems::read(&config)?;
         let sets = Sets::read(&config)?;
         let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
-        let inputs = sets.told(Inputs::new(stamp.hash, &problems, &held_out), &config);
+        let inputs = sets.told(
+            Inputs::new(stamp.hash, &read.training, &read.held_out),
+            &config,
+        );
         if let Some((run, _)) = &opened
             && !inputs.check(run.folder())?
         {
@@ -64,8 +67,10 @@ impl Loaded {
                 run.folder().display()
             );
         }
-        let held_out = fitting(held_out, &config.evaluation.problems, &config)?;
-        let problems = fitting(problems, &config.problems, &config)?;
+        let Problems {
+            training: problems,
+            held_out,
+        } = read.fitting(&config)?;
         let episodes =
             (config.rollout.group).saturating_mul(config.problems_per_round.min(problems.len()));
         anyhow::ensure!(
@@ -197,110 +202,6 @@ impl Loaded {
             )
         }
     }
-}
-
-/// The run to go on with, if one is, and the configuration.
-fn opened(args: &Args) -> anyhow::Result<(Option<(Run, Progress)>, TrainConfig)> {
-    if !args.resume {
-        let config = configuration(args)?;
-        folders::check(args.run.as_deref())?;
-        return Ok((None, config));
-    }
-    let folder = match &args.run {
-        Some(folder) => folder.clone(),
-        None => folders::newest()?,
-    };
-    let (run, mut config, done) = Run::resume(&folder)?;
-    if let Some(rounds) = args.rounds {
-        run.may_go_on_to(rounds, &done)?;
-        config.rounds = rounds;
-    }
-    Ok((Some((run, done)), config))
-}
-
-/// The problems to train on, of which there are none with a data set, and those to evaluate on, of which there may be none.
-fn problems_of(config: &TrainConfig) -> anyhow::Result<(Vec<Problem>, Vec<Problem>)> {
-    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
-    let problems = match config.objective()?.needs().source {
-        Source::Episodes => source::problems_without(&config.problems, list.map(Path::new))?,
-        Source::Examples(_) => Vec::new(),
-    };
-    let held_out = if config.evaluation.problems.is_empty() {
-        Vec::new()
-    } else {
-        source::problems(&config.evaluation.problems)?
-    };
-    Ok((problems, held_out))
-}
-
-/// The problems whose statement leaves room for an answer in the policy's context; how many do not is said.
-fn fitting(
-    problems: Vec<Problem>,
-    name: &str,
-    config: &TrainConfig,
-) -> anyhow::Result<Vec<Problem>> {
-    let Some((shape, tokenizer, _)) = source::shape(&config.policy)? else {
-        return Ok(problems);
-    };
-    let (sampling, context) = (&config.rollout.sampling, shape.max_position_embeddings);
-    let frame = tokenizer.message(Place::Opening, "")?.len();
-    let mut kept = Vec::with_capacity(problems.len());
-    let mut left_out = Vec::new();
-    for problem in problems {
-        let (style, language) = (config.rollout.style, problem.language());
-        let text = prompt::statement(style, language, &problem.statement);
-        // A token is a byte at least, so that most texts need not be cut into tokens to know that they fit.
-        let fits = policy::fits(frame + text.len(), sampling, context) || {
-            let ids = tokenizer.message(Place::Opening, &text)?.len();
-            policy::fits(ids, sampling, context)
-        };
-        if fits {
-            kept.push(problem);
-        } else {
-            left_out.push(problem.id);
-        }
-    }
-    if let Some(first) = left_out.first() {
-        say!(
-            "{} of the {} problems of {name} are left out, {} the first of them: their prompts and {} tokens of an answer exceed the policy's context of {context}",
-            left_out.len(),
-            left_out.len() + kept.len(),
-            first.escape_debug(),
-            sampling.max_tokens
-        );
-        anyhow::ensure!(
-            !kept.is_empty(),
-            "failed to find a problem in {name} whose prompt leaves room for an answer of {} tokens in the policy's context of {context}; lower rollout.sampling.max_tokens, or take a policy with a longer context",
-            sampling.max_tokens
-        );
-    }
-    Ok(kept)
-}
-
-fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
-    let mut config = match &args.config {
-        Some(path) => TrainConfig::load(path)?,
-        None => TrainConfig::default(),
-    };
-    config.seed = args.seed.unwrap_or(config.seed);
-    config.rounds = args.rounds.unwrap_or(config.rounds);
-    if let Some(policy) = &args.policy {
-        config.policy.clone_from(policy);
-    }
-    if let Some(problems) = &args.problems {
-        config.problems.clone_from(problems);
-    }
-    config.problems = args.schema.applied(&config.problems)?;
-    if let Some(objective) = &args.objective {
-        config.objective.algorithm = objective.as_str().into();
-    }
-    config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
-    if args.python.is_some() {
-        config.resources.python.clone_from(&args.python);
-    }
-    config.resources.device = args.device.unwrap_or(config.resources.device);
-    config.check()?;
-    Ok(config.resolved()?)
 }
 
 /// Says what memory the run will need, and refuses where the machine has less.

@@ -94,12 +94,14 @@ impl Observer for Watcher<'_> {
                     None => say!("{words}"),
                 }
             }
-            Event::Failed(also) => {
+            Event::Failed { also, resumable } => {
                 if let Some(also) = also {
                     say!("{also:#}");
                 }
                 self.finish();
-                say!("continue, once that is mended, with: {}", self.resume);
+                if resumable {
+                    say!("continue, once that is mended, with: {}", self.resume);
+                }
             }
             Event::Trained => {
                 self.finish();
