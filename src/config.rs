@@ -5,6 +5,7 @@
 mod assign;
 mod check;
 mod commented;
+mod data;
 mod error;
 mod evaluation;
 mod keys;
@@ -18,8 +19,9 @@ pub use crate::objective::{Algorithm, ObjectiveConfig, ValueHead};
 pub use assign::{Assignment, merge};
 pub(crate) use check::MOST_WORKERS;
 pub use commented::{commented, commented_sft};
+pub use data::{Curriculum, DataConfig, Decontamination, SetConfig};
 pub use error::ConfigError;
-pub use evaluation::{EvaluationConfig, HELD_OUT};
+pub use evaluation::{EvaluationConfig, HELD_OUT, ValidationConfig};
 pub use layers::Layers;
 pub use preset::{PolicyFacts, Preset};
 pub use resources::ResourceConfig;
@@ -58,6 +60,8 @@ pub struct TrainConfig {
     pub lora: Option<LoraConfig>,
     /// Problems to train on: a file, or `contest:train`. Unused by an objective that learns from a data set.
     pub problems: String,
+    /// What of the problems is trained on, and how often.
+    pub data: DataConfig,
     /// A list written by `rlef doctor --problems`: its problems are left out. Empty for none.
     pub quarantine: String,
     /// Rounds of collecting and learning; the paper's 12,000 updates of an 8B model are 3,000 (appendix A.1).
@@ -92,6 +96,8 @@ pub struct TrainConfig {
     pub resources: ResourceConfig,
     /// Evaluation before and after training.
     pub evaluation: EvaluationConfig,
+    /// Evaluation between rounds, by which the best policy is kept.
+    pub validation: ValidationConfig,
 }
 
 impl Default for TrainConfig {
@@ -111,6 +117,7 @@ impl Default for TrainConfig {
             policy: PathBuf::from("starter"),
             lora: None,
             problems: "contest:train".to_owned(),
+            data: DataConfig::default(),
             quarantine: String::new(),
             rounds: 30,
             problems_per_round: 128,
@@ -124,6 +131,7 @@ impl Default for TrainConfig {
             engine: None,
             resources: ResourceConfig::default(),
             evaluation: EvaluationConfig::default(),
+            validation: ValidationConfig::default(),
         }
     }
 }

@@ -6,13 +6,16 @@ mod checks;
 mod draw;
 mod error;
 mod evaluation;
+mod filter;
 mod learner;
 mod metrics;
 mod observer;
+mod rates;
 mod sample;
 mod score;
 mod second;
 mod update;
+mod validation;
 
 use std::time::Instant;
 
@@ -28,7 +31,9 @@ pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
 pub use observer::{End, Event, Observer};
+pub use rates::Rates;
 use score::Chosen;
+pub use validation::Validated;
 
 /// A run that was opened or begun, and everything it goes on with.
 pub struct Session<'a> {
@@ -44,6 +49,8 @@ pub struct Session<'a> {
     pub data: Data<'a>,
     /// What it is evaluated on before and after; nothing for no evaluation.
     pub held_out: &'a [Problem],
+    /// What it is validated on between rounds; nothing for no validation.
+    pub validation: &'a [Problem],
     /// Who judges.
     pub grader: &'a dyn Grader,
 }
@@ -53,6 +60,8 @@ pub struct Session<'a> {
 pub struct Data<'a> {
     /// Problems, for an objective that learns from episodes.
     pub problems: &'a [Problem],
+    /// How often each problem is drawn; nothing where all are alike.
+    pub weights: &'a [f64],
     /// Examples of a data set, for one that learns from them.
     pub examples: &'a [Example],
     /// Those of a second source, where the objective has one.
@@ -123,6 +132,7 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
         } else if due {
             session.run.checkpoint(&session.learner, rounds)?;
         }
+        session.validate(observer)?;
         if stopping {
             return Ok(End::Stopped { rounds });
         }
@@ -143,7 +153,7 @@ pub fn round<'a>(
     let (data, objective) = (data.into(), learner.objective.clone());
     data.check(&*objective)?;
     let (groups, stats) = match objective.needs().source {
-        Source::Episodes => sample::play_round(learner, grader, data.problems, config, round)?,
+        Source::Episodes => sample::play_round(learner, grader, data, config, round)?,
         Source::Examples(_) => (Vec::new(), RolloutStats::default()),
     };
     let mut material = Material::of_groups(&groups, &config.reward);
@@ -158,7 +168,7 @@ pub fn round<'a>(
     }
 
     let clock = Instant::now();
-    let units = objective.select(&material);
+    let units = filter::selected(&*objective, &material, config);
     metrics.count(&material, &units);
     let batch = Batch::of_units(material.rows_of(&units));
     let minibatches = draw::minibatches(batch.units.len(), config, round);
@@ -175,6 +185,7 @@ pub fn round<'a>(
     let clock = Instant::now();
     update::update(learner, &chosen, &known, config, &mut metrics)?;
     metrics.step = learner.policy_optimizer.steps();
+    learner.note(&groups);
     let timings = RoundTimings::new(round, &stats, scoring_seconds, clock.elapsed());
     Ok((groups, metrics, timings))
 }

@@ -37,6 +37,7 @@ mod resume;
 mod runs;
 mod stand_ins;
 mod training;
+mod validation;
 mod values;
 #[cfg(feature = "wasm")]
 mod wasm;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::keys::{Definition, SETTINGS, SFT, TRAIN};
-use super::{Preset, TrainConfig};
+use super::{Preset, SetConfig, TrainConfig};
 use crate::judge::JudgeConfig;
 use crate::model::lora::LoraConfig;
 use crate::objective::{Correction, SecondConfig};
@@ -66,6 +66,10 @@ fn unset() -> Table {
         weight: 1.0,
         examples: 8,
     });
+    config.data.sets = vec![SetConfig {
+        problems: "more.jsonl".to_owned(),
+        weight: 1.0,
+    }];
     config.resources.python = Some("python3".into());
     let mut all = table(&config);
     let more = "[rollout.sampling]\ntop_k = 0\nstop = []\n[evaluation]\ntop_k = 0\n\

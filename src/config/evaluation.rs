@@ -1,4 +1,4 @@
-//! The `[evaluation]` table of a run's TOML: what is measured before and after.
+//! The `[evaluation]` and `[validation]` tables of a run's TOML: what is measured before and after, and what between rounds.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,5 +38,42 @@ impl Default for EvaluationConfig {
             top_p: 1.0,
             top_k: 0,
         }
+    }
+}
+
+/// Evaluation between rounds. The policy that solves most of it is kept in `checkpoints/best`, beside those a run goes on
+/// from. How answers are sampled is as in `[evaluation]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidationConfig {
+    /// Problems to validate on: a file, `contest:validation`, or `held-out`, which are then those of `[evaluation]`. What is
+    /// best on them is so partly by chance: report it on others. Empty for no validation.
+    pub problems: String,
+    /// Rounds between two validations; 0 for none. The paper validates every 800 updates (appendix A.1), which are 200 rounds;
+    /// the starter's 30 rounds are not validated.
+    pub every: usize,
+    /// Episodes per problem.
+    pub rollouts: usize,
+}
+
+impl Default for ValidationConfig {
+    fn default() -> Self {
+        Self {
+            problems: String::new(),
+            every: 0,
+            rollouts: 1,
+        }
+    }
+}
+
+impl ValidationConfig {
+    /// Whether there is one.
+    pub const fn is_on(&self) -> bool {
+        self.every > 0 && !self.problems.is_empty()
+    }
+
+    /// Whether there is one after so many rounds of so many.
+    pub const fn is_due(&self, rounds: usize, of: usize) -> bool {
+        self.is_on() && (rounds.is_multiple_of(self.every) || rounds == of)
     }
 }

@@ -36,6 +36,9 @@ pub(super) const TRAIN: &[Definition] = defined! {
     "engine": EngineConfig in "../policy/engine.rs",
     "resources": ResourceConfig in "resources.rs",
     "evaluation": EvaluationConfig in "evaluation.rs",
+    "validation": ValidationConfig in "evaluation.rs",
+    "data": DataConfig in "data.rs",
+    "data.sets": SetConfig in "data.rs",
 };
 
 /// What some objectives have of their own, by their name.

@@ -69,6 +69,7 @@ impl Layers {
         };
         let preset = preset.fitting(policy);
         let own_evaluation = self.named(&["evaluation", "problems"]).is_some();
+        let own_validation = self.named(&["validation", "problems"]).is_some();
         let own_problems = self.named(&["problems"]).is_some();
         let base = preset.config(policy);
         let mut table = Table::try_from(&base).expect("a configuration is a table of plain values");
@@ -79,16 +80,21 @@ impl Layers {
             reason: error.message().to_owned(),
         })?;
         config.preset = preset;
-        if preset != Preset::Starter && !own_evaluation {
+        if preset != Preset::Starter {
             // Whoever brings problems is told what is learnt of them, not of the built-in ones.
             let built_in = contest::parse_spec(&config.problems).is_some();
             let plays = config.objective()?.needs().source == Source::Episodes;
-            let problems = match (own_problems && !built_in, plays) {
-                (true, _) => HELD_OUT,
-                (false, true) => "contest:test",
-                (false, false) => "",
+            let [evaluation, validation] = match (own_problems && !built_in, plays) {
+                (true, _) => [HELD_OUT; 2],
+                (false, true) => ["contest:test", "contest:validation"],
+                (false, false) => [""; 2],
             };
-            problems.clone_into(&mut config.evaluation.problems);
+            if !own_evaluation {
+                evaluation.clone_into(&mut config.evaluation.problems);
+            }
+            if !own_validation {
+                validation.clone_into(&mut config.validation.problems);
+            }
         }
         Ok(config)
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainConfig;
+use super::{Decontamination, TrainConfig};
 use crate::checkpoint::generation::Generation;
 use crate::model::lora::LoraConfig;
 use crate::prompt::PromptStyle;
@@ -129,6 +129,8 @@ fn llm(config: &mut TrainConfig, facts: &PolicyFacts) {
         // An adapter that is there already is trained on.
         config.lora = (!facts.adapted).then(LoraConfig::default);
     }
+    config.validation.every = 10;
+    config.data.decontaminate = Decontamination::Ngram;
     // The paper's 1@3, unless the checkpoint says how it is to be sampled.
     let said = &facts.generation;
     config.evaluation.temperature = said.temperature.unwrap_or(0.2);
@@ -149,6 +151,8 @@ fn paper(config: &mut TrainConfig) {
         optimizer.beta_2 = 0.999;
     }
     config.resources.recompute = true;
+    config.validation.every = 200;
+    config.data.decontaminate = Decontamination::Ngram;
     config.evaluation.rollouts = 20;
     config.evaluation.temperature = 0.2;
     config.evaluation.top_p = 0.95;

@@ -5,7 +5,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::{Data, Rates, rates};
 use crate::config::TrainConfig;
+use crate::problem::Problem;
 
 /// The round's items: a seeded shuffle of the whole set per pass over it.
 pub(super) fn items<'a, T>(all: &'a [T], config: &TrainConfig, round: usize) -> Vec<&'a T> {
@@ -23,6 +25,31 @@ pub(super) fn items<'a, T>(all: &'a [T], config: &TrainConfig, round: usize) -> 
         .skip(round % per_pass * count)
         .take(count)
         .collect()
+}
+
+/// The round's problems. Where some are drawn more often than others, each round draws anew; else every problem comes once a
+/// pass.
+pub(super) fn problems<'a>(
+    data: Data<'a>,
+    rates: Option<&Rates>,
+    config: &TrainConfig,
+    round: usize,
+) -> Vec<&'a Problem> {
+    if data.weights.is_empty() && rates.is_none() {
+        return items(data.problems, config, round);
+    }
+    let none = Rates::default();
+    rates::draw(
+        data.problems,
+        |problem| &problem.id,
+        |place| data.weights.get(place).copied().unwrap_or(1.0),
+        rates.unwrap_or(&none),
+        &config.data,
+        (
+            config.problems_per_round,
+            config.seed ^ (round as u64) << 20 ^ 0x9e37,
+        ),
+    )
 }
 
 /// `count` further items of a round, after so many draws for it, none of them among those that `taken` holds.

@@ -1,13 +1,15 @@
-//! The evaluations before and after the rounds, and what is kept of a run that fails between them.
+//! The evaluations before, between and after the rounds, and what is kept of a run that fails between them. Through the
+//! serving engine where there is one.
 
 use super::{Event, Observer, Session, TrainError, checks};
 use crate::completion::Sampling;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
 use crate::objective::Source;
-use crate::policy::ModelPolicy;
+use crate::policy::engine::{Engine, EnginePolicy};
+use crate::policy::{ModelPolicy, Policy};
 use crate::problem::Problem;
-use crate::rollout::{self, RolloutConfig, RolloutStats};
+use crate::rollout::{self, Group, RolloutConfig, RolloutStats};
 
 /// Problems played between two words on how far it is.
 const SLICE: usize = 64;
@@ -15,13 +17,32 @@ const SLICE: usize = 64;
 const BEFORE: &str = "before.json";
 const AFTER: &str = "after.json";
 
+/// One evaluation.
+struct Evaluation<'a> {
+    /// What is played.
+    problems: &'a [Problem],
+    /// Episodes of each.
+    rollouts: usize,
+    /// Whether it is the run's first sight of its policy, which may be no use.
+    is_first: bool,
+}
+
 impl Session<'_> {
     /// Evaluates the policy that the run began with, unless that was done before.
-    pub(super) fn evaluate_before(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn evaluate_before(
+        &mut self,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
         if self.held_out.is_empty() || self.run.has(BEFORE) {
             return Ok(());
         }
-        let report = self.evaluate(&self.learner.reference, true, observer)?;
+        // Nothing is learnt yet, or the file would be there: the reference is what the engine holds.
+        let evaluation = Evaluation {
+            problems: self.held_out,
+            rollouts: self.config.evaluation.rollouts,
+            is_first: true,
+        };
+        let (_, report) = self.evaluate(&evaluation, observer)?;
         if let Err(error) = self.run.save_report(BEFORE, &report) {
             observer.on(Event::Unsaved(&report));
             return Err(error.into());
@@ -30,11 +51,16 @@ impl Session<'_> {
     }
 
     /// Evaluates what was learnt.
-    pub(super) fn evaluate_after(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn evaluate_after(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         if self.held_out.is_empty() {
             return Ok(());
         }
-        let after = self.evaluate(&self.learner.policy, false, observer)?;
+        let evaluation = Evaluation {
+            problems: self.held_out,
+            rollouts: self.config.evaluation.rollouts,
+            is_first: false,
+        };
+        let (_, after) = self.evaluate(&evaluation, observer)?;
         let saved = self.run.save_report(AFTER, &after);
         let before = self.run.report(BEFORE);
         // Told before anything else can fail: it took long to find.
@@ -45,6 +71,20 @@ impl Session<'_> {
         saved?;
         before?;
         Ok(())
+    }
+
+    /// Plays the validation set.
+    pub(super) fn validated(
+        &mut self,
+        rollouts: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        let evaluation = Evaluation {
+            problems: self.validation,
+            rollouts,
+            is_first: false,
+        };
+        self.evaluate(&evaluation, observer)
     }
 
     /// Keeps what was learnt until a round failed: it did before a weight was moved.
@@ -59,18 +99,26 @@ impl Session<'_> {
         });
     }
 
-    /// Whether it learns from what the policy plays.
-    fn plays(&self) -> bool {
-        self.learner.objective.needs().source == Source::Episodes
+    /// Plays with the policy as it is now.
+    fn evaluate(
+        &mut self,
+        evaluation: &Evaluation<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        self.learner.sync_weights()?;
+        let mut engine = self.learner.engine.take();
+        let result = self.play(evaluation, engine.as_mut(), observer);
+        self.learner.engine = engine;
+        result
     }
 
-    fn evaluate(
+    fn play(
         &self,
-        policy: &Decoder,
-        first: bool,
+        evaluation: &Evaluation<'_>,
+        engine: Option<&mut Engine>,
         observer: &mut dyn Observer,
-    ) -> Result<Report, TrainError> {
-        let config = self.config;
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        let (config, problems, learner) = (self.config, evaluation.problems, &self.learner);
         let sampling = Sampling {
             temperature: config.evaluation.temperature,
             top_p: config.evaluation.top_p,
@@ -78,24 +126,38 @@ impl Session<'_> {
             ..config.rollout.sampling.clone()
         };
         let rollout = RolloutConfig {
-            group: config.evaluation.rollouts,
+            group: evaluation.rollouts,
             sampling,
             ..config.rollout
         };
-        let mut policy = ModelPolicy {
-            decoder: policy,
-            tokenizer: &self.learner.tokenizer,
-            batch: config.resources.sampling_batch,
+        let decoder: &Decoder = &learner.policy;
+        let tokenizer = &learner.tokenizer;
+        let (mut here, mut there);
+        let policy: &mut dyn Policy = if let Some(engine) = engine {
+            there = EnginePolicy {
+                engine,
+                tokenizer,
+                context: decoder.config.max_position_embeddings,
+                vocabulary: decoder.config.vocab_size,
+            };
+            &mut there
+        } else {
+            here = ModelPolicy {
+                decoder,
+                tokenizer,
+                batch: config.resources.sampling_batch,
+            };
+            &mut here
         };
+        let plays = learner.objective.needs().source == Source::Episodes;
         observer.on(Event::Evaluating {
-            problems: self.held_out.len(),
+            problems: problems.len(),
         });
         let (mut groups, mut total) = (Vec::new(), RolloutStats::default());
-        for slice in self.held_out.chunks(SLICE) {
+        for slice in problems.chunks(SLICE) {
             let some: Vec<&Problem> = slice.iter().collect();
-            let (more, stats) =
-                rollout::play(&mut policy, self.grader, &some, &rollout, config.seed)?;
-            if first && groups.is_empty() && self.plays() {
+            let (more, stats) = rollout::play(policy, self.grader, &some, &rollout, config.seed)?;
+            if evaluation.is_first && groups.is_empty() && plays {
                 // What would stop the first round is found out before an evaluation has taken its time.
                 checks::usable(&more, config)?;
             }
@@ -104,13 +166,13 @@ impl Session<'_> {
             total.programs += stats.programs;
             total.sampling_seconds += stats.sampling_seconds;
             total.judging_seconds += stats.judging_seconds;
-            let report = eval::report(&groups, self.held_out, rollout.turns, &total, config.seed);
+            let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
             observer.on(Event::Evaluated {
                 problems: groups.len(),
                 report: &report,
             });
         }
-        let (held_out, turns) = (self.held_out, rollout.turns);
-        Ok(eval::report(&groups, held_out, turns, &total, config.seed))
+        let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
+        Ok((groups, report))
     }
 }

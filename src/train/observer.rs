@@ -1,6 +1,6 @@
 //! What a run tells whoever watches it, and how that one stops it.
 
-use super::{RoundMetrics, RoundTimings};
+use super::{RoundMetrics, RoundTimings, Validated};
 use crate::eval::Report;
 use crate::run::RunError;
 
@@ -56,6 +56,8 @@ pub enum Event<'a> {
         /// Rounds done.
         rounds: usize,
     },
+    /// The policy was validated.
+    Validated(&'a Validated),
     /// A round failed before it moved a weight; an error follows.
     Failed {
         /// Why the checkpoint of the rounds before it failed, too, where it did.

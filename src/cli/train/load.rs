@@ -36,6 +36,8 @@ pub(super) struct Loaded {
     pub(super) estimate: Option<Estimate>,
     pub(super) interrupts: Interrupts,
     problems: Vec<Problem>,
+    weights: Vec<f64>,
+    validation: Vec<Problem>,
     sets: Sets,
     host: Arc<HostJudge>,
     judge: Box<dyn Judge>,
@@ -56,7 +58,7 @@ impl Loaded {
         let sets = Sets::read(&config)?;
         let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
         let inputs = sets.told(
-            Inputs::new(stamp.hash, &read.training, &read.held_out),
+            Inputs::new(stamp.hash, &read.training, &read.measured()),
             &config,
         );
         if let Some((run, _)) = &opened
@@ -69,7 +71,9 @@ impl Loaded {
         }
         let Problems {
             training: problems,
+            weights,
             held_out,
+            validation,
         } = read.fitting(&config)?;
         let episodes =
             (config.rollout.group).saturating_mul(config.problems_per_round.min(problems.len()));
@@ -104,6 +108,7 @@ impl Loaded {
         let judge = assembled(judges, &config.judges, &host)?;
         require_supported(&*judge, &problems, &config.problems)?;
         require_supported(&*judge, &held_out, &config.evaluation.problems)?;
+        require_supported(&*judge, &validation, &config.validation.problems)?;
         let engine = config.engine.as_ref().map(Engine::new).transpose()?;
         let mut learner = Learner::new(policy, tokenizer, &config, engine)?;
         if let Some((run, done)) = &opened {
@@ -120,6 +125,8 @@ impl Loaded {
             estimate,
             interrupts,
             problems,
+            weights,
+            validation,
             sets,
             host,
             judge,
@@ -172,10 +179,12 @@ impl Loaded {
             config,
             data: Data {
                 problems: &self.problems,
+                weights: &self.weights,
                 examples: &self.sets.first.kept,
                 second: &self.sets.second.kept,
             },
             held_out: &self.held_out,
+            validation: &self.validation,
             grader: &*self.judge,
         })
     }

@@ -9,7 +9,8 @@ use super::super::progress::Progress;
 use super::load::Loaded;
 use crate::eval::Report;
 use crate::memory::{self, Size};
-use crate::train::{Event, Observer, RoundMetrics, RoundTimings};
+use crate::run::Best;
+use crate::train::{Event, Observer, RoundMetrics, RoundTimings, Validated};
 
 /// Watches one run.
 pub(super) struct Watcher<'a> {
@@ -94,6 +95,12 @@ impl Observer for Watcher<'_> {
                     None => say!("{words}"),
                 }
             }
+            Event::Validated(found) => {
+                self.finish();
+                say!("{}", validated(found));
+                self.begin("training", self.loaded.config.rounds);
+                self.set(found.record.rounds, "");
+            }
             Event::Failed { also, resumable } => {
                 if let Some(also) = also {
                     say!("{also:#}");
@@ -127,6 +134,22 @@ impl Observer for Watcher<'_> {
             }
         }
     }
+}
+
+fn validated(found: &Validated) -> String {
+    let Best { rounds, solved, .. } = &found.record;
+    let beside = found.over_best.map_or(String::new(), |(mean, p)| {
+        format!(
+            ", {:+.1} points beside the best before it (p {p:.2})",
+            100.0 * mean
+        )
+    });
+    let best = if found.is_best {
+        "; it is kept in checkpoints/best"
+    } else {
+        ""
+    };
+    format!("round {rounds}: {solved} of the validation set solved{beside}{best}")
 }
 
 fn so_far(turns: usize, report: &Report) -> String {
