@@ -16,6 +16,7 @@ pub mod sft;
 pub mod source;
 mod starter;
 pub mod train;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -155,6 +156,7 @@ pub mod exit {
                     TrainError::Engine(error) => in_engine(error),
                     TrainError::Run(error) => in_run(error),
                     TrainError::Config(_)
+                    | TrainError::Stopped
                     | TrainError::NoData { .. }
                     | TrainError::Unusable { .. } => false,
                     TrainError::SamplerGap { .. }

@@ -32,6 +32,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::judge::JudgeConfig;
+use crate::logger::Logger;
 use crate::model::lora::LoraConfig;
 use crate::objective::{self, Objective, Setup};
 use crate::policy::engine::EngineConfig;
@@ -92,6 +93,8 @@ pub struct TrainConfig {
     /// A serving engine that samples the episodes; without it they are sampled here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineConfig>,
+    /// What is written beside `metrics.jsonl`: `tensorboard` for event files, `csv` for a table.
+    pub loggers: Vec<Logger>,
     /// What a run may use.
     pub resources: ResourceConfig,
     /// Evaluation before and after training.
@@ -129,6 +132,7 @@ impl Default for TrainConfig {
             policy_optimizer: optimizer(3e-4),
             value_optimizer: optimizer(1e-3),
             engine: None,
+            loggers: vec![Logger::Tensorboard, Logger::Csv],
             resources: ResourceConfig::default(),
             evaluation: EvaluationConfig::default(),
             validation: ValidationConfig::default(),

@@ -12,6 +12,7 @@
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
 //! - [`data`] says what of the problems is trained on, and what is measured on.
+//! - [`logger`] writes what a run did for other tools to draw.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
@@ -37,6 +38,7 @@ mod files;
 pub mod gate;
 pub mod journal;
 pub mod learner;
+pub mod logger;
 pub mod machine;
 pub mod memory;
 pub mod model;

@@ -18,6 +18,7 @@ use crate::checkpoint::adapter_file;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
 use crate::journal::{EpisodeRecord, Lines, write_atomically};
+use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
@@ -55,6 +56,7 @@ pub struct Run {
     journal: Lines,
     metrics: Lines,
     timings: Lines,
+    loggers: Loggers,
     kept: usize,
     base: PathBuf,
     /// Keeps other processes away as long as the run is open.
@@ -161,6 +163,7 @@ impl Run {
             journal,
             metrics,
             timings,
+            loggers: Loggers::new(folder, &config.loggers),
             kept: config.resources.checkpoints_kept,
             base: config.policy.clone(),
             lock,
@@ -219,6 +222,11 @@ impl Run {
         self.metrics.append(std::slice::from_ref(metrics))?;
         self.timings.append(std::slice::from_ref(timings))?;
         Ok(())
+    }
+
+    /// Has what was recorded of the last round written for other tools, as far as it can be.
+    pub(crate) fn log(&mut self, rounds: usize) {
+        self.loggers.round(rounds);
     }
 
     /// Saves everything that learns, then forgets the oldest checkpoints.

@@ -23,6 +23,7 @@ mod judges;
 mod judging;
 mod languages;
 mod learning;
+mod looks;
 mod losses;
 mod modules;
 mod objective_seam;

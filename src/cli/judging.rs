@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::Args;
-use rlef_sandbox::Isolation;
+use rlef_sandbox::{Cancel, Isolation};
 
 use super::output::say;
 use super::settings;
@@ -180,11 +180,14 @@ pub(super) fn interrupted() -> ExitCode {
 }
 
 /// What an interrupt does to a run.
+#[derive(Clone)]
 pub(super) struct Interrupts {
     /// How many there were.
     count: Arc<AtomicUsize>,
     /// What is said before the process ends at once, where nothing is under way that would be lost.
     at_once: Arc<Mutex<Option<String>>>,
+    /// What it ends.
+    under_way: Arc<Mutex<Cancel>>,
 }
 
 impl Interrupts {
@@ -196,6 +199,20 @@ impl Interrupts {
     /// From now on the first interrupt is only counted.
     pub(super) fn are_counted(&self) {
         *self.at_once.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Has an interrupt end what goes by `cancel`, in the place of what it ended until now.
+    pub(super) fn end(&self, cancel: &Cancel) {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *under_way = cancel.clone();
+        drop(under_way);
+        // One that came before.
+        if self.any() {
+            cancel.cancel();
+        }
     }
 
     /// Whether there was one.
@@ -213,6 +230,8 @@ pub(super) fn watch_interrupts(words: &'static str) -> anyhow::Result<Arc<Atomic
 pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
     let count = Arc::new(AtomicUsize::new(0));
     let at_once = Arc::new(Mutex::new(None));
+    let under_way = Arc::new(Mutex::new(Cancel::never()));
+    let ended = Arc::clone(&under_way);
     let seen = Arc::clone(&count);
     let last_words = Arc::clone(&at_once);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -234,8 +253,14 @@ pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
                     std::process::exit(130);
                 }
                 say!("\n{words}");
+                let under_way = ended.lock().unwrap_or_else(PoisonError::into_inner);
+                under_way.cancel();
             }
         });
     });
-    Ok(Interrupts { count, at_once })
+    Ok(Interrupts {
+        count,
+        at_once,
+        under_way,
+    })
 }

@@ -7,7 +7,7 @@ mod problems;
 mod sets;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
@@ -18,6 +18,7 @@ use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
 use crate::judge::Judges;
+use crate::logger::Logger;
 use crate::model::device::Processor;
 use crate::objective;
 use crate::train::{self, End};
@@ -89,6 +90,36 @@ fn long_help() -> String {
     )
 }
 
+/// What a run has changed, and where to look, in one line.
+fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder: &Path) -> String {
+    let config = &loaded.config;
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    let changed = match solved {
+        Some((Some(before), after)) => format!(
+            "{} -> {} of {} solved; ",
+            percent(before),
+            percent(after),
+            config.evaluation.problems
+        ),
+        Some((None, after)) => format!(
+            "{} of {} solved; ",
+            percent(after),
+            config.evaluation.problems
+        ),
+        None => String::new(),
+    };
+    let curves = match config.loggers.first() {
+        Some(Logger::Tensorboard) => "tensorboard/",
+        Some(Logger::Csv) => "metrics.csv",
+        None => "metrics.jsonl",
+    };
+    format!(
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in journal.jsonl",
+        folder.display(),
+        config.rounds
+    )
+}
+
 /// Evaluates, trains, evaluates again, and prints the comparison.
 pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     if args.print_config {
@@ -96,19 +127,20 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (loaded, begun) = Loaded::new(args, judges)?;
-    let session = loaded.session(begun, args)?;
+    let judge = loaded.watched();
+    let session = loaded.session(begun, args, &judge)?;
     let folder = session.run.folder().to_owned();
     let mut watcher = Watcher::new(&folder, &loaded);
     let resume = watcher.resume.clone();
-    match train::run(session, &mut watcher)? {
+    let end = train::run(session, &mut watcher);
+    watcher.finish();
+    match end? {
         End::Stopped { rounds } => {
             say!("stopped after round {rounds}; continue with: {resume}");
             Ok(interrupted())
         }
         End::Done => {
-            let last = format!("{:06}", loaded.config.rounds);
-            let last = folder.join("checkpoints").join(last);
-            say!("the trained policy is in {}", last.display());
+            say!("{}", ended(&loaded, watcher.solved, &folder));
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -81,7 +81,7 @@ impl Objective for Dapo {
 
     fn select(&self, material: &Material<'_>) -> Vec<Unit> {
         let groups = material.groups().iter().enumerate();
-        let telling = groups.filter(|(group, _)| varies(&material.totals(*group)));
+        let telling = groups.filter(|(group, _)| material.varies(*group));
         let candidates = telling.flat_map(|(_, candidates)| candidates.clone());
         let kept =
             candidates.filter(|&index| !self.settings.mask_overlong || !cut(material, index));
@@ -100,11 +100,6 @@ impl Objective for Dapo {
         let (loss, seen) = policy_loss(tokens, self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
     }
-}
-
-/// Whether any of a group's rewards differs from another.
-fn varies(rewards: &[f64]) -> bool {
-    rewards.iter().any(|reward| *reward != rewards[0])
 }
 
 /// Whether a candidate's last answer was cut at the token limit.

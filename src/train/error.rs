@@ -14,6 +14,9 @@ pub enum TrainError {
     /// The serving engine could not be given the weights.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Whoever watches said to stop, before a weight was moved.
+    #[error("failed to go on: it was told to stop")]
+    Stopped,
     /// There is nothing to learn from.
     #[error("failed to learn: the objective needs {what}, and there are none")]
     NoData {

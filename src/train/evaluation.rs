@@ -1,7 +1,7 @@
 //! The evaluations before, between and after the rounds, and what is kept of a run that fails between them. Through the
 //! serving engine where there is one.
 
-use super::{Event, Observer, Session, TrainError, checks};
+use super::{End, Event, Observer, Phase, Session, Stage, TrainError, checks};
 use crate::completion::Sampling;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
@@ -23,8 +23,8 @@ struct Evaluation<'a> {
     problems: &'a [Problem],
     /// Episodes of each.
     rollouts: usize,
-    /// Whether it is the run's first sight of its policy, which may be no use.
-    is_first: bool,
+    /// When it is made.
+    stage: Stage,
 }
 
 impl Session<'_> {
@@ -40,7 +40,7 @@ impl Session<'_> {
         let evaluation = Evaluation {
             problems: self.held_out,
             rollouts: self.config.evaluation.rollouts,
-            is_first: true,
+            stage: Stage::Before,
         };
         let (_, report) = self.evaluate(&evaluation, observer)?;
         if let Err(error) = self.run.save_report(BEFORE, &report) {
@@ -58,7 +58,7 @@ impl Session<'_> {
         let evaluation = Evaluation {
             problems: self.held_out,
             rollouts: self.config.evaluation.rollouts,
-            is_first: false,
+            stage: Stage::After,
         };
         let (_, after) = self.evaluate(&evaluation, observer)?;
         let saved = self.run.save_report(AFTER, &after);
@@ -82,9 +82,18 @@ impl Session<'_> {
         let evaluation = Evaluation {
             problems: self.validation,
             rollouts,
-            is_first: false,
+            stage: Stage::Between,
         };
         self.evaluate(&evaluation, observer)
+    }
+
+    /// Keeps what was learnt where the run is stopped: the round under way has moved no weight.
+    pub(super) fn stopped(&mut self) -> Result<End, TrainError> {
+        let rounds = self.done.rounds;
+        if rounds > 0 && !self.learner.is_in_doubt() {
+            self.run.checkpoint(&self.learner, rounds)?;
+        }
+        Ok(End::Stopped { rounds })
     }
 
     /// Keeps what was learnt until a round failed: it did before a weight was moved.
@@ -152,12 +161,17 @@ impl Session<'_> {
         let plays = learner.objective.needs().source == Source::Episodes;
         observer.on(Event::Evaluating {
             problems: problems.len(),
+            stage: evaluation.stage,
         });
         let (mut groups, mut total) = (Vec::new(), RolloutStats::default());
         for slice in problems.chunks(SLICE) {
             let some: Vec<&Problem> = slice.iter().collect();
+            observer.on(Event::Phase(Phase::Playing));
             let (more, stats) = rollout::play(policy, self.grader, &some, &rollout, config.seed)?;
-            if evaluation.is_first && groups.is_empty() && plays {
+            if observer.stop() {
+                return Err(TrainError::Stopped);
+            }
+            if evaluation.stage == Stage::Before && groups.is_empty() && plays {
                 // What would stop the first round is found out before an evaluation has taken its time.
                 checks::usable(&more, config)?;
             }

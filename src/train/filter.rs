@@ -12,7 +12,7 @@ pub(super) fn selected(
     let mut units = objective.select(material);
     if config.data.drop_zero_variance {
         let tells: Vec<bool> = (0..material.groups().len())
-            .map(|group| varies(&material.totals(group)))
+            .map(|group| material.varies(group))
             .collect();
         let candidates = material.candidates();
         units.retain(|unit| {
@@ -23,11 +23,6 @@ pub(super) fn selected(
         });
     }
     units
-}
-
-/// Whether any of a group's rewards differs from another.
-fn varies(rewards: &[f64]) -> bool {
-    rewards.iter().any(|reward| *reward != rewards[0])
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anyhow::Context;
 use super::super::judging::{Interrupts, assembled, require_supported, watch};
 use super::super::output::say;
 use super::super::source;
+use super::super::watched::{Doing, Watched};
 use super::configuration::opened;
 use super::problems::Problems;
 use super::sets::Sets;
@@ -35,6 +36,8 @@ pub(super) struct Loaded {
     pub(super) held_out: Vec<Problem>,
     pub(super) estimate: Option<Estimate>,
     pub(super) interrupts: Interrupts,
+    /// What it is doing.
+    pub(super) doing: Arc<Doing>,
     problems: Vec<Problem>,
     weights: Vec<f64>,
     validation: Vec<Problem>,
@@ -90,7 +93,7 @@ impl Loaded {
         };
         let estimate = estimate(&config, shown, sets.longest_unit(&config)?)?;
         let interrupts = watch(
-            "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
+            "stopping: what is sampled or judged now is not learnt from, updates that have begun are finished; Ctrl-C again stops at once",
         )?;
         interrupts.end_at_once("stopped before anything was done".to_owned());
         let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
@@ -124,6 +127,7 @@ impl Loaded {
             held_out,
             estimate,
             interrupts,
+            doing: Arc::default(),
             problems,
             weights,
             validation,
@@ -139,8 +143,22 @@ impl Loaded {
         Ok((loaded, begun))
     }
 
+    /// Who judges, such that it is seen what it does, and an interrupt ends it.
+    pub(super) fn watched(&self) -> Watched<'_> {
+        Watched {
+            judge: &*self.judge,
+            doing: Arc::clone(&self.doing),
+            interrupts: Some(self.interrupts.clone()),
+        }
+    }
+
     /// Begins the run's folder, or goes on with it. Last of all that may fail, so that a start that does leaves nothing behind.
-    pub(super) fn session(&self, begun: Begun, args: &Args) -> anyhow::Result<Session<'_>> {
+    pub(super) fn session<'a>(
+        &'a self,
+        begun: Begun,
+        args: &Args,
+        grader: &'a dyn Judge,
+    ) -> anyhow::Result<Session<'a>> {
         let Begun {
             opened,
             learner,
@@ -185,7 +203,7 @@ impl Loaded {
             },
             held_out: &self.held_out,
             validation: &self.validation,
-            grader: &*self.judge,
+            grader,
         })
     }
 }
