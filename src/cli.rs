@@ -12,10 +12,12 @@ pub mod output;
 pub mod progress;
 pub mod replay;
 pub mod serve;
+mod settings;
 pub mod sft;
 pub mod source;
 mod starter;
 pub mod train;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -46,11 +48,11 @@ enum Verb {
     /// Run programs against problems' tests and print one verdict a line.
     Judge(judge::Args),
     /// Play problems with a policy, turn by turn, and report what it solves.
-    Eval(eval::Args),
+    Eval(Box<eval::Args>),
     /// Compare two evaluations; exit code 1 where the candidate has lost something.
     Gate(gate::Args),
     /// Train a policy by RLEF or another objective; without arguments: the shipped starter on the built-in problems.
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
     /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
@@ -156,7 +158,10 @@ pub mod exit {
                     TrainError::Policy(error) => in_policy(error),
                     TrainError::Engine(error) => in_engine(error),
                     TrainError::Run(error) => in_run(error),
-                    TrainError::Config(_) | TrainError::NoData { .. } => false,
+                    TrainError::Config(_)
+                    | TrainError::Stopped
+                    | TrainError::NoData { .. }
+                    | TrainError::Unusable { .. } => false,
                     TrainError::SamplerGap { .. }
                     | TrainError::NotFinite { .. }
                     | TrainError::Diverged { .. }

@@ -1,24 +1,38 @@
 //! A training run's TOML. Unknown keys are refused; every key has a default, and the resolved file is kept in the
-//! run folder. Where the paper names a number, the doc line names its section; where a small policy on two cores
-//! needs another, the doc line says so.
+//! run folder. Where the paper (RLEF, arXiv 2410.02089) names a number, the doc line names its section; where a default is
+//! another number, the doc line says so. Defaults here are the preset `starter`; [`Preset`] says what others change.
 
+mod assign;
 mod check;
+mod commented;
+mod data;
+mod error;
+mod evaluation;
+mod keys;
+mod layers;
+mod preset;
+mod resources;
 #[cfg(test)]
 mod tests;
 
 pub use crate::objective::{Algorithm, ObjectiveConfig, ValueHead};
+pub use assign::{Assignment, merge};
 pub(crate) use check::MOST_WORKERS;
+pub use commented::{commented, commented_sft};
+pub use data::{Curriculum, DataConfig, Decontamination, SetConfig};
+pub use error::ConfigError;
+pub use evaluation::{EvaluationConfig, HELD_OUT, ValidationConfig};
+pub use layers::Layers;
+pub use preset::{PolicyFacts, Preset};
+pub use resources::ResourceConfig;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use rlef_sandbox::Isolation;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::completion::is_zero;
 use crate::judge::JudgeConfig;
-use crate::model::decoder::Arithmetic;
-use crate::model::device::Processor;
+use crate::logger::Logger;
 use crate::model::lora::LoraConfig;
 use crate::objective::{self, Objective, Setup};
 use crate::policy::engine::EngineConfig;
@@ -30,23 +44,34 @@ use crate::update::OptimizerConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// Whose defaults the keys have that nobody sets: `starter` for the small policy that ships and others of its kind, `llm`
+    /// for an instructed model, `paper` for the paper's own numbers; `auto` takes `llm` where the policy has a chat template,
+    /// else `starter`.
+    pub preset: Preset,
     /// Names all random draws of the run.
     pub seed: u64,
-    /// Directory of the policy to start from; it is also the frozen reference ρ.
+    /// Directory of the policy to start from, or `starter`; it is also the frozen reference ρ.
     pub policy: PathBuf,
-    /// Low-rank adaptation: only small matrices beside the policy's (and the value network's) frozen weights learn.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Low-rank adaptation: only small matrices beside the policy's (and the value network's) frozen weights learn. `false`
+    /// for none where the preset has one; the paper trains all weights.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "table_or_false"
+    )]
     pub lora: Option<LoraConfig>,
     /// Problems to train on: a file, or `contest:train`. Unused by an objective that learns from a data set.
     pub problems: String,
+    /// What of the problems is trained on, and how often.
+    pub data: DataConfig,
     /// A list written by `rlef doctor --problems`: its problems are left out. Empty for none.
     pub quarantine: String,
-    /// Rounds of collecting and learning.
+    /// Rounds of collecting and learning; the paper's 12,000 updates of an 8B model are 3,000 (appendix A.1).
     pub rounds: usize,
-    /// Problems drawn per round, or examples for an objective that learns from a data set. With `rollout.group` this makes the paper's 1024 rollouts (section 3.1); the
-    /// default is smaller, for two cores.
+    /// Problems drawn per round, or examples for an objective that learns from a data set. Times `rollout.group` it is the
+    /// episodes of a round: 1024 in the paper (section 3.1), 256 by default, for two cores.
     pub problems_per_round: usize,
-    /// Updates per round, each on its own share of the episodes (section 3.1: 4 updates of 256 sequences).
+    /// Updates per round, each on its own share of the episodes (section 3.1: 4 updates of 256 sequences; by default the shares
+    /// are of 64).
     pub updates_per_round: usize,
     /// How episodes are played.
     pub rollout: RolloutConfig,
@@ -57,73 +82,25 @@ pub struct TrainConfig {
     pub judges: Vec<JudgeConfig>,
     /// The losses' bounds.
     pub objective: ObjectiveConfig,
-    /// AdamW of the policy.
+    /// AdamW of the policy. The paper's learning rate is 2e-7, its weight decay 0.1, its warm-up 50 steps (appendix A.1), and it
+    /// names no bound of the gradient and no betas; the starter, 5000 times smaller, takes 3e-4, 0.01, 10 and a bound of 1.
     #[serde(deserialize_with = "policy_optimizer")]
     pub policy_optimizer: OptimizerConfig,
-    /// AdamW of the value network.
+    /// AdamW of the value network. The paper gives one set of numbers for both; a value network of the starter's size takes 1e-3
+    /// besides the numbers of its policy.
     #[serde(deserialize_with = "value_optimizer")]
     pub value_optimizer: OptimizerConfig,
     /// A serving engine that samples the episodes; without it they are sampled here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineConfig>,
+    /// What is written beside `metrics.jsonl`: `tensorboard` for event files, `csv` for a table.
+    pub loggers: Vec<Logger>,
     /// What a run may use.
     pub resources: ResourceConfig,
-    /// Evaluation before and after.
+    /// Evaluation before and after training.
     pub evaluation: EvaluationConfig,
-}
-
-/// What a run may use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ResourceConfig {
-    /// `cpu`, `wgpu` or `cuda`: what models are computed on. The last two are Cargo features, and repeat a run only as far as
-    /// the card's sums do.
-    pub device: Processor,
-    /// `f32`, or `bf16` for the products of the blocks' linear maps where the device has it; weights and moments stay f32.
-    pub precision: Arithmetic,
-    /// Tokens of one forward and backward pass at most, counted as if its rows were all as long as the longest.
-    pub tokens_per_pass: usize,
-    /// Whether the way back computes every block again instead of keeping what the way there found: less memory for a
-    /// third more work, the same gradients.
-    #[serde(default)]
-    pub recompute: bool,
-    /// Episodes sampled side by side.
-    pub sampling_batch: usize,
-    /// What stands between programs and the host: `process`, `wasm`, or `auto`, which takes processes where the host can
-    /// jail them and has a python3, else WebAssembly.
-    pub isolation: Isolation,
-    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment; without
-    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub python: Option<PathBuf>,
-    /// Programs judged side by side; 0 takes one a core.
-    pub workers: usize,
-    /// Largest share of a round's episodes that the sandbox or the policy's server may lose; a round that lost more is not
-    /// learnt from, and the run stops.
-    pub max_infra_rate: f64,
-    /// Rounds between checkpoints.
-    pub checkpoint_every: usize,
-    /// Checkpoints kept.
-    pub checkpoints_kept: usize,
-    /// Memory the run may need at its peak by our estimate, in MiB; 0 takes what the machine has.
-    pub memory_mib: u64,
-}
-
-/// Evaluation before and after training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EvaluationConfig {
-    /// Problems to evaluate on; empty skips it.
-    pub problems: String,
-    /// Episodes per problem.
-    pub rollouts: usize,
-    /// Sampling temperature. The paper's 1@3 takes 0.2 (section 3.1); a small policy is measured as it was trained.
-    pub temperature: f64,
-    /// Nucleus; the paper takes 0.95.
-    pub top_p: f64,
-    /// Likeliest tokens kept; 0, as in the paper, keeps all.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub top_k: usize,
+    /// Evaluation between rounds, by which the best policy is kept.
+    pub validation: ValidationConfig,
 }
 
 impl Default for TrainConfig {
@@ -138,10 +115,12 @@ impl Default for TrainConfig {
             max_gradient_norm: 1.0,
         };
         Self {
+            preset: Preset::Auto,
             seed: 1,
             policy: PathBuf::from("starter"),
             lora: None,
             problems: "contest:train".to_owned(),
+            data: DataConfig::default(),
             quarantine: String::new(),
             rounds: 30,
             problems_per_round: 128,
@@ -153,10 +132,38 @@ impl Default for TrainConfig {
             policy_optimizer: optimizer(3e-4),
             value_optimizer: optimizer(1e-3),
             engine: None,
+            loggers: vec![Logger::Tensorboard, Logger::Csv],
             resources: ResourceConfig::default(),
             evaluation: EvaluationConfig::default(),
+            validation: ValidationConfig::default(),
         }
     }
+}
+
+/// A table, or `false` for none.
+fn table_or_false<'de, D: Deserializer<'de>>(value: D) -> Result<Option<LoraConfig>, D::Error> {
+    struct Either;
+    impl<'de> serde::de::Visitor<'de> for Either {
+        type Value = Option<LoraConfig>;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str("a table, or false for none")
+        }
+
+        fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Self::Value, E> {
+            if on {
+                return Err(E::custom(
+                    "invalid value: true; expected a table, or false for none",
+                ));
+            }
+            Ok(None)
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            LoraConfig::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+    value.deserialize_any(Either)
 }
 
 fn policy_optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfig, D::Error> {
@@ -167,81 +174,26 @@ fn value_optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfi
     TrainConfig::default().value_optimizer.changed_by(table)
 }
 
-impl Default for ResourceConfig {
-    fn default() -> Self {
-        Self {
-            device: Processor::Cpu,
-            precision: Arithmetic::F32,
-            tokens_per_pass: 8192,
-            recompute: false,
-            sampling_batch: 256,
-            isolation: Isolation::default(),
-            python: None,
-            workers: 0,
-            max_infra_rate: 0.05,
-            checkpoint_every: 5,
-            checkpoints_kept: 2,
-            memory_mib: 0,
-        }
-    }
-}
-
-impl Default for EvaluationConfig {
-    fn default() -> Self {
-        Self {
-            problems: "contest:test".to_owned(),
-            rollouts: 4,
-            temperature: 1.0,
-            top_p: 1.0,
-            top_k: 0,
-        }
-    }
-}
-
-/// Why a configuration could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is missing or unreadable.
-    #[error("failed to read configuration {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// It is no TOML, or a key is unknown or of another type.
-    #[error("failed to read configuration {path}: {reason}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The library's words, with line and column.
-        reason: String,
-    },
-    /// A value makes no sense.
-    #[error("failed to use configuration: {key} is {found}; expected {expected}")]
-    Value {
-        /// The key.
-        key: String,
-        /// What it is.
-        found: String,
-        /// What it should be.
-        expected: Cow<'static, str>,
-    },
-}
-
 impl TrainConfig {
-    /// Reads and checks a file.
+    /// Reads and checks a file; what it leaves out is as for the starter, whatever the policy is. See [`Layers`].
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = crate::files::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let config: Self = Self::parse(path, &Self::text(path)?)?;
         config.check()?;
         config.resolved()
+    }
+
+    fn text(path: &Path) -> Result<String, ConfigError> {
+        crate::files::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// The same with every setting of the objective's own, each with its default where it had none.

@@ -5,7 +5,7 @@ use crate::completion::{Completion, FinishReason};
 use crate::environment::Played;
 use crate::judge::Score;
 use crate::program::{Found, NoProgram, Program};
-use crate::verdict::Verdict;
+use crate::verdict::{Grade, Verdict};
 
 pub use crate::environment::StopReason;
 
@@ -36,6 +36,16 @@ impl Turn {
     pub fn program(&self) -> Option<&Program> {
         let found = self.found.as_ref()?.as_ref().ok()?;
         Some(&found.program)
+    }
+
+    /// Whether the answer was cut at the token limit.
+    pub fn is_cut(&self) -> bool {
+        self.completion.stop == FinishReason::Length
+    }
+
+    /// Whether there was no program to judge.
+    pub fn is_without_program(&self) -> bool {
+        self.verdict.grade == Grade::NoProgram
     }
 }
 

@@ -45,6 +45,12 @@ pub struct Report {
     pub repair_rate: Estimate,
     /// Share of later answers that repeat the program before them.
     pub identical_resubmissions: f64,
+    /// Answers that were cut at the token limit, with a program in them or without.
+    #[serde(default)]
+    pub cut: usize,
+    /// Those of them without a program: among the grades they count as `no_program`, though a longer answer may have had one.
+    #[serde(default)]
+    pub cut_without_program: usize,
     /// Grades of the last answers.
     pub grades: BTreeMap<Grade, usize>,
     /// Mean number of turns.
@@ -174,6 +180,12 @@ pub fn report(
             (!episode.is_solved_by(1)).then(|| episode.is_solved())
         }),
         identical_resubmissions: same as f64 / later.max(1) as f64,
+        cut: by_turn.iter().map(|turn| turn.cut).sum(),
+        cut_without_program: all
+            .iter()
+            .flat_map(|episode| &episode.turns)
+            .filter(|turn| turn.is_cut() && turn.is_without_program())
+            .count(),
         grades,
         turns: all.iter().map(|episode| episode.turns.len()).sum::<usize>() as f64
             / all.len().max(1) as f64,

@@ -11,6 +11,8 @@
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
+//! - [`data`] says what of the problems is trained on, and what is measured on.
+//! - [`logger`] writes what a run did for other tools to draw.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
 //! - [`cli`] is what a person types.
@@ -27,6 +29,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod completion;
 pub mod config;
+pub mod data;
 pub mod demonstration;
 pub mod episode;
 pub mod eval;
@@ -35,6 +38,7 @@ mod files;
 pub mod gate;
 pub mod journal;
 pub mod learner;
+pub mod logger;
 pub mod machine;
 pub mod memory;
 pub mod model;

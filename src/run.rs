@@ -1,6 +1,7 @@
 //! A run's folder: configuration, journal, metrics, timings and checkpoints, so written that a run killed at any
 //! instant continues as if it had not been. Knows what is saved, not how it is learnt.
 
+mod best;
 mod checkpoints;
 mod error;
 mod inputs;
@@ -10,16 +11,19 @@ mod reports;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::adapter_file;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
 use crate::journal::{EpisodeRecord, Lines, write_atomically};
+use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
+pub use best::Best;
 use checkpoints::checkpoints;
 pub use checkpoints::latest;
 pub use error::RunError;
@@ -52,11 +56,15 @@ pub struct Run {
     journal: Lines,
     metrics: Lines,
     timings: Lines,
+    loggers: Loggers,
     kept: usize,
     base: PathBuf,
     /// Keeps other processes away as long as the run is open.
     lock: Lock,
 }
+
+/// What a checkpoint holds of how often problems are solved.
+const RATES: &str = "rates.json";
 
 /// What a run writes besides its configuration.
 const FILES: [&str; 3] = ["journal.jsonl", "metrics.jsonl", "timings.jsonl"];
@@ -155,6 +163,7 @@ impl Run {
             journal,
             metrics,
             timings,
+            loggers: Loggers::new(folder, &config.loggers),
             kept: config.resources.checkpoints_kept,
             base: config.policy.clone(),
             lock,
@@ -215,6 +224,11 @@ impl Run {
         Ok(())
     }
 
+    /// Has what was recorded of the last round written for other tools, as far as it can be.
+    pub(crate) fn log(&mut self, rounds: usize) {
+        self.loggers.round(rounds);
+    }
+
     /// Saves everything that learns, then forgets the oldest checkpoints.
     pub fn checkpoint(&mut self, learner: &Learner, rounds: usize) -> Result<PathBuf, RunError> {
         let progress = Progress {
@@ -259,10 +273,9 @@ impl Run {
         progress: &Progress,
         partial: &Path,
     ) -> Result<(), RunError> {
-        if learner.policy.adapter.is_some() {
-            adapter_file::save(partial, &learner.policy, &self.base.to_string_lossy())?;
-        } else {
-            checkpoint::save(partial, &learner.policy, &learner.tokenizer, Precision::F32)?;
+        self.write_policy(learner, partial)?;
+        if let Some(rates) = &learner.rates {
+            write_json(&partial.join(RATES), rates)?;
         }
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
@@ -279,11 +292,17 @@ impl Run {
             let named = std::iter::once((VALUE_HEAD.to_owned(), head.clone()));
             checkpoint::save_tensors(&path, named, Precision::F32)?;
         }
-        let path = partial.join("progress.json");
-        let text =
-            serde_json::to_string_pretty(progress).map_err(|error| file("write", &path, error))?;
-        write_atomically(&path, text.as_bytes())
-            .map_err(|error| RunError::of_io("write", &path, error))
+        write_json(&partial.join("progress.json"), progress)
+    }
+
+    /// Writes what the policy has learnt into a folder.
+    fn write_policy(&self, learner: &Learner, folder: &Path) -> Result<(), RunError> {
+        if learner.policy.adapter.is_some() {
+            adapter_file::save(folder, &learner.policy, &self.base.to_string_lossy())?;
+        } else {
+            checkpoint::save(folder, &learner.policy, &learner.tokenizer, Precision::F32)?;
+        }
+        Ok(())
     }
 
     /// Puts back everything that learns as it was at the last checkpoint, if there is one.
@@ -330,6 +349,10 @@ impl Run {
         let optimizer = &mut learner.policy_optimizer;
         optimizer.load(&moments, &policy, progress.policy_steps, device)?;
         learner.policy = policy;
+        let path = folder.join(RATES);
+        if learner.rates.is_some() && path.exists() {
+            learner.rates = Some(read_json(&path)?);
+        }
         Ok(())
     }
 }
@@ -366,6 +389,16 @@ fn remains(folder: &Path) -> Option<&'static str> {
     };
     let mut names = FILES.into_iter().chain(["checkpoints"]);
     names.find(|name| full(name))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| file("write", path, error))?;
+    write_atomically(path, text.as_bytes()).map_err(|error| RunError::of_io("write", path, error))
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let bytes = crate::files::read(path).map_err(|error| RunError::of_io("read", path, error))?;
+    serde_json::from_slice(&bytes).map_err(|error| file("read", path, error))
 }
 
 fn write_config(folder: &Path, config: &TrainConfig) -> Result<(), RunError> {

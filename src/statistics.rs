@@ -10,7 +10,7 @@ pub mod paired;
 use serde::{Deserialize, Serialize};
 
 /// A share with its 95% interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The point estimate.
     pub mean: f64,

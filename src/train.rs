@@ -6,85 +6,33 @@ mod checks;
 mod draw;
 mod error;
 mod evaluation;
+mod filter;
 mod learner;
 mod metrics;
 mod observer;
+mod rates;
 mod sample;
 mod score;
 mod second;
+mod session;
 mod update;
+mod validation;
 
 use std::time::Instant;
 
 use crate::batch::Batch;
 use crate::config::TrainConfig;
-use crate::examples::Example;
-use crate::objective::{Material, Objective, Source};
-use crate::problem::Problem;
+use crate::objective::{Material, Source};
 use crate::rollout::{Grader, Group, RolloutStats};
-use crate::run::{Progress, Run};
 use checks::enough_was_played;
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
-pub use observer::{End, Event, Observer};
+pub use observer::{End, Event, Observer, Phase, Stage};
+pub use rates::Rates;
 use score::Chosen;
-
-/// A run that was opened or begun, and everything it goes on with.
-pub struct Session<'a> {
-    /// Its folder.
-    pub run: Run,
-    /// How far it is.
-    pub done: Progress,
-    /// Everything that learns.
-    pub learner: Learner,
-    /// What decides its result.
-    pub config: &'a TrainConfig,
-    /// What it learns from.
-    pub data: Data<'a>,
-    /// What it is evaluated on before and after; nothing for no evaluation.
-    pub held_out: &'a [Problem],
-    /// Who judges.
-    pub grader: &'a dyn Grader,
-}
-
-/// What rounds draw from.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Data<'a> {
-    /// Problems, for an objective that learns from episodes.
-    pub problems: &'a [Problem],
-    /// Examples of a data set, for one that learns from them.
-    pub examples: &'a [Example],
-    /// Those of a second source, where the objective has one.
-    pub second: &'a [Example],
-}
-
-impl Data<'_> {
-    /// Refuses to learn from nothing.
-    fn check(&self, objective: &dyn Objective) -> Result<(), TrainError> {
-        let (what, none) = match objective.needs().source {
-            Source::Episodes => ("problems to play", self.problems.is_empty()),
-            Source::Examples(_) => ("examples of a data set", self.examples.is_empty()),
-        };
-        if none {
-            return Err(TrainError::NoData { what });
-        }
-        if objective.second().is_some() && self.second.is_empty() {
-            let what = "examples of the second source";
-            return Err(TrainError::NoData { what });
-        }
-        Ok(())
-    }
-}
-
-impl<'a> From<&'a Vec<Problem>> for Data<'a> {
-    fn from(problems: &'a Vec<Problem>) -> Self {
-        Self {
-            problems,
-            ..Self::default()
-        }
-    }
-}
+pub use session::{Data, Session};
+pub use validation::Validated;
 
 /// Trains to the last round, or until the observer says to stop.
 pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End, TrainError> {
@@ -96,9 +44,11 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
     while session.done.rounds < config.rounds {
         let step = session.learner.policy_optimizer.steps();
         let (grader, data, number) = (session.grader, session.data, session.done.rounds);
-        let played = round(&mut session.learner, grader, data, config, number);
+        let learner = &mut session.learner;
+        let played = watched_round(learner, grader, data, config, number, observer);
         let (groups, metrics, timings) = match played {
             Ok(played) => played,
+            Err(TrainError::Stopped) => return session.stopped(),
             Err(error) => {
                 session.save_what_was_learnt(&error, observer);
                 return Err(error);
@@ -123,6 +73,11 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
         } else if due {
             session.run.checkpoint(&session.learner, rounds)?;
         }
+        match session.validate(observer) {
+            Err(TrainError::Stopped) => return session.stopped(),
+            validated => validated?,
+        }
+        session.run.log(rounds);
         if stopping {
             return Ok(End::Stopped { rounds });
         }
@@ -132,6 +87,9 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
     Ok(End::Done)
 }
 
+/// What a round has played, and what it did.
+pub type Played = (Vec<Group>, RoundMetrics, RoundTimings);
+
 /// Plays one round and learns from it, unless too much of it was lost: then no weight is moved.
 pub fn round<'a>(
     learner: &mut Learner,
@@ -139,13 +97,26 @@ pub fn round<'a>(
     data: impl Into<Data<'a>>,
     config: &TrainConfig,
     round: usize,
-) -> Result<(Vec<Group>, RoundMetrics, RoundTimings), TrainError> {
-    let (data, objective) = (data.into(), learner.objective.clone());
+) -> Result<Played, TrainError> {
+    watched_round(learner, grader, data.into(), config, round, &mut ())
+}
+
+fn watched_round(
+    learner: &mut Learner,
+    grader: &dyn Grader,
+    data: Data<'_>,
+    config: &TrainConfig,
+    round: usize,
+    observer: &mut dyn Observer,
+) -> Result<Played, TrainError> {
+    let objective = learner.objective.clone();
     data.check(&*objective)?;
+    observer.on(Event::Phase(Phase::Playing));
     let (groups, stats) = match objective.needs().source {
-        Source::Episodes => sample::play_round(learner, grader, data.problems, config, round)?,
+        Source::Episodes => sample::play_round(learner, grader, data, config, round)?,
         Source::Examples(_) => (Vec::new(), RolloutStats::default()),
     };
+    stop_if_told(observer)?;
     let mut material = Material::of_groups(&groups, &config.reward);
     material.add_examples(&draw::items(data.examples, config, round));
     let mut metrics = RoundMetrics {
@@ -153,12 +124,16 @@ pub fn round<'a>(
         ..metrics::describe(&groups, &material, &stats)
     };
     enough_was_played(&metrics, &stats, &groups, &material, config)?;
+    if round == 0 {
+        checks::usable(&groups, config)?;
+    }
 
+    observer.on(Event::Phase(Phase::Scoring));
     let clock = Instant::now();
-    let units = objective.select(&material);
+    let units = filter::selected(&*objective, &material, config);
     metrics.count(&material, &units);
     let batch = Batch::of_units(material.rows_of(&units));
-    let minibatches = draw::minibatches(batch.units.len(), config, round);
+    let minibatches = draw::minibatches(&material.groups_of(&units), config, round);
     let chosen = Chosen {
         material: &material,
         units: &units,
@@ -167,11 +142,22 @@ pub fn round<'a>(
         second: second::draw(&*objective, data.second, minibatches.len(), config, round),
     };
     let known = score::score(learner, &chosen, config, &mut metrics)?;
+    stop_if_told(observer)?;
     let scoring_seconds = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    update::update(learner, &chosen, &known, config, &mut metrics)?;
+    update::update(learner, &chosen, &known, config, &mut metrics, observer)?;
     metrics.step = learner.policy_optimizer.steps();
+    learner.note(&groups);
+    observer.on(Event::Phase(Phase::Done));
     let timings = RoundTimings::new(round, &stats, scoring_seconds, clock.elapsed());
     Ok((groups, metrics, timings))
+}
+
+/// Ends a round that has moved no weight, where whoever watches says so.
+fn stop_if_told(observer: &dyn Observer) -> Result<(), TrainError> {
+    if observer.stop() {
+        return Err(TrainError::Stopped);
+    }
+    Ok(())
 }

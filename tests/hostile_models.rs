@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::cli::{starter, write};
 
 /// A template that the starter's tokenizer can be used with.
-const TEMPLATE: &str = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}<|assistant|>{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}";
+pub(crate) const TEMPLATE: &str = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}<|assistant|>{% else %}{{ m.content }}<|end|>{% endif %}{% endfor %}";
 
 /// The starter as a model of others: without this crate's own marks, so that its template speaks.
-fn model(at: &Path, template: &str) {
+pub(crate) fn model(at: &Path, template: &str) {
     for name in ["config.json", "model.safetensors"] {
         std::fs::copy(starter().join(name), at.join(name)).unwrap();
     }

@@ -156,6 +156,7 @@ fn play(folder: &Path, begin: Option<&TrainConfig>, data: Data<'_>, until: usize
         config: &config,
         data,
         held_out: &[],
+        validation: &[],
         grader: &ToyGrader,
     };
     train::run(session, &mut Until(until, 0)).unwrap()

@@ -18,6 +18,7 @@ use tokenizers::{
 use crate::checkpoint::chat_settings::ChatSettings;
 use crate::checkpoint::chat_template::frames;
 use crate::checkpoint::config_json::{Family, TokenIds};
+use crate::checkpoint::generation::Generation;
 
 /// Fills rows of a batch on the right; never predicted.
 pub const PAD: &str = "<|pad|>";
@@ -55,6 +56,10 @@ pub struct Tokenizer {
     pub ends: Vec<u32>,
     /// The family of models it belongs to.
     pub family: Family,
+    /// Whether a chat template marks who speaks, rather than this crate's own four tokens.
+    pub templated: bool,
+    /// How its checkpoint says it is to be sampled.
+    pub generation: Generation,
     frames: [Frame; 2],
     /// The mark of a thought that a message to the policy leaves open.
     begun: String,
@@ -295,6 +300,8 @@ impl Tokenizer {
             end,
             ends: vec![end],
             family,
+            templated: false,
+            generation: Generation::default(),
             frames: [frame.clone(), frame],
             begun: String::new(),
             companions: Arc::new(companions),
@@ -340,7 +347,18 @@ impl Tokenizer {
         let begun = frames.begun().to_owned();
         let frames = [frame(&frames.opening)?, frame(&frames.reply)?];
         inner.set_encode_special_tokens(true);
+        let name = "generation_config.json";
+        let generation = companions.iter().find(|file| file.0 == name);
+        let generation = generation.map(|(_, bytes)| Generation::parse(bytes));
+        let generation = generation
+            .transpose()
+            .map_err(|reason| TokenizerError::Read {
+                path: directory.join(name),
+                reason,
+            })?;
         Ok(Self {
+            templated: true,
+            generation: generation.unwrap_or_default(),
             pad: ids.pad.unwrap_or(end),
             begin: ids.begin,
             end,

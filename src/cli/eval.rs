@@ -24,7 +24,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     args.outputs()?;
     let name = args.schema.applied(&args.problems)?;
     let problems = source::problems_without(&name, args.quarantine.as_deref())?;
-    let config = args.rollout();
+    let config = args.rollout()?;
     let judging = args.judging.judging(judges)?;
     judging::require_supported(&*judging.judge, &problems, &args.problems)?;
     let stamp = match args.url() {

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::Args;
-use rlef_sandbox::Isolation;
+use rlef_sandbox::{Cancel, Isolation};
 
 use super::output::say;
+use super::settings;
+use crate::config::Assignment;
 use crate::judge::{Judge, JudgeConfig, Judges, Parts};
 use crate::problem::Problem;
 use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, chosen_judge};
@@ -41,6 +43,9 @@ pub struct JudgingArgs {
     /// and its settings; `rlef doctor` lists the kinds. One of them must be tests, which give the verdict.
     #[arg(long, value_name = "FILE")]
     pub(super) judges: Option<PathBuf>,
+    /// Sets one key of the file of judges: judges.1.weight=0.5. May be given again.
+    #[arg(long, value_name = "KEY=VALUE", requires = "judges")]
+    pub(super) set: Vec<Assignment>,
 }
 
 /// A file of judges.
@@ -67,8 +72,8 @@ impl JudgingArgs {
             None => Vec::new(),
             Some(path) => {
                 let context = || format!("failed to read judges from {}", path.display());
-                let text = crate::files::read_to_string(path).with_context(context)?;
-                let file: JudgesFile = toml::from_str(&text).with_context(context)?;
+                let read = settings::read(toml::Table::new(), Some(path), &self.set);
+                let file: JudgesFile = read.with_context(context)?;
                 file.judges
             }
         };
@@ -175,11 +180,14 @@ pub(super) fn interrupted() -> ExitCode {
 }
 
 /// What an interrupt does to a run.
+#[derive(Clone)]
 pub(super) struct Interrupts {
     /// How many there were.
     count: Arc<AtomicUsize>,
     /// What is said before the process ends at once, where nothing is under way that would be lost.
     at_once: Arc<Mutex<Option<String>>>,
+    /// What it ends.
+    under_way: Arc<Mutex<Cancel>>,
 }
 
 impl Interrupts {
@@ -191,6 +199,20 @@ impl Interrupts {
     /// From now on the first interrupt is only counted.
     pub(super) fn are_counted(&self) {
         *self.at_once.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Has an interrupt end what goes by `cancel`, in the place of what it ended until now.
+    pub(super) fn end(&self, cancel: &Cancel) {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *under_way = cancel.clone();
+        drop(under_way);
+        // One that came before.
+        if self.any() {
+            cancel.cancel();
+        }
     }
 
     /// Whether there was one.
@@ -208,6 +230,8 @@ pub(super) fn watch_interrupts(words: &'static str) -> anyhow::Result<Arc<Atomic
 pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
     let count = Arc::new(AtomicUsize::new(0));
     let at_once = Arc::new(Mutex::new(None));
+    let under_way = Arc::new(Mutex::new(Cancel::never()));
+    let ended = Arc::clone(&under_way);
     let seen = Arc::clone(&count);
     let last_words = Arc::clone(&at_once);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -229,8 +253,14 @@ pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
                     std::process::exit(130);
                 }
                 say!("\n{words}");
+                let under_way = ended.lock().unwrap_or_else(PoisonError::into_inner);
+                under_way.cancel();
             }
         });
     });
-    Ok(Interrupts { count, at_once })
+    Ok(Interrupts {
+        count,
+        at_once,
+        under_way,
+    })
 }

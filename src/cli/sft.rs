@@ -9,10 +9,11 @@ use rlef_sandbox::Isolation;
 
 use super::output::{self, OutputError, say};
 use super::progress::Progress;
+use super::settings;
 use super::source;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, CheckpointError, Precision};
-use crate::config::TrainConfig;
+use crate::config::{Assignment, TrainConfig, commented_sft};
 use crate::demonstration;
 use crate::journal::write_atomically;
 use crate::model::decoder::Decoder;
@@ -29,11 +30,17 @@ use crate::verdict::chosen_judge;
 )]
 pub struct Args {
     /// Directory to write the policy to.
-    #[arg(long)]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "print_config")]
+    out: Option<PathBuf>,
     /// TOML of the run; every key has a default.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Sets one key of the TOML, over the file: stages.0.epochs=1. May be given again.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Assignment>,
+    /// Prints the complete configuration with what each key means, and ends.
+    #[arg(long)]
+    print_config: bool,
     /// Start from this policy and its tokenizer instead of random weights.
     #[arg(long)]
     from: Option<PathBuf>,
@@ -58,29 +65,27 @@ pub struct Args {
 
 /// Demonstrates, learns, saves.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config: SftConfig = if let Some(path) = &args.config {
-        let text = crate::files::read_to_string(path)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("failed to read {}", path.display()))?
-    } else {
-        SftConfig::default()
-    };
+    let base = toml::Table::try_from(SftConfig::default())?;
+    let config: SftConfig = settings::read(base, args.config.as_deref(), &args.set)?;
     if let Some((key, found, expected)) = config.fault() {
         anyhow::bail!("failed to use configuration: {key} is {found}; expected {expected}");
     }
-    output::check_folder(&args.out)?;
+    if args.print_config {
+        output::print(&commented_sft(&config));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let out = args.out.as_deref().context("--out names no folder")?;
+    output::check_folder(out)?;
     // Made before hours of learning, and held: another process that writes there would mix the two.
-    let missing: Vec<&Path> = args
-        .out
+    let missing: Vec<&Path> = out
         .ancestors()
         .filter(|path| !path.as_os_str().is_empty())
         .take_while(|path| !path.exists())
         .collect();
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("failed to write {}", args.out.display()))?;
-    let lock = Lock::take(&args.out)?;
-    let made = make(args, &config);
-    lock.remove(&args.out);
+    std::fs::create_dir_all(out).with_context(|| format!("failed to write {}", out.display()))?;
+    let lock = Lock::take(out)?;
+    let made = make(args, &config, out);
+    lock.remove(out);
     if made.is_err() {
         // Folders that hold nothing are as if they had not been made.
         for path in missing {
@@ -90,7 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     made
 }
 
-fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
+fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode> {
     let device = args.device.open()?;
     let judge = chosen_judge(args.isolation, args.python.as_deref(), args.workers)?;
     let (mut decoder, tokenizer) = if let Some(path) = &args.from {
@@ -158,7 +163,7 @@ fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
         write_atomically(&path, text.as_bytes())
             .map_err(|source| CheckpointError::Write { path, source })
     };
-    match save(&args.out) {
+    match save(out) {
         Err(CheckpointError::Write { path, source }) => {
             // Hours of work: put it where there may be room.
             let other = std::env::temp_dir().join(format!("rlef-sft-{}", std::process::id()));
@@ -175,7 +180,7 @@ fn make(args: &Args, config: &SftConfig) -> anyhow::Result<ExitCode> {
         }
         saved => saved?,
     }
-    say!("wrote {}", args.out.display());
+    say!("wrote {}", out.display());
     Ok(ExitCode::SUCCESS)
 }
 

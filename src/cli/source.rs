@@ -12,8 +12,9 @@ use super::output::{self, say};
 use super::starter::{self, Folder};
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, adapter_file};
+use crate::config::PolicyFacts;
 use crate::eval::stamp::PolicyStamp;
-use crate::model::decoder::{Decoder, ModelConfig};
+use crate::model::decoder::{Decoder, Head, ModelConfig};
 use crate::model::device::Processor;
 use crate::model::lora::LoraConfig;
 use crate::problem::contest::{self, ContestConfig};
@@ -192,6 +193,25 @@ pub fn shape(path: &Path) -> anyhow::Result<Option<(ModelConfig, Tokenizer, Opti
     checkpoint::describe(directory)
         .map(|(shape, tokenizer)| Some((shape, tokenizer, None)))
         .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// What defaults go by: what a policy is, before its weights are read. Nothing where the name is no directory.
+pub fn facts(path: &Path) -> anyhow::Result<Option<PolicyFacts>> {
+    let Some((shape, tokenizer, adapter)) = shape(path)? else {
+        return Ok(None);
+    };
+    let parameters = shape.parameters(Head::Language);
+    let weights = parameters.iter().map(|(_, [rows, columns])| {
+        let (rows, columns) = (*rows as u64, *columns as u64);
+        rows.saturating_mul(columns)
+    });
+    Ok(Some(PolicyFacts {
+        templated: tokenizer.templated,
+        parameters: weights.fold(0, u64::saturating_add),
+        adapted: adapter.is_some(),
+        context: shape.max_position_embeddings,
+        generation: tokenizer.generation,
+    }))
 }
 
 /// What is recorded of a policy: its name, a hash of the files it is made of, and what computes it.

@@ -48,6 +48,9 @@ impl TrainConfig {
             ),
             Source::Examples(_) => (self.problems_per_round, "at most problems_per_round"),
         };
+        if let Some((key, found, expected)) = self.data.fault() {
+            refuse(true, &key, found, expected)?;
+        }
         let updates = self.updates_per_round;
         refuse(units < updates, "updates_per_round", updates, most)
     }
@@ -66,6 +69,7 @@ impl TrainConfig {
             ("resources.checkpoint_every", resources.checkpoint_every),
             ("resources.checkpoints_kept", resources.checkpoints_kept),
             ("evaluation.rollouts", self.evaluation.rollouts),
+            ("validation.rollouts", self.validation.rollouts),
         ];
         for (key, value) in positive {
             refuse(value == 0, key, value, "at least 1")?;
@@ -76,6 +80,7 @@ impl TrainConfig {
             ("rollout.turns", rollout.turns),
             ("rollout.sampling.max_tokens", rollout.sampling.max_tokens),
             ("evaluation.rollouts", self.evaluation.rollouts),
+            ("validation.rollouts", self.validation.rollouts),
             ("resources.sampling_batch", resources.sampling_batch),
             ("lora.rank", self.lora.as_ref().map_or(1, |lora| lora.rank)),
         ];
@@ -210,7 +215,28 @@ impl TrainConfig {
         let rate = self.resources.max_infra_rate;
         let warmth = evaluation.temperature;
         let gap_words = "a number above 0, or inf for no bound";
-        let numbers: [Number<'_>; 14] = [
+        let (unusable, held_out) = (self.resources.max_unusable_rate, evaluation.held_out);
+        let part = |value: f64| value > 0.0 && value < 1.0;
+        let overlap = self.data.overlap;
+        let numbers: [Number<'_>; 17] = [
+            (
+                "data.overlap",
+                overlap,
+                &nucleus,
+                "a number above 0, at most 1",
+            ),
+            (
+                "resources.max_unusable_rate",
+                unusable,
+                &share,
+                "a number from 0 to 1",
+            ),
+            (
+                "evaluation.held_out",
+                held_out,
+                &part,
+                "a number between 0 and 1",
+            ),
             (
                 "rollout.sampling.temperature",
                 temperature,

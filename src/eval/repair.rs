@@ -16,6 +16,9 @@ pub struct TurnReport {
     pub answers: usize,
     /// Those that pass the public tests.
     pub passed_public: usize,
+    /// Answers that were cut at the token limit, with a program in them or without.
+    #[serde(default)]
+    pub cut: usize,
     /// Answers by what the public tests say, so an accepted one may still fail a private test.
     #[serde(rename = "public_grades", alias = "grades")]
     pub grades: BTreeMap<Grade, usize>,
@@ -56,6 +59,7 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
     let mut report = TurnReport {
         answers: 0,
         passed_public: 0,
+        cut: 0,
         grades: BTreeMap::new(),
         after_failure: 0,
         fixed: 0,
@@ -78,6 +82,7 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
             let passes = answer.verdict.is_accepted();
             report.answers += 1;
             report.passed_public += usize::from(passes);
+            report.cut += usize::from(answer.is_cut());
             report.tokens += answer.completion.tokens.len() as f64;
             *report.grades.entry(answer.verdict.grade).or_default() += 1;
             let Some(last) = turn.checked_sub(1).map(|index| &episode.turns[index]) else {

@@ -81,6 +81,16 @@ impl Display for Report {
                 )?;
             }
         }
+        if self.cut > 0 {
+            let answers: usize = self.by_turn.iter().map(|turn| turn.answers).sum();
+            line(
+                "cut at the limit".to_owned(),
+                format!(
+                    "{} of {answers} answers, {} of them without a program",
+                    self.cut, self.cut_without_program
+                ),
+            )?;
+        }
         if let Some(tokens) = self.tokens_per_solved {
             line(
                 "tokens".to_owned(),

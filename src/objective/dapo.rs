@@ -11,7 +11,7 @@ use super::{
     Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Setup,
     Unit,
 };
-use crate::completion::FinishReason;
+use crate::episode::Turn;
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -81,7 +81,7 @@ impl Objective for Dapo {
 
     fn select(&self, material: &Material<'_>) -> Vec<Unit> {
         let groups = material.groups().iter().enumerate();
-        let telling = groups.filter(|(group, _)| varies(&material.totals(*group)));
+        let telling = groups.filter(|(group, _)| material.varies(*group));
         let candidates = telling.flat_map(|(_, candidates)| candidates.clone());
         let kept =
             candidates.filter(|&index| !self.settings.mask_overlong || !cut(material, index));
@@ -102,16 +102,11 @@ impl Objective for Dapo {
     }
 }
 
-/// Whether any of a group's rewards differs from another.
-fn varies(rewards: &[f64]) -> bool {
-    rewards.iter().any(|reward| *reward != rewards[0])
-}
-
 /// Whether a candidate's last answer was cut at the token limit.
 fn cut(material: &Material<'_>, index: usize) -> bool {
     let episode = material.candidates()[index].episode;
     let last = episode.and_then(|episode| episode.turns.last());
-    last.is_some_and(|turn| turn.completion.stop == FinishReason::Length)
+    last.is_some_and(Turn::is_cut)
 }
 
 /// `-Σ min(r A, clip(r, 1 - low, 1 + high) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a sampled token;
@@ -126,6 +121,7 @@ pub fn policy_loss(tokens: Tokens, clip: Clip, count: usize) -> (Tensor<1>, PpoS
 mod tests {
     use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::*;
+    use crate::completion::FinishReason;
     use crate::episode::tests::played;
     use crate::reward::RewardConfig;
     use crate::rollout::Group;

@@ -4,7 +4,10 @@
 use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Setup,
+    Unit,
+};
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -49,6 +52,18 @@ impl Objective for Grpo {
             least_group: 2,
             ..Needs::POLICY_GRADIENT
         }
+    }
+
+    /// Without a term that holds the reference, a group whose episodes all did alike has an advantage of 0 for each of them:
+    /// it would be read for nothing. The mean is then over the episodes that are left.
+    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
+        if self.kl_beta != 0.0 {
+            return material.each_alone();
+        }
+        let groups = material.groups().iter().enumerate();
+        let telling = groups.filter(|(group, _)| material.varies(*group));
+        let candidates = telling.flat_map(|(_, candidates)| candidates.clone());
+        candidates.map(|index| vec![index]).collect()
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
@@ -102,6 +117,35 @@ mod tests {
         let expected = -(0.5 * 1.2 + 0.25 * (-1.648_721 - 0.1 * 0.367_879) - 0.25);
         near(number(loss), expected);
         assert_eq!(seen.clipped, 2.0);
+    }
+
+    #[test]
+    fn groups_that_all_did_alike_cost_nothing_where_nothing_holds_the_reference() {
+        use crate::episode::tests::played;
+        use crate::reward::RewardConfig;
+        use crate::rollout::Group;
+        use crate::verdict::Grade;
+
+        let solved = || played(&[Grade::Accepted], true);
+        let failed = || played(&[Grade::WrongAnswer], false);
+        let groups = [
+            vec![solved(), solved()],
+            vec![failed(), solved()],
+            vec![failed(), failed()],
+        ];
+        let groups = groups.map(|episodes| Group {
+            problem_id: "p".to_owned(),
+            episodes,
+        });
+        let material = Material::of_groups(&groups, &RewardConfig::default());
+        let mut grpo = Grpo {
+            clip: 0.2,
+            kl_beta: 0.0,
+            correction: None,
+        };
+        assert_eq!(grpo.select(&material), [vec![2], vec![3]]);
+        grpo.kl_beta = 0.1;
+        assert_eq!(grpo.select(&material).len(), 6);
     }
 
     #[test]

@@ -106,6 +106,20 @@ impl<'a> Material<'a> {
         })
     }
 
+    /// The group of each unit, by the first of its candidates.
+    pub fn groups_of(&self, units: &[Unit]) -> Vec<usize> {
+        let first = units.iter().map(|unit| unit.first());
+        first
+            .map(|index| index.map_or(0, |&index| self.candidates[index].group))
+            .collect()
+    }
+
+    /// Whether any of a group's candidates has another reward than the first.
+    pub fn varies(&self, group: usize) -> bool {
+        let rewards = self.totals(group);
+        rewards.iter().any(|reward| *reward != rewards[0])
+    }
+
     /// The total reward of each candidate of a group.
     pub fn totals(&self, group: usize) -> Vec<f64> {
         let candidates = &self.candidates[self.groups[group].clone()];

@@ -4,7 +4,9 @@
 use super::TrainError;
 use super::metrics::{RoundMetrics, sampler_gap};
 use crate::config::TrainConfig;
+use crate::episode::Turn;
 use crate::objective::Material;
+use crate::prompt::PromptStyle;
 use crate::rollout::{Group, RolloutStats};
 
 /// Refuses a round that lost more than is allowed, counted by what was played, or all there was to learn from.
@@ -43,6 +45,43 @@ fn enough(
         verdicts: stats.lost_verdicts,
         unsupported: metrics.unsupported,
         bound,
+    })
+}
+
+/// Refuses to begin where most of what the policy says is cut at the token limit or holds no program: nothing would be learnt,
+/// and the settings are at fault.
+pub(super) fn usable(groups: &[Group], config: &TrainConfig) -> Result<(), TrainError> {
+    let episodes = groups.iter().flat_map(|group| &group.episodes);
+    let turns: Vec<&Turn> = episodes.flat_map(|episode| &episode.turns).collect();
+    let cut = turns.iter().filter(|turn| turn.is_cut()).count();
+    let silent = turns
+        .iter()
+        .filter(|turn| turn.is_without_program() && !turn.is_cut())
+        .count();
+    let bound = config.resources.max_unusable_rate;
+    if (cut + silent) as f64 <= bound * turns.len() as f64 {
+        return Ok(());
+    }
+    let rollout = &config.rollout;
+    let mut advice = Vec::new();
+    if cut > silent {
+        let limit = rollout.sampling.max_tokens;
+        advice.push(format!("raise rollout.sampling.max_tokens (now {limit})"));
+    }
+    if rollout.style == PromptStyle::Compact {
+        let words = "set rollout.style = \"full\", which asks for a fenced program";
+        advice.push(words.to_owned());
+    } else if silent >= cut {
+        let words = "take a policy that answers with a fenced program, or teach it that first (objective.algorithm = \"sft\")";
+        advice.push(words.to_owned());
+    }
+    Err(TrainError::Unusable {
+        answers: turns.len(),
+        cut,
+        limit: rollout.sampling.max_tokens,
+        silent,
+        bound,
+        advice: advice.join(", "),
     })
 }
 
@@ -117,6 +156,58 @@ mod tests {
         let said = finite(&[0.0, f32::NAN], "the return of a turn", 1);
         let said = said.unwrap_err().to_string();
         assert!(said.contains("the return of a turn is NaN"), "{said}");
+    }
+
+    #[test]
+    fn a_policy_that_says_nothing_usable_is_stopped_with_what_to_set() {
+        use crate::completion::FinishReason;
+        use crate::episode::tests::played;
+        use crate::verdict::Grade;
+
+        let mut config = TrainConfig::default();
+        let said = |answers: &[(Grade, bool)], config: &TrainConfig| {
+            let episodes = answers.iter().map(|&(grade, cut)| {
+                let mut episode = played(&[grade], false);
+                if cut {
+                    episode.turns[0].completion.stop = FinishReason::Length;
+                }
+                episode
+            });
+            let group = Group {
+                problem_id: "p".to_owned(),
+                episodes: episodes.collect(),
+            };
+            usable(&[group], config).map_err(|error| error.to_string())
+        };
+        let (silent, wrong) = (Grade::NoProgram, Grade::WrongAnswer);
+        // Half of them is allowed.
+        said(&[(silent, false), (wrong, false)], &config).unwrap();
+        said(&[(silent, true), (wrong, false)], &config).unwrap();
+        let both = [
+            (silent, false),
+            (wrong, true),
+            (silent, true),
+            (wrong, false),
+        ];
+        let words = said(&both, &config).unwrap_err();
+        assert!(
+            words.contains("first 4 answers 2 were cut at the limit of 96 tokens and 1 more"),
+            "{words}"
+        );
+        assert!(
+            words.contains("raise rollout.sampling.max_tokens (now 96)"),
+            "{words}"
+        );
+        assert!(words.contains("rollout.style = \"full\""), "{words}");
+        config.rollout.style = PromptStyle::Full;
+        let words = said(&[(silent, false)], &config).unwrap_err();
+        assert!(
+            !words.contains("max_tokens (now") && words.contains("teach it"),
+            "{words}"
+        );
+        config.resources.max_unusable_rate = 1.0;
+        said(&both, &config).unwrap();
+        assert!(said(&[], &config).is_ok());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::{Data, Rates, rates};
 use crate::config::TrainConfig;
+use crate::problem::Problem;
 
 /// The round's items: a seeded shuffle of the whole set per pass over it.
 pub(super) fn items<'a, T>(all: &'a [T], config: &TrainConfig, round: usize) -> Vec<&'a T> {
@@ -23,6 +25,31 @@ pub(super) fn items<'a, T>(all: &'a [T], config: &TrainConfig, round: usize) -> 
         .skip(round % per_pass * count)
         .take(count)
         .collect()
+}
+
+/// The round's problems. Where some are drawn more often than others, each round draws anew; else every problem comes once a
+/// pass.
+pub(super) fn problems<'a>(
+    data: Data<'a>,
+    rates: Option<&Rates>,
+    config: &TrainConfig,
+    round: usize,
+) -> Vec<&'a Problem> {
+    if data.weights.is_empty() && rates.is_none() {
+        return items(data.problems, config, round);
+    }
+    let none = Rates::default();
+    rates::draw(
+        data.problems,
+        |problem| &problem.id,
+        |place| data.weights.get(place).copied().unwrap_or(1.0),
+        rates.unwrap_or(&none),
+        &config.data,
+        (
+            config.problems_per_round,
+            config.seed ^ (round as u64) << 20 ^ 0x9e37,
+        ),
+    )
 }
 
 /// `count` further items of a round, after so many draws for it, none of them among those that `taken` holds.
@@ -73,13 +100,27 @@ pub(super) fn second<'a, T>(
         .collect()
 }
 
-/// Units of each update: a seeded shuffle cut into equal parts, each unit used once.
-pub(super) fn minibatches(units: usize, config: &TrainConfig, round: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..units).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(
+/// Units of each update: the problems in a seeded order, their units one after the other, cut into equal parts; each unit is
+/// used once. The answers to one prompt so meet in a pass, which reads it once. `problem_of[unit]` numbers the problem.
+pub(super) fn minibatches(
+    problem_of: &[usize],
+    config: &TrainConfig,
+    round: usize,
+) -> Vec<Vec<usize>> {
+    let mut problems: Vec<usize> = problem_of.to_vec();
+    problems.sort_unstable();
+    problems.dedup();
+    let mut rank = problems.clone();
+    rank.shuffle(&mut ChaCha8Rng::seed_from_u64(
         config.seed ^ (round as u64) << 32 ^ 0x5eed,
     ));
-    let size = units.div_ceil(config.updates_per_round).max(1);
+    let mut place = vec![0; problems.last().map_or(0, |last| last + 1)];
+    for (at, problem) in rank.into_iter().enumerate() {
+        place[problem] = at;
+    }
+    let mut order: Vec<usize> = (0..problem_of.len()).collect();
+    order.sort_by_key(|&unit| (place[problem_of[unit]], unit));
+    let size = order.len().div_ceil(config.updates_per_round).max(1);
     order.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
@@ -125,6 +166,32 @@ mod tests {
     fn nothing_to_draw_from_is_nothing_drawn() {
         let config = TrainConfig::default();
         assert!(items::<usize>(&[], &config, 3).is_empty());
-        assert!(minibatches(0, &config, 3).is_empty());
+        assert!(minibatches(&[], &config, 3).is_empty());
+    }
+
+    #[test]
+    fn updates_are_cut_by_problem_and_use_every_unit_once() {
+        let config = TrainConfig::default();
+        let problem_of: Vec<usize> = (0..64).map(|unit| unit / 2 * 3).collect();
+        let updates = minibatches(&problem_of, &config, 5);
+        assert_eq!(updates.iter().map(Vec::len).collect::<Vec<_>>(), [16; 4]);
+        for update in &updates {
+            for pair in update.chunks(2) {
+                assert_eq!(problem_of[pair[0]], problem_of[pair[1]]);
+            }
+        }
+        let mut all = updates.concat();
+        assert_eq!(updates, minibatches(&problem_of, &config, 5));
+        assert_ne!(updates, minibatches(&problem_of, &config, 6));
+        assert!(!all.is_sorted());
+        all.sort_unstable();
+        assert_eq!(all, (0..64).collect::<Vec<_>>());
+        // Problems of one unit each: nothing stays together, and uneven parts differ by what is left over.
+        let alone: Vec<usize> = (0..10).collect();
+        let sizes: Vec<usize> = minibatches(&alone, &config, 0)
+            .iter()
+            .map(Vec::len)
+            .collect();
+        assert_eq!(sizes, [3, 3, 3, 1]);
     }
 }

@@ -14,6 +14,9 @@ pub enum TrainError {
     /// The serving engine could not be given the weights.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Whoever watches said to stop, before a weight was moved.
+    #[error("failed to go on: it was told to stop")]
+    Stopped,
     /// There is nothing to learn from.
     #[error("failed to learn: the objective needs {what}, and there are none")]
     NoData {
@@ -66,6 +69,24 @@ pub enum TrainError {
         /// Updates passed over in a row.
         in_a_row: usize,
     },
+    /// What the policy says is mostly nothing to learn from.
+    #[error(
+        "failed to learn: of the first {answers} answers {cut} were cut at the limit of {limit} tokens and {silent} more hold no program; resources.max_unusable_rate allows {bound} of them. No weight was moved; {advice}, or go on all the same with resources.max_unusable_rate = 1"
+    )]
+    Unusable {
+        /// Answers seen.
+        answers: usize,
+        /// Those cut at the limit.
+        cut: usize,
+        /// The limit.
+        limit: usize,
+        /// Those that were not cut and hold no program.
+        silent: usize,
+        /// What was allowed.
+        bound: f64,
+        /// What to set.
+        advice: String,
+    },
     /// Too much of a round was lost to learn from the rest.
     #[error(
         "failed to learn from round {round}: of {played} episodes {answers} were lost because the policy gave no answer, {verdicts} because the sandbox gave no verdict, and {unsupported} need what the isolation lacks{bound}. No weight was moved; see the warnings above"
@@ -87,6 +108,11 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether the run's own settings stand in the way, so that to continue it would not help.
+    pub const fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Unusable { .. })
+    }
+
     /// Whether the weights themselves are in doubt, so that no checkpoint should be made of them.
     pub fn is_of_weights(&self) -> bool {
         matches!(

@@ -1,12 +1,15 @@
-//! The evaluations before and after the rounds, and what is kept of a run that fails between them.
+//! The evaluations before, between and after the rounds, and what is kept of a run that fails between them. Through the
+//! serving engine where there is one.
 
-use super::{Event, Observer, Session, TrainError};
+use super::{End, Event, Observer, Phase, Session, Stage, TrainError, checks};
 use crate::completion::Sampling;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
-use crate::policy::ModelPolicy;
+use crate::objective::Source;
+use crate::policy::engine::{Engine, EnginePolicy};
+use crate::policy::{ModelPolicy, Policy};
 use crate::problem::Problem;
-use crate::rollout::{self, RolloutConfig, RolloutStats};
+use crate::rollout::{self, Group, RolloutConfig, RolloutStats};
 
 /// Problems played between two words on how far it is.
 const SLICE: usize = 64;
@@ -14,13 +17,32 @@ const SLICE: usize = 64;
 const BEFORE: &str = "before.json";
 const AFTER: &str = "after.json";
 
+/// One evaluation.
+struct Evaluation<'a> {
+    /// What is played.
+    problems: &'a [Problem],
+    /// Episodes of each.
+    rollouts: usize,
+    /// When it is made.
+    stage: Stage,
+}
+
 impl Session<'_> {
     /// Evaluates the policy that the run began with, unless that was done before.
-    pub(super) fn evaluate_before(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn evaluate_before(
+        &mut self,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
         if self.held_out.is_empty() || self.run.has(BEFORE) {
             return Ok(());
         }
-        let report = self.evaluate(&self.learner.reference, observer)?;
+        // Nothing is learnt yet, or the file would be there: the reference is what the engine holds.
+        let evaluation = Evaluation {
+            problems: self.held_out,
+            rollouts: self.config.evaluation.rollouts,
+            stage: Stage::Before,
+        };
+        let (_, report) = self.evaluate(&evaluation, observer)?;
         if let Err(error) = self.run.save_report(BEFORE, &report) {
             observer.on(Event::Unsaved(&report));
             return Err(error.into());
@@ -29,11 +51,16 @@ impl Session<'_> {
     }
 
     /// Evaluates what was learnt.
-    pub(super) fn evaluate_after(&self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn evaluate_after(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         if self.held_out.is_empty() {
             return Ok(());
         }
-        let after = self.evaluate(&self.learner.policy, observer)?;
+        let evaluation = Evaluation {
+            problems: self.held_out,
+            rollouts: self.config.evaluation.rollouts,
+            stage: Stage::After,
+        };
+        let (_, after) = self.evaluate(&evaluation, observer)?;
         let saved = self.run.save_report(AFTER, &after);
         let before = self.run.report(BEFORE);
         // Told before anything else can fail: it took long to find.
@@ -46,21 +73,61 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Plays the validation set.
+    pub(super) fn validated(
+        &mut self,
+        rollouts: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        let evaluation = Evaluation {
+            problems: self.validation,
+            rollouts,
+            stage: Stage::Between,
+        };
+        self.evaluate(&evaluation, observer)
+    }
+
+    /// Keeps what was learnt where the run is stopped: the round under way has moved no weight.
+    pub(super) fn stopped(&mut self) -> Result<End, TrainError> {
+        let rounds = self.done.rounds;
+        if rounds > 0 && !self.learner.is_in_doubt() {
+            self.run.checkpoint(&self.learner, rounds)?;
+        }
+        Ok(End::Stopped { rounds })
+    }
+
     /// Keeps what was learnt until a round failed: it did before a weight was moved.
     pub(super) fn save_what_was_learnt(&mut self, error: &TrainError, observer: &mut dyn Observer) {
         let (rounds, every) = (self.done.rounds, self.config.resources.checkpoint_every);
         let due = !rounds.is_multiple_of(every) && !error.is_of_weights();
         let saved = due.then(|| self.run.checkpoint(&self.learner, rounds));
         let failed = saved.and_then(Result::err);
-        observer.on(Event::Failed(failed.as_ref()));
+        observer.on(Event::Failed {
+            also: failed.as_ref(),
+            resumable: !error.is_of_settings(),
+        });
     }
 
+    /// Plays with the policy as it is now.
     fn evaluate(
-        &self,
-        policy: &Decoder,
+        &mut self,
+        evaluation: &Evaluation<'_>,
         observer: &mut dyn Observer,
-    ) -> Result<Report, TrainError> {
-        let config = self.config;
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        self.learner.sync_weights()?;
+        let mut engine = self.learner.engine.take();
+        let result = self.play(evaluation, engine.as_mut(), observer);
+        self.learner.engine = engine;
+        result
+    }
+
+    fn play(
+        &self,
+        evaluation: &Evaluation<'_>,
+        engine: Option<&mut Engine>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Vec<Group>, Report), TrainError> {
+        let (config, problems, learner) = (self.config, evaluation.problems, &self.learner);
         let sampling = Sampling {
             temperature: config.evaluation.temperature,
             top_p: config.evaluation.top_p,
@@ -68,35 +135,58 @@ impl Session<'_> {
             ..config.rollout.sampling.clone()
         };
         let rollout = RolloutConfig {
-            group: config.evaluation.rollouts,
+            group: evaluation.rollouts,
             sampling,
             ..config.rollout
         };
-        let mut policy = ModelPolicy {
-            decoder: policy,
-            tokenizer: &self.learner.tokenizer,
-            batch: config.resources.sampling_batch,
+        let decoder: &Decoder = &learner.policy;
+        let tokenizer = &learner.tokenizer;
+        let (mut here, mut there);
+        let policy: &mut dyn Policy = if let Some(engine) = engine {
+            there = EnginePolicy {
+                engine,
+                tokenizer,
+                context: decoder.config.max_position_embeddings,
+                vocabulary: decoder.config.vocab_size,
+            };
+            &mut there
+        } else {
+            here = ModelPolicy {
+                decoder,
+                tokenizer,
+                batch: config.resources.sampling_batch,
+            };
+            &mut here
         };
+        let plays = learner.objective.needs().source == Source::Episodes;
         observer.on(Event::Evaluating {
-            problems: self.held_out.len(),
+            problems: problems.len(),
+            stage: evaluation.stage,
         });
         let (mut groups, mut total) = (Vec::new(), RolloutStats::default());
-        for slice in self.held_out.chunks(SLICE) {
+        for slice in problems.chunks(SLICE) {
             let some: Vec<&Problem> = slice.iter().collect();
-            let (more, stats) =
-                rollout::play(&mut policy, self.grader, &some, &rollout, config.seed)?;
+            observer.on(Event::Phase(Phase::Playing));
+            let (more, stats) = rollout::play(policy, self.grader, &some, &rollout, config.seed)?;
+            if observer.stop() {
+                return Err(TrainError::Stopped);
+            }
+            if evaluation.stage == Stage::Before && groups.is_empty() && plays {
+                // What would stop the first round is found out before an evaluation has taken its time.
+                checks::usable(&more, config)?;
+            }
             groups.extend(more);
             total.tokens += stats.tokens;
             total.programs += stats.programs;
             total.sampling_seconds += stats.sampling_seconds;
             total.judging_seconds += stats.judging_seconds;
-            let report = eval::report(&groups, self.held_out, rollout.turns, &total, config.seed);
+            let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
             observer.on(Event::Evaluated {
                 problems: groups.len(),
                 report: &report,
             });
         }
-        let (held_out, turns) = (self.held_out, rollout.turns);
-        Ok(eval::report(&groups, held_out, turns, &total, config.seed))
+        let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
+        Ok((groups, report))
     }
 }

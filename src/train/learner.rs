@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::TrainError;
+use super::{Rates, TrainError};
 use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
 use crate::model::decoder::Decoder;
 use crate::objective::Objective;
 use crate::policy::engine::{Engine, EngineError};
+use crate::rollout::Group;
 use crate::update::{MOST_PASSED_OVER, Optimizer};
 
 /// Everything that learns.
@@ -26,6 +27,8 @@ pub struct Learner {
     pub engine: Option<Engine>,
     /// How it learns.
     pub objective: Arc<dyn Objective>,
+    /// How often problems are solved, where draws go by it.
+    pub rates: Option<Rates>,
 }
 
 /// V, as a network of its own.
@@ -65,7 +68,15 @@ impl Learner {
             tokenizer,
             engine,
             objective,
+            rates: config.data.goes_by_rates().then(Rates::default),
         })
+    }
+
+    /// Takes what a round has played for the draws of later ones.
+    pub(super) fn note(&mut self, groups: &[Group]) {
+        if let Some(rates) = &mut self.rates {
+            rates.note(groups);
+        }
     }
 
     /// Why training should not go on: too many updates in a row had a gradient that is not a finite number.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::completion::is_zero;
 use crate::config::ValueHead;
-use crate::episode::{Episode, StopReason};
+use crate::episode::{Episode, StopReason, Turn};
 use crate::objective::{Material, Unit};
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
@@ -38,6 +38,9 @@ pub struct RoundMetrics {
     /// Share of turns without a program.
     #[serde(with = "number")]
     pub no_program_rate: f64,
+    /// Share of turns whose answer was cut at the token limit, with a program in it or without.
+    #[serde(default, with = "number")]
+    pub cut_rate: f64,
     /// Mean per-token log-ratio of the turns to the reference. 0 where the reference was not
     /// asked: GRPO without a KL term.
     #[serde(with = "number")]
@@ -242,11 +245,11 @@ pub(super) fn describe(
             / played.len().max(1) as f64
     };
     let turns: usize = played.iter().map(|(episode, _)| episode.turns.len()).sum();
-    let silent = played
-        .iter()
-        .flat_map(|(episode, _)| &episode.turns)
-        .filter(|turn| turn.verdict.grade == crate::verdict::Grade::NoProgram)
-        .count();
+    let count = |holds: fn(&Turn) -> bool| {
+        let turns = played.iter().flat_map(|(episode, _)| &episode.turns);
+        turns.filter(|turn| holds(turn)).count()
+    };
+    let (silent, cut) = (count(Turn::is_without_program), count(Turn::is_cut));
     RoundMetrics {
         reward: played
             .iter()
@@ -259,6 +262,7 @@ pub(super) fn describe(
         }),
         turns: mean(&|episode| episode.turns.len() as f64),
         no_program_rate: silent as f64 / turns.max(1) as f64,
+        cut_rate: cut as f64 / turns.max(1) as f64,
         tokens: stats.tokens,
         aborted: all
             .iter()

@@ -1,6 +1,6 @@
 //! What a run tells whoever watches it, and how that one stops it.
 
-use super::{RoundMetrics, RoundTimings};
+use super::{RoundMetrics, RoundTimings, Validated};
 use crate::eval::Report;
 use crate::run::RunError;
 
@@ -8,7 +8,7 @@ use crate::run::RunError;
 pub trait Observer {
     /// Is told what happens, as it does.
     fn on(&mut self, event: Event<'_>);
-    /// Whether to end after the round that was just played.
+    /// Whether to end: at once as long as the round has moved no weight, else after it.
     fn stop(&self) -> bool;
 }
 
@@ -27,6 +27,8 @@ pub enum Event<'a> {
     Evaluating {
         /// On so many problems.
         problems: usize,
+        /// Which one.
+        stage: Stage,
     },
     /// A part of it is done.
     Evaluated {
@@ -42,6 +44,8 @@ pub enum Event<'a> {
         /// So many in all.
         rounds: usize,
     },
+    /// Another part of a round begins.
+    Phase(Phase),
     /// A round was played, learnt from and recorded.
     Round {
         /// Rounds done.
@@ -56,9 +60,15 @@ pub enum Event<'a> {
         /// Rounds done.
         rounds: usize,
     },
-    /// A round failed before it moved a weight; an error follows. The checkpoint of the rounds before it failed, too, where
-    /// that is said.
-    Failed(Option<&'a RunError>),
+    /// The policy was validated.
+    Validated(&'a Validated),
+    /// A round failed before it moved a weight; an error follows.
+    Failed {
+        /// Why the checkpoint of the rounds before it failed, too, where it did.
+        also: Option<&'a RunError>,
+        /// Whether the run can be continued once that is mended.
+        resumable: bool,
+    },
     /// All rounds are done.
     Trained,
     /// The evaluation after, and the one before, where it can be read.
@@ -68,6 +78,35 @@ pub enum Event<'a> {
         /// After the last.
         after: &'a Report,
     },
+}
+
+/// When an evaluation is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Before the first round.
+    Before,
+    /// Between rounds, of which some may not be saved yet.
+    Between,
+    /// After the last one.
+    After,
+}
+
+/// A part of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Answers are sampled and judged.
+    Playing,
+    /// What is known of them is read.
+    Scoring,
+    /// Weights are moved.
+    Updating {
+        /// The update, counted from one.
+        update: usize,
+        /// Of so many.
+        updates: usize,
+    },
+    /// The round is over.
+    Done,
 }
 
 /// How a run ended.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::learner::Learner;
-use super::{TrainError, draw};
+use super::{Data, TrainError, draw, filter};
 use crate::config::TrainConfig;
 use crate::objective::Material;
 use crate::policy::ModelPolicy;
@@ -16,12 +16,13 @@ use crate::rollout::{self, Grader, Group, RolloutStats};
 pub(super) fn play_round(
     learner: &mut Learner,
     grader: &dyn Grader,
-    problems: &[Problem],
+    data: Data<'_>,
     config: &TrainConfig,
     round: usize,
 ) -> Result<(Vec<Group>, RolloutStats), TrainError> {
     learner.sync_weights()?;
-    let drawn = draw::items(problems, config, round);
+    let problems = data.problems;
+    let drawn = draw::problems(data, learner.rates.as_ref(), config, round);
     let seed = |redraw| draw::sampling_seed(config, round, redraw);
     let (mut groups, mut stats) = play(learner, grader, &drawn, config, seed(0))?;
     for redraw in 1..=learner.objective.needs().redraws {
@@ -48,7 +49,7 @@ pub(super) fn play_round(
 /// Groups of which the objective selects something.
 fn selected(learner: &Learner, groups: &[Group], config: &TrainConfig) -> usize {
     let material = Material::of_groups(groups, &config.reward);
-    let units = learner.objective.select(&material);
+    let units = filter::selected(&*learner.objective, &material, config);
     let candidates = units.iter().flatten();
     let groups: HashSet<usize> = candidates
         .map(|&index| material.candidates()[index].group)

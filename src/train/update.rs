@@ -2,12 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use super::TrainError;
 use super::checks::compare;
 use super::learner::Learner;
 use super::metrics::{RoundMetrics, reference_kl};
 use super::score::{Chosen, passes};
 use super::second::SecondBatches;
+use super::{Event, Observer, Phase, TrainError};
 use crate::config::TrainConfig;
 use crate::learner::{MicroBatch, Passes};
 use crate::objective::stats::PpoStats;
@@ -43,6 +43,7 @@ pub(super) fn update(
     known: &Known,
     config: &TrainConfig,
     metrics: &mut RoundMetrics,
+    observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
     let (batch, minibatches) = (chosen.batch, chosen.minibatches);
     let returns = known.credit.returns.iter().map(|&value| value as f32);
@@ -56,6 +57,10 @@ pub(super) fn update(
     };
     let values = learner.objective.needs().values;
     for (number, units) in minibatches.iter().enumerate() {
+        observer.on(Event::Phase(Phase::Updating {
+            update: number + 1,
+            updates: minibatches.len(),
+        }));
         if let Some(values) = values {
             updates.value_step(learner, units, values, metrics);
             if metrics.round < values.warmup_rounds {

@@ -42,6 +42,21 @@ impl Played {
     }
 }
 
+/// What all tests say, of what the public ones said, which all passed, and the private ones.
+fn of_both(public: &Verdict, private: Verdict) -> Verdict {
+    Verdict {
+        passed: public.passed + private.passed,
+        total: public.total + private.total,
+        cpu_ms: public.cpu_ms + private.cpu_ms,
+        wall_ms: public.wall_ms + private.wall_ms,
+        fuel: public
+            .fuel
+            .zip(private.fuel)
+            .map(|(one, other)| one + other),
+        ..private
+    }
+}
+
 /// One play of one problem.
 #[derive(Clone, Debug)]
 pub struct Play<'a> {
@@ -235,19 +250,28 @@ impl<'a> Play<'a> {
         self.outcome = None;
     }
 
-    /// The answer of a turn as all tests grade it; none where it failed a public test, which says enough.
+    /// The answer of a turn as its private tests grade it, which with the public ones that it passed are all; none where its
+    /// turn said enough: it failed one, or there are no others.
     fn graded(&self, turn: usize) -> Option<Submission<'_>> {
         let said = self.turns.get(turn)?;
         let program = said.program().filter(|_| said.verdict.is_accepted())?;
+        if self.turn_says_all() {
+            return None;
+        }
         Some(Submission {
             problem: self.problem,
             text: &said.text,
             program: Some(program),
             turn,
-            scope: Scope::All,
+            scope: Scope::Private,
             stop: StopAt::FirstFailure,
             asks: Asks::Verdict,
         })
+    }
+
+    /// Whether a turn is judged by all the tests there are.
+    fn turn_says_all(&self) -> bool {
+        self.problem.public_tests.is_empty() || self.problem.private_tests.is_empty()
     }
 
     /// The last answer, where all tests must still say what it is worth.
@@ -265,17 +289,29 @@ impl<'a> Play<'a> {
         earlier.filter_map(|turn| self.graded(turn)).collect()
     }
 
-    /// Says how the last answer stands with all tests; none where the public ones said it.
-    pub(super) fn grade(&mut self, verdict: Option<Verdict>) {
-        if !self.is_aborted() {
-            self.outcome = verdict.or_else(|| self.turns.last().map(|turn| turn.verdict.clone()));
+    /// Says how the last answer stands with its private tests; none where its turn said it.
+    pub(super) fn grade(&mut self, private: Option<Verdict>) {
+        if self.is_aborted() {
+            return;
+        }
+        let last = self.turns.last().map(|turn| &turn.verdict);
+        self.outcome = last.map(|public| match private {
+            Some(private) => of_both(public, private),
+            None => public.clone(),
+        });
+        if self.config.feedback == FeedbackSource::SelfRepair && self.turn_says_all() {
+            let earlier = self.turns.len().saturating_sub(1);
+            let passed = |turn: &&mut Played| turn.verdict.is_accepted() && turn.found.is_ok();
+            for turn in self.turns[..earlier].iter_mut().filter(passed) {
+                turn.full = Some(turn.verdict.clone());
+            }
         }
     }
 
-    /// Says how an earlier answer stands with all tests.
-    pub(super) fn grade_earlier(&mut self, turn: usize, verdict: Verdict) {
+    /// Says how an earlier answer stands with its private tests.
+    pub(super) fn grade_earlier(&mut self, turn: usize, private: Verdict) {
         if let Some(turn) = self.turns.get_mut(turn) {
-            turn.full = Some(verdict);
+            turn.full = Some(of_both(&turn.verdict, private));
         }
     }
 

@@ -154,7 +154,7 @@ fn a_person_plays_one_episode_to_its_end() {
         .collect();
     let turn = (Scope::Public, StopAt::Never, Asks::Everything);
     // Everything was said of the last answer before; its grade alone is asked for.
-    let end = (Scope::All, StopAt::FirstFailure, Asks::Verdict);
+    let end = (Scope::Private, StopAt::FirstFailure, Asks::Verdict);
     assert_eq!(scopes, [turn, turn, end]);
 }
 

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::super::judging::JudgingArgs;
+use super::super::output::say;
 use super::super::{output, source};
 use super::server::ServerArgs;
 use crate::completion::Sampling;
+use crate::config::Preset;
 use crate::model::device::Processor;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
@@ -32,25 +34,29 @@ pub struct Args {
     /// Episodes per problem.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) rollouts: usize,
-    /// Sampling temperature.
-    #[arg(long, default_value_t = 1.0)]
-    pub(super) temperature: f64,
-    /// Nucleus.
-    #[arg(long, default_value_t = 1.0)]
-    pub(super) top_p: f64,
-    /// Keeps this many of the likeliest tokens; 0 keeps all.
-    #[arg(long, default_value_t = 0)]
-    pub(super) top_k: usize,
+    /// Sampling temperature [default: 1; of a checkpoint with a chat template what its generation_config.json says, else
+    /// 0.2].
+    #[arg(long)]
+    pub(super) temperature: Option<f64>,
+    /// Samples from the likeliest tokens whose probability reaches this [default: 1, which keeps all; of a checkpoint with
+    /// a chat template what its generation_config.json says, else 0.95].
+    #[arg(long)]
+    pub(super) top_p: Option<f64>,
+    /// Keeps this many of the likeliest tokens; 0 keeps all [default: 0, or what generation_config.json says].
+    #[arg(long)]
+    pub(super) top_k: Option<usize>,
     /// A text that ends an answer and is cut off it; may be given again.
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) stop: Vec<String>,
-    /// Tokens of one completion at most [default: 96, of a server 2048].
+    /// Tokens of one completion at most [default: 96; of a checkpoint with a chat template a quarter of its
+    /// context, 1024 at most; of a server 2048].
     #[arg(long, value_parser = crate::cli::count())]
     pub(super) max_tokens: Option<usize>,
     /// Whose feedback the policy is shown.
     #[arg(long, value_enum, default_value_t = Feedback::Real)]
     pub(super) feedback: Feedback,
-    /// Wording of prompts and feedback; full is for instructed models [default: compact, of a server full].
+    /// Wording of prompts and feedback; full is for instructed models [default: compact; of a server, or a
+    /// checkpoint with a chat template, full].
     #[arg(long, value_enum)]
     pub(super) style: Option<Style>,
     /// Seed of all draws.
@@ -108,8 +114,12 @@ impl Args {
     /// Refuses numbers that mean nothing.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (name, value, range) in [
-            ("temperature", self.temperature, 0.0..=f64::MAX),
-            ("top-p", self.top_p, f64::MIN_POSITIVE..=1.0),
+            (
+                "temperature",
+                self.temperature.unwrap_or(1.0),
+                0.0..=f64::MAX,
+            ),
+            ("top-p", self.top_p.unwrap_or(1.0), f64::MIN_POSITIVE..=1.0),
             ("max-infra-rate", self.max_infra_rate, 0.0..=1.0),
         ] {
             anyhow::ensure!(
@@ -130,25 +140,35 @@ impl Args {
         self.policy.strip_prefix("openai:")
     }
 
-    /// How episodes are played.
-    pub(super) fn rollout(&self) -> RolloutConfig {
-        let (style, max_tokens) = match self.url() {
-            Some(_) => (Style::Full, 2048),
-            None => (Style::Compact, 96),
+    /// How episodes are played, as far as the arguments leave it open by what the policy is; that is said.
+    pub(super) fn rollout(&self) -> anyhow::Result<RolloutConfig> {
+        let is_folder = self.url().is_none() && !self.policy.starts_with("replay:");
+        let facts = if is_folder {
+            source::facts(Path::new(&self.policy))?
+        } else {
+            None
         };
-        RolloutConfig {
+        let fitting = Preset::Auto.config(facts.as_ref());
+        let (mut style, mut max_tokens) =
+            (fitting.rollout.style, fitting.rollout.sampling.max_tokens);
+        if self.url().is_some() {
+            (style, max_tokens) = (PromptStyle::Full, 2048);
+        }
+        let evaluation = &fitting.evaluation;
+        let config = RolloutConfig {
             group: self.rollouts,
             turns: self.turns,
             sampling: Sampling {
-                temperature: self.temperature,
-                top_p: self.top_p,
-                top_k: self.top_k,
+                temperature: self.temperature.unwrap_or(evaluation.temperature),
+                top_p: self.top_p.unwrap_or(evaluation.top_p),
+                top_k: self.top_k.unwrap_or(evaluation.top_k),
                 stop: self.stop.clone(),
                 max_tokens: self.max_tokens.unwrap_or(max_tokens),
             },
-            style: match self.style.unwrap_or(style) {
-                Style::Compact => PromptStyle::Compact,
-                Style::Full => PromptStyle::Full,
+            style: match self.style {
+                None => style,
+                Some(Style::Compact) => PromptStyle::Compact,
+                Some(Style::Full) => PromptStyle::Full,
             },
             feedback: match self.feedback {
                 Feedback::Real => FeedbackSource::Real,
@@ -157,7 +177,19 @@ impl Args {
                 Feedback::SelfRepair => FeedbackSource::SelfRepair,
                 Feedback::Independent => FeedbackSource::Independent,
             },
+        };
+        if let Some(facts) = facts.filter(|_| fitting.preset == Preset::Llm) {
+            let sampling = &config.sampling;
+            say!(
+                "played as fits a policy with {}: {} tokens an answer, temperature {}, top-p {}, top-k {}",
+                facts.words(),
+                sampling.max_tokens,
+                sampling.temperature,
+                sampling.top_p,
+                sampling.top_k
+            );
         }
+        Ok(config)
     }
 
     /// Finds out whether the file that is written in the end can be, and is none of those that are read or written before.

@@ -1,12 +1,16 @@
 //! An evaluation that is watched: its progress on a terminal, and its report in words.
 
+use std::sync::Arc;
+
 use super::super::progress::Progress;
+use super::super::watched::{Doing, Watched};
 use crate::eval::Report;
 use crate::eval::play::{EvalError, Play};
 use crate::judge::Judge;
 use crate::policy::Policy;
 use crate::problem::{Problem, contest};
 use crate::rollout::{Group, RolloutConfig};
+use crate::train::Phase;
 
 /// A report with what the problems allow.
 pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
@@ -39,7 +43,19 @@ pub(super) fn shown(
     play: &Play<'_>,
     policy: &mut dyn Policy,
 ) -> anyhow::Result<(Vec<Group>, Report)> {
-    let mut progress = Progress::new("evaluating", play.problems.len() as u64);
+    let doing = Arc::new(Doing::default());
+    doing.begin(Phase::Playing);
+    let judge = Watched {
+        judge: play.judge,
+        doing: Arc::clone(&doing),
+        interrupts: None,
+    };
+    let play = &Play {
+        judge: &judge,
+        ..*play
+    };
+    let meter = Arc::new(move || doing.words());
+    let mut progress = Progress::watching("evaluating", play.problems.len() as u64, meter);
     let played = play.with(policy, &mut |done, so_far| {
         let message = format!(
             "1@{} {:.1}%, {:.0} tokens/s, {:.0} programs/s",

@@ -8,6 +8,9 @@ use anyhow::Context;
 use super::super::judging::{Interrupts, assembled, require_supported, watch};
 use super::super::output::say;
 use super::super::source;
+use super::super::watched::{Doing, Watched};
+use super::configuration::opened;
+use super::problems::Problems;
 use super::sets::Sets;
 use super::{Args, folders};
 use crate::checkpoint::tokenizer::Place;
@@ -17,8 +20,6 @@ use crate::judge::{Judge, Judges};
 use crate::memory::{self, Estimate, Longest, Size};
 use crate::model::device::Processor;
 use crate::model::lora::Adapter;
-use crate::objective::Source;
-use crate::policy;
 use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
@@ -35,7 +36,11 @@ pub(super) struct Loaded {
     pub(super) held_out: Vec<Problem>,
     pub(super) estimate: Option<Estimate>,
     pub(super) interrupts: Interrupts,
+    /// What it is doing.
+    pub(super) doing: Arc<Doing>,
     problems: Vec<Problem>,
+    weights: Vec<f64>,
+    validation: Vec<Problem>,
     sets: Sets,
     host: Arc<HostJudge>,
     judge: Box<dyn Judge>,
@@ -52,10 +57,13 @@ impl Loaded {
     /// Reads and checks everything; nothing is written.
     pub(super) fn new(args: &Args, judges: &Judges) -> anyhow::Result<(Self, Begun)> {
         let (opened, config) = opened(args)?;
-        let (problems, held_out) = problems_of(&config)?;
+        let read = Problems::read(&config)?;
         let sets = Sets::read(&config)?;
         let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
-        let inputs = sets.told(Inputs::new(stamp.hash, &problems, &held_out), &config);
+        let inputs = sets.told(
+            Inputs::new(stamp.hash, &read.training, &read.measured()),
+            &config,
+        );
         if let Some((run, _)) = &opened
             && !inputs.check(run.folder())?
         {
@@ -64,8 +72,12 @@ impl Loaded {
                 run.folder().display()
             );
         }
-        let held_out = fitting(held_out, &config.evaluation.problems, &config)?;
-        let problems = fitting(problems, &config.problems, &config)?;
+        let Problems {
+            training: problems,
+            weights,
+            held_out,
+            validation,
+        } = read.fitting(&config)?;
         let episodes =
             (config.rollout.group).saturating_mul(config.problems_per_round.min(problems.len()));
         anyhow::ensure!(
@@ -81,7 +93,7 @@ impl Loaded {
         };
         let estimate = estimate(&config, shown, sets.longest_unit(&config)?)?;
         let interrupts = watch(
-            "ending this round, then stopping; Ctrl-C again stops at once and loses the round",
+            "stopping: what is sampled or judged now is not learnt from, updates that have begun are finished; Ctrl-C again stops at once",
         )?;
         interrupts.end_at_once("stopped before anything was done".to_owned());
         let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
@@ -99,6 +111,7 @@ impl Loaded {
         let judge = assembled(judges, &config.judges, &host)?;
         require_supported(&*judge, &problems, &config.problems)?;
         require_supported(&*judge, &held_out, &config.evaluation.problems)?;
+        require_supported(&*judge, &validation, &config.validation.problems)?;
         let engine = config.engine.as_ref().map(Engine::new).transpose()?;
         let mut learner = Learner::new(policy, tokenizer, &config, engine)?;
         if let Some((run, done)) = &opened {
@@ -114,7 +127,10 @@ impl Loaded {
             held_out,
             estimate,
             interrupts,
+            doing: Arc::default(),
             problems,
+            weights,
+            validation,
             sets,
             host,
             judge,
@@ -127,8 +143,22 @@ impl Loaded {
         Ok((loaded, begun))
     }
 
+    /// Who judges, such that it is seen what it does, and an interrupt ends it.
+    pub(super) fn watched(&self) -> Watched<'_> {
+        Watched {
+            judge: &*self.judge,
+            doing: Arc::clone(&self.doing),
+            interrupts: Some(self.interrupts.clone()),
+        }
+    }
+
     /// Begins the run's folder, or goes on with it. Last of all that may fail, so that a start that does leaves nothing behind.
-    pub(super) fn session(&self, begun: Begun, args: &Args) -> anyhow::Result<Session<'_>> {
+    pub(super) fn session<'a>(
+        &'a self,
+        begun: Begun,
+        args: &Args,
+        grader: &'a dyn Judge,
+    ) -> anyhow::Result<Session<'a>> {
         let Begun {
             opened,
             learner,
@@ -167,11 +197,13 @@ impl Loaded {
             config,
             data: Data {
                 problems: &self.problems,
+                weights: &self.weights,
                 examples: &self.sets.first.kept,
                 second: &self.sets.second.kept,
             },
             held_out: &self.held_out,
-            grader: &*self.judge,
+            validation: &self.validation,
+            grader,
         })
     }
 }
@@ -197,110 +229,6 @@ impl Loaded {
             )
         }
     }
-}
-
-/// The run to go on with, if one is, and the configuration.
-fn opened(args: &Args) -> anyhow::Result<(Option<(Run, Progress)>, TrainConfig)> {
-    if !args.resume {
-        let config = configuration(args)?;
-        folders::check(args.run.as_deref())?;
-        return Ok((None, config));
-    }
-    let folder = match &args.run {
-        Some(folder) => folder.clone(),
-        None => folders::newest()?,
-    };
-    let (run, mut config, done) = Run::resume(&folder)?;
-    if let Some(rounds) = args.rounds {
-        run.may_go_on_to(rounds, &done)?;
-        config.rounds = rounds;
-    }
-    Ok((Some((run, done)), config))
-}
-
-/// The problems to train on, of which there are none with a data set, and those to evaluate on, of which there may be none.
-fn problems_of(config: &TrainConfig) -> anyhow::Result<(Vec<Problem>, Vec<Problem>)> {
-    let list = Some(config.quarantine.as_str()).filter(|list| !list.is_empty());
-    let problems = match config.objective()?.needs().source {
-        Source::Episodes => source::problems_without(&config.problems, list.map(Path::new))?,
-        Source::Examples(_) => Vec::new(),
-    };
-    let held_out = if config.evaluation.problems.is_empty() {
-        Vec::new()
-    } else {
-        source::problems(&config.evaluation.problems)?
-    };
-    Ok((problems, held_out))
-}
-
-/// The problems whose statement leaves room for an answer in the policy's context; how many do not is said.
-fn fitting(
-    problems: Vec<Problem>,
-    name: &str,
-    config: &TrainConfig,
-) -> anyhow::Result<Vec<Problem>> {
-    let Some((shape, tokenizer, _)) = source::shape(&config.policy)? else {
-        return Ok(problems);
-    };
-    let (sampling, context) = (&config.rollout.sampling, shape.max_position_embeddings);
-    let frame = tokenizer.message(Place::Opening, "")?.len();
-    let mut kept = Vec::with_capacity(problems.len());
-    let mut left_out = Vec::new();
-    for problem in problems {
-        let (style, language) = (config.rollout.style, problem.language());
-        let text = prompt::statement(style, language, &problem.statement);
-        // A token is a byte at least, so that most texts need not be cut into tokens to know that they fit.
-        let fits = policy::fits(frame + text.len(), sampling, context) || {
-            let ids = tokenizer.message(Place::Opening, &text)?.len();
-            policy::fits(ids, sampling, context)
-        };
-        if fits {
-            kept.push(problem);
-        } else {
-            left_out.push(problem.id);
-        }
-    }
-    if let Some(first) = left_out.first() {
-        say!(
-            "{} of the {} problems of {name} are left out, {} the first of them: their prompts and {} tokens of an answer exceed the policy's context of {context}",
-            left_out.len(),
-            left_out.len() + kept.len(),
-            first.escape_debug(),
-            sampling.max_tokens
-        );
-        anyhow::ensure!(
-            !kept.is_empty(),
-            "failed to find a problem in {name} whose prompt leaves room for an answer of {} tokens in the policy's context of {context}; lower rollout.sampling.max_tokens, or take a policy with a longer context",
-            sampling.max_tokens
-        );
-    }
-    Ok(kept)
-}
-
-fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
-    let mut config = match &args.config {
-        Some(path) => TrainConfig::load(path)?,
-        None => TrainConfig::default(),
-    };
-    config.seed = args.seed.unwrap_or(config.seed);
-    config.rounds = args.rounds.unwrap_or(config.rounds);
-    if let Some(policy) = &args.policy {
-        config.policy.clone_from(policy);
-    }
-    if let Some(problems) = &args.problems {
-        config.problems.clone_from(problems);
-    }
-    config.problems = args.schema.applied(&config.problems)?;
-    if let Some(objective) = &args.objective {
-        config.objective.algorithm = objective.as_str().into();
-    }
-    config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
-    if args.python.is_some() {
-        config.resources.python.clone_from(&args.python);
-    }
-    config.resources.device = args.device.unwrap_or(config.resources.device);
-    config.check()?;
-    Ok(config.resolved()?)
 }
 
 /// Says what memory the run will need, and refuses where the machine has less.

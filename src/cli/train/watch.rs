@@ -1,37 +1,50 @@
 //! What a run tells → a progress bar, lines on standard error, the comparison on standard output; and Ctrl-C → its end.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::eval::describe;
 use super::super::judging::Interrupts;
 use super::super::output::{print, say};
 use super::super::progress::Progress;
+use super::super::watched::Doing;
 use super::load::Loaded;
 use crate::eval::Report;
 use crate::memory::{self, Size};
-use crate::train::{Event, Observer, RoundMetrics, RoundTimings};
+use crate::run::Best;
+use crate::train::{Event, Observer, RoundMetrics, RoundTimings, Stage, Validated};
 
 /// Watches one run.
 pub(super) struct Watcher<'a> {
     /// How the run is continued.
     pub(super) resume: String,
+    /// The shares of the evaluation set solved before, where that is known, and after, once they are.
+    pub(super) solved: Option<(Option<f64>, f64)>,
     loaded: &'a Loaded,
     interrupts: &'a Interrupts,
+    doing: Arc<Doing>,
     progress: Option<Progress>,
+    /// Whether an evaluation between rounds is under way.
+    is_between: bool,
 }
 
 impl<'a> Watcher<'a> {
     pub(super) fn new(folder: &Path, loaded: &'a Loaded) -> Self {
         Self {
             resume: format!("rlef train --resume --run {}", folder.display()),
+            solved: None,
             loaded,
             interrupts: &loaded.interrupts,
+            doing: Arc::clone(&loaded.doing),
             progress: None,
+            is_between: false,
         }
     }
 
     fn begin(&mut self, label: &str, total: usize) {
-        self.progress = Some(Progress::new(label, total as u64));
+        let doing = Arc::clone(&self.doing);
+        let meter = Arc::new(move || doing.words());
+        self.progress = Some(Progress::watching(label, total as u64, meter));
     }
 
     fn set(&mut self, done: usize, message: &str) {
@@ -40,8 +53,16 @@ impl<'a> Watcher<'a> {
         }
     }
 
+    /// Says something above the bar.
+    fn note(&self, words: &str) {
+        match &self.progress {
+            Some(progress) => progress.note(words),
+            None => say!("{words}"),
+        }
+    }
+
     /// What is said below a bar that is still drawn would be wiped with it.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         if let Some(progress) = self.progress.take() {
             progress.finish();
         }
@@ -55,14 +76,23 @@ impl Observer for Watcher<'_> {
 
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::Evaluating { problems } => {
+            Event::Evaluating { problems, stage } => {
+                if stage == Stage::Between {
+                    // Within the rounds, whose bar goes on.
+                    self.is_between = true;
+                    return;
+                }
+                self.finish();
                 // An evaluation keeps nothing until it is done, and all rounds that are done are saved: an interrupt need
                 // not wait.
                 let words = format!("stopped while evaluating; continue with: {}", self.resume);
                 self.interrupts.end_at_once(words);
-                self.begin("evaluating", problems);
+                self.begin(&format!("evaluating {}", when(stage)), problems);
             }
             Event::Evaluated { problems, report } => {
+                if self.is_between {
+                    return;
+                }
                 let turns = self.loaded.config.rollout.turns;
                 self.set(problems, &so_far(turns, report));
             }
@@ -75,6 +105,7 @@ impl Observer for Watcher<'_> {
                 self.interrupts.are_counted();
                 self.begin("training", rounds);
             }
+            Event::Phase(phase) => self.doing.begin(phase),
             Event::Round {
                 rounds,
                 metrics,
@@ -86,20 +117,22 @@ impl Observer for Watcher<'_> {
                 }
             }
             Event::NoCheckpoint { rounds } => {
-                let words = format!(
+                self.note(&format!(
                     "no checkpoint is made after round {rounds}: its last update had no finite gradient"
-                );
-                match &self.progress {
-                    Some(progress) => progress.note(&words),
-                    None => say!("{words}"),
-                }
+                ));
             }
-            Event::Failed(also) => {
+            Event::Validated(found) => {
+                self.is_between = false;
+                self.note(&validated(found));
+            }
+            Event::Failed { also, resumable } => {
                 if let Some(also) = also {
                     say!("{also:#}");
                 }
                 self.finish();
-                say!("continue, once that is mended, with: {}", self.resume);
+                if resumable {
+                    say!("continue, once that is mended, with: {}", self.resume);
+                }
             }
             Event::Trained => {
                 self.finish();
@@ -114,6 +147,8 @@ impl Observer for Watcher<'_> {
             }
             Event::Compared { before, after } => {
                 self.finish();
+                let mean = |report: &Report| report.final_solved().mean;
+                self.solved = Some((before.map(mean), mean(after)));
                 let name = &self.loaded.config.evaluation.problems;
                 match before {
                     Some(before) => {
@@ -125,6 +160,22 @@ impl Observer for Watcher<'_> {
             }
         }
     }
+}
+
+fn validated(found: &Validated) -> String {
+    let Best { rounds, solved, .. } = &found.record;
+    let beside = found.over_best.map_or(String::new(), |(mean, p)| {
+        format!(
+            ", {:+.1} points beside the best before it (p {p:.2})",
+            100.0 * mean
+        )
+    });
+    let best = if found.is_best {
+        "; it is kept in checkpoints/best"
+    } else {
+        ""
+    };
+    format!("round {rounds}: {solved} of the validation set solved{beside}{best}")
 }
 
 fn so_far(turns: usize, report: &Report) -> String {
@@ -145,6 +196,10 @@ fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
     } else {
         played(metrics, timings)
     };
+    if metrics.cut_rate > 0.0 {
+        let words = std::fmt::format(format_args!(" cut {:.0}%", 100.0 * metrics.cut_rate));
+        line += &words;
+    }
     for (name, value) in metrics.own.iter() {
         line.push(' ');
         line += &name.replace('_', " ");
@@ -153,12 +208,21 @@ fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
     line
 }
 
+const fn when(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Before => "before",
+        Stage::Between => "between",
+        Stage::After => "after",
+    }
+}
+
+/// What matters first: a narrow terminal cuts the end off.
 fn played(metrics: &RoundMetrics, timings: &RoundTimings) -> String {
     format!(
-        "reward {:+.2} solved {:.0}% (turn 1 {:.0}%) kl {:.3} entropy {:.2} {:.0} tokens/s {:.0} programs/s",
-        metrics.reward,
+        "solved {:.0}% (turn 1 {:.0}%) reward {:+.2} kl {:.3} entropy {:.2} {:.0} tokens/s {:.0} programs/s",
         100.0 * metrics.solve_rate,
         100.0 * metrics.solve_rate_turn_1,
+        metrics.reward,
         metrics.reference_kl,
         metrics.entropy,
         timings.tokens_per_second,

@@ -1,0 +1,6 @@
+"""tail -n +1 -F runs/train-001/metrics.jsonl | python examples/log_to_trackio.py"""
+import json, sys, trackio
+
+trackio.init(project="rlef")
+for line in map(json.loads, sys.stdin):
+    trackio.log({name: float(value) for name, value in line.items() if name != "own"} | line.get("own", {}), step=line["round"] + 1)

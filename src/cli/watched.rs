@@ -1,0 +1,161 @@
+//! A judge that is watched: how much it has judged is counted for whoever looks, and an interrupt ends what is under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rlef_sandbox::Cancel;
+
+use super::judging::Interrupts;
+use crate::judge::{
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
+};
+use crate::problem::Problem;
+use crate::train::Phase;
+use crate::verdict::Scope;
+
+/// What a run is doing just now, told from several threads.
+#[derive(Debug, Default)]
+pub(super) struct Doing {
+    phase: AtomicUsize,
+    part: AtomicUsize,
+    parts: AtomicUsize,
+    judged: AtomicUsize,
+    under_way: AtomicUsize,
+}
+
+impl Doing {
+    /// A phase begins.
+    pub(super) fn begin(&self, phase: Phase) {
+        let (number, part, parts) = match phase {
+            Phase::Playing => (1, 0, 0),
+            Phase::Scoring => (2, 0, 0),
+            Phase::Updating { update, updates } => (3, update, updates),
+            Phase::Done => (0, 0, 0),
+        };
+        for (at, value) in [
+            (&self.part, part),
+            (&self.parts, parts),
+            (&self.phase, number),
+        ] {
+            at.store(value, Ordering::Relaxed);
+        }
+        if phase == Phase::Playing {
+            self.judged.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// In a few words.
+    pub(super) fn words(&self) -> String {
+        let read = |at: &AtomicUsize| at.load(Ordering::Relaxed);
+        match read(&self.phase) {
+            1 => {
+                let verb = if read(&self.under_way) > 0 {
+                    "judging"
+                } else {
+                    "sampling"
+                };
+                format!("{verb}, {} answers judged", read(&self.judged))
+            }
+            2 => "scoring".to_owned(),
+            3 => format!(
+                "learning, update {} of {}",
+                read(&self.part),
+                read(&self.parts)
+            ),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A judge, watched.
+pub(super) struct Watched<'a> {
+    pub(super) judge: &'a dyn Judge,
+    pub(super) doing: Arc<Doing>,
+    /// What ends it, where it should be ended.
+    pub(super) interrupts: Option<Interrupts>,
+}
+
+impl Watched<'_> {
+    fn under_way<T>(&self, count: usize, cancel: &Cancel, judge: impl FnOnce() -> T) -> T {
+        if let Some(interrupts) = &self.interrupts {
+            interrupts.end(cancel);
+        }
+        self.doing.under_way.fetch_add(count, Ordering::Relaxed);
+        let result = judge();
+        self.doing.under_way.fetch_sub(count, Ordering::Relaxed);
+        result
+    }
+}
+
+impl Judge for Watched<'_> {
+    fn name(&self) -> &str {
+        self.judge.name()
+    }
+
+    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
+        self.judge.supports(problem, scope)
+    }
+
+    fn stamp(&self) -> String {
+        self.judge.stamp()
+    }
+
+    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        self.under_way(1, cancel, || {
+            let judged = self.judge.judge(submission, cancel);
+            self.doing.judged.fetch_add(1, Ordering::Relaxed);
+            judged
+        })
+    }
+
+    fn stamp_on(&self, submission: &Submission<'_>) -> String {
+        self.judge.stamp_on(submission)
+    }
+
+    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+        self.judge.key(keys, submission)
+    }
+
+    fn reads(&self) -> Reads {
+        self.judge.reads()
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        self.judge.gives_verdicts()
+    }
+
+    fn workers(&self) -> usize {
+        self.judge.workers()
+    }
+
+    fn is_batched(&self) -> bool {
+        self.judge.is_batched()
+    }
+
+    fn judge_all(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+        on_judgement: OnJudgement<'_>,
+    ) {
+        self.under_way(submissions.len(), cancel, || {
+            self.judge
+                .judge_all(submissions, cancel, &mut |place, judged| {
+                    self.doing.judged.fetch_add(1, Ordering::Relaxed);
+                    on_judgement(place, judged);
+                });
+        });
+    }
+
+    fn compares(&self) -> bool {
+        self.judge.compares()
+    }
+
+    fn compare(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+    ) -> Result<Preference, JudgeError> {
+        self.judge.compare(submissions, cancel)
+    }
+}

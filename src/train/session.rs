@@ -1,0 +1,69 @@
+//! What a run goes on with: its folder, what learns, and what it learns from.
+
+use super::{Learner, TrainError};
+use crate::config::TrainConfig;
+use crate::examples::Example;
+use crate::objective::{Objective, Source};
+use crate::problem::Problem;
+use crate::rollout::Grader;
+use crate::run::{Progress, Run};
+
+/// A run that was opened or begun, and everything it goes on with.
+pub struct Session<'a> {
+    /// Its folder.
+    pub run: Run,
+    /// How far it is.
+    pub done: Progress,
+    /// Everything that learns.
+    pub learner: Learner,
+    /// What decides its result.
+    pub config: &'a TrainConfig,
+    /// What it learns from.
+    pub data: Data<'a>,
+    /// What it is evaluated on before and after; nothing for no evaluation.
+    pub held_out: &'a [Problem],
+    /// What it is validated on between rounds; nothing for no validation.
+    pub validation: &'a [Problem],
+    /// Who judges.
+    pub grader: &'a dyn Grader,
+}
+
+/// What rounds draw from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Data<'a> {
+    /// Problems, for an objective that learns from episodes.
+    pub problems: &'a [Problem],
+    /// How often each problem is drawn; nothing where all are alike.
+    pub weights: &'a [f64],
+    /// Examples of a data set, for one that learns from them.
+    pub examples: &'a [Example],
+    /// Those of a second source, where the objective has one.
+    pub second: &'a [Example],
+}
+
+impl Data<'_> {
+    /// Refuses to learn from nothing.
+    pub(super) fn check(&self, objective: &dyn Objective) -> Result<(), TrainError> {
+        let (what, none) = match objective.needs().source {
+            Source::Episodes => ("problems to play", self.problems.is_empty()),
+            Source::Examples(_) => ("examples of a data set", self.examples.is_empty()),
+        };
+        if none {
+            return Err(TrainError::NoData { what });
+        }
+        if objective.second().is_some() && self.second.is_empty() {
+            let what = "examples of the second source";
+            return Err(TrainError::NoData { what });
+        }
+        Ok(())
+    }
+}
+
+impl<'a> From<&'a Vec<Problem>> for Data<'a> {
+    fn from(problems: &'a Vec<Problem>) -> Self {
+        Self {
+            problems,
+            ..Self::default()
+        }
+    }
+}
