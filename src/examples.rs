@@ -1,11 +1,13 @@
 //! A file of JSON lines → examples that are learnt from without playing: pairs of answers, answers, texts. Each example's rows
 //! stay together.
 //!
-//! A line of pairs is `{"prompt": .., "chosen": .., "rejected": ..}`; a line of texts is `{"prompt": .., "completion": ..}`,
+//! A line of pairs is `{"prompt": .., "chosen": .., "rejected": ..}`; one of labelled answers `{"prompt": .., "completion": ..,
+//! "label": true}`; a line of texts is `{"prompt": .., "completion": ..}`,
 //! `{"messages": [..]}` or `{"text": ..}`. A prompt or an answer is a text, or messages `{"role": .., "content": ..}` of a user
 //! and an assistant who take turns. Every assistant's message after the prompt is learnt, and every token of a `text` after
 //! its first. Other fields are left alone.
 
+mod beside;
 mod line;
 
 use std::ops::Range;
@@ -22,6 +24,8 @@ use line::Conversation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     rows: Vec<Tokens>,
+    /// Whether its answer is good, where that is what is known of it.
+    label: Option<bool>,
 }
 
 /// One row's ids, and the ranges of them that are learnt.
@@ -46,6 +50,11 @@ impl Example {
                 })
                 .collect(),
         })
+    }
+
+    /// Whether its answer is good, where that is what is known of it.
+    pub const fn label(&self) -> Option<bool> {
+        self.label
     }
 
     /// Tokens of its longest row.
@@ -103,6 +112,14 @@ pub enum ExampleError {
         /// Tokens of the context.
         context: usize,
     },
+    /// Answers are compared with those to other prompts, and there are none.
+    #[error(
+        "failed to use {path}: expected labelled answers to two prompts at least, of which each prompt with the other's answer fits the context; this objective compares an answer with one to another prompt"
+    )]
+    OnePrompt {
+        /// The file.
+        path: PathBuf,
+    },
     /// The tokenizer gives no ids.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -138,13 +155,27 @@ pub fn read(
         let conversations = line::read(bytes, shape).map_err(line)?;
         let rows = conversations.iter().map(|row| tokens(row, tokenizer));
         let rows: Vec<Tokens> = rows.collect::<Result<_, _>>()?;
-        let example = Example { rows };
+        let label = match shape {
+            Shape::Labelled => Some(line::label(bytes).map_err(line)?),
+            Shape::Pairs | Shape::Texts => None,
+        };
+        let example = Example { rows, label };
         if shape == Shape::Pairs && example.rows[0] == example.rows[1] {
             found.equal += 1;
         } else if example.longest() > context {
             found.too_long += 1;
         } else {
             found.kept.push(example);
+        }
+    }
+    if shape == Shape::Labelled {
+        let before = found.kept.len();
+        found.kept = beside::with_others(found.kept, context);
+        found.too_long += before - found.kept.len();
+        if before > 1 && found.kept.is_empty() {
+            return Err(ExampleError::OnePrompt {
+                path: path.to_owned(),
+            });
         }
     }
     if found.kept.is_empty() {

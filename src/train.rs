@@ -9,6 +9,7 @@ mod evaluation;
 mod learner;
 mod metrics;
 mod observer;
+mod reference;
 mod sample;
 mod score;
 mod second;
@@ -28,6 +29,7 @@ pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
 pub use observer::{End, Event, Observer};
+pub use reference::KeptReference;
 use score::Chosen;
 
 /// A run that was opened or begun, and everything it goes on with.

@@ -1,5 +1,6 @@
 //! `rlef train`: learning from execution feedback, or from a data set, with an evaluation before and after.
 
+mod collapse;
 mod folders;
 mod load;
 mod sets;

@@ -38,6 +38,11 @@ pub(super) fn read(line: &[u8], shape: Shape) -> Result<Vec<Conversation>, Strin
             };
             Ok(vec![row("chosen")?, row("rejected")?])
         }
+        Shape::Labelled => {
+            let prompt = messages(&fields, "prompt", "user")?;
+            let answer = messages(&fields, "completion", "assistant")?;
+            Ok(vec![turns(&prompt, &answer, "completion")?])
+        }
         Shape::Texts if has("text") => match &fields["text"] {
             Value::String(text) if !text.is_empty() => Ok(vec![Conversation::Text(text.clone())]),
             other => Err(format!(
@@ -58,6 +63,18 @@ pub(super) fn read(line: &[u8], shape: Shape) -> Result<Vec<Conversation>, Strin
             "expected the fields prompt and completion, or messages, or text, found none of them"
                 .to_owned(),
         ),
+    }
+}
+
+/// The label of a labelled answer.
+pub(super) fn label(line: &[u8]) -> Result<bool, String> {
+    let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    match value.get("label") {
+        Some(Value::Bool(label)) => Ok(*label),
+        Some(other) => Err(format!(
+            "field label: expected true or false, found {other}"
+        )),
+        None => Err("field label: expected true or false, found none".to_owned()),
     }
 }
 
@@ -137,6 +154,12 @@ fn turns(prompt: &[Message], rest: &[Message], name: &str) -> Result<Conversatio
         return Err(format!(
             "field {name}: expected user and assistant in turns, the assistant last, found {}",
             found.join(", ")
+        ));
+    }
+    let empty = |message: &&Message| !message.is_user && message.content.trim().is_empty();
+    if all[prompt.len()..].iter().any(empty) {
+        return Err(format!(
+            "field {name}: expected an answer, found an empty text"
         ));
     }
     let turn = |(place, pair): (usize, &[&Message])| Turn {

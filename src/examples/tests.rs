@@ -64,6 +64,45 @@ fn a_pair_is_two_rows_with_one_prompt() {
 }
 
 #[test]
+fn a_labelled_answer_has_another_prompts_answer_beside_it() {
+    let tokenizer = tokenizer();
+    let (_folder, path) = file(concat!(
+        r#"{"prompt": "Add two numbers.", "completion": "print(1)", "label": true}"#,
+        "\n",
+        r#"{"prompt": "Add two numbers.", "completion": "print(2)", "label": false}"#,
+        "\n",
+        r#"{"prompt": "again", "completion": "print(2)print(1)", "label": true}"#,
+    ));
+    let found = read(&path, Shape::Labelled, &tokenizer, 1000).unwrap();
+    let labels: Vec<_> = found.kept.iter().map(Example::label).collect();
+    assert_eq!(labels, [Some(true), Some(false), Some(true)]);
+    let starts = ["print(1)", "print(2)", "print(2)print(1)"];
+    // Never the answer to the same prompt, and round at the end.
+    let beside = ["print(2)print(1)", "print(2)print(1)", "print(1)"];
+    for (example, (own, other)) in found.kept.iter().zip(starts.iter().zip(beside)) {
+        let said = learnt(example, &tokenizer);
+        let end = tokenizer.decode(&[tokenizer.end]).unwrap();
+        assert_eq!(said, [[format!("{own}{end}")], [format!("{other}{end}")]]);
+        let [first, second] = &example.rows[..] else {
+            panic!("{example:?}")
+        };
+        let start = first.answers[0].start;
+        assert_eq!(first.ids[..start], second.ids[..start]);
+        assert_eq!(second.answers[0], start..second.ids.len());
+    }
+    let (_folder, path) = file(
+        &r#"{"prompt": "again", "completion": "print(1)", "label": true}
+"#
+        .repeat(2),
+    );
+    let message = read(&path, Shape::Labelled, &tokenizer, 1000).unwrap_err();
+    assert!(
+        message.to_string().contains("two prompts at least"),
+        "{message}"
+    );
+}
+
+#[test]
 fn texts_have_three_forms() {
     let tokenizer = tokenizer();
     let (_folder, path) = file(concat!(
@@ -89,7 +128,8 @@ fn texts_have_three_forms() {
 #[test]
 fn a_line_that_is_no_example_is_refused_by_its_number() {
     let tokenizer = tokenizer();
-    let good = r#"{"prompt": "a", "chosen": "b", "rejected": "c", "completion": "d"}"#;
+    let good =
+        r#"{"prompt": "a", "chosen": "b", "rejected": "c", "completion": "d", "label": true}"#;
     for (shape, line, words) in [
         (Shape::Pairs, "[]", "expected an object, found a list"),
         (Shape::Pairs, "{", "EOF"),
@@ -122,6 +162,21 @@ fn a_line_that_is_no_example_is_refused_by_its_number() {
             Shape::Pairs,
             r#"{"prompt": [], "chosen": [], "rejected": []}"#,
             "field chosen: expected user and assistant in turns",
+        ),
+        (
+            Shape::Pairs,
+            r#"{"prompt": "a", "chosen": "b", "rejected": " "}"#,
+            "field rejected: expected an answer, found an empty text",
+        ),
+        (
+            Shape::Labelled,
+            r#"{"prompt": "a", "completion": "b", "label": 2}"#,
+            "field label: expected true or false, found 2",
+        ),
+        (
+            Shape::Labelled,
+            r#"{"prompt": "a", "completion": "b"}"#,
+            "field label: expected true or false, found none",
         ),
         (Shape::Texts, r#"{"answer": "a"}"#, "found none of them"),
         (

@@ -6,6 +6,7 @@ use super::super::eval::describe;
 use super::super::judging::Interrupts;
 use super::super::output::{print, say};
 use super::super::progress::Progress;
+use super::collapse::Collapse;
 use super::load::Loaded;
 use crate::eval::Report;
 use crate::memory::{self, Size};
@@ -18,6 +19,7 @@ pub(super) struct Watcher<'a> {
     loaded: &'a Loaded,
     interrupts: &'a Interrupts,
     progress: Option<Progress>,
+    collapse: Collapse,
 }
 
 impl<'a> Watcher<'a> {
@@ -27,6 +29,7 @@ impl<'a> Watcher<'a> {
             loaded,
             interrupts: &loaded.interrupts,
             progress: None,
+            collapse: Collapse::of(folder),
         }
     }
 
@@ -37,6 +40,13 @@ impl<'a> Watcher<'a> {
     fn set(&mut self, done: usize, message: &str) {
         if let Some(progress) = &mut self.progress {
             progress.set(done as u64, message);
+        }
+    }
+
+    fn note(&self, words: &str) {
+        match &self.progress {
+            Some(progress) => progress.note(words),
+            None => say!("{words}"),
         }
     }
 
@@ -81,6 +91,9 @@ impl Observer for Watcher<'_> {
                 timings,
             } => {
                 self.set(rounds, &line(metrics, timings));
+                if let Some(words) = self.collapse.look(metrics) {
+                    self.note(&words);
+                }
                 if self.stop() {
                     self.finish();
                 }
@@ -89,10 +102,7 @@ impl Observer for Watcher<'_> {
                 let words = format!(
                     "no checkpoint is made after round {rounds}: its last update had no finite gradient"
                 );
-                match &self.progress {
-                    Some(progress) => progress.note(&words),
-                    None => say!("{words}"),
-                }
+                self.note(&words);
             }
             Event::Failed(also) => {
                 if let Some(also) = also {
