@@ -9,6 +9,7 @@
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
+//! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
@@ -41,6 +42,7 @@ pub mod model;
 pub mod objective;
 pub mod policy;
 mod pool;
+pub mod preference;
 pub mod reward;
 pub mod rollout;
 pub mod run;
