@@ -5,6 +5,7 @@ pub mod adapter_file;
 mod chat_settings;
 pub mod chat_template;
 pub mod config_json;
+pub mod reward_file;
 pub mod stop_text;
 pub mod tensor_file;
 pub mod tokenizer;

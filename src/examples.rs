@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::batch::{Answer, Row};
 use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
-use crate::preference::{self, Item, Pair, Placed};
+use crate::preference::{self, Item, Pair, Placed, Said};
 use crate::problem::{Place, ProblemError};
 use line::Conversation;
 
@@ -276,6 +276,23 @@ fn answers(
     };
     let all: Result<Vec<_>, String> = pairs.iter().map(rows).collect();
     Ok(all?.concat())
+}
+
+/// The ids of a prompt with an answer, as they would be if it had been played, and where the answer begins; or why it is no
+/// conversation.
+pub(crate) fn ids(
+    prompt: &Said,
+    answer: &Said,
+    name: &str,
+    tokenizer: &Tokenizer,
+) -> Result<Result<(Vec<u32>, usize), String>, TokenizerError> {
+    let conversation = match line::conversation(prompt, answer, name) {
+        Ok(conversation) => conversation,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Tokens { ids, answers } = tokens(&conversation, tokenizer)?;
+    let start = answers.first().map_or(0, |span| span.start);
+    Ok(Ok((ids, start)))
 }
 
 /// The ids of a conversation, as they would be if it had been played.

@@ -30,7 +30,7 @@ impl Family {
         })
     }
 
-    fn names(self) -> (&'static str, &'static str) {
+    pub(super) fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Llama => ("llama", "LlamaForCausalLM"),
             Self::Qwen2 => ("qwen2", "Qwen2ForCausalLM"),

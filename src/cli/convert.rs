@@ -37,12 +37,22 @@ pub struct Args {
 
 /// How preferences are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Written {
+pub enum Written {
     /// As rlef does.
     #[default]
     Rlef,
     /// In Hugging Face's columns.
     Hf,
+}
+
+impl Written {
+    /// The form.
+    pub(super) const fn form(self) -> Form {
+        match self {
+            Self::Rlef => Form::Own,
+            Self::Hf => Form::Hf,
+        }
+    }
 }
 
 /// Reads, writes, and says how many.
@@ -72,11 +82,7 @@ fn convert(name: &str, args: &Args) -> anyhow::Result<ExitCode> {
         !items.is_empty(),
         "failed to find a preference in {name}: all its rows are left out"
     );
-    let form = match args.form {
-        Written::Rlef => Form::Own,
-        Written::Hf => Form::Hf,
-    };
-    let unsaid = preference::save(&args.out, &items, form)?;
+    let unsaid = preference::save(&args.out, &items, args.form.form())?;
     for (count, what) in [
         (
             unsaid.ties,

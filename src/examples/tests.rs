@@ -154,8 +154,11 @@ fn texts_have_three_forms() {
 #[test]
 fn a_line_that_is_no_example_is_refused_by_its_number() {
     let tokenizer = tokenizer();
-    let good =
-        r#"{"prompt": "a", "chosen": "b", "rejected": "c", "completion": "d", "label": true}"#;
+    let good = |shape| match shape {
+        Shape::Pairs => r#"{"prompt": "a", "chosen": "b", "rejected": "c"}"#,
+        Shape::Labelled => r#"{"prompt": "a", "completion": "d", "label": true}"#,
+        Shape::Texts => r#"{"prompt": "a", "completion": "d"}"#,
+    };
     for (shape, line, words) in [
         (Shape::Pairs, "[]", "it has a list"),
         (Shape::Pairs, "{", "EOF"),
