@@ -30,6 +30,7 @@ mod objectives;
 mod offline;
 mod outputs;
 mod pipe;
+mod preferences;
 mod raising;
 mod remote;
 mod resume;

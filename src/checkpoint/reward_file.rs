@@ -11,7 +11,7 @@ use super::tensor_file::{load_model, save_tensors};
 use super::tokenizer::Tokenizer;
 use super::{CheckpointError, Precision};
 use crate::journal::write_atomically;
-use crate::model::decoder::{Arithmetic, Decoder, Head, Weights};
+use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use crate::model::shape::VALUE_HEAD;
 
 /// What transformers calls the head.
@@ -66,17 +66,25 @@ const CLASSIFIER: &str = "ForSequenceClassification";
 /// or none at all is refused by name.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
     let (config, tokenizer) = super::describe(directory)?;
+    Ok((decoder(directory, config, device)?, tokenizer))
+}
+
+/// The decoder alone, in a shape that is known.
+pub fn decoder(
+    directory: &Path,
+    config: ModelConfig,
+    device: &Device,
+) -> Result<Decoder, CheckpointError> {
     let mut expected = config.parameters(Head::Value);
     let head = expected.len() - 1;
     SCORE.clone_into(&mut expected[head].0);
     let tensors = load_model(directory, &expected, &["rotary_emb.inv_freq"], device)?;
     VALUE_HEAD.clone_into(&mut expected[head].0);
     let names = expected.into_iter().map(|(name, _)| name).collect();
-    let decoder = Decoder {
+    Ok(Decoder {
         config,
         weights: Weights { names, tensors },
         adapter: None,
         arithmetic: Arithmetic::F32,
-    };
-    Ok((decoder, tokenizer))
+    })
 }
