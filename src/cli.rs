@@ -13,6 +13,7 @@ pub mod pairs;
 pub mod progress;
 pub mod replay;
 pub mod reward;
+mod rft;
 pub mod sft;
 pub mod source;
 mod starter;
@@ -56,6 +57,8 @@ enum Verb {
     Pairs(pairs::Args),
     /// Train a reward model from preferences.
     Reward(reward::Args),
+    /// Make demonstrations of what solved problems in journals (rejection sampling).
+    Rft(rft::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
     /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
@@ -233,6 +236,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Train(args) => train::run(&args, judges),
         Verb::Pairs(args) => pairs::run(&args, judges),
         Verb::Reward(args) => reward::run(&args),
+        Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),

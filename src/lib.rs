@@ -10,7 +10,7 @@
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
-//! - [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
+//! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
@@ -45,6 +45,7 @@ pub mod pairs;
 pub mod policy;
 mod pool;
 pub mod preference;
+pub mod rejection;
 pub mod reward;
 pub mod reward_model;
 pub mod rollout;

@@ -177,6 +177,76 @@ fn answers_of_a_journal_become_pairs_and_pairs_a_reward_model() {
     );
 }
 
+/// Of a journal only the good program is left, and a policy is fine-tuned on it; pairs are learnt from by the same verb.
+#[test]
+fn what_solved_problems_is_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    journal(at);
+    let rft = [
+        "rft",
+        "--journal",
+        "journal.jsonl",
+        "--problems",
+        "problems.jsonl",
+        "--out",
+        "kept.jsonl",
+    ];
+    let said = done(at, &rft);
+    assert!(said.contains("1 of 5 episodes are solved"), "{said}");
+    let text = std::fs::read_to_string(at.join("kept.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["prompt"][0]["content"], "Print the absolute value.");
+    assert!(
+        line["completion"][0]["content"]
+            .as_str()
+            .unwrap()
+            .contains("abs(int")
+    );
+    write(
+        at,
+        "run.toml",
+        "rounds = 2\nproblems_per_round = 1\nupdates_per_round = 1\n[evaluation]\nproblems = \"\"\n",
+    );
+    write(
+        at,
+        "pairs.jsonl",
+        r#"{"prompt": "a", "chosen": "b", "rejected": "c"}"#,
+    );
+    for (objective, data) in [("sft", "kept.jsonl"), ("simpo", "pairs.jsonl")] {
+        let train = [
+            "train",
+            "--config",
+            "run.toml",
+            "--objective",
+            objective,
+            "--data",
+            data,
+            "--run",
+            objective,
+        ];
+        let said = done(at, &train);
+        assert!(said.contains("1 examples"), "{said}");
+        let metrics = std::fs::read_to_string(at.join(objective).join("metrics.jsonl")).unwrap();
+        assert_eq!(metrics.lines().count(), 2);
+        assert_eq!(metrics.contains("rewards/margins"), objective == "simpo");
+    }
+    refused(
+        at,
+        &[
+            "train",
+            "--config",
+            "run.toml",
+            "--data",
+            "kept.jsonl",
+            "--run",
+            "no",
+        ],
+        2,
+        &["objective.data is set"],
+    );
+}
+
 #[test]
 fn others_preferences_are_converted() {
     let folder = tempfile::tempdir().unwrap();

@@ -72,10 +72,20 @@ enum By {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Style {
+pub(super) enum Style {
     #[default]
     Compact,
     Full,
+}
+
+impl Style {
+    /// The wording.
+    pub(super) const fn style(self) -> PromptStyle {
+        match self {
+            Self::Compact => PromptStyle::Compact,
+            Self::Full => PromptStyle::Full,
+        }
+    }
 }
 
 /// Judges, pairs up, writes; exits with 4 where a judge failed.
@@ -83,10 +93,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     output::check_file(&args.out)?;
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let (judged, lost, stamp) = judged(args, &problems, judges)?;
-    let style = match args.style {
-        Style::Compact => PromptStyle::Compact,
-        Style::Full => PromptStyle::Full,
-    };
+    let style = args.style.style();
     let prompt =
         |problem: &Problem| prompt::statement(style, problem.language(), &problem.statement);
     let prompts: Vec<(String, String)> = problems

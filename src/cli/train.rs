@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
-    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "schema", "objective", "isolation", "python", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "seed", "policy", "problems", "schema", "objective", "data", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -55,6 +55,9 @@ pub struct Args {
     /// Overrides what is learnt (objective.algorithm); --help lists them.
     #[arg(long, value_name = "NAME")]
     objective: Option<String>,
+    /// Overrides the data set to learn from (objective.data), for an objective that learns from one.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// Overrides the isolation: process, wasm, or auto (processes where this machine can jail them and has a python3, else
     /// WebAssembly).
     #[arg(long)]

@@ -294,6 +294,9 @@ fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     if let Some(objective) = &args.objective {
         config.objective.algorithm = objective.as_str().into();
     }
+    if args.data.is_some() {
+        config.objective.data.clone_from(&args.data);
+    }
     config.resources.isolation = args.isolation.unwrap_or(config.resources.isolation);
     if args.python.is_some() {
         config.resources.python.clone_from(&args.python);
