@@ -9,8 +9,11 @@ pub mod gate;
 pub mod judge;
 pub mod judging;
 pub mod output;
+pub mod pairs;
 pub mod progress;
 pub mod replay;
+pub mod reward;
+mod rft;
 pub mod serve;
 mod settings;
 pub mod sft;
@@ -53,6 +56,12 @@ enum Verb {
     Gate(gate::Args),
     /// Train a policy by RLEF or another objective; without arguments: the shipped starter on the built-in problems.
     Train(Box<train::Args>),
+    /// Make preferences of journals' answers: pairs of which one did better.
+    Pairs(pairs::Args),
+    /// Train a reward model from preferences.
+    Reward(reward::Args),
+    /// Make demonstrations of what solved problems in journals (rejection sampling).
+    Rft(rft::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
     /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
@@ -61,7 +70,7 @@ enum Verb {
     Replay(replay::Args),
     /// Judge programs and play episodes over HTTP, as trainers of all kinds ask for it.
     Serve(serve::Args),
-    /// Write problems of any known schema as rlef JSON lines or Parquet.
+    /// Write problems or preferences of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
     /// Write the built-in problems as JSON lines.
     Contest(source::ContestArgs),
@@ -81,6 +90,7 @@ pub mod exit {
     use crate::policy::engine::EngineError;
     use crate::policy::remote::RemoteError;
     use crate::problem::ProblemError;
+    use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::train::TrainError;
 
@@ -180,7 +190,7 @@ pub mod exit {
             if let Some(ProblemError::Write { cause, .. }) = cause.downcast_ref() {
                 return is_of_disk(cause);
             }
-            if cause.is::<crate::sft::Diverged>() {
+            if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;
             }
             if let Some(error) = cause.downcast_ref::<OutputError>() {
@@ -220,7 +230,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
-    if matches!(cli.verb, Verb::Eval(_) | Verb::Train(_) | Verb::Sft(_)) {
+    if matches!(
+        cli.verb,
+        Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)
+    ) {
         arena::keep_one();
     }
     let code = match cli.verb {
@@ -229,6 +242,9 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Eval(args) => eval::run(&args, judges),
         Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args, judges),
+        Verb::Pairs(args) => pairs::run(&args, judges),
+        Verb::Reward(args) => reward::run(&args),
+        Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -1,13 +1,16 @@
-//! A file of JSON lines → examples that are learnt from without playing: pairs of answers, answers, texts. Each example's rows
-//! stay together.
+//! A file → examples that are learnt from without playing: pairs of answers, labelled answers, texts. Each example's rows stay
+//! together.
 //!
-//! A line of pairs is `{"prompt": .., "chosen": .., "rejected": ..}`; a line of texts is `{"prompt": .., "completion": ..}`,
+//! Pairs and labelled answers are read in every form that [`crate::preference`] knows: rankings are all their pairs, and a pair
+//! is two labelled answers where those are asked for. A line of texts is `{"prompt": .., "completion": ..}`,
 //! `{"messages": [..]}` or `{"text": ..}`. A prompt or an answer is a text, or messages `{"role": .., "content": ..}` of a user
 //! and an assistant who take turns. Every assistant's message after the prompt is learnt, and every token of a `text` after
 //! its first. Other fields are left alone.
 
+mod beside;
 mod line;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,12 +19,16 @@ use sha2::{Digest, Sha256};
 use crate::batch::{Answer, Row};
 use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
+use crate::preference::{self, Item, Pair, Placed, Said};
+use crate::problem::{Place, ProblemError};
 use line::Conversation;
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     rows: Vec<Tokens>,
+    /// Whether its answer is good, where that is what is known of it.
+    label: Option<bool>,
 }
 
 /// One row's ids, and the ranges of them that are learnt.
@@ -48,6 +55,11 @@ impl Example {
         })
     }
 
+    /// Whether its answer is good, where that is what is known of it.
+    pub const fn label(&self) -> Option<bool> {
+        self.label
+    }
+
     /// Tokens of its longest row.
     pub fn longest(&self) -> usize {
         let lengths = self.rows.iter().map(|row| row.ids.len());
@@ -64,6 +76,12 @@ pub struct Examples {
     pub too_long: usize,
     /// How many pairs have two equal answers, which say nothing.
     pub equal: usize,
+    /// How many pairs are ties.
+    pub ties: usize,
+    /// How many pairs have a margin or a certainty, which the objectives on pairs don't use.
+    pub weighed: usize,
+    /// Why rows of the file hold nothing that is used, with how many do.
+    pub left_out: BTreeMap<&'static str, usize>,
     /// A hash of the file.
     pub hash: String,
 }
@@ -78,6 +96,17 @@ pub enum ExampleError {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// Its preferences.
+    #[error("failed to {0}")]
+    Preferences(#[from] ProblemError),
+    /// A row of it.
+    #[error("failed to read {place}: {reason}")]
+    Row {
+        /// File and row.
+        place: Place,
+        /// What was found, and what was expected.
+        reason: String,
     },
     /// A line of it.
     #[error("failed to read {path}, line {line}: {reason}")]
@@ -103,6 +132,14 @@ pub enum ExampleError {
         /// Tokens of the context.
         context: usize,
     },
+    /// Answers are compared with those to other prompts, and there are none.
+    #[error(
+        "failed to use {path}: expected labelled answers to two prompts at least, of which each prompt with the other's answer fits the context; this objective compares an answer with one to another prompt"
+    )]
+    OnePrompt {
+        /// The file.
+        path: PathBuf,
+    },
     /// The tokenizer gives no ids.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -126,25 +163,42 @@ pub fn read(
         hash: hash.collect(),
         ..Examples::default()
     };
-    for (number, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        if bytes.trim_ascii().is_empty() {
-            continue;
+    match shape {
+        Shape::Pairs | Shape::Labelled => {
+            let loaded = preference::load(path, None)?;
+            found.left_out.clone_from(&loaded.left_out);
+            for Placed { place, item } in loaded.items {
+                let row = |reason| ExampleError::Row {
+                    place: place.clone(),
+                    reason,
+                };
+                for (conversations, label) in answers(item, shape, &mut found).map_err(row)? {
+                    found.add(&conversations, label, tokenizer, context)?;
+                }
+            }
         }
-        let line = |reason| ExampleError::Line {
-            path: path.to_owned(),
-            line: number + 1,
-            reason,
-        };
-        let conversations = line::read(bytes, shape).map_err(line)?;
-        let rows = conversations.iter().map(|row| tokens(row, tokenizer));
-        let rows: Vec<Tokens> = rows.collect::<Result<_, _>>()?;
-        let example = Example { rows };
-        if shape == Shape::Pairs && example.rows[0] == example.rows[1] {
-            found.equal += 1;
-        } else if example.longest() > context {
-            found.too_long += 1;
-        } else {
-            found.kept.push(example);
+        Shape::Texts => {
+            for (number, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
+                if bytes.trim_ascii().is_empty() {
+                    continue;
+                }
+                let text = line::read(bytes).map_err(|reason| ExampleError::Line {
+                    path: path.to_owned(),
+                    line: number + 1,
+                    reason,
+                })?;
+                found.add(&[text], None, tokenizer, context)?;
+            }
+        }
+    }
+    if shape == Shape::Labelled {
+        let before = found.kept.len();
+        found.kept = beside::with_others(found.kept, context);
+        found.too_long += before - found.kept.len();
+        if before > 1 && found.kept.is_empty() {
+            return Err(ExampleError::OnePrompt {
+                path: path.to_owned(),
+            });
         }
     }
     if found.kept.is_empty() {
@@ -156,6 +210,89 @@ pub fn read(
         });
     }
     Ok(found)
+}
+
+impl Examples {
+    /// Adds an example, unless it says nothing or does not fit.
+    fn add(
+        &mut self,
+        conversations: &[Conversation],
+        label: Option<bool>,
+        tokenizer: &Tokenizer,
+        context: usize,
+    ) -> Result<(), TokenizerError> {
+        let rows = conversations.iter().map(|row| tokens(row, tokenizer));
+        let rows: Vec<Tokens> = rows.collect::<Result<_, _>>()?;
+        let example = Example { rows, label };
+        if let [one, other] = &example.rows[..]
+            && one == other
+        {
+            self.equal += 1;
+        } else if example.longest() > context {
+            self.too_long += 1;
+        } else {
+            self.kept.push(example);
+        }
+        Ok(())
+    }
+}
+
+/// The rows of an item's examples, with their labels.
+fn answers(
+    item: Item,
+    shape: Shape,
+    found: &mut Examples,
+) -> Result<Vec<(Vec<Conversation>, Option<bool>)>, String> {
+    let pairs = match item {
+        Item::Pair(pair) if pair.is_tie() => {
+            found.ties += 1;
+            Vec::new()
+        }
+        Item::Pair(pair) => vec![pair],
+        Item::Ranking(ranking) => {
+            let count = ranking.answers.len();
+            let pairs = ranking.pairs();
+            found.ties += count * (count - 1) / 2 - pairs.len();
+            pairs
+        }
+        Item::Labelled(one) if shape == Shape::Labelled => {
+            let row = line::conversation(&one.prompt, &one.completion, "completion")?;
+            return Ok(vec![(vec![row], Some(one.label))]);
+        }
+        Item::Labelled(_) => return Err("expected a pair of answers, found a labelled one".into()),
+        Item::Steps(_) => return Err("expected answers, found labelled steps".into()),
+    };
+    let weighed = |pair: &&Pair| pair.margin.is_some() || pair.certainty.is_some();
+    found.weighed += pairs.iter().filter(weighed).count();
+    let rows = |pair: &Pair| {
+        let row = |answer, name| line::conversation(&pair.prompt, answer, name);
+        let chosen = row(&pair.chosen, "chosen")?;
+        let rejected = row(&pair.rejected, "rejected")?;
+        Ok(if shape == Shape::Labelled {
+            vec![(vec![chosen], Some(true)), (vec![rejected], Some(false))]
+        } else {
+            vec![(vec![chosen, rejected], None)]
+        })
+    };
+    let all: Result<Vec<_>, String> = pairs.iter().map(rows).collect();
+    Ok(all?.concat())
+}
+
+/// The ids of a prompt with an answer, as they would be if it had been played, and where the answer begins; or why it is no
+/// conversation.
+pub(crate) fn ids(
+    prompt: &Said,
+    answer: &Said,
+    name: &str,
+    tokenizer: &Tokenizer,
+) -> Result<Result<(Vec<u32>, usize), String>, TokenizerError> {
+    let conversation = match line::conversation(prompt, answer, name) {
+        Ok(conversation) => conversation,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Tokens { ids, answers } = tokens(&conversation, tokenizer)?;
+    let start = answers.first().map_or(0, |span| span.start);
+    Ok(Ok((ids, start)))
 }
 
 /// The ids of a conversation, as they would be if it had been played.

@@ -13,7 +13,7 @@ use crate::pool;
 use crate::update::GradientSum;
 pub use micro_batch::MicroBatch;
 pub use spans::Spans;
-pub(crate) use spans::numbers;
+pub(crate) use spans::{numbers, picked};
 
 /// What a policy says of a micro-batch.
 #[derive(Debug)]

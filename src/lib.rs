@@ -9,6 +9,8 @@
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
+//! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
+//! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
 //! - [`data`] says what of the problems is trained on, and what is measured on.
@@ -43,9 +45,13 @@ pub mod machine;
 pub mod memory;
 pub mod model;
 pub mod objective;
+pub mod pairs;
 pub mod policy;
 mod pool;
+pub mod preference;
+pub mod rejection;
 pub mod reward;
+pub mod reward_model;
 pub mod rollout;
 pub mod run;
 pub mod sft;

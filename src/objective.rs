@@ -12,19 +12,27 @@ mod needs;
 mod second;
 mod table;
 
+pub mod pairs;
 pub mod stats;
 pub mod value;
 
+pub mod apa;
+pub mod cdpo;
 pub mod cispo;
 pub mod dapo;
 pub mod dpo;
 pub mod dr_grpo;
 pub mod grpo;
 pub mod gspo;
+pub mod ipo;
+pub mod kto;
+pub mod orpo;
 pub mod ppo;
 pub mod reinforce_pp;
 pub mod rloo;
+pub mod rpo;
 pub mod sft;
+pub mod simpo;
 
 pub use config::{Algorithm, ObjectiveConfig, Setup, ValueHead};
 pub use correction::{Correction, Level, Past};

@@ -32,6 +32,7 @@ mod objectives;
 mod offline;
 mod outputs;
 mod pipe;
+mod preferences;
 mod presets;
 mod raising;
 mod remote;

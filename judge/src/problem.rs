@@ -304,6 +304,14 @@ fn checked(
     Ok(problem)
 }
 
+/// Hands over every row of a file as it is, of whatever kind, until `take` fails: what [`each`] reads problems from.
+pub fn rows(
+    path: &Path,
+    take: &mut dyn FnMut(Place, serde_json::Value) -> Result<(), ProblemError>,
+) -> Result<(), ProblemError> {
+    file::for_each_row(path, &mut |row, _| take(row.place, row.value))
+}
+
 /// Writes problems as rlef JSON Lines (gzipped where the name ends in `.gz`) or as Parquet (`.parquet`), all or nothing:
 /// under a temporary name first, then renamed.
 pub fn save(path: &Path, problems: &[Problem]) -> Result<(), ProblemError> {

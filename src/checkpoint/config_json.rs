@@ -36,7 +36,7 @@ impl Family {
         })
     }
 
-    fn names(self) -> (&'static str, &'static str) {
+    pub(super) fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Llama => ("llama", "LlamaForCausalLM"),
             Self::Mistral => ("mistral", "MistralForCausalLM"),

@@ -1,5 +1,6 @@
 //! Options of verbs that judge programs → the judge.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,17 +67,26 @@ pub(super) struct Judging {
 }
 
 impl JudgingArgs {
+    /// The judges that the file names.
+    fn configs(&self) -> anyhow::Result<Vec<JudgeConfig>> {
+        let Some(path) = &self.judges else {
+            return Ok(Vec::new());
+        };
+        let context = || format!("failed to read judges from {}", path.display());
+        let read = settings::read(toml::Table::new(), Some(path), &self.set);
+        let file: JudgesFile = read.with_context(context)?;
+        Ok(file.judges)
+    }
+
+    /// What the scores of each judge count.
+    pub(super) fn weights(&self) -> anyhow::Result<HashMap<String, f64>> {
+        let configs = self.configs()?.into_iter();
+        Ok(configs.map(|config| (config.kind, config.weight)).collect())
+    }
+
     /// Whoever they ask for, of those there are.
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
-        let configs = match &self.judges {
-            None => Vec::new(),
-            Some(path) => {
-                let context = || format!("failed to read judges from {}", path.display());
-                let read = settings::read(toml::Table::new(), Some(path), &self.set);
-                let file: JudgesFile = read.with_context(context)?;
-                file.judges
-            }
-        };
+        let configs = self.configs()?;
         let host = Arc::new(self.host()?);
         let judge = assembled(judges, &configs, &host)?;
         let stamps = configs

@@ -1,5 +1,6 @@
 //! `rlef train`: learning from execution feedback, or from a data set, with an evaluation before and after.
 
+mod collapse;
 mod configuration;
 mod folders;
 mod load;
@@ -48,7 +49,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
-    #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "problems", "schema", "objective", "isolation", "python", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "problems", "schema", "objective", "data", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -67,6 +68,9 @@ pub struct Args {
     /// Overrides what is learnt (objective.algorithm); --help lists them.
     #[arg(long, value_name = "NAME")]
     objective: Option<String>,
+    /// Overrides the data set to learn from (objective.data), for an objective that learns from one.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// Overrides the isolation: process, wasm, or auto (processes where this machine can jail them and has a python3, else
     /// WebAssembly).
     #[arg(long)]

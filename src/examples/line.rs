@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::objective::Shape;
+use crate::preference::{self, Role, Said};
 
 /// One row of an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,44 +22,71 @@ pub(super) struct Turn {
     pub(super) learnt: bool,
 }
 
-/// The rows of one example; the error says what was found and what was expected.
-pub(super) fn read(line: &[u8], shape: Shape) -> Result<Vec<Conversation>, String> {
+/// The row of a text; the error says what was found and what was expected.
+pub(super) fn read(line: &[u8]) -> Result<Conversation, String> {
     let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let Value::Object(fields) = value else {
         return Err(format!("expected an object, found {}", kind(&value)));
     };
     let has = |name: &str| fields.contains_key(name);
-    match shape {
-        Shape::Pairs => {
-            let prompt = messages(&fields, "prompt", "user")?;
-            let row = |name: &str| {
-                let answer = messages(&fields, name, "assistant")?;
-                turns(&prompt, &answer, name)
-            };
-            Ok(vec![row("chosen")?, row("rejected")?])
-        }
-        Shape::Texts if has("text") => match &fields["text"] {
-            Value::String(text) if !text.is_empty() => Ok(vec![Conversation::Text(text.clone())]),
+    if has("text") {
+        return match &fields["text"] {
+            Value::String(text) if !text.is_empty() => Ok(Conversation::Text(text.clone())),
             other => Err(format!(
                 "field text: expected a text that is not empty, found {}",
                 kind(other)
             )),
-        },
-        Shape::Texts if has("messages") => {
-            let all = messages(&fields, "messages", "user")?;
-            Ok(vec![turns(&[], &all, "messages")?])
-        }
-        Shape::Texts if has("prompt") => {
-            let prompt = messages(&fields, "prompt", "user")?;
-            let answer = messages(&fields, "completion", "assistant")?;
-            Ok(vec![turns(&prompt, &answer, "completion")?])
-        }
-        Shape::Texts => Err(
-            "expected the fields prompt and completion, or messages, or text, found none of them"
-                .to_owned(),
-        ),
+        };
     }
+    if has("messages") {
+        let all = messages(&fields, "messages", "user")?;
+        return turns(&[], &all, "messages");
+    }
+    if has("prompt") {
+        let prompt = messages(&fields, "prompt", "user")?;
+        let answer = messages(&fields, "completion", "assistant")?;
+        return turns(&prompt, &answer, "completion");
+    }
+    Err(
+        "expected the fields prompt and completion, or messages, or text, found none of them"
+            .to_owned(),
+    )
 }
+
+/// A prompt and an answer to it, of which every message of an assistant is learnt.
+pub(super) fn conversation(
+    prompt: &Said,
+    answer: &Said,
+    name: &str,
+) -> Result<Conversation, String> {
+    let prompt = of_said(prompt, "prompt", true)?;
+    turns(&prompt, &of_said(answer, name, false)?, name)
+}
+
+/// The messages of what is said; a plain text is a user's or an assistant's.
+fn of_said(said: &Said, name: &str, is_user: bool) -> Result<Vec<Message>, String> {
+    let messages = match said {
+        Said::Plain(content) => {
+            let content = content.clone();
+            return Ok(vec![Message { is_user, content }]);
+        }
+        Said::Messages(messages) => messages.iter().enumerate(),
+    };
+    let read = |(index, message): (usize, &preference::Message)| match message.role {
+        Role::System => Err(format!(
+            "field {name}[{index}]: expected a user or an assistant, found {SYSTEM}"
+        )),
+        Role::User | Role::Assistant => Ok(Message {
+            is_user: message.role == Role::User,
+            content: message.content.clone(),
+        }),
+    };
+    messages.map(read).collect()
+}
+
+/// What is said of a message that nobody is shown.
+const SYSTEM: &str =
+    "a system message, which nothing here shows to a policy: put it into the user's first";
 
 /// What somebody says.
 struct Message {
@@ -105,11 +132,7 @@ fn messages(
             Some("user") => true,
             Some("assistant") => false,
             Some("system") => {
-                return Err(fault(
-                    "a user or an assistant",
-                    "a system message, which nothing here shows to a policy: put it into the user's first"
-                        .to_owned(),
-                ));
+                return Err(fault("a user or an assistant", SYSTEM.to_owned()));
             }
             other => {
                 let found = other.map_or("no role".to_owned(), |role| format!("{role:?}"));
@@ -137,6 +160,12 @@ fn turns(prompt: &[Message], rest: &[Message], name: &str) -> Result<Conversatio
         return Err(format!(
             "field {name}: expected user and assistant in turns, the assistant last, found {}",
             found.join(", ")
+        ));
+    }
+    let empty = |message: &&Message| !message.is_user && message.content.trim().is_empty();
+    if all[prompt.len()..].iter().any(empty) {
+        return Err(format!(
+            "field {name}: expected an answer, found an empty text"
         ));
     }
     let turn = |(place, pair): (usize, &[&Message])| Turn {

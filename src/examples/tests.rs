@@ -64,6 +64,71 @@ fn a_pair_is_two_rows_with_one_prompt() {
 }
 
 #[test]
+fn a_labelled_answer_has_another_prompts_answer_beside_it() {
+    let tokenizer = tokenizer();
+    let (_folder, path) = file(concat!(
+        r#"{"prompt": "Add two numbers.", "completion": "print(1)", "label": true}"#,
+        "\n",
+        r#"{"prompt": "Add two numbers.", "completion": "print(2)", "label": false}"#,
+        "\n",
+        r#"{"prompt": "again", "completion": "print(2)print(1)", "label": true}"#,
+    ));
+    let found = read(&path, Shape::Labelled, &tokenizer, 1000).unwrap();
+    let labels: Vec<_> = found.kept.iter().map(Example::label).collect();
+    assert_eq!(labels, [Some(true), Some(false), Some(true)]);
+    let starts = ["print(1)", "print(2)", "print(2)print(1)"];
+    // Never the answer to the same prompt, and round at the end.
+    let beside = ["print(2)print(1)", "print(2)print(1)", "print(1)"];
+    for (example, (own, other)) in found.kept.iter().zip(starts.iter().zip(beside)) {
+        let said = learnt(example, &tokenizer);
+        let end = tokenizer.decode(&[tokenizer.end]).unwrap();
+        assert_eq!(said, [[format!("{own}{end}")], [format!("{other}{end}")]]);
+        let [first, second] = &example.rows[..] else {
+            panic!("{example:?}")
+        };
+        let start = first.answers[0].start;
+        assert_eq!(first.ids[..start], second.ids[..start]);
+        assert_eq!(second.answers[0], start..second.ids.len());
+    }
+    let (_folder, path) = file(
+        &r#"{"prompt": "again", "completion": "print(1)", "label": true}
+"#
+        .repeat(2),
+    );
+    let message = read(&path, Shape::Labelled, &tokenizer, 1000).unwrap_err();
+    assert!(
+        message.to_string().contains("two prompts at least"),
+        "{message}"
+    );
+}
+
+#[test]
+fn pairs_come_out_of_rankings_and_go_into_labelled_answers() {
+    let tokenizer = tokenizer();
+    let ranking = r#"{"kind": "ranking", "prompt": "again", "answers": [
+        {"answer": "print(1)", "rank": 2}, {"answer": "print(2)", "rank": 1}, {"answer": "again", "rank": 2}]}"#;
+    let tie =
+        r#"{"kind": "pair", "prompt": "a", "chosen": "b", "rejected": "c", "certainty": 0.5}"#;
+    let sure =
+        r#"{"kind": "pair", "prompt": "a", "chosen": "b", "rejected": "c", "certainty": 0.9}"#;
+    let (_folder, path) = file(&[&ranking.replace('\n', " "), tie, sure].join("\n"));
+    let found = read(&path, Shape::Pairs, &tokenizer, 1000).unwrap();
+    // Of three pairs one is a tie, as is the pair that says so.
+    assert_eq!((found.kept.len(), found.ties, found.weighed), (3, 2, 1));
+    let said = learnt(&found.kept[0], &tokenizer);
+    assert!(said[0][0].starts_with("print(2)") && said[1][0].starts_with("print(1)"));
+    let found = read(&path, Shape::Labelled, &tokenizer, 1000).unwrap();
+    let labels: Vec<_> = found.kept.iter().filter_map(Example::label).collect();
+    assert_eq!(labels, [true, false, true, false, true, false]);
+    let (_folder, path) = file(r#"{"prompt": "a", "completions": ["b"], "labels": [true]}"#);
+    let message = read(&path, Shape::Pairs, &tokenizer, 1000).unwrap_err();
+    assert!(
+        message.to_string().contains("found labelled steps"),
+        "{message}"
+    );
+}
+
+#[test]
 fn texts_have_three_forms() {
     let tokenizer = tokenizer();
     let (_folder, path) = file(concat!(
@@ -89,19 +154,23 @@ fn texts_have_three_forms() {
 #[test]
 fn a_line_that_is_no_example_is_refused_by_its_number() {
     let tokenizer = tokenizer();
-    let good = r#"{"prompt": "a", "chosen": "b", "rejected": "c", "completion": "d"}"#;
+    let good = |shape| match shape {
+        Shape::Pairs => r#"{"prompt": "a", "chosen": "b", "rejected": "c"}"#,
+        Shape::Labelled => r#"{"prompt": "a", "completion": "d", "label": true}"#,
+        Shape::Texts => r#"{"prompt": "a", "completion": "d"}"#,
+    };
     for (shape, line, words) in [
-        (Shape::Pairs, "[]", "expected an object, found a list"),
+        (Shape::Pairs, "[]", "it has a list"),
         (Shape::Pairs, "{", "EOF"),
         (
             Shape::Pairs,
             r#"{"prompt": "a", "chosen": "b"}"#,
-            "field rejected: expected a text or messages, found none",
+            "`rejected` of line 2 of {path}: expected a text or messages, found none",
         ),
         (
             Shape::Pairs,
             r#"{"prompt": 1, "chosen": "b", "rejected": "c"}"#,
-            "field prompt: expected a text or messages, found a number",
+            "`prompt` of line 2 of {path}: expected a text or messages, found a number",
         ),
         (
             Shape::Pairs,
@@ -116,12 +185,27 @@ fn a_line_that_is_no_example_is_refused_by_its_number() {
         (
             Shape::Pairs,
             r#"{"prompt": "a", "chosen": [{"role": "assistant"}], "rejected": "c"}"#,
-            "field chosen[0]: expected an object with a text in content",
+            "`chosen[0].content` of line 2 of {path}: expected a text, found none",
         ),
         (
             Shape::Pairs,
             r#"{"prompt": [], "chosen": [], "rejected": []}"#,
-            "field chosen: expected user and assistant in turns",
+            "`chosen` of line 2 of {path}: expected an answer, found an empty text",
+        ),
+        (
+            Shape::Pairs,
+            r#"{"prompt": "a", "chosen": "b", "rejected": " "}"#,
+            "`rejected` of line 2 of {path}: expected an answer, found an empty text",
+        ),
+        (
+            Shape::Labelled,
+            r#"{"prompt": "a", "completion": "b", "label": 2}"#,
+            "`label` of line 2 of {path}: expected true or false, found 2",
+        ),
+        (
+            Shape::Labelled,
+            r#"{"prompt": "a", "completion": "b"}"#,
+            "`label` of line 2 of {path}: expected true or false, found none",
         ),
         (Shape::Texts, r#"{"answer": "a"}"#, "found none of them"),
         (
@@ -135,12 +219,13 @@ fn a_line_that_is_no_example_is_refused_by_its_number() {
             "found \"tool\"",
         ),
     ] {
-        let (_folder, path) = file(&format!("{good}\n{line}\n"));
+        let (_folder, path) = file(&format!("{}\n{line}\n", good(shape)));
         let message = read(&path, shape, &tokenizer, 1000)
             .unwrap_err()
             .to_string();
         assert!(
-            message.contains("line 2: ") && message.contains(words),
+            message.contains("line 2")
+                && message.contains(&words.replace("{path}", &path.display().to_string())),
             "{line}: {message}"
         );
     }

@@ -116,7 +116,7 @@ impl Spans {
 
     /// The numbers at some places.
     pub fn pick(&self, numbers: Tensor<1>, places: impl Iterator<Item = usize>) -> Tensor<1> {
-        select(numbers, places.map(|place| place as i32).collect())
+        picked(numbers, places)
     }
 
     /// One number a row `[rows]`: the first of its actions' numbers, where all of them are the same.
@@ -134,6 +134,11 @@ fn select(numbers: Tensor<1>, places: Vec<i32>) -> Tensor<1> {
         0,
         Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device),
     )
+}
+
+/// The numbers at some places.
+pub(crate) fn picked(numbers: Tensor<1>, places: impl Iterator<Item = usize>) -> Tensor<1> {
+    select(numbers, places.map(|place| place as i32).collect())
 }
 
 /// A tensor of the numbers.

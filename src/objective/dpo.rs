@@ -5,10 +5,9 @@ use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
 use super::config::table;
-use super::stats::{PpoStats, floats};
-use super::{
-    Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Old, Setup, Shape, Source, Unit,
-};
+use super::pairs::{self, Own, Pairs};
+use super::stats::PpoStats;
+use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -43,25 +42,14 @@ pub struct Dpo {
 impl Dpo {
     fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
         let Settings { beta } = setup.settings()?;
-        if !(beta > 0.0 && beta.is_finite()) {
-            return Err(Fault {
-                key: "objective.settings.beta".to_owned(),
-                found: beta.to_string(),
-                expected: "a finite number above 0".to_owned(),
-            });
-        }
+        let beta = pairs::positive("beta", beta)?;
         Ok(Self { beta })
     }
 }
 
 impl Objective for Dpo {
     fn needs(&self) -> Needs {
-        Needs {
-            source: Source::Examples(Shape::Pairs),
-            reference: true,
-            old: Old::Never,
-            ..Needs::POLICY_GRADIENT
-        }
+        pairs::needs(true)
     }
 
     fn settings(&self) -> toml::Table {
@@ -80,14 +68,9 @@ impl Objective for Dpo {
     }
 }
 
-/// Names and parts of means.
-type Own = Vec<(&'static str, f64)>;
-
 /// `-Σ log σ(β (log π/ρ(preferred) - log π/ρ(rejected))) / pairs`, a row's log-probability the sum of its tokens'. Inputs
 /// `[n]`, one entry an answer's token; of each unit the first row is preferred, the second rejected. `pairs` are all of the
 /// update.
-///
-/// Besides: how many pairs the policy orders as they are given, and the mean of what σ is taken of.
 pub fn loss(
     new: Tensor<1>,
     reference: Tensor<1>,
@@ -95,23 +78,15 @@ pub fn loss(
     beta: f64,
     pairs: usize,
 ) -> (Tensor<1>, Own) {
-    let of_rows = spans.sums(new - reference);
-    let rows = |place: usize| spans.units().iter().map(move |unit| unit.start + place);
-    let margins = (spans.pick(of_rows.clone(), rows(0)) - spans.pick(of_rows, rows(1))) * beta;
-    let seen: Vec<f64> = floats(&margins.clone().inner())
-        .into_iter()
-        .map(f64::from)
-        .collect();
-    let right = seen.iter().filter(|&&margin| margin > 0.0).count();
-    let own = vec![
-        ("pair_accuracy", right as f64 / pairs as f64),
-        ("pair_margin", seen.iter().sum::<f64>() / pairs as f64),
-    ];
-    (log_sigmoid(margins).sum().neg() / pairs as f64, own)
+    let ratios = spans.sums(new.clone() - reference);
+    let rewards = Pairs::of(spans, ratios).times(beta);
+    let own = pairs::seen(&new, spans, &rewards, pairs);
+    (log_sigmoid(rewards.apart()).sum().neg() / pairs as f64, own)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::pairs::tests::told;
     use super::super::stats::tests::{differences, near, number, row};
     use super::*;
 
@@ -125,8 +100,8 @@ mod tests {
         let (found, own) = loss(at, row(&reference), &spans, 0.5, 2);
         // -log σ(0.5) = 0.474077, -log σ(-0.5) = 0.974077.
         near(number(found.inner()), f64::midpoint(0.474_077, 0.974_077));
-        assert_eq!(own[0], ("pair_accuracy", 0.5));
-        near(own[1].1, 0.0);
+        assert_eq!(told(&own, "rewards/accuracies"), 0.5);
+        near(told(&own, "rewards/margins"), 0.0);
     }
 
     #[test]

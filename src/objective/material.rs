@@ -65,12 +65,17 @@ impl<'a> Material<'a> {
     pub fn add_examples(&mut self, examples: &[&'a Example]) {
         for example in examples {
             let first = self.candidates.len();
+            let group = self.groups.len();
             self.candidates.extend(example.rows().map(|row| Candidate {
                 row,
                 episode: None,
                 rewards: Vec::new(),
-                group: self.groups.len(),
+                group,
             }));
+            // A label is what its answer was rewarded with; the row beside it has none.
+            if let Some(label) = example.label() {
+                self.candidates[first].rewards = vec![if label { 1.0 } else { -1.0 }];
+            }
             self.groups.push(first..self.candidates.len());
         }
     }

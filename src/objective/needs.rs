@@ -33,6 +33,8 @@ pub enum Source {
 pub enum Shape {
     /// Two answers to one prompt, the preferred one first.
     Pairs,
+    /// An answer that is labelled good or bad, and beside it another prompt's answer, which is never learnt.
+    Labelled,
     /// An answer to a prompt, or a text of which every token is learnt.
     Texts,
 }
@@ -42,6 +44,7 @@ impl Shape {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pairs => "pairs",
+            Self::Labelled => "labelled answers",
             Self::Texts => "texts",
         }
     }
@@ -49,7 +52,7 @@ impl Shape {
     /// Rows of one example.
     pub const fn rows(self) -> usize {
         match self {
-            Self::Pairs => 2,
+            Self::Pairs | Self::Labelled => 2,
             Self::Texts => 1,
         }
     }

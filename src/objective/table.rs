@@ -5,7 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
 use super::{
-    Objective, Setup, cispo, dapo, dpo, dr_grpo, grpo, gspo, ppo, reinforce_pp, rloo, sft,
+    Objective, Setup, apa, cdpo, cispo, dapo, dpo, dr_grpo, grpo, gspo, ipo, kto, orpo, ppo,
+    reinforce_pp, rloo, rpo, sft, simpo,
 };
 
 /// A line of the table.
@@ -44,7 +45,14 @@ const BUILT_IN: &[Entry] = &[
     gspo::ENTRY,
     cispo::ENTRY,
     reinforce_pp::ENTRY,
+    apa::ENTRY,
     dpo::ENTRY,
+    cdpo::ENTRY,
+    ipo::ENTRY,
+    kto::ENTRY,
+    simpo::ENTRY,
+    orpo::ENTRY,
+    rpo::ENTRY,
     sft::ENTRY,
 ];
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Rates, TrainError};
+use super::{KeptReference, Rates, TrainError};
 use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
 use crate::model::decoder::Decoder;
@@ -17,6 +17,8 @@ pub struct Learner {
     pub policy: Decoder,
     /// ρ, the frozen reference.
     pub reference: Decoder,
+    /// What ρ says of the examples of a data set that were drawn so far.
+    pub kept: KeptReference,
     /// V, where it is a network of its own; else a head of the policy is, or nothing asks for values.
     pub value: Option<ValueNetwork>,
     /// AdamW of the policy.
@@ -64,6 +66,7 @@ impl Learner {
             policy_optimizer: optimizer(config.policy_optimizer, &policy),
             policy,
             reference,
+            kept: KeptReference::default(),
             value,
             tokenizer,
             engine,

@@ -45,7 +45,7 @@ pub(super) fn passes<'a>(
 
 /// Reads what the objective needs, and asks it for its credit.
 pub(super) fn score(
-    learner: &Learner,
+    learner: &mut Learner,
     chosen: &Chosen<'_>,
     config: &TrainConfig,
     metrics: &mut RoundMetrics,
@@ -79,7 +79,10 @@ pub(super) fn score(
         }
     };
     let asked = needs.reference;
-    let reference = asked.then(|| passes.log_probs(&learner.reference, minibatches).0);
+    let reference = asked.then(|| match needs.source {
+        Source::Episodes => passes.log_probs(&learner.reference, minibatches).0,
+        Source::Examples(_) => learner.kept.log_probs(&learner.reference, &passes),
+    });
     let what = "the reference's log-probability of a token";
     finite(reference.as_deref().unwrap_or_default(), what, round)?;
     let values = needs.values.map(|_| match &learner.value {

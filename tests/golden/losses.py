@@ -6,7 +6,8 @@
 Reads the rows and log-probabilities of objectives.json (its model qwen2; see objectives.py for how a gradient goes on into the
 weights) and writes losses.json. The formulas are written here from the papers, not taken from this crate: Dr. GRPO (arXiv
 2503.20783), DAPO (2503.14476), GSPO (2507.18071), CISPO (2506.13585), RLOO (2402.14740, with the clip of TRL), REINFORCE++
-(2501.03262), DPO (2305.18290); truncated and masked importance sampling as weights of tokens.
+(2501.03262), DPO (2305.18290), cDPO (Mitchell 2023), IPO (2310.12036), KTO (2402.01306), SimPO (2405.14734), ORPO (2403.07691),
+RPO (2404.19733), APA (2306.02231); truncated and masked importance sampling as weights of tokens.
 """
 
 import json
@@ -120,6 +121,79 @@ def dpo(beta):
     return loss
 
 
+def row_sums(x):
+    return torch.stack([row.sum() for row in by_row(x)])
+
+
+def apart(x):
+    """Of pairs of rows, the first less the second."""
+    return x[0::2] - x[1::2]
+
+
+def cdpo(beta, wrong):
+    def loss(new, a, w):
+        margins = beta * apart(row_sums(new - reference))
+        return -((1 - wrong) * F.logsigmoid(margins) + wrong * F.logsigmoid(-margins)).mean()
+
+    return loss
+
+
+def ipo(beta, per_token):
+    return lambda new, a, w: ((apart((row_means if per_token else row_sums)(new - reference)) - 1 / (2 * beta)) ** 2).mean()
+
+
+def simpo(beta, gamma, wrong):
+    def loss(new, a, w):
+        margins = beta * apart(row_means(new)) - gamma
+        return -((1 - wrong) * F.logsigmoid(margins) + wrong * F.logsigmoid(-margins)).mean()
+
+    return loss
+
+
+def orpo(beta):
+    def loss(new, a, w):
+        means = row_means(new)
+        odds = means - torch.log1p(-means.exp())
+        return -(means[0::2] + beta * F.logsigmoid(apart(odds))).mean()
+
+    return loss
+
+
+def rpo(beta, alpha):
+    def loss(new, a, w):
+        margins = beta * apart(row_sums(new - reference))
+        return -(F.logsigmoid(margins) + alpha * row_means(new)[0::2]).mean()
+
+    return loss
+
+
+# Of every second row, whether it is a good answer; the rows between are other prompts' answers.
+LABELS = torch.tensor([True, False, True])
+
+
+def point():
+    return row_sums(old - reference)[1::2].mean().clamp(min=0)
+
+
+def kto_worth():
+    share = LABELS.double().mean()
+    own = torch.where(LABELS, 1 / share, -1 / (1 - share))
+    return torch.stack([own, point().expand(len(own))], 1).flatten()[row_of]
+
+
+def kto(beta, good, bad):
+    def loss(new, a, w):
+        rewards = beta * row_sums(new - reference)[0::2]
+        of_good, of_bad = 1 - torch.sigmoid(rewards - beta * point()), 1 - torch.sigmoid(beta * point() - rewards)
+        return torch.where(LABELS, good * of_good, bad * of_bad).mean()
+
+    return loss
+
+
+def apa(lam, anchor):
+    return lambda new, a, w: ((new - anchor - a / lam) ** 2).mean()
+
+
 def case(algorithm, loss, advantages=None, settings=None, correction=None):
     new = NEW.clone().requires_grad_()
     without = None if algorithm == "ppo" else torch.ones(COUNT, dtype=torch.float64)
@@ -153,6 +227,20 @@ cases = [
     case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns()),
     case("dpo", dpo(0.1)),
     case("dpo", dpo(0.5), None, {"beta": 0.5}),
+    case("cdpo", cdpo(0.1, 0.1)),
+    case("cdpo", cdpo(0.5, 0.3), None, {"beta": 0.5, "label_smoothing": 0.3}),
+    case("ipo", ipo(0.1, True)),
+    case("ipo", ipo(0.5, False), None, {"beta": 0.5, "per_token": False}),
+    case("kto", kto(0.1, 1.0, 1.0), kto_worth()),
+    case("kto", kto(0.7, 1.3, 0.6), kto_worth(), {"beta": 0.7, "desirable_weight": 1.3, "undesirable_weight": 0.6}),
+    case("simpo", simpo(2.0, 0.5, 0.0)),
+    case("simpo", simpo(2.5, 1.5, 0.2), None, {"beta": 2.5, "gamma": 1.5, "label_smoothing": 0.2}),
+    case("orpo", orpo(0.1)),
+    case("orpo", orpo(0.8), None, {"beta": 0.8}),
+    case("rpo", rpo(0.1, 1.0)),
+    case("rpo", rpo(0.4, 0.3), None, {"beta": 0.4, "alpha": 0.3}),
+    case("apa", apa(2.0, reference), given),
+    case("apa", apa(0.5, old), given, {"lambda": 0.5, "anchor": "old"}),
     case("sft", lambda new, a, w: -new.mean()),
     case("ppo", ppo, given, correction=tis("token", 1.2)),
     case("grpo", grpo, STANDARD, correction=mis("token", 1.3)),

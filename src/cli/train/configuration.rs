@@ -37,6 +37,7 @@ pub(super) fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
         ("policy", args.policy.as_deref().map(text)),
         ("problems", args.problems.clone()),
         ("objective.algorithm", args.objective.clone()),
+        ("objective.data", args.data.as_deref().map(text)),
     ];
     for (key, value) in named {
         if let Some(value) = value {

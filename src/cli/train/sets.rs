@@ -88,6 +88,19 @@ fn read(
     context: usize,
 ) -> anyhow::Result<Examples> {
     let found = examples::read(path, shape, tokenizer, context)?;
+    for (reason, rows) in &found.left_out {
+        say!("{rows} rows of {} are left out: {reason}", path.display());
+    }
+    if found.ties > 0 {
+        say!("{} ties of {} are left out", found.ties, path.display());
+    }
+    if found.weighed > 0 {
+        say!(
+            "{} pairs of {} have a margin or a certainty, which this objective doesn't use",
+            found.weighed,
+            path.display()
+        );
+    }
     if found.too_long + found.equal > 0 {
         say!(
             "of the {} of {} {} are left out for they exceed the policy's context of {context} tokens, and {} for their two answers are equal",

@@ -8,6 +8,7 @@ use super::super::judging::Interrupts;
 use super::super::output::{print, say};
 use super::super::progress::Progress;
 use super::super::watched::Doing;
+use super::collapse::Collapse;
 use super::load::Loaded;
 use crate::eval::Report;
 use crate::memory::{self, Size};
@@ -26,6 +27,7 @@ pub(super) struct Watcher<'a> {
     progress: Option<Progress>,
     /// Whether an evaluation between rounds is under way.
     is_between: bool,
+    collapse: Collapse,
 }
 
 impl<'a> Watcher<'a> {
@@ -38,6 +40,7 @@ impl<'a> Watcher<'a> {
             doing: Arc::clone(&loaded.doing),
             progress: None,
             is_between: false,
+            collapse: Collapse::of(folder),
         }
     }
 
@@ -112,6 +115,9 @@ impl Observer for Watcher<'_> {
                 timings,
             } => {
                 self.set(rounds, &line(metrics, timings));
+                if let Some(words) = self.collapse.look(metrics) {
+                    self.note(&words);
+                }
                 if self.stop() {
                     self.finish();
                 }

@@ -1,0 +1,90 @@
+//! A reward model ↔ a directory in the layout of transformers' `AutoModelForSequenceClassification` with one label: the body's
+//! weights and `score.weight`, which is read at a text's last token.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use serde_json::json;
+
+use super::config_json::{self, TokenIds};
+use super::tensor_file::{load_model, save_tensors};
+use super::tokenizer::Tokenizer;
+use super::{CheckpointError, Precision};
+use crate::journal::write_atomically;
+use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
+use crate::model::shape::VALUE_HEAD;
+
+/// What transformers calls the head.
+const SCORE: &str = "score.weight";
+
+/// Writes a decoder whose head gives values.
+pub fn save(
+    directory: &Path,
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    precision: Precision,
+) -> Result<(), CheckpointError> {
+    let dtype = match precision {
+        Precision::F32 => "float32",
+        Precision::Bf16 => "bfloat16",
+        Precision::F16 => "float16",
+    };
+    std::fs::create_dir_all(directory).map_err(|source| CheckpointError::Write {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let weights = decoder.weights.clone();
+    let named = weights.names.into_iter().zip(weights.tensors);
+    let named = named.map(|(name, tensor)| match name.as_str() {
+        VALUE_HEAD => (SCORE.to_owned(), tensor),
+        _ => (name, tensor),
+    });
+    save_tensors(&directory.join("model.safetensors"), named, precision)?;
+    let tokens = TokenIds {
+        begin: tokenizer.begin,
+        ends: tokenizer.ends.clone(),
+        // transformers reads the score before the padding: were that the end of an answer, it would look one token too early.
+        pad: Some(tokenizer.pad).filter(|pad| !tokenizer.ends.contains(pad)),
+    };
+    let mut file = config_json::render(tokenizer.family, &decoder.config, &tokens, dtype);
+    let (_, language) = tokenizer.family.names();
+    file["architectures"] = json!([language.replace(LANGUAGE, CLASSIFIER)]);
+    file["id2label"] = json!({"0": "reward"});
+    file["label2id"] = json!({"reward": 0});
+    let path = directory.join("config.json");
+    let text = format!("{file:#}\n");
+    write_atomically(&path, text.as_bytes())
+        .map_err(|source| CheckpointError::Write { path, source })?;
+    tokenizer.save(directory)?;
+    Ok(())
+}
+
+const LANGUAGE: &str = "ForCausalLM";
+const CLASSIFIER: &str = "ForSequenceClassification";
+
+/// Reads a decoder whose head gives values, and its tokenizer. A model with another number of labels, a bias beside the head,
+/// or none at all is refused by name.
+pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
+    let (config, tokenizer) = super::describe(directory)?;
+    Ok((decoder(directory, config, device)?, tokenizer))
+}
+
+/// The decoder alone, in a shape that is known.
+pub fn decoder(
+    directory: &Path,
+    config: ModelConfig,
+    device: &Device,
+) -> Result<Decoder, CheckpointError> {
+    let mut expected = config.parameters(Head::Value);
+    let head = expected.len() - 1;
+    SCORE.clone_into(&mut expected[head].0);
+    let tensors = load_model(directory, &expected, &["rotary_emb.inv_freq"], device)?;
+    VALUE_HEAD.clone_into(&mut expected[head].0);
+    let names = expected.into_iter().map(|(name, _)| name).collect();
+    Ok(Decoder {
+        config,
+        weights: Weights { names, tensors },
+        adapter: None,
+        arithmetic: Arithmetic::F32,
+    })
+}

@@ -1,0 +1,361 @@
+//! Judged answers → preferences: of each problem pairs of answers to one prompt, of which one did better. Pure; every draw is
+//! seeded. Knows neither journals nor judges.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::preference::{Labels, Pair, Said};
+
+/// An answer and what was said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// Which problem, by its place.
+    pub problem: usize,
+    /// The answer.
+    pub text: String,
+    /// Version of the policy that gave it.
+    pub step: usize,
+    /// Which of the problem's episodes.
+    pub sample: usize,
+    /// Tests it passed, and tests there are; nothing where no tests were run.
+    pub tests: Option<(usize, usize)>,
+    /// Whether it passed all of them.
+    pub solved: bool,
+    /// The weighted sum of what others say of the whole answer.
+    pub score: f64,
+}
+
+/// What makes an answer better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// All tests passed, over any that failed.
+    #[default]
+    Solved,
+    /// More tests passed, over fewer.
+    Passed,
+    /// A higher score of judges besides the tests.
+    Score,
+}
+
+impl Rule {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Solved => "solved",
+            Self::Passed => "passed",
+            Self::Score => "score",
+        }
+    }
+
+    /// What answers are compared by; nothing where it is not known.
+    fn of(self, answer: &Judged) -> Option<f64> {
+        match self {
+            Self::Solved => answer.tests.map(|_| f64::from(u8::from(answer.solved))),
+            // An answer that a judge refuses though its tests passed is below one that it takes.
+            Self::Passed => {
+                let (passed, total) = answer.tests?;
+                let share = passed as f64 / total.max(1) as f64;
+                Some(share + f64::from(u8::from(answer.solved)))
+            }
+            Self::Score => Some(answer.score).filter(|score| score.is_finite()),
+        }
+    }
+}
+
+/// How pairs are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What makes an answer better.
+    pub rule: Rule,
+    /// Pairs of a problem at most.
+    pub most: usize,
+    /// Whether ties are kept, as pairs of which neither is preferred.
+    pub ties: bool,
+    /// Names all draws.
+    pub seed: u64,
+}
+
+/// What came of a set of answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Answers that are there a second time, for one problem.
+    pub repeated: usize,
+    /// Answers of which nothing is known that the rule asks for.
+    pub unknown: usize,
+    /// Pairs that are ties, used or not.
+    pub ties: usize,
+    /// Problems with answers but no pair.
+    pub without: usize,
+    /// Pairs that were not taken, for their problem had enough.
+    pub more: usize,
+}
+
+/// The pairs of all problems. `prompts` and `ids` are the problems', in their order; `labels` go with every pair.
+///
+/// Within a problem no answer is used much more often than another: of pairs in a drawn order, the next one is the one whose
+/// answers were used least.
+pub fn pairs(
+    answers: &[Judged],
+    prompts: &[(String, String)],
+    options: Options,
+    labels: &Labels,
+) -> (Vec<Pair>, Counts) {
+    let mut counts = Counts::default();
+    let mut by_problem: BTreeMap<usize, Vec<(&Judged, f64)>> = BTreeMap::new();
+    for answer in answers {
+        let known = by_problem.entry(answer.problem).or_default();
+        let is_same = |(other, _): &(&Judged, f64)| other.text.trim() == answer.text.trim();
+        if known.iter().any(is_same) {
+            counts.repeated += 1;
+        } else if answer.text.trim().is_empty() {
+            counts.unknown += 1;
+        } else if let Some(value) = options.rule.of(answer) {
+            known.push((answer, value));
+        } else {
+            counts.unknown += 1;
+        }
+    }
+    let mut found = Vec::new();
+    for (problem, answers) in by_problem {
+        let mut all = candidates(&answers, options.ties, &mut counts);
+        let stream = options.seed ^ (problem as u64) << 20 ^ 0x9a15;
+        all.shuffle(&mut ChaCha8Rng::seed_from_u64(stream));
+        let chosen = balanced(&all, answers.len(), options.most);
+        counts.more += all.len() - chosen.len();
+        counts.without += usize::from(chosen.is_empty());
+        let (prompt, id) = &prompts[problem];
+        found.extend(chosen.into_iter().map(|(better, worse)| {
+            let (better, worse) = (answers[better], answers[worse]);
+            pair(better, worse, prompt, id, options, labels)
+        }));
+    }
+    (found, counts)
+}
+
+/// Pairs of places, the better answer first.
+fn candidates(
+    answers: &[(&Judged, f64)],
+    with_ties: bool,
+    counts: &mut Counts,
+) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    for (one, (_, value)) in answers.iter().enumerate() {
+        for (other, (_, than)) in answers.iter().enumerate().skip(one + 1) {
+            if value == than {
+                counts.ties += 1;
+                if with_ties {
+                    all.push((one, other));
+                }
+            } else if value > than {
+                all.push((one, other));
+            } else {
+                all.push((other, one));
+            }
+        }
+    }
+    all
+}
+
+/// At most `most` of the pairs, each time one whose answers were used least.
+fn balanced(all: &[(usize, usize)], answers: usize, most: usize) -> Vec<(usize, usize)> {
+    let mut used = vec![0_usize; answers];
+    let mut left = all.to_vec();
+    let mut chosen = Vec::new();
+    while chosen.len() < most {
+        let uses = |pair: &(usize, usize)| {
+            let (one, other) = (used[pair.0], used[pair.1]);
+            (one.max(other), one + other)
+        };
+        let next = (0..left.len()).min_by_key(|&place| (uses(&left[place]), place));
+        let Some(next) = next else { break };
+        let pair = left.remove(next);
+        used[pair.0] += 1;
+        used[pair.1] += 1;
+        chosen.push(pair);
+    }
+    chosen
+}
+
+fn pair(
+    (better, value): (&Judged, f64),
+    (worse, than): (&Judged, f64),
+    prompt: &str,
+    id: &str,
+    options: Options,
+    labels: &Labels,
+) -> Pair {
+    let mut labels = labels.clone();
+    let mut label = |name: &str, value: String| labels.insert(name.to_owned(), value);
+    label("problem", id.to_owned());
+    label("rule", options.rule.name().to_owned());
+    label("seed", options.seed.to_string());
+    for (side, answer) in [("chosen", better), ("rejected", worse)] {
+        label(&format!("{side}_policy_version"), answer.step.to_string());
+        label(&format!("{side}_sample"), answer.sample.to_string());
+        if let Some((passed, total)) = answer.tests {
+            label(&format!("{side}_passed"), format!("{passed}/{total}"));
+        }
+        if options.rule == Rule::Score {
+            label(&format!("{side}_score"), answer.score.to_string());
+        }
+    }
+    Pair {
+        prompt: Said::plain(prompt),
+        chosen: Said::plain(&better.text),
+        rejected: Said::plain(&worse.text),
+        margin: None,
+        certainty: (value == than).then_some(0.5),
+        labels,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(problem: usize, sample: usize, passed: usize) -> Judged {
+        Judged {
+            problem,
+            text: format!("answer {sample}"),
+            step: 3,
+            sample,
+            tests: Some((passed, 4)),
+            solved: passed == 4,
+            score: sample as f64,
+        }
+    }
+
+    fn options(rule: Rule) -> Options {
+        Options {
+            rule,
+            most: 100,
+            ties: false,
+            seed: 1,
+        }
+    }
+
+    fn found(answers: &[Judged], options: Options) -> (Vec<Pair>, Counts) {
+        let prompts = [("Do it.", "p0"), ("Do that.", "p1")];
+        let prompts = prompts.map(|(prompt, id)| (prompt.to_owned(), id.to_owned()));
+        let labels = Labels::from([("judge".to_owned(), "tests/1".to_owned())]);
+        pairs(answers, &prompts, options, &labels)
+    }
+
+    fn sides(pairs: &[Pair]) -> Vec<(String, String)> {
+        let side = |said: &Said| match said {
+            Said::Plain(text) => text.trim_start_matches("answer ").to_owned(),
+            Said::Messages(_) => panic!(),
+        };
+        let sides = pairs
+            .iter()
+            .map(|pair| (side(&pair.chosen), side(&pair.rejected)));
+        let mut sides: Vec<_> = sides.collect();
+        sides.sort();
+        sides
+    }
+
+    fn expected(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(one, other)| ((*one).to_owned(), (*other).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn each_rule_has_its_own_order() {
+        let answers = [
+            answer(0, 0, 4),
+            answer(0, 1, 1),
+            answer(0, 2, 3),
+            answer(0, 3, 1),
+        ];
+        let (solved, counts) = found(&answers, options(Rule::Solved));
+        assert_eq!(
+            sides(&solved),
+            expected(&[("0", "1"), ("0", "2"), ("0", "3")])
+        );
+        assert_eq!(counts.ties, 3);
+        let (passed, counts) = found(&answers, options(Rule::Passed));
+        let all = [("0", "1"), ("0", "2"), ("0", "3"), ("2", "1"), ("2", "3")];
+        assert_eq!((sides(&passed), counts.ties), (expected(&all), 1));
+        let (score, _) = found(&answers[..2], options(Rule::Score));
+        assert_eq!(sides(&score), expected(&[("1", "0")]));
+        assert_eq!(score[0].labels["chosen_score"], "1");
+    }
+
+    #[test]
+    fn only_answers_to_one_prompt_are_compared_and_none_twice() {
+        let mut again = answer(0, 7, 0);
+        again.text = " answer 1\n".to_owned();
+        let mut silent = answer(0, 8, 0);
+        silent.text = " ".to_owned();
+        let mut unjudged = answer(0, 9, 0);
+        unjudged.tests = None;
+        let answers = [
+            answer(0, 0, 4),
+            answer(0, 1, 1),
+            again,
+            silent,
+            unjudged,
+            answer(1, 2, 0),
+        ];
+        let (pairs, counts) = found(&answers, options(Rule::Solved));
+        assert_eq!(sides(&pairs), expected(&[("0", "1")]));
+        assert_eq!((counts.repeated, counts.unknown, counts.without), (1, 2, 1));
+        let pair = &pairs[0];
+        assert_eq!(pair.prompt, Said::plain("Do it."));
+        for (name, value) in [
+            ("problem", "p0"),
+            ("judge", "tests/1"),
+            ("rule", "solved"),
+            ("seed", "1"),
+            ("chosen_policy_version", "3"),
+            ("chosen_sample", "0"),
+            ("rejected_passed", "1/4"),
+        ] {
+            assert_eq!(pair.labels[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn ties_are_soft_where_they_are_wanted() {
+        let answers = [answer(0, 0, 2), answer(0, 1, 2)];
+        let soft = Options {
+            ties: true,
+            ..options(Rule::Passed)
+        };
+        let (pairs, _) = found(&answers, soft);
+        assert!(pairs.len() == 1 && pairs[0].is_tie());
+        assert!(found(&answers, options(Rule::Passed)).0.is_empty());
+    }
+
+    /// Of one good answer and many bad ones the good one is in all; of as many of both, each is used as often.
+    #[test]
+    fn answers_are_used_alike_and_no_problem_has_more_than_its_share() {
+        let answers: Vec<Judged> = (0..8)
+            .map(|sample| answer(0, sample, if sample < 4 { 4 } else { 0 }))
+            .collect();
+        let few = Options {
+            most: 8,
+            ..options(Rule::Solved)
+        };
+        let (pairs, counts) = found(&answers, few);
+        assert_eq!((pairs.len(), counts.more), (8, 8));
+        let mut uses = BTreeMap::new();
+        for (one, other) in sides(&pairs) {
+            *uses.entry(one).or_insert(0) += 1;
+            *uses.entry(other).or_insert(0) += 1;
+        }
+        assert!(
+            uses.len() == 8 && uses.values().all(|uses| *uses == 2),
+            "{uses:?}"
+        );
+        // The same again, and others by another seed.
+        assert_eq!(found(&answers, few).0, pairs);
+        let other = Options { seed: 2, ..few };
+        assert_ne!(sides(&found(&answers, other).0), sides(&pairs));
+    }
+}

@@ -1,0 +1,249 @@
+//! Preferences by prompt → a reward model: batches of prompts, all their pairs or rankings at once, one update each. Every draw
+//! is named by the seed and the update alone.
+
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::data::{Compared, Prompted};
+use super::loss::{bradley_terry, plackett_luce};
+use super::{RewardModel, batch, passes};
+use crate::learner::MicroBatch;
+use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
+
+/// What is learnt of a ranking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// All its pairs, the mean over a prompt's pairs, as Ouyang et al. 2022 do.
+    #[default]
+    Pairs,
+    /// The ranking as a whole (Plackett and Luce), as Starling does; pairs beside it as they are.
+    PlackettLuce,
+}
+
+/// Everything that decides what is learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RewardConfig {
+    /// Names all random draws.
+    pub seed: u64,
+    /// What is learnt of rankings.
+    pub loss: Loss,
+    /// Passes over the prompts; more than one overfits soon.
+    pub epochs: usize,
+    /// Prompts of an update.
+    pub batch: usize,
+    /// What the mean square of scores is held down by, so that they stay near 0 (Eisenstein et al. 2023); 0 for nothing.
+    pub centre: f64,
+    /// Tokens of one pass at most, counted as if its rows were all as long as the longest.
+    pub tokens_per_pass: usize,
+    /// AdamW; its rate falls to a tenth along a cosine.
+    #[serde(deserialize_with = "optimizer")]
+    pub optimizer: OptimizerConfig,
+}
+
+fn optimizer<'de, D: Deserializer<'de>>(table: D) -> Result<OptimizerConfig, D::Error> {
+    RewardConfig::default().optimizer.changed_by(table)
+}
+
+impl Default for RewardConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            loss: Loss::Pairs,
+            epochs: 1,
+            batch: 64,
+            centre: 0.0,
+            tokens_per_pass: 8192,
+            optimizer: OptimizerConfig {
+                learning_rate: 3e-4,
+                weight_decay: 0.0,
+                warmup_steps: 5,
+                beta_1: 0.9,
+                beta_2: 0.95,
+                epsilon: 1e-8,
+                max_gradient_norm: 1.0,
+            },
+        }
+    }
+}
+
+impl RewardConfig {
+    /// The first setting that makes no sense: its key, what it is, and what is expected.
+    pub fn fault(&self) -> Option<(String, String, &'static str)> {
+        let counts = [
+            ("epochs", self.epochs),
+            ("batch", self.batch),
+            ("tokens_per_pass", self.tokens_per_pass),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Some((key.to_owned(), "0".to_owned(), "at least 1"));
+        }
+        if !(self.centre >= 0.0 && self.centre.is_finite()) {
+            let found = self.centre.to_string();
+            return Some(("centre".to_owned(), found, "a finite number of at least 0"));
+        }
+        let (name, value, expected) = self.optimizer.fault()?;
+        Some((format!("optimizer.{name}"), value.to_string(), expected))
+    }
+}
+
+/// What one update saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Updates so far.
+    pub update: usize,
+    /// Updates there will be.
+    pub updates: usize,
+    /// The loss, a mean over prompts.
+    pub loss: f64,
+}
+
+/// Why no more was learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to go on learning: the gradient was not a finite number in {in_a_row} updates in a row, up to update {update}; lower the learning rate"
+)]
+pub struct TrainingError {
+    /// The last update, counted from one.
+    pub update: usize,
+    /// How many in a row.
+    pub in_a_row: usize,
+}
+
+/// A reward model on its way.
+pub struct Trainer<'a> {
+    /// The model.
+    pub model: RewardModel,
+    /// Its AdamW.
+    pub optimizer: Optimizer,
+    /// Updates so far, those passed over among them.
+    pub done: usize,
+    pub(super) config: &'a RewardConfig,
+    prompts: &'a [Prompted],
+}
+
+impl<'a> Trainer<'a> {
+    /// One that has taken no step.
+    pub fn new(model: RewardModel, config: &'a RewardConfig, prompts: &'a [Prompted]) -> Self {
+        let parameters = model.decoder.trained().tensors.len();
+        Self {
+            optimizer: Optimizer::new(config.optimizer, parameters),
+            model,
+            done: 0,
+            config,
+            prompts,
+        }
+    }
+
+    /// Updates there will be.
+    pub fn updates(&self) -> usize {
+        self.per_epoch() * self.config.epochs
+    }
+
+    fn per_epoch(&self) -> usize {
+        self.prompts.len().div_ceil(self.config.batch)
+    }
+
+    /// Takes the next update.
+    pub fn update(&mut self) -> Result<Progress, TrainingError> {
+        let (epoch, index) = (self.done / self.per_epoch(), self.done % self.per_epoch());
+        let mut order: Vec<usize> = (0..self.prompts.len()).collect();
+        let stream = self.config.seed ^ (epoch as u64) << 32 ^ 0x4e3a;
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(stream));
+        let chosen = order
+            .chunks(self.config.batch)
+            .nth(index)
+            .unwrap_or_default();
+        let prompts: Vec<&Prompted> = chosen.iter().map(|&prompt| &self.prompts[prompt]).collect();
+        let rows = batch(prompts.iter().map(|prompted| prompted.texts.as_slice()));
+        let units: Vec<usize> = (0..prompts.len()).collect();
+        let passes = passes(&rows, self.config.tokens_per_pass);
+        let config = self.config;
+        let (gradients, loss) = passes.gradients(&self.model.decoder, &units, |micro, decoder| {
+            let scores = micro.values(decoder);
+            loss_of(
+                scores,
+                &of_micro(micro, &rows.turns, &rows.units),
+                &prompts,
+                config,
+            )
+        });
+        let done = self.done as f64 / self.updates() as f64;
+        self.optimizer
+            .set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));
+        self.done += 1;
+        let step = self.optimizer.step(&mut self.model.decoder, &gradients);
+        if let Step::PassedOver { in_a_row } = step
+            && in_a_row >= MOST_PASSED_OVER
+        {
+            let update = self.done;
+            return Err(TrainingError { update, in_a_row });
+        }
+        Ok(Progress {
+            update: self.done,
+            updates: self.updates(),
+            loss,
+        })
+    }
+}
+
+/// The units of a micro-batch, each with the place of its first score.
+fn of_micro(
+    micro: &MicroBatch,
+    turns: &[crate::batch::TurnSpan],
+    units: &[std::ops::Range<usize>],
+) -> Vec<(usize, usize)> {
+    let starts = micro.turns.iter().enumerate().filter_map(|(place, &turn)| {
+        let row = turns[turn].row;
+        let unit = units.iter().position(|rows| rows.start == row)?;
+        Some((unit, place))
+    });
+    starts.collect()
+}
+
+/// The part of some prompts in the loss: a mean over all prompts of the update.
+fn loss_of(
+    scores: Tensor<1>,
+    units: &[(usize, usize)],
+    prompts: &[&Prompted],
+    config: &RewardConfig,
+) -> Tensor<1> {
+    let each = 1.0 / prompts.len() as f64;
+    let (mut pairs, mut rankings) = (Vec::new(), Vec::new());
+    for &(unit, first) in units {
+        let prompted = prompts[unit];
+        if config.loss == Loss::Pairs {
+            pairs.extend(prompted.weighed(first, each));
+            continue;
+        }
+        let weight = each / prompted.compared.len() as f64;
+        for compared in &prompted.compared {
+            match compared {
+                Compared::Ranking(ranks) => {
+                    let placed = ranks.iter().map(|(place, rank)| (first + place, *rank));
+                    rankings.push((placed.collect(), weight));
+                }
+                Compared::Pair(pair) => pairs.push(super::Pairwise {
+                    chosen: first + pair.chosen,
+                    rejected: first + pair.rejected,
+                    margin: pair.margin,
+                    certainty: pair.certainty,
+                    weight,
+                }),
+            }
+        }
+    }
+    let held = scores.clone().mul(scores.clone()).sum() * (config.centre * each);
+    let mut loss = held;
+    if !pairs.is_empty() {
+        loss = loss + bradley_terry(scores.clone(), &pairs);
+    }
+    if !rankings.is_empty() {
+        loss = loss + plackett_luce(scores, &rankings);
+    }
+    loss
+}
