@@ -45,7 +45,7 @@ enum Verb {
     /// Run programs against problems' tests and print one verdict a line.
     Judge(judge::Args),
     /// Play problems with a policy, turn by turn, and report what it solves.
-    Eval(eval::Args),
+    Eval(Box<eval::Args>),
     /// Compare two evaluations; exit code 1 where the candidate has lost something.
     Gate(gate::Args),
     /// Train a policy by RLEF or another objective; without arguments: the shipped starter on the built-in problems.
@@ -74,9 +74,9 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
-    use crate::policy::remote::RemoteError;
     use crate::problem::ProblemError;
     use crate::run::RunError;
+    use crate::server::ServerError;
     use crate::train::TrainError;
 
     /// Ran, and the answer is no.
@@ -117,7 +117,7 @@ pub mod exit {
             _ => false,
         };
         let in_engine = |error: &EngineError| match error {
-            EngineError::Remote(error) => matches!(error, RemoteError::NoAnswer { .. }),
+            EngineError::Server(error) => matches!(error, ServerError::NoAnswer { .. }),
             EngineError::Checkpoint(error) => in_checkpoint(error),
             EngineError::Folder { reason, .. } => is_of_disk(reason),
             EngineError::Lock(_) => false,
@@ -125,7 +125,7 @@ pub mod exit {
         let in_policy = |error: &PolicyError| {
             matches!(
                 error,
-                PolicyError::Remote(RemoteError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
+                PolicyError::Server(ServerError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
             )
         };
         let in_run = |error: &RunError| match error {
@@ -153,7 +153,9 @@ pub mod exit {
                     TrainError::Policy(error) => in_policy(error),
                     TrainError::Engine(error) => in_engine(error),
                     TrainError::Run(error) => in_run(error),
-                    TrainError::Config(_) | TrainError::NoData { .. } => false,
+                    TrainError::Config(_)
+                    | TrainError::NoData { .. }
+                    | TrainError::NotSampled(_) => false,
                     TrainError::SamplerGap { .. }
                     | TrainError::NotFinite { .. }
                     | TrainError::Diverged { .. }

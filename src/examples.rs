@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::batch::{Answer, Row};
 use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
-use line::Conversation;
+use line::{Conversation, Turn};
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,20 @@ impl Example {
                 })
                 .collect(),
         })
+    }
+
+    /// One row: what was asked in each turn, and the answer that is learnt.
+    pub fn of_turns<'t>(
+        turns: impl IntoIterator<Item = (&'t str, &'t str)>,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self, TokenizerError> {
+        let turns = turns.into_iter().map(|(user, assistant)| Turn {
+            user: user.to_owned(),
+            assistant: assistant.to_owned(),
+            learnt: true,
+        });
+        let row = tokens(&Conversation::Turns(turns.collect()), tokenizer)?;
+        Ok(Self { rows: vec![row] })
     }
 
     /// Tokens of its longest row.

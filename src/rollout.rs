@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::tokenizer::Place;
 use crate::completion::{Completion, Sampling};
+use crate::dialogue::Message;
 use crate::environment::{self, Play, PlayConfig, RewardRule, Together};
 pub use crate::environment::{COMPACT_FEEDBACK, FeedbackSource, turn_scope};
 use crate::episode::{Episode, StopReason};
 pub use crate::judge::Judge as Grader;
 use crate::judge::{Judge, JudgeError};
-use crate::policy::{Answer, Ask, Policy, PolicyError};
+use crate::policy::{LostAnswer, Policy, PolicyError, Sample, SampleRequest, sample_all};
 use crate::problem::Problem;
 use crate::prompt::PromptStyle;
 use crate::verdict::Grade;
@@ -59,14 +60,20 @@ impl Default for RolloutConfig {
 }
 
 /// What a rollout cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RolloutStats {
-    /// Tokens sampled.
+    /// Tokens sampled, as far as they were counted.
     pub tokens: usize,
+    /// Answers whose tokens nobody counted.
+    pub uncounted: usize,
     /// Programs judged, repetitions of one program included.
     pub programs: usize,
     /// Episodes that ended because no answer came.
     pub lost_answers: usize,
+    /// Those of them that the policy's server refused.
+    pub refused: usize,
+    /// What it said the first time.
+    pub refusal: Option<String>,
     /// Episodes that ended because no verdict came.
     pub lost_verdicts: usize,
     /// Seconds spent sampling.
@@ -78,7 +85,7 @@ pub struct RolloutStats {
 /// Plays `config.group` episodes of each problem. `seed` names the round: equal seeds give equal draws. Episodes carry the
 /// rewards of the paper.
 pub fn play(
-    policy: &mut dyn Policy,
+    policy: &dyn Policy,
     judge: &dyn Judge,
     problems: &[&Problem],
     config: &RolloutConfig,
@@ -96,7 +103,7 @@ pub fn play(
 
 /// [`play`], with episodes that carry the rewards of `rule`.
 pub fn play_scored(
-    policy: &mut dyn Policy,
+    policy: &dyn Policy,
     judge: &dyn Judge,
     problems: &[&Problem],
     config: &RolloutConfig,
@@ -115,7 +122,10 @@ pub fn play_scored(
     let mut all = Vec::with_capacity(problems.len() * config.group);
     for problem in problems {
         let play = Play::open(problem, &game);
-        let prompt = policy.message(Place::Opening, &play.opening())?;
+        let opening = play.opening();
+        let ids = policy.ids();
+        let prompt = ids.map(|ids| ids.message(Place::Opening, &opening));
+        let prompt = prompt.transpose()?.unwrap_or_default();
         for sample in 0..config.group {
             all.push(Live {
                 episode: Episode::start(problem.id.clone(), sample, prompt.clone()),
@@ -132,19 +142,20 @@ pub fn play_scored(
             break;
         }
         let clock = std::time::Instant::now();
-        let asks: Vec<Ask<'_>> = live
+        let with_ids = policy.ids().is_some();
+        let requests = live
             .iter()
-            .map(|one| one.ask(turn, seed, config.feedback))
+            .map(|one| one.request(turn, seed, config.feedback, with_ids))
             .collect();
-        let said = policy.propose(&asks, &config.sampling)?;
-        let said = heard(&mut live, said, &mut stats);
-        stats.tokens += said
-            .iter()
-            .map(|(completion, _)| completion.tokens.len())
-            .sum::<usize>();
+        let samples = sample_all(policy, requests, &config.sampling)?;
+        let completions = taken(&mut live, samples, &mut stats);
+        for completion in &completions {
+            stats.tokens += completion.tokens.unwrap_or(0);
+            stats.uncounted += usize::from(completion.tokens.is_none());
+        }
         stats.sampling_seconds += clock.elapsed().as_secs_f64();
         let clock = std::time::Instant::now();
-        let (completions, texts): (Vec<Completion>, Vec<String>) = said.into_iter().unzip();
+        let texts = completions.iter().map(|said| said.text.clone()).collect();
         let mut plays: Vec<&mut Play<'_>> = live.iter_mut().map(|one| &mut one.play).collect();
         let judged = environment::judge_answers(judge, &mut plays, texts, &cancel);
         stats.judging_seconds += clock.elapsed().as_secs_f64();
@@ -180,13 +191,29 @@ struct Live<'a> {
 
 impl Live<'_> {
     /// What the policy is asked next.
-    fn ask(&self, turn: usize, seed: u64, feedback: FeedbackSource) -> Ask<'_> {
+    fn request(
+        &self,
+        turn: usize,
+        seed: u64,
+        feedback: FeedbackSource,
+        with_ids: bool,
+    ) -> SampleRequest {
         let episode = &self.episode;
-        Ask {
-            problem_id: &episode.problem_id,
+        let mut dialogue = vec![Message::user(self.play.opening())];
+        if feedback != FeedbackSource::Independent {
+            for turn in self.play.turns() {
+                dialogue.push(Message::assistant(&turn.text));
+                dialogue.push(Message::user(&turn.feedback));
+            }
+        }
+        let first = episode.turns.first();
+        SampleRequest {
+            problem_id: episode.problem_id.clone(),
             sample: episode.sample,
             turn,
-            prefix: prefix_of(episode, feedback),
+            dialogue,
+            prefix: with_ids.then(|| prefix_of(episode, feedback).to_vec()),
+            opening: first.map_or(episode.tokens.len(), |first| first.prompt_end),
             seed: stream(seed, &episode.problem_id, episode.sample, turn),
         }
     }
@@ -206,34 +233,61 @@ impl Live<'_> {
     }
 }
 
-/// The answers that came; episodes whose answer did not are aborted and live no more.
-fn heard(
+/// The completions that came; episodes whose answer did not are aborted and live no more.
+fn taken(
     live: &mut Vec<&mut Live<'_>>,
-    said: Vec<Answer>,
+    samples: Vec<Sample>,
     stats: &mut RolloutStats,
-) -> Vec<(Completion, String)> {
-    let mut answers = Vec::with_capacity(said.len());
-    for (one, answer) in live.iter_mut().zip(said) {
-        match answer {
-            Ok(answer) => answers.push(answer),
+) -> Vec<Completion> {
+    let mut completions = Vec::with_capacity(samples.len());
+    for (one, sample) in live.iter_mut().zip(samples) {
+        match sample {
+            Ok(completion) => completions.push(completion),
             Err(error) => {
-                tracing::warn!(
-                    problem = one.episode.problem_id,
-                    sample = one.episode.sample,
-                    %error,
-                    "episode aborted"
-                );
                 one.play.abort();
                 one.episode.stop = one.play.stop();
-                stats.lost_answers += 1;
+                stats.lose(&one.episode, &error);
             }
         }
     }
     live.retain(|one| one.episode.stop.is_none());
-    answers
+    completions
 }
 
 impl RolloutStats {
+    /// Counts another's in.
+    pub fn add(&mut self, other: &Self) {
+        self.tokens += other.tokens;
+        self.uncounted += other.uncounted;
+        self.programs += other.programs;
+        self.lost_answers += other.lost_answers;
+        self.refused += other.refused;
+        if self.refusal.is_none() {
+            self.refusal.clone_from(&other.refusal);
+        }
+        self.lost_verdicts += other.lost_verdicts;
+        self.sampling_seconds += other.sampling_seconds;
+        self.judging_seconds += other.judging_seconds;
+    }
+
+    /// Counts an answer that didn't come, and says why.
+    fn lose(&mut self, episode: &Episode, error: &LostAnswer) {
+        self.lost_answers += 1;
+        if let LostAnswer::Refused { .. } = error {
+            self.refused += 1;
+            self.refusal.get_or_insert_with(|| error.to_string());
+        }
+        // Whoever stopped it needs no list of what was under way.
+        if *error != LostAnswer::Stopped {
+            tracing::warn!(
+                problem = episode.problem_id,
+                sample = episode.sample,
+                %error,
+                "episode aborted"
+            );
+        }
+    }
+
     /// Counts what was judged, and says what was lost.
     fn take(&mut self, live: &mut [&mut Live<'_>], judged: Together) {
         self.programs += judged.programs;
@@ -265,7 +319,7 @@ fn prefix_of(episode: &Episode, feedback: FeedbackSource) -> &[u32] {
 
 /// Opens the next turn of every episode that goes on.
 fn answer_all(
-    policy: &mut dyn Policy,
+    policy: &dyn Policy,
     live: &mut [&mut Live<'_>],
     config: &RolloutConfig,
     seed: u64,
@@ -277,13 +331,16 @@ fn answer_all(
         _ => live.iter().map(|one| one.play.next_message()).collect(),
     };
     for (one, text) in live.iter_mut().zip(shown) {
-        let tokens = policy.message(Place::Reply, &text)?;
-        let fits = one.episode.answer(
-            &tokens,
-            policy.end(),
-            config.sampling.max_tokens,
-            policy.context(),
-        );
+        let fits = match policy.ids() {
+            Some(ids) => one.episode.answer(
+                &ids.message(Place::Reply, &text)?,
+                ids.tokenizer.end,
+                config.sampling.max_tokens,
+                ids.context,
+            ),
+            // Whoever takes text knows its own limit, and refuses what is longer.
+            None => true,
+        };
         if fits {
             one.play.tell(text);
         } else {

@@ -146,7 +146,7 @@ pub fn round<'a>(
         Source::Episodes => sample::play_round(learner, grader, data.problems, config, round)?,
         Source::Examples(_) => (Vec::new(), RolloutStats::default()),
     };
-    let mut material = Material::of_groups(&groups, &config.reward);
+    let mut material = Material::of_groups(&groups, &config.reward)?;
     material.add_examples(&draw::items(data.examples, config, round));
     let mut metrics = RoundMetrics {
         round,

@@ -163,10 +163,10 @@ impl Fake {
         let (decoder, _) = self.held.as_ref().unwrap();
         let mut drawn = sampler::sample(decoder, &[request], &sampling, &ends, 1).remove(0);
         if self.fault == Fault::Stranger {
-            drawn.tokens[0] = 4_000_000;
+            drawn.sampled.ids[0] = 4_000_000;
         }
         let cut = drawn.stop == FinishReason::Length;
-        let pairs = drawn.tokens.iter().zip(&drawn.sampler_logprobs);
+        let pairs = drawn.sampled.ids.iter().zip(&drawn.sampled.log_probs);
         let silent = self.fault == Fault::Silent;
         Some(if self.sglang {
             let logprobs: Vec<Value> = pairs
@@ -176,7 +176,7 @@ impl Fake {
             if !silent {
                 about["output_token_logprobs"] = logprobs.into();
             }
-            json!({"text": "", "output_ids": drawn.tokens, "meta_info": about})
+            json!({"text": "", "output_ids": drawn.sampled.ids, "meta_info": about})
         } else {
             let content: Vec<Value> = pairs
                 .map(|(id, logprob)| json!({"token_id": id, "logprob": logprob, "rank": 1}))
@@ -186,7 +186,7 @@ impl Fake {
             } else {
                 json!({"content": content})
             };
-            json!({"request_id": "r", "choices": [{"index": 0, "token_ids": drawn.tokens, "logprobs": logprobs,
+            json!({"request_id": "r", "choices": [{"index": 0, "token_ids": drawn.sampled.ids, "logprobs": logprobs,
                 "finish_reason": if cut { "length" } else { "stop" }}]})
         })
     }

@@ -34,6 +34,7 @@ mod raising;
 mod remote;
 mod resume;
 mod runs;
+mod servers;
 mod stand_ins;
 mod training;
 mod values;

@@ -49,7 +49,7 @@ impl Play<'_> {
     /// Plays `policy`, into the journal where there is one.
     pub fn with(
         &self,
-        policy: &mut dyn Policy,
+        policy: &dyn Policy,
         on_progress: OnProgress<'_>,
     ) -> Result<(Vec<Group>, Report), EvalError> {
         let Some(journal) = self.journal else {
@@ -59,9 +59,9 @@ impl Play<'_> {
             judge: self.judge,
             journal,
         };
-        let mut policy = JournalledPolicy { policy, journal };
+        let policy = JournalledPolicy { policy, journal };
         self.each(
-            &mut policy,
+            &policy,
             &judge,
             &mut |groups, stats| {
                 if journal.is_stopped() {
@@ -79,7 +79,7 @@ impl Play<'_> {
 
     fn each(
         &self,
-        policy: &mut dyn Policy,
+        policy: &dyn Policy,
         judge: &dyn Judge,
         on_slice: OnSlice<'_>,
         on_progress: OnProgress<'_>,
@@ -92,10 +92,7 @@ impl Play<'_> {
             let (more, mut stats) = rollout::play(policy, judge, &some, config, seed)?;
             on_slice(&more, &mut stats)?;
             groups.extend(more);
-            total.tokens += stats.tokens;
-            total.programs += stats.programs;
-            total.sampling_seconds += stats.sampling_seconds;
-            total.judging_seconds += stats.judging_seconds;
+            total.add(&stats);
             let so_far = report(&groups, problems, config.turns, &total, seed);
             on_progress(groups.len(), &so_far);
         }

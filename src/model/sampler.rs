@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::completion::{Completion, FinishReason, Sampling};
+use crate::completion::{FinishReason, Sampled, Sampling};
 use crate::model::decoder::{self, Decoder, Products, Projections};
 use crate::model::kv_cache::{self, Heads, RowCache};
 use crate::pool;
@@ -28,11 +28,20 @@ pub struct Request {
     pub seed: u64,
 }
 
+/// What was drawn, and why it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// The ids with their log-probabilities.
+    pub sampled: Sampled,
+    /// Why they end.
+    pub stop: FinishReason,
+}
+
 /// A completion being drawn.
 struct Row {
     request: usize,
     rng: ChaCha8Rng,
-    completion: Completion,
+    drawn: Drawn,
     cache: RowCache,
     /// Of the next token, `[v]`.
     logits: Vec<f32>,
@@ -46,7 +55,7 @@ pub fn sample(
     sampling: &Sampling,
     ends: &[u32],
     batch: usize,
-) -> Vec<Completion> {
+) -> Vec<Drawn> {
     sample_until(policy, requests, sampling, ends, &|_| false, batch)
 }
 
@@ -64,26 +73,26 @@ pub fn sample_until(
     ends: &[u32],
     stopped: &(dyn Fn(&[u32]) -> bool + Sync),
     batch: usize,
-) -> Vec<Completion> {
+) -> Vec<Drawn> {
     assert!(
         requests.iter().all(|request| !request.prefix.is_empty()),
         "a prefix without a token has nothing to go on from"
     );
     // All of it at once: between two tokens a pool that waits for work takes as much time as drawing does.
     pool::within(|| {
-        let sampled = Sampled::new(policy.plain(), requests, sampling);
-        sampled.all(requests, sampling, ends, stopped, batch.max(1))
+        let sampler = Sampler::new(policy.plain(), requests, sampling);
+        sampler.all(requests, sampling, ends, stopped, batch.max(1))
     })
 }
 
 /// A decoder and its matrices as sampling multiplies with them.
-struct Sampled {
+struct Sampler {
     decoder: Decoder,
     projections: Projections,
     heads: Heads,
 }
 
-impl Sampled {
+impl Sampler {
     fn new(decoder: Decoder, requests: &[Request], sampling: &Sampling) -> Self {
         let prefixes = requests.iter().map(|request| request.prefix.len());
         let positions = prefixes.max().unwrap_or(0) + sampling.max_tokens;
@@ -101,7 +110,7 @@ impl Sampled {
         ends: &[u32],
         stopped: &(dyn Fn(&[u32]) -> bool + Sync),
         batch: usize,
-    ) -> Vec<Completion> {
+    ) -> Vec<Drawn> {
         let tokens: Vec<&[u32]> = requests
             .iter()
             .map(|request| request.prefix.as_slice())
@@ -109,7 +118,7 @@ impl Sampled {
         let mut prefixes = Prefixes::new(&tokens);
         let mut waiting = prefixes.order().to_vec().into_iter();
         let mut live: Vec<Row> = Vec::new();
-        let mut drawn: Vec<Option<Completion>> = vec![None; requests.len()];
+        let mut drawn: Vec<Option<Drawn>> = vec![None; requests.len()];
         loop {
             let joining: Vec<usize> = waiting.by_ref().take(batch - live.len()).collect();
             let read = prefixes.read(&joining, &self.decoder.config, &mut |caches, parts| {
@@ -128,7 +137,7 @@ impl Sampled {
             let mut going = Vec::with_capacity(live.len());
             for (row, ended) in live.into_iter().zip(ended) {
                 if ended {
-                    drawn[row.request] = Some(row.completion);
+                    drawn[row.request] = Some(row.drawn);
                 } else {
                     going.push(row);
                 }
@@ -138,7 +147,7 @@ impl Sampled {
         }
         drawn
             .into_iter()
-            .map(|completion| completion.expect("every request waits once and is drawn to its end"))
+            .map(|drawn| drawn.expect("every request waits once and is drawn to its end"))
             .collect()
     }
 
@@ -149,7 +158,7 @@ impl Sampled {
         }
         let newest: Vec<[u32; 1]> = live
             .iter()
-            .map(|row| [row.completion.tokens[row.completion.tokens.len() - 1]])
+            .map(|row| [row.drawn.sampled.ids[row.drawn.sampled.ids.len() - 1]])
             .collect();
         let parts: Vec<&[u32]> = newest.iter().map(<[u32; 1]>::as_slice).collect();
         let mut caches: Vec<RowCache> = live
@@ -201,9 +210,8 @@ impl Row {
         Self {
             request,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            completion: Completion {
-                tokens: Vec::new(),
-                sampler_logprobs: Vec::new(),
+            drawn: Drawn {
+                sampled: Sampled::default(),
                 stop: FinishReason::Length,
             },
             cache,
@@ -218,18 +226,18 @@ impl Row {
         ends: &[u32],
         stopped: &(dyn Fn(&[u32]) -> bool + Sync),
     ) -> bool {
-        let said = &mut self.completion;
-        if said.tokens.len() < sampling.max_tokens {
+        let (said, stop) = (&mut self.drawn.sampled, &mut self.drawn.stop);
+        if said.ids.len() < sampling.max_tokens {
             let (token, logprob) = draw(&self.logits, sampling, &mut self.rng);
-            said.tokens.push(token);
-            said.sampler_logprobs.push(logprob);
+            said.ids.push(token);
+            said.log_probs.push(logprob);
             if ends.contains(&token) {
-                said.stop = FinishReason::End;
-            } else if stopped(&said.tokens) {
-                said.stop = FinishReason::Text;
+                *stop = FinishReason::End;
+            } else if stopped(&said.ids) {
+                *stop = FinishReason::Text;
             }
         }
-        said.stop != FinishReason::Length || said.tokens.len() >= sampling.max_tokens
+        *stop != FinishReason::Length || said.ids.len() >= sampling.max_tokens
     }
 }
 

@@ -111,7 +111,7 @@ fn varies(rewards: &[f64]) -> bool {
 fn cut(material: &Material<'_>, index: usize) -> bool {
     let episode = material.candidates()[index].episode;
     let last = episode.and_then(|episode| episode.turns.last());
-    last.is_some_and(|turn| turn.completion.stop == FinishReason::Length)
+    last.is_some_and(|turn| turn.finish == FinishReason::Length)
 }
 
 /// `-Σ min(r A, clip(r, 1 - low, 1 + high) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a sampled token;
@@ -157,7 +157,7 @@ mod tests {
         let solved = || played(&[Grade::Accepted], true);
         let failed = || played(&[Grade::WrongAnswer], false);
         let mut overlong = failed();
-        overlong.turns[0].completion.stop = FinishReason::Length;
+        overlong.turns[0].finish = FinishReason::Length;
         let group = |episodes| Group {
             problem_id: "p".to_owned(),
             episodes,
@@ -167,7 +167,7 @@ mod tests {
             group(vec![solved(), failed(), overlong]),
             group(vec![failed(), failed()]),
         ];
-        let material = Material::of_groups(&groups, &RewardConfig::default());
+        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
         let mut dapo = Dapo {
             clip: CLIP,
             settings: Settings::default(),

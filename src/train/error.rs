@@ -1,5 +1,6 @@
 //! Why a round could not be played or learnt from, in the words a person reads.
 
+use crate::batch::NotSampled;
 use crate::config::ConfigError;
 use crate::policy::PolicyError;
 use crate::policy::engine::EngineError;
@@ -14,6 +15,9 @@ pub enum TrainError {
     /// The serving engine could not be given the weights.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An episode is text alone.
+    #[error(transparent)]
+    NotSampled(#[from] NotSampled),
     /// There is nothing to learn from.
     #[error("failed to learn: the objective needs {what}, and there are none")]
     NoData {

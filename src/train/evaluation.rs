@@ -72,7 +72,7 @@ impl Session<'_> {
             sampling,
             ..config.rollout
         };
-        let mut policy = ModelPolicy {
+        let policy = ModelPolicy {
             decoder: policy,
             tokenizer: &self.learner.tokenizer,
             batch: config.resources.sampling_batch,
@@ -83,13 +83,9 @@ impl Session<'_> {
         let (mut groups, mut total) = (Vec::new(), RolloutStats::default());
         for slice in self.held_out.chunks(SLICE) {
             let some: Vec<&Problem> = slice.iter().collect();
-            let (more, stats) =
-                rollout::play(&mut policy, self.grader, &some, &rollout, config.seed)?;
+            let (more, stats) = rollout::play(&policy, self.grader, &some, &rollout, config.seed)?;
             groups.extend(more);
-            total.tokens += stats.tokens;
-            total.programs += stats.programs;
-            total.sampling_seconds += stats.sampling_seconds;
-            total.judging_seconds += stats.judging_seconds;
+            total.add(&stats);
             let report = eval::report(&groups, self.held_out, rollout.turns, &total, config.seed);
             observer.on(Event::Evaluated {
                 problems: groups.len(),

@@ -9,8 +9,10 @@ use super::super::{output, source};
 use super::server::ServerArgs;
 use crate::completion::Sampling;
 use crate::model::device::Processor;
+use crate::policy::remote::Sent;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::server;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
@@ -23,7 +25,8 @@ pub struct Args {
     pub(super) problems: String,
     #[command(flatten)]
     pub(super) schema: source::SchemaArgs,
-    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server.
+    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server; openai:
+    /// alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,
     /// Completions per episode at most.
@@ -32,12 +35,12 @@ pub struct Args {
     /// Episodes per problem.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) rollouts: usize,
-    /// Sampling temperature.
-    #[arg(long, default_value_t = 1.0)]
-    pub(super) temperature: f64,
-    /// Nucleus.
-    #[arg(long, default_value_t = 1.0)]
-    pub(super) top_p: f64,
+    /// Sampling temperature [default: 1; a server is sent none and uses its own].
+    #[arg(long)]
+    pub(super) temperature: Option<f64>,
+    /// Nucleus [default: 1; a server is sent none and uses its own].
+    #[arg(long)]
+    pub(super) top_p: Option<f64>,
     /// Keeps this many of the likeliest tokens; 0 keeps all.
     #[arg(long, default_value_t = 0)]
     pub(super) top_k: usize,
@@ -53,9 +56,9 @@ pub struct Args {
     /// Wording of prompts and feedback; full is for instructed models [default: compact, of a server full].
     #[arg(long, value_enum)]
     pub(super) style: Option<Style>,
-    /// Seed of all draws.
-    #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
+    /// Seed of all draws [default: 1; a server is sent one only where it is given].
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
     /// What a checkpoint is computed on.
     #[arg(long, value_enum, default_value_t)]
     pub(super) device: Processor,
@@ -108,8 +111,8 @@ impl Args {
     /// Refuses numbers that mean nothing.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (name, value, range) in [
-            ("temperature", self.temperature, 0.0..=f64::MAX),
-            ("top-p", self.top_p, f64::MIN_POSITIVE..=1.0),
+            ("temperature", self.temperature(), 0.0..=f64::MAX),
+            ("top-p", self.top_p(), f64::MIN_POSITIVE..=1.0),
             ("max-infra-rate", self.max_infra_rate, 0.0..=1.0),
         ] {
             anyhow::ensure!(
@@ -130,6 +133,43 @@ impl Args {
         self.policy.strip_prefix("openai:")
     }
 
+    /// The server's address: the one that is given, else the one in the environment.
+    pub(super) fn base_url(&self) -> anyhow::Result<String> {
+        Ok(server::base_url(self.url().unwrap_or_default())?)
+    }
+
+    pub(super) fn temperature(&self) -> f64 {
+        self.temperature.unwrap_or(1.0)
+    }
+
+    pub(super) fn top_p(&self) -> f64 {
+        self.top_p.unwrap_or(1.0)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// What a server is sent: what was asked for. Some refuse settings they don't know.
+    pub(super) const fn sent(&self) -> Sent {
+        Sent {
+            temperature: self.temperature.is_some(),
+            top_p: self.top_p.is_some(),
+            seed: self.seed.is_some(),
+        }
+    }
+
+    /// Settings that shift scores and that the server chooses.
+    pub(super) fn left_to_server(&self) -> Vec<String> {
+        if self.url().is_none() {
+            return Vec::new();
+        }
+        let sent = self.sent();
+        let left = [("temperature", sent.temperature), ("top_p", sent.top_p)];
+        let left = left.into_iter().filter(|(_, sent)| !sent);
+        left.map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// How episodes are played.
     pub(super) fn rollout(&self) -> RolloutConfig {
         let (style, max_tokens) = match self.url() {
@@ -140,8 +180,8 @@ impl Args {
             group: self.rollouts,
             turns: self.turns,
             sampling: Sampling {
-                temperature: self.temperature,
-                top_p: self.top_p,
+                temperature: self.temperature(),
+                top_p: self.top_p(),
                 top_k: self.top_k,
                 stop: self.stop.clone(),
                 max_tokens: self.max_tokens.unwrap_or(max_tokens),

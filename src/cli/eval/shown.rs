@@ -18,7 +18,7 @@ pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
 
 /// Plays all problems without a journal, and reports on them together.
 pub fn evaluate(
-    policy: &mut dyn Policy,
+    policy: &dyn Policy,
     judge: &dyn Judge,
     problems: &[Problem],
     config: &RolloutConfig,
@@ -35,10 +35,7 @@ pub fn evaluate(
 }
 
 /// Plays a policy and shows how far it is.
-pub(super) fn shown(
-    play: &Play<'_>,
-    policy: &mut dyn Policy,
-) -> anyhow::Result<(Vec<Group>, Report)> {
+pub(super) fn shown(play: &Play<'_>, policy: &dyn Policy) -> anyhow::Result<(Vec<Group>, Report)> {
     let mut progress = Progress::new("evaluating", play.problems.len() as u64);
     let played = play.with(policy, &mut |done, so_far| {
         let message = format!(
