@@ -36,6 +36,7 @@ mod resume;
 mod runs;
 mod servers;
 mod stand_ins;
+mod streaming;
 mod training;
 mod values;
 #[cfg(feature = "wasm")]

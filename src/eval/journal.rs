@@ -73,7 +73,7 @@ struct Book {
     episodes: HashSet<(String, usize)>,
     /// What the answers found here had cost.
     usage: Usage,
-    /// Tokens and programs found here since they were last asked for.
+    /// Tokens and programs found here.
     found: (usize, usize),
     /// Answers and verdicts found here in all.
     reused: (usize, usize),
@@ -163,9 +163,9 @@ impl EvalJournal {
         self.lock().usage.clone()
     }
 
-    /// Tokens and programs taken from it since this was last asked.
-    pub fn take_found(&self) -> (usize, usize) {
-        std::mem::take(&mut self.lock().found)
+    /// Tokens and programs taken from it.
+    pub fn found(&self) -> (usize, usize) {
+        self.lock().found
     }
 
     /// Writes finished episodes that are not there yet, and forces everything to the disk. Lost episodes are left out: they

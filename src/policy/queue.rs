@@ -25,8 +25,11 @@ pub enum Wait {
 pub enum Next {
     /// A request, and its number, under which its sample is handed over.
     Request(usize, SampleRequest),
-    /// Nothing now; there may be more once samples under way have been handed over.
-    Nothing,
+    /// Nothing now; there may be more once samples under way have been handed over, or what is being judged has been.
+    Nothing {
+        /// Whether anything is being judged.
+        judging: bool,
+    },
     /// Nothing any more.
     Closed,
 }

@@ -110,7 +110,8 @@ impl Policy for RemotePolicy {
             stop: sampling.stop.clone(),
             seeded: sent.seed,
         };
-        side_by_side::sample(&self.server, queue, &|request| self.ask(request, &options))
+        side_by_side::sample(&self.server, queue, &|request| self.ask(request, &options))?;
+        Ok(())
     }
 }
 

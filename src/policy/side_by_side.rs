@@ -57,24 +57,26 @@ struct Shared<'a> {
     /// Requests in a row without an answer, and whether any had one.
     silent: AtomicUsize,
     said: AtomicBool,
+    last: Mutex<Option<LostAnswer>>,
     /// Set by an error after which nothing more is asked.
     stop: AtomicBool,
     failed: Mutex<Option<PolicyError>>,
 }
 
 /// Asks a server for what the queue gives. Where the server has answered nothing yet, the first request goes alone, so that a
-/// wrong key or name costs one request.
+/// wrong key or name costs one request. Gives what the last one met where none was answered at all.
 pub(super) fn sample(
     server: &Server,
     queue: &dyn SampleQueue,
     ask: Ask<'_>,
-) -> Result<(), PolicyError> {
+) -> Result<Option<LostAnswer>, PolicyError> {
     let shared = Shared {
         server,
         queue,
         ask,
         silent: AtomicUsize::new(0),
         said: AtomicBool::new(false),
+        last: Mutex::new(None),
         stop: AtomicBool::new(false),
         failed: Mutex::new(None),
     };
@@ -86,11 +88,14 @@ pub(super) fn sample(
             }
         });
     }
-    shared
-        .failed
-        .into_inner()
+    let failed = shared.failed.into_inner();
+    if let Some(error) = failed.unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let last = shared.last.into_inner();
+    Ok(last
         .unwrap_or_else(PoisonError::into_inner)
-        .map_or(Ok(()), Err)
+        .filter(|_| !shared.said.load(Ordering::Relaxed)))
 }
 
 impl Shared<'_> {
@@ -120,6 +125,8 @@ impl Shared<'_> {
                 if silent >= self.patience() {
                     self.fail(self.server.gone(&lost).into());
                 }
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                *last = Some(lost.clone());
                 Err(lost)
             }
             Outcome::Fatal(error) => {

@@ -1,11 +1,14 @@
+use super::draw::draw;
 use super::*;
 use crate::batch::{Action, Batch};
 use crate::learner::Passes;
 use crate::model::lora::{Adapter, LoraConfig};
 use crate::sft::ShapeConfig;
 use burn::tensor::Device;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
-fn small() -> Decoder {
+pub(super) fn small() -> Decoder {
     let shape = ShapeConfig {
         hidden: 32,
         intermediate: 48,
@@ -32,7 +35,7 @@ fn requests() -> Vec<Request> {
         .collect()
 }
 
-fn plain() -> Sampling {
+pub(super) fn plain() -> Sampling {
     Sampling {
         max_tokens: 20,
         ..Sampling::default()

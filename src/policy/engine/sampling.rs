@@ -95,9 +95,12 @@ impl Policy for EnginePolicy<'_> {
             seeded: true,
         };
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
-        side_by_side::sample(&self.engine.server, queue, &|request| {
+        let server = &self.engine.server;
+        let silent = side_by_side::sample(server, queue, &|request| {
             self.ask(request, sampling, &options, &stops)
-        })
+        })?;
+        // However few it was asked for: an engine that answers none of a round's requests is gone.
+        silent.map_or(Ok(()), |last| Err(server.gone(&last).into()))
     }
 }
 
