@@ -137,7 +137,7 @@ impl Server {
         };
         let call = Call {
             path: self.interface.path(),
-            body: &self.interface.body(question, &form).to_string(),
+            body: Some(&self.interface.body(question, &form).to_string()),
             read: &|value| {
                 let reply = self.interface.read(value, question)?;
                 check(&reply)?;
@@ -156,7 +156,7 @@ impl Server {
         for (path, body) in self.interface.reload(weights, version) {
             let call = Call {
                 path,
-                body: &body.to_string(),
+                body: Some(&body.to_string()),
                 read: &interface::accepted,
             };
             match self.client.ask(&call, version as u64, true).outcome {
@@ -166,6 +166,20 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// The longest context it serves, where it says so.
+    pub fn context(&self) -> Option<usize> {
+        let call = Call {
+            path: self.interface.models()?,
+            body: None,
+            read: &|value| Ok(interface::context(value, &self.config.model)),
+        };
+        match self.client.ask(&call, 0, false).outcome {
+            Outcome::Said(length) => length,
+            // It need not know the question.
+            _ => None,
+        }
     }
 
     /// The error for a server that answers nothing any more.

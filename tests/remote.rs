@@ -296,14 +296,12 @@ pub(crate) fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
             "--api-key-env",
             "THE_KEY",
         ])
-        .args([
-            "--tries",
-            "1",
-            "--out",
-            "out.json",
-            "--journal",
-            "journal.jsonl",
-        ])
+        .args(["--out", "out.json", "--journal", "journal.jsonl"])
+        .args(if more.contains(&"--tries") {
+            &[][..]
+        } else {
+            &["--tries", "1"]
+        })
         .arg(format!("--policy=openai:{url}"))
         .args(more)
         .output()

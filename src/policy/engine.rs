@@ -108,6 +108,8 @@ pub struct Engine {
     server: Server,
     weights: Weights,
     version: Option<usize>,
+    /// The longest context it serves, where it said so; asked once it holds weights.
+    context: Option<usize>,
     /// Two runs would take each other's weights away.
     _lock: Lock,
 }
@@ -146,6 +148,7 @@ impl Engine {
             server,
             weights: Weights::new(config).map_err(folder)?,
             version: None,
+            context: None,
             _lock: lock,
         })
     }
@@ -162,6 +165,15 @@ impl Engine {
         }
         let folder = self.weights.write(policy, tokenizer, version)?;
         self.server.load_weights(&folder, version)?;
+        if self.version.is_none() {
+            self.context = self.server.context();
+            let own = policy.config.max_position_embeddings;
+            if let Some(context) = self.context.filter(|&context| context < own) {
+                tracing::info!(
+                    "the engine serves a context of {context} tokens, the policy has {own}"
+                );
+            }
+        }
         self.version = Some(version);
         // What it loads it answers with: one completion without an answer says nothing of the others.
         self.server.set_served();

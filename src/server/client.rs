@@ -44,8 +44,8 @@ pub(super) struct Client {
 pub(super) struct Call<'a, R> {
     /// Without the slash before it.
     pub(super) path: &'a str,
-    /// JSON.
-    pub(super) body: &'a str,
+    /// JSON; nothing where it is only asked to tell.
+    pub(super) body: Option<&'a str>,
     /// The answer's body as what it says, or why it says nothing of use.
     pub(super) read: &'a (dyn Fn(&Value) -> Result<R, String> + Sync),
 }

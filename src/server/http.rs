@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::Body;
+use ureq::http::Response;
 
 use super::client::{Call, Client};
 use super::words;
@@ -25,15 +27,8 @@ const fn passes(status: u16) -> bool {
 
 impl Client {
     pub(super) fn once<R>(&self, call: &Call<'_, R>) -> Try<R> {
-        let mut request = self
-            .agent
-            .post(&format!("{}/{}", self.url, call.path))
-            .header("content-type", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
         let key = self.key.as_deref();
-        let mut response = match request.send(call.body) {
+        let mut response = match self.send(call) {
             Ok(response) => response,
             Err(error) => return Try::Again(words::clean(&error.to_string(), key), None),
         };
@@ -59,6 +54,26 @@ impl Client {
                 }
             }
         }
+    }
+
+    fn send<R>(&self, call: &Call<'_, R>) -> Result<Response<Body>, ureq::Error> {
+        let url = format!("{}/{}", self.url, call.path);
+        let bearer = self.key.as_ref().map(|key| format!("Bearer {key}"));
+        let Some(body) = call.body else {
+            let mut request = self.agent.get(&url);
+            if let Some(bearer) = bearer {
+                request = request.header("authorization", bearer);
+            }
+            return request.call();
+        };
+        let mut request = self
+            .agent
+            .post(&url)
+            .header("content-type", "application/json");
+        if let Some(bearer) = bearer {
+            request = request.header("authorization", bearer);
+        }
+        request.send(body)
     }
 
     /// A body with the status of success, which may hold an error all the same.

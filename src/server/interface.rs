@@ -26,6 +26,10 @@ pub trait Interface: Sync {
     fn read(&self, answer: &Value, question: &Question<'_>) -> Result<Reply, String>;
     /// What to do about a refusal with this status.
     fn remedy(&self, status: u16) -> &'static str;
+    /// Where it says how long a context it serves; none where it doesn't.
+    fn models(&self) -> Option<&'static str> {
+        None
+    }
     /// The requests that make it load weights; none where it loads none.
     fn reload(&self, _weights: &Path, _version: usize) -> Vec<(&'static str, Value)> {
         Vec::new()
@@ -171,6 +175,14 @@ fn remedy(status: u16) -> &'static str {
         300..=399 => "give the address that the server redirects to",
         _ => "check --model, --max-tokens and the sampling options against what the server takes",
     }
+}
+
+/// The longest context that a list of models says is served: that of the model with this name, else of the first.
+pub(super) fn context(value: &Value, model: &str) -> Option<usize> {
+    let models = value["data"].as_array()?;
+    let named = models.iter().find(|entry| entry["id"] == model);
+    let length = named.or(models.first())?["max_model_len"].as_u64()?;
+    usize::try_from(length).ok()
 }
 
 /// Whether a server says that it did what it was told; one that says nothing did.

@@ -5,6 +5,7 @@
 //! schedule ends before its longest episode, nor before all requests have passed through the places for them and the last of
 //! them was judged, nor before all answers have passed through the judge's.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -343,7 +344,8 @@ fn main() -> anyhow::Result<()> {
                             journal(&groups)? == journal(&played?)?,
                             "the journals differ"
                         );
-                        words += &format!(
+                        let _ = write!(
+                            words,
                             ", by turns {:.2} s ({:+.1}%)",
                             by_turns.wall,
                             100.0 * (by_turns.wall / bound - 1.0)

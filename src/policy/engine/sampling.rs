@@ -26,6 +26,13 @@ pub struct EnginePolicy<'a> {
 }
 
 impl EnginePolicy<'_> {
+    /// Ids an episode may hold: what is longer the engine would refuse.
+    fn room(&self) -> usize {
+        self.engine
+            .context
+            .map_or(self.context, |served| served.min(self.context))
+    }
+
     fn ask(
         &self,
         request: &SampleRequest,
@@ -33,7 +40,7 @@ impl EnginePolicy<'_> {
         options: &Options,
         stops: &StopTexts<'_>,
     ) -> Taken {
-        if let Err(lost) = fitting(request, sampling, self.context) {
+        if let Err(lost) = fitting(request, sampling, self.room()) {
             return Taken {
                 outcome: Outcome::Lost(lost),
                 usage: Usage::default(),
@@ -81,7 +88,7 @@ impl Policy for EnginePolicy<'_> {
     fn ids(&self) -> Option<Ids<'_>> {
         Some(Ids {
             tokenizer: self.tokenizer,
-            context: self.context,
+            context: self.room(),
         })
     }
 

@@ -18,6 +18,15 @@ fn question<'a>(options: &'a Options, ids: &'a [u32], ends: &'a [u32]) -> Questi
 }
 
 #[test]
+fn a_served_context_is_that_of_the_model() {
+    let list = json!({"data": [{"id": "other", "max_model_len": 8192}, {"id": "m", "max_model_len": 512}]});
+    assert_eq!(context(&list, "m"), Some(512));
+    assert_eq!(context(&list, ""), Some(8192));
+    assert_eq!(context(&json!({"data": [{"id": "m"}]}), "m"), None);
+    assert_eq!(context(&json!([]), "m"), None);
+}
+
+#[test]
 fn names_are_distinct() {
     let names: std::collections::BTreeSet<&str> = TABLE.iter().map(|row| row.name()).collect();
     assert_eq!(names.len(), TABLE.len());

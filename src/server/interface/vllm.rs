@@ -88,6 +88,10 @@ impl Interface for Vllm {
         })
     }
 
+    fn models(&self) -> Option<&'static str> {
+        Some("v1/models")
+    }
+
     fn remedy(&self, status: u16) -> &'static str {
         match status {
             401 | 403 => "set the variable that engine.api_key_env names",
