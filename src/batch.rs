@@ -53,17 +53,41 @@ pub struct Answer<'a> {
     pub sampler_logprobs: Option<&'a [f32]>,
 }
 
-impl<'a> From<&'a Episode> for Row<'a> {
-    fn from(episode: &'a Episode) -> Self {
-        let answers = episode.turns.iter().map(|turn| Answer {
-            start: turn.prompt_end,
-            tokens: &turn.completion.tokens,
-            sampler_logprobs: Some(&turn.completion.sampler_logprobs),
+/// An episode whose answers are text alone: there are no ids to learn, and none are made up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "failed to learn from episode {sample} of {problem_id:?}: its answer at turn {turn} is text without the ids and log-probabilities it was sampled with, as a server of text or a file of answers gives it; train from a checkpoint that is sampled here, or from an engine (engine.kind vllm or sglang)"
+)]
+pub struct NotSampled {
+    /// The problem.
+    pub problem_id: String,
+    /// Which of the group's episodes.
+    pub sample: usize,
+    /// The turn, counted from one.
+    pub turn: usize,
+}
+
+/// The one way from an episode to what is learnt from: ids that were really sampled.
+impl<'a> TryFrom<&'a Episode> for Row<'a> {
+    type Error = NotSampled;
+
+    fn try_from(episode: &'a Episode) -> Result<Self, NotSampled> {
+        let answers = episode.turns.iter().enumerate().map(|(index, turn)| {
+            let sampled = turn.sampled.as_ref().ok_or_else(|| NotSampled {
+                problem_id: episode.problem_id.clone(),
+                sample: episode.sample,
+                turn: index + 1,
+            })?;
+            Ok(Answer {
+                start: turn.prompt_end,
+                tokens: &sampled.ids,
+                sampler_logprobs: Some(&sampled.log_probs),
+            })
         });
-        Self {
+        Ok(Self {
+            answers: answers.collect::<Result<_, _>>()?,
             tokens: &episode.tokens,
-            answers: answers.collect(),
-        }
+        })
     }
 }
 
@@ -82,8 +106,12 @@ pub struct Batch {
 
 impl Batch {
     /// Collates whole episodes, one a row. Only sampled tokens become actions: prompts and feedback never do.
-    pub fn collate<'a>(episodes: impl IntoIterator<Item = &'a Episode>) -> Self {
-        Self::of_units(episodes.into_iter().map(|episode| vec![Row::from(episode)]))
+    pub fn collate<'a>(
+        episodes: impl IntoIterator<Item = &'a Episode>,
+    ) -> Result<Self, NotSampled> {
+        let rows = episodes.into_iter().map(Row::try_from);
+        let rows: Vec<Row<'_>> = rows.collect::<Result<_, _>>()?;
+        Ok(Self::of_units(rows.into_iter().map(|row| vec![row])))
     }
 
     /// Collates units of rows. Only the tokens of answers become actions.
@@ -193,11 +221,11 @@ mod tests {
     #[test]
     fn actions_are_the_sampled_tokens_and_nothing_else() {
         let episode = played(&[Grade::WrongAnswer, Grade::Accepted], true);
-        let batch = Batch::collate([&episode]);
+        let batch = Batch::collate([&episode]).unwrap();
         let sampled: Vec<u32> = episode
             .turns
             .iter()
-            .flat_map(|turn| turn.completion.tokens.clone())
+            .flat_map(|turn| turn.sampled.clone().unwrap().ids)
             .collect();
         assert_eq!(
             batch
@@ -212,6 +240,19 @@ mod tests {
         }
         assert_eq!(batch.turns.len(), 2);
         assert_eq!(batch.turns[1].prompt_last + 1, episode.turns[1].prompt_end);
+    }
+
+    #[test]
+    fn an_answer_without_ids_is_no_row() {
+        let mut episode = played(&[Grade::WrongAnswer, Grade::Accepted], true);
+        episode.turns[1].sampled = None;
+        let error = Batch::collate([&episode]).unwrap_err();
+        assert_eq!((error.sample, error.turn), (0, 2));
+        let message = error.to_string();
+        assert!(
+            message.contains("\"p\"") && message.contains("engine.kind"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -88,10 +88,10 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
-    use crate::policy::remote::RemoteError;
     use crate::problem::ProblemError;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
+    use crate::server::ServerError;
     use crate::train::TrainError;
 
     /// Ran, and the answer is no.
@@ -132,7 +132,7 @@ pub mod exit {
             _ => false,
         };
         let in_engine = |error: &EngineError| match error {
-            EngineError::Remote(error) => matches!(error, RemoteError::NoAnswer { .. }),
+            EngineError::Server(error) => matches!(error, ServerError::NoAnswer { .. }),
             EngineError::Checkpoint(error) => in_checkpoint(error),
             EngineError::Folder { reason, .. } => is_of_disk(reason),
             EngineError::Lock(_) => false,
@@ -140,7 +140,7 @@ pub mod exit {
         let in_policy = |error: &PolicyError| {
             matches!(
                 error,
-                PolicyError::Remote(RemoteError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
+                PolicyError::Server(ServerError::NoAnswer { .. }) | PolicyError::NotFinite { .. }
             )
         };
         let in_run = |error: &RunError| match error {
@@ -171,6 +171,7 @@ pub mod exit {
                     TrainError::Config(_)
                     | TrainError::Stopped
                     | TrainError::NoData { .. }
+                    | TrainError::NotSampled(_)
                     | TrainError::Unusable { .. } => false,
                     TrainError::SamplerGap { .. }
                     | TrainError::NotFinite { .. }

@@ -1,4 +1,5 @@
-//! What is asked of whoever proposes a program, and what came: how to sample, the tokens that were sampled, and why they end.
+//! What is asked of whoever proposes a program, and what came: how to sample, the text that was said, the ids that were sampled
+//! where they are known, and why it ended.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,13 +55,50 @@ pub enum FinishReason {
     Length,
 }
 
+/// Token ids that were really sampled. Whoever only has text has none, and nobody makes any up: what is learnt from is this.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampled {
+    /// The ids, in order.
+    pub ids: Vec<u32>,
+    /// Log-probability of each id when it was drawn.
+    pub log_probs: Vec<f32>,
+}
+
 /// What the policy said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
-    /// Sampled ids.
-    pub tokens: Vec<u32>,
-    /// Log-probability of each id when it was drawn.
-    pub sampler_logprobs: Vec<f32>,
+    /// As text.
+    pub text: String,
     /// Why it ended.
     pub stop: FinishReason,
+    /// Its ids, where they are known.
+    pub sampled: Option<Sampled>,
+    /// How many tokens it is, by the count of whoever sampled it; none where nobody counted.
+    pub tokens: Option<usize>,
+    /// Whether the text is empty because everything that was said is a thought.
+    pub only_thought: bool,
+}
+
+impl Completion {
+    /// Text of which nothing else is known, and that ended by itself.
+    pub fn of_text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            stop: FinishReason::End,
+            sampled: None,
+            tokens: None,
+            only_thought: false,
+        }
+    }
+
+    /// What was sampled, and what it says.
+    pub fn of_sampled(text: String, sampled: Sampled, stop: FinishReason) -> Self {
+        Self {
+            text,
+            stop,
+            tokens: Some(sampled.ids.len()),
+            sampled: Some(sampled),
+            only_thought: false,
+        }
+    }
 }

@@ -6,12 +6,13 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::tokenizer::{Place, Tokenizer, TokenizerError};
-use crate::completion::{Completion, FinishReason, Sampling};
-use crate::episode::Episode;
-use crate::policy::{Answer, Ask, Policy, PolicyError};
+use crate::checkpoint::tokenizer::Tokenizer;
+use crate::completion::{Completion, Sampling};
+use crate::examples::Example;
+use crate::policy::{Policy, PolicyError, SampleQueue, sample_each};
 use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
+use crate::prompt;
 use crate::rollout::{self, Grader, RolloutConfig};
 
 mod evaluated;
@@ -98,7 +99,8 @@ fn careless(item: &ContestItem, config: &AuthorConfig, rng: &mut ChaCha8Rng) -> 
         .unwrap_or_else(|| fitting(item, rng))
 }
 
-/// Plays one demonstrated episode of each item; episodes the sandbox lost are left out. What an item's own programs
+/// Plays one demonstrated episode of each item, and gives them as examples: nobody sampled their ids. Episodes the sandbox
+/// lost are left out. What an item's own programs
 /// print is evaluated, not run; `grader` is asked about the rest.
 pub fn demonstrate(
     items: &[ContestItem],
@@ -107,7 +109,7 @@ pub fn demonstrate(
     grader: &dyn Grader,
     rollout: &RolloutConfig,
     seed: u64,
-) -> Result<Vec<Episode>, PolicyError> {
+) -> Result<Vec<Example>, PolicyError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let script = items
         .iter()
@@ -118,19 +120,32 @@ pub fn demonstrate(
             )
         })
         .collect();
-    let mut policy = ScriptedPolicy { script, tokenizer };
+    let policy = ScriptedPolicy { script };
     let problems: Vec<&Problem> = items.iter().map(|item| &item.problem).collect();
     let once = RolloutConfig {
         group: 1,
         ..rollout.clone()
     };
     let grader = Evaluated::new(items, grader);
-    let (groups, _) = rollout::play(&mut policy, &grader, &problems, &once, seed)?;
-    Ok(groups
-        .into_iter()
-        .flat_map(|group| group.episodes)
-        .filter(|episode| episode.outcome.is_some())
-        .collect())
+    let (groups, _) = rollout::play(&policy, &grader, &problems, &once, seed)?;
+    let played = items.iter().zip(groups);
+    played
+        .flat_map(|(item, group)| {
+            group
+                .episodes
+                .into_iter()
+                .map(move |episode| (item, episode))
+        })
+        .filter(|(_, episode)| episode.outcome.is_some())
+        .map(|(item, episode)| {
+            let problem = &item.problem;
+            let opening = prompt::statement(rollout.style, problem.language(), &problem.statement);
+            let said = episode.turns.iter().map(|turn| turn.text.as_str());
+            let told = episode.turns.iter().map(|turn| turn.feedback.as_str());
+            let asked = std::iter::once(opening.as_str()).chain(told);
+            Ok(Example::of_turns(asked.zip(said), tokenizer)?)
+        })
+        .collect()
 }
 
 /// Texts that hold what a tokenizer for these items should know: statements, programs, and what feedback quotes.
@@ -165,52 +180,22 @@ pub fn fenced(source: &str) -> String {
 }
 
 /// Says what was planned for each turn.
-struct ScriptedPolicy<'a> {
+struct ScriptedPolicy {
     script: std::collections::HashMap<String, Vec<String>>,
-    tokenizer: &'a Tokenizer,
 }
 
-impl Policy for ScriptedPolicy<'_> {
-    fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        self.tokenizer.message(place, text)
-    }
-
-    fn propose(
-        &mut self,
-        asks: &[Ask<'_>],
-        _sampling: &Sampling,
-    ) -> Result<Vec<Answer>, PolicyError> {
-        asks.iter()
-            .map(|ask| {
-                let missing = || PolicyError::Missing {
-                    problem_id: ask.problem_id.to_owned(),
-                    sample: ask.sample,
-                    turn: ask.turn + 1,
-                };
-                let source = self
-                    .script
-                    .get(ask.problem_id)
-                    .and_then(|turns| turns.get(ask.turn))
-                    .ok_or_else(missing)?;
-                let text = source.clone();
-                let mut tokens = self.tokenizer.encode(&text)?;
-                tokens.push(self.tokenizer.end);
-                let sampler_logprobs = vec![0.0; tokens.len()];
-                let completion = Completion {
-                    tokens,
-                    sampler_logprobs,
-                    stop: FinishReason::End,
-                };
-                Ok(Ok((completion, text)))
-            })
-            .collect()
-    }
-
-    fn end(&self) -> u32 {
-        self.tokenizer.end
-    }
-
-    fn context(&self) -> usize {
-        usize::MAX
+impl Policy for ScriptedPolicy {
+    fn sample(&self, queue: &dyn SampleQueue, _sampling: &Sampling) -> Result<(), PolicyError> {
+        sample_each(queue, |request| {
+            let turns = self.script.get(&request.problem_id);
+            let text = turns
+                .and_then(|turns| turns.get(request.turn))
+                .ok_or_else(|| PolicyError::Missing {
+                    problem_id: request.problem_id.clone(),
+                    sample: request.sample,
+                    turn: request.turn + 1,
+                })?;
+            Ok(Ok(Completion::of_text(text)))
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
 //! environment says was played. Pure; it neither samples nor judges.
 
-use crate::completion::{Completion, FinishReason};
+use crate::completion::{Completion, FinishReason, Sampled};
 use crate::environment::Played;
 use crate::judge::Score;
 use crate::program::{Found, NoProgram, Program};
@@ -12,12 +12,18 @@ pub use crate::environment::StopReason;
 /// Prompt → completion → program → verdict → feedback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Turn {
-    /// Tokens of the episode before this completion: its prompt is `tokens[..prompt_end]`.
-    pub prompt_end: usize,
     /// What the policy said.
-    pub completion: Completion,
-    /// The completion as text.
     pub text: String,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// The ids that were sampled; none where a server or a file gave text alone, which nothing can be learnt from.
+    pub sampled: Option<Sampled>,
+    /// Ids of the episode before these: their prompt is `tokens[..prompt_end]`.
+    pub prompt_end: usize,
+    /// How many tokens it is, where somebody counted.
+    pub tokens: Option<usize>,
+    /// Whether the text is empty because everything that was said is a thought.
+    pub only_thought: bool,
     /// The program in it, or why there is none; absent where nobody looked.
     pub found: Option<Result<Found, NoProgram>>,
     /// What the public tests said; `Grade::NoProgram` where there was nothing to run.
@@ -56,7 +62,8 @@ pub struct Episode {
     pub problem_id: String,
     /// Which of the group's episodes this is.
     pub sample: usize,
-    /// All ids in order: prompt, completion, feedback, completion ... Ids are only ever appended.
+    /// All ids in order: prompt, completion, feedback, completion ... Ids are only ever appended. Empty where only text was
+    /// exchanged.
     pub tokens: Vec<u32>,
     /// The turns so far.
     pub turns: Vec<Turn>,
@@ -69,7 +76,7 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// Starts a play with the tokens of the first prompt.
+    /// Starts a play with the ids of the first prompt, where there are any.
     pub fn start(problem_id: String, sample: usize, prompt: Vec<u32>) -> Self {
         Self {
             problem_id,
@@ -85,11 +92,16 @@ impl Episode {
     /// Takes what the policy said; what it was worth is told by [`Episode::ended`].
     pub fn push(&mut self, completion: Completion) {
         let prompt_end = self.tokens.len();
-        self.tokens.extend_from_slice(&completion.tokens);
+        if let Some(sampled) = &completion.sampled {
+            self.tokens.extend_from_slice(&sampled.ids);
+        }
         self.turns.push(Turn {
+            text: completion.text,
+            finish: completion.stop,
+            sampled: completion.sampled,
             prompt_end,
-            completion,
-            text: String::new(),
+            tokens: completion.tokens,
+            only_thought: completion.only_thought,
             found: None,
             verdict: Verdict::no_program(0),
             scores: Vec::new(),
@@ -128,7 +140,7 @@ impl Episode {
         let truncated = self
             .turns
             .last()
-            .is_some_and(|turn| turn.completion.stop != FinishReason::End);
+            .is_some_and(|turn| turn.finish != FinishReason::End);
         // A completion cut at the limit or at a stop text has no end token; the prompt closes it, the policy did not.
         let closing = usize::from(truncated);
         if self.tokens.len() + closing + tokens.len() + max_tokens > context {
@@ -177,11 +189,11 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn completion(tokens: &[u32]) -> Completion {
-        Completion {
-            tokens: tokens.to_vec(),
-            sampler_logprobs: tokens.iter().map(|&token| -(token as f32)).collect(),
-            stop: FinishReason::End,
-        }
+        let sampled = Sampled {
+            ids: tokens.to_vec(),
+            log_probs: tokens.iter().map(|&token| -(token as f32)).collect(),
+        };
+        Completion::of_sampled(String::new(), sampled, FinishReason::End)
     }
 
     /// An episode whose turns had these public grades, and whose last answer solved the problem or not.
@@ -227,8 +239,9 @@ pub(crate) mod tests {
         assert_eq!(episode.tokens, vec![1, 2, 10, 11, 12, 3, 4, 20, 21, 22]);
         assert_eq!(episode.stop, Some(StopReason::MaxTurns));
         for turn in &episode.turns {
-            let end = turn.prompt_end + turn.completion.tokens.len();
-            assert_eq!(episode.tokens[turn.prompt_end..end], turn.completion.tokens);
+            let ids = &turn.sampled.as_ref().unwrap().ids;
+            let end = turn.prompt_end + ids.len();
+            assert_eq!(episode.tokens[turn.prompt_end..end], *ids);
         }
     }
 
@@ -251,6 +264,6 @@ pub(crate) mod tests {
         episode.push(cut);
         assert!(episode.answer(&[3], 9, 1, 100));
         assert_eq!(episode.tokens, vec![1, 2, 5, 6, 9, 3]);
-        assert_eq!(episode.turns[0].completion.tokens, vec![5, 6]);
+        assert_eq!(episode.turns[0].sampled.as_ref().unwrap().ids, vec![5, 6]);
     }
 }

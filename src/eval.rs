@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, StopReason};
-use crate::policy::remote::Usage;
 use crate::problem::Problem;
 use crate::rollout::{Group, RolloutStats};
+use crate::server::Usage;
 pub use crate::statistics::Estimate;
 use crate::statistics::bootstrap;
 use crate::verdict::Grade;
@@ -39,6 +39,12 @@ pub struct Report {
     pub episodes: usize,
     /// Episodes that the sandbox or the policy's server lost; they count nowhere else.
     pub aborted: usize,
+    /// Those of them that the policy's server refused, which says something of the policy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: usize,
+    /// What the server said when it first refused one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// Share of episodes that all tests accept when stopped after turn 1, 2, ...: the last entry is 1@turns.
     pub solved_by_turn: Vec<Estimate>,
     /// Share solved in the end among those that the first answer did not solve, whichever test it failed.
@@ -55,7 +61,7 @@ pub struct Report {
     pub grades: BTreeMap<Grade, usize>,
     /// Mean number of turns.
     pub turns: f64,
-    /// Sampled tokens per second of sampling; 0 where nothing was timed.
+    /// Sampled tokens per second of sampling; 0 where nothing was timed, or not every token counted.
     pub tokens_per_second: f64,
     /// Programs judged per second of judging; 0 where nothing was timed.
     pub programs_per_second: f64,
@@ -68,7 +74,7 @@ pub struct Report {
     /// What happened at each turn.
     #[serde(default)]
     pub by_turn: Vec<TurnReport>,
-    /// Sampled tokens over episodes solved; absent where none was.
+    /// Sampled tokens over episodes solved; absent where none was, or not every token was counted.
     #[serde(default)]
     pub tokens_per_solved: Option<f64>,
     /// Share solved in the end, by label and its value, for example `difficulty`, `hard`.
@@ -77,6 +83,14 @@ pub struct Report {
     /// What a server was asked and charged; absent where the policy is no server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 /// n@k with what it was asked for.
@@ -143,11 +157,9 @@ pub fn report(
     let later: usize = by_turn.iter().skip(1).map(|turn| turn.answers).sum();
     let same: usize = by_turn.iter().map(|turn| turn.repeated).sum();
     let solved = all.iter().filter(|episode| episode.is_solved()).count();
-    let tokens: usize = all
-        .iter()
-        .flat_map(|episode| &episode.turns)
-        .map(|turn| turn.completion.tokens.len())
-        .sum();
+    // Unknown where one answer's is.
+    let turns_of_all = all.iter().flat_map(|episode| &episode.turns);
+    let tokens: Option<usize> = turns_of_all.map(|turn| turn.tokens).sum();
     let per_second = |count: usize, seconds: f64| {
         if seconds > 0.0 {
             count as f64 / seconds
@@ -169,6 +181,8 @@ pub fn report(
             .flat_map(|group| &group.episodes)
             .filter(|episode| episode.stop == Some(StopReason::Aborted))
             .count(),
+        refused: stats.refused,
+        refusal: stats.refusal.clone(),
         solved_by_turn: (1..=turns)
             .map(|turn| {
                 share(&graded, &clusters, seed, |episode| {
@@ -189,7 +203,10 @@ pub fn report(
         grades,
         turns: all.iter().map(|episode| episode.turns.len()).sum::<usize>() as f64
             / all.len().max(1) as f64,
-        tokens_per_second: per_second(stats.tokens, stats.sampling_seconds),
+        tokens_per_second: match stats.uncounted {
+            0 => per_second(stats.tokens, stats.sampling_seconds),
+            _ => 0.0,
+        },
         programs_per_second: per_second(stats.programs, stats.judging_seconds),
         pass_at: PASS_AT
             .into_iter()
@@ -218,7 +235,8 @@ pub fn report(
             })
             .collect(),
         by_turn,
-        tokens_per_solved: (solved > 0).then(|| tokens as f64 / solved as f64),
+        tokens_per_solved: (tokens.filter(|_| solved > 0))
+            .map(|tokens| tokens as f64 / solved as f64),
         by_label: BTreeMap::new(),
         usage: None,
     }
@@ -336,18 +354,9 @@ impl Report {
         self
     }
 
-    /// The same report with a server's own count of tokens: what is kept of its answers is bytes.
+    /// The same report with what a server was asked and charged.
     #[must_use]
-    pub fn with_usage(mut self, groups: &[Group], usage: Usage) -> Self {
-        let ids: usize = groups
-            .iter()
-            .flat_map(|group| &group.episodes)
-            .flat_map(|episode| &episode.turns)
-            .map(|turn| turn.completion.tokens.len())
-            .sum();
-        let scale = usage.completion_tokens as f64 / ids.max(1) as f64;
-        self.tokens_per_second *= scale;
-        self.tokens_per_solved = self.tokens_per_solved.map(|tokens| tokens * scale);
+    pub fn with_usage(mut self, usage: Usage) -> Self {
         self.usage = Some(usage);
         self
     }

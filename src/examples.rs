@@ -21,7 +21,7 @@ use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
 use crate::preference::{self, Item, Pair, Placed, Said};
 use crate::problem::{Place, ProblemError};
-use line::Conversation;
+use line::{Conversation, Turn};
 
 /// One example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,23 @@ impl Example {
     /// Whether its answer is good, where that is what is known of it.
     pub const fn label(&self) -> Option<bool> {
         self.label
+    }
+
+    /// One row: what was asked in each turn, and the answer that is learnt.
+    pub fn of_turns<'t>(
+        turns: impl IntoIterator<Item = (&'t str, &'t str)>,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self, TokenizerError> {
+        let turns = turns.into_iter().map(|(user, assistant)| Turn {
+            user: user.to_owned(),
+            assistant: assistant.to_owned(),
+            learnt: true,
+        });
+        let row = tokens(&Conversation::Turns(turns.collect()), tokenizer)?;
+        Ok(Self {
+            rows: vec![row],
+            label: None,
+        })
     }
 
     /// Tokens of its longest row.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::completion::Sampled;
 use crate::episode::{Episode, StopReason};
 use crate::judge::Score;
 use crate::program::Extraction;
@@ -24,10 +25,12 @@ use crate::verdict::{Grade, Verdict};
 pub struct TurnRecord {
     /// What the policy said.
     pub text: String,
-    /// The ids it sampled.
-    pub tokens: Vec<u32>,
+    /// The ids it sampled; absent where it said text alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<u32>>,
     /// Their log-probabilities when they were drawn.
-    pub sampler_logprobs: Vec<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampler_logprobs: Option<Vec<f32>>,
     /// Which block of the text is the program and by which rule, or why there is none; absent in journals that are older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Extraction>,
@@ -123,13 +126,28 @@ pub enum JournalError {
     },
 }
 
+impl TurnRecord {
+    /// The ids that were sampled, where they were. Journals of before held the bytes of a text that had no ids, each with a
+    /// log-probability of 0, perhaps with an end behind them.
+    pub fn sampled(&self) -> Option<Sampled> {
+        let (ids, log_probs) = (self.tokens.clone()?, self.sampler_logprobs.clone()?);
+        let bytes = |ids: &[u32]| self.text.bytes().map(u32::from).eq(ids.iter().copied());
+        let open = ids.strip_suffix(&[MADE_UP_END]).unwrap_or(&ids);
+        let made_up = log_probs.iter().all(|&value| value == 0.0) && bytes(open);
+        (!made_up).then_some(Sampled { ids, log_probs })
+    }
+}
+
+/// The id that ended a text where ids were its bytes.
+pub(crate) const MADE_UP_END: u32 = 256;
+
 impl EpisodeRecord {
     /// The record of an ended episode.
     pub fn new(step: usize, episode: &Episode) -> Self {
         let turns = episode.turns.iter().map(|turn| TurnRecord {
             text: turn.text.clone(),
-            tokens: turn.completion.tokens.clone(),
-            sampler_logprobs: turn.completion.sampler_logprobs.clone(),
+            tokens: turn.sampled.as_ref().map(|sampled| sampled.ids.clone()),
+            sampler_logprobs: (turn.sampled.as_ref()).map(|sampled| sampled.log_probs.clone()),
             program: turn.found.as_ref().map(Extraction::of),
             grade: turn.verdict.grade,
             passed: turn.verdict.passed,
@@ -425,6 +443,46 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"12\n1\n");
         Lines::open(&path, 3).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"12\n");
+    }
+
+    /// Lines as version 0.3 wrote them: of a server, whose ids were made up, and of a policy that was sampled here.
+    #[test]
+    fn lines_of_before_are_read_and_their_made_up_ids_are_none() {
+        let line = |tokens: &str, log_probs: &str| {
+            format!(
+                r#"{{"step":3,"problem_id":"p","sample":1,"turns":[{{"text":"é","tokens":{tokens},"sampler_logprobs":{log_probs},"program":{{"reason":"no_fence"}},"grade":"no_program","passed":0,"total":2,"feedback":""}}],"stop":"max_turns","outcome":"no_program","passed":0,"total":3}}"#
+            )
+        };
+        let read = |tokens: &str, log_probs: &str| {
+            let line = line(tokens, log_probs).replace(r#""program":{"reason":"no_fence"},"#, "");
+            let record: EpisodeRecord = serde_json::from_str(&line).unwrap();
+            assert_eq!((record.step, record.sample), (3, 1));
+            // It is written as it was.
+            assert_eq!(serde_json::to_string(&record).unwrap(), line);
+            record.turns[0].sampled()
+        };
+        assert_eq!(read("[195,169,256]", "[0.0,0.0,0.0]"), None);
+        assert_eq!(read("[195,169]", "[0.0,0.0]"), None);
+        let sampled = read("[195,169]", "[-0.5,-0.25]").unwrap();
+        assert_eq!(sampled.log_probs, [-0.5, -0.25]);
+        // Drawn at temperature 0, of a vocabulary that is not bytes.
+        assert_eq!(read("[7,2]", "[0.0,0.0]").unwrap().ids, [7, 2]);
+    }
+
+    #[test]
+    fn a_text_alone_is_written_without_ids() {
+        let mut episode = crate::episode::tests::played(&[Grade::Accepted], true);
+        episode.turns[0].sampled = None;
+        let record = EpisodeRecord::new(0, &episode);
+        let line = serde_json::to_string(&record).unwrap();
+        assert!(
+            !line.contains("tokens") && !line.contains("logprobs"),
+            "{line}"
+        );
+        assert_eq!(
+            serde_json::from_str::<EpisodeRecord>(&line).unwrap(),
+            record
+        );
     }
 
     #[test]

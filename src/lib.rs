@@ -5,7 +5,8 @@
 //! - [`problem`], [`prompt`], [`program`], [`comparator`], [`verdict`], [`judge`], [`feedback`] and [`environment`] are the
 //!   game that is played: a crate of its own.
 //! - [`model`] computes and samples; [`checkpoint`] is its form on disk, tokenizer and chat template included.
-//! - [`policy`] is what can propose a program: a decoder, an engine, a server, or recorded answers; [`completion`] is what it says.
+//! - [`policy`] is what can propose a program: a decoder, an engine, a server, or recorded answers; [`dialogue`] is what
+//!   was said so far, [`completion`] what it says next; [`server`] is the one client for whoever asks a model over HTTP.
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
@@ -33,6 +34,7 @@ pub mod completion;
 pub mod config;
 pub mod data;
 pub mod demonstration;
+pub mod dialogue;
 pub mod episode;
 pub mod eval;
 pub mod examples;
@@ -54,6 +56,7 @@ pub mod reward;
 pub mod reward_model;
 pub mod rollout;
 pub mod run;
+pub mod server;
 pub mod sft;
 pub mod statistics;
 pub mod train;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::batch::Batch;
 use crate::demonstration::AuthorConfig;
-use crate::episode::Episode;
+use crate::examples::Example;
 use crate::learner::Passes;
 use crate::model::decoder::{Decoder, Extras, ModelConfig};
 use crate::objective::sft::Sft;
@@ -259,13 +259,13 @@ pub struct Diverged {
 /// passed over because their gradient was not a finite number.
 pub fn train(
     decoder: &mut Decoder,
-    episodes: &[Episode],
+    examples: &[Example],
     config: &SftConfig,
     stage: &StageConfig,
     mut progress: impl FnMut(SftProgress),
 ) -> Result<usize, Diverged> {
     let mut passed_over = 0;
-    let per_epoch = episodes.len().div_ceil(config.batch);
+    let per_epoch = examples.len().div_ceil(config.batch);
     let updates = per_epoch * stage.epochs;
     let adamw = OptimizerConfig {
         learning_rate: stage.learning_rate,
@@ -273,11 +273,12 @@ pub fn train(
     };
     let mut optimizer = Optimizer::new(adamw, decoder.trained().tensors.len());
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    let mut order: Vec<usize> = (0..episodes.len()).collect();
+    let mut order: Vec<usize> = (0..examples.len()).collect();
     for epoch in 0..stage.epochs {
         order.shuffle(&mut rng);
         for (index, chosen) in order.chunks(config.batch).enumerate() {
-            let batch = Batch::collate(chosen.iter().map(|&episode| &episodes[episode]));
+            let units = chosen.iter().map(|&index| examples[index].rows().collect());
+            let batch = Batch::of_units(units);
             let passes = Passes {
                 batch: &batch,
                 tokens: config.tokens_per_pass,

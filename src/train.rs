@@ -119,7 +119,7 @@ fn watched_round(
         Source::Examples(_) => (Vec::new(), RolloutStats::default()),
     };
     stop_if_told(observer)?;
-    let mut material = Material::of_groups(&groups, &config.reward);
+    let mut material = Material::of_groups(&groups, &config.reward)?;
     material.add_examples(&draw::items(data.examples, config, round));
     let mut metrics = RoundMetrics {
         round,

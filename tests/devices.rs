@@ -3,10 +3,10 @@
 
 use burn::tensor::{DType, Tensor};
 use rlef::batch::{Action, Batch};
-use rlef::completion::{Completion, Sampling};
+use rlef::completion::Sampling;
 use rlef::learner::Passes;
 use rlef::model::decoder::{Arithmetic, Decoder};
-use rlef::model::sampler::{Request, sample};
+use rlef::model::sampler::{Drawn, Request, sample};
 
 use crate::adapters::{adapted, batch};
 use crate::checkpoints::load;
@@ -61,7 +61,7 @@ fn relative(found: &[Tensor<2>], expected: &[Tensor<2>]) -> f64 {
     (away / length).sqrt()
 }
 
-fn drawn(decoder: &Decoder, temperature: f64) -> (Vec<Request>, Vec<Completion>) {
+fn drawn(decoder: &Decoder, temperature: f64) -> (Vec<Request>, Vec<Drawn>) {
     let requests: Vec<Request> = (1..6)
         .map(|length| Request {
             prefix: (0..length).map(|i| (i * 7 + length) % 40).collect(),
@@ -82,16 +82,16 @@ fn sampler_gap(decoder: &Decoder) -> f32 {
     let (requests, completions) = drawn(decoder, 1.0);
     let mut batch = Batch::default();
     for (row, (request, completion)) in requests.iter().zip(&completions).enumerate() {
-        let tokens = [request.prefix.clone(), completion.tokens.clone()].concat();
+        let tokens = [request.prefix.clone(), completion.sampled.ids.clone()].concat();
         batch.rows.push(tokens);
         batch.units.push(row..row + 1);
-        for (offset, &target) in completion.tokens.iter().enumerate() {
+        for (offset, &target) in completion.sampled.ids.iter().enumerate() {
             batch.actions.push(Action {
                 row,
                 position: request.prefix.len() + offset - 1,
                 target,
                 turn: 0,
-                sampler_logprob: Some(completion.sampler_logprobs[offset]),
+                sampler_logprob: Some(completion.sampled.log_probs[offset]),
             });
         }
     }
@@ -172,7 +172,10 @@ mod on_a_card {
                 }
                 let tokens = |decoder| -> Vec<Vec<u32>> {
                     let (_, completions) = drawn(decoder, 0.0);
-                    completions.into_iter().map(|drawn| drawn.tokens).collect()
+                    completions
+                        .into_iter()
+                        .map(|drawn| drawn.sampled.ids)
+                        .collect()
                 };
                 assert_eq!(tokens(&there), tokens(&decoder), "{processor}");
                 let off = sampler_gap(&there);

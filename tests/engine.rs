@@ -42,6 +42,8 @@ struct Fake {
     version: String,
     failed: HashSet<u64>,
     loads: usize,
+    /// The longest context it serves, where it says so.
+    context: Option<usize>,
     paths: Vec<String>,
 }
 
@@ -56,6 +58,7 @@ fn serve(sglang: bool, fault: Fault) -> (String, Arc<Mutex<Fake>>) {
         version: String::new(),
         failed: HashSet::new(),
         loads: 0,
+        context: None,
         paths: Vec::new(),
     }));
     let shared = Arc::clone(&fake);
@@ -80,9 +83,9 @@ fn handle(mut stream: TcpStream, fake: &Mutex<Fake>) {
     let length = lower
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"));
-    let mut body = vec![0; length.unwrap().trim().parse().unwrap()];
+    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
     reader.read_exact(&mut body).unwrap();
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let path = head.split(' ').nth(1).unwrap().to_owned();
     let Some(answer) = fake.lock().unwrap().answer(&path, &body) else {
         return;
@@ -113,6 +116,10 @@ impl Fake {
                 Some(json!({"results": [null]}))
             }
             "/pause?mode=wait" | "/resume" | "/reset_prefix_cache" => Some(json!({})),
+            "/v1/models" => Some(match self.context {
+                Some(length) => json!({"data": [{"id": "m", "max_model_len": length}]}),
+                None => json!({"detail": "Not Found"}),
+            }),
             "/generate" | "/inference/v1/generate" => self.generate(body),
             other => panic!("{other} was asked"),
         }
@@ -154,6 +161,10 @@ impl Fake {
             prefix: numbers(ids),
             seed: parameters[seed].as_u64().unwrap(),
         };
+        if let Some(context) = self.context {
+            let needed = request.prefix.len() + sampling.max_tokens;
+            assert!(needed <= context, "{needed} of {context} tokens were asked");
+        }
         let gone = self.fault == Fault::Gone && self.loads > 1;
         let flaky = self.fault == Fault::Flaky && request.seed.is_multiple_of(3);
         if gone || flaky && self.failed.insert(request.seed) {
@@ -163,10 +174,10 @@ impl Fake {
         let (decoder, _) = self.held.as_ref().unwrap();
         let mut drawn = sampler::sample(decoder, &[request], &sampling, &ends, 1).remove(0);
         if self.fault == Fault::Stranger {
-            drawn.tokens[0] = 4_000_000;
+            drawn.sampled.ids[0] = 4_000_000;
         }
         let cut = drawn.stop == FinishReason::Length;
-        let pairs = drawn.tokens.iter().zip(&drawn.sampler_logprobs);
+        let pairs = drawn.sampled.ids.iter().zip(&drawn.sampled.log_probs);
         let silent = self.fault == Fault::Silent;
         Some(if self.sglang {
             let logprobs: Vec<Value> = pairs
@@ -176,7 +187,7 @@ impl Fake {
             if !silent {
                 about["output_token_logprobs"] = logprobs.into();
             }
-            json!({"text": "", "output_ids": drawn.tokens, "meta_info": about})
+            json!({"text": "", "output_ids": drawn.sampled.ids, "meta_info": about})
         } else {
             let content: Vec<Value> = pairs
                 .map(|(id, logprob)| json!({"token_id": id, "logprob": logprob, "rank": 1}))
@@ -186,7 +197,7 @@ impl Fake {
             } else {
                 json!({"content": content})
             };
-            json!({"request_id": "r", "choices": [{"index": 0, "token_ids": drawn.tokens, "logprobs": logprobs,
+            json!({"request_id": "r", "choices": [{"index": 0, "token_ids": drawn.sampled.ids, "logprobs": logprobs,
                 "finish_reason": if cut { "length" } else { "stop" }}]})
         })
     }
@@ -275,6 +286,23 @@ fn training_from_either_engine_samples_the_weights_that_are_trained() {
     }
     assert!(!journals[0].is_empty());
     assert!(journals[0] == journals[1], "the journals differ");
+}
+
+/// What an engine with a short context would refuse is not asked of it, and episodes end where it would.
+#[test]
+fn an_engine_s_context_is_asked_for_and_kept_to() {
+    for (kind, sglang) in [("vllm", false), ("sglang", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let (url, fake) = serve(sglang, Fault::None);
+        // Room for a first answer, and seldom for a second.
+        fake.lock().unwrap().context = Some(300);
+        config(at, kind, &url, 1, "");
+        let output = train(at, "run");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let journal = std::fs::read_to_string(at.join("run/journal.jsonl")).unwrap();
+        assert!(journal.contains("\"stop\":\"context_full\""), "{journal}");
+    }
 }
 
 #[test]

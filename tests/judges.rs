@@ -180,8 +180,8 @@ fn a_judge_from_outside_is_seen_by_doctor_journal_and_resume() {
             config: &config,
             seed: 1,
         };
-        let mut policy = policy(folder.path(), said);
-        let (groups, _) = play.with(&mut policy, &mut |_, _| {}).unwrap();
+        let policy = policy(folder.path(), said);
+        let (groups, _) = play.with(&policy, &mut |_, _| {}).unwrap();
         Ok::<_, String>((groups, reading.0.load(Ordering::Relaxed)))
     };
     let (groups, ran) = play(10.0, SAID).unwrap();
@@ -222,9 +222,9 @@ fn episodes_carry_the_rewards_that_their_verdicts_say() {
         kl_beta: 0.0,
     };
     for feedback in ALL {
-        let mut policy = policy(folder.path(), SAID);
+        let policy = policy(folder.path(), SAID);
         let (groups, _) = rollout::play_scored(
-            &mut policy,
+            &policy,
             &judge,
             &some,
             &config(feedback),
@@ -266,9 +266,8 @@ fn an_episode_that_the_judge_lost_carries_no_rewards() {
         .replace("I do not know.", "```python\\nlost\\n```")
         .replace("three", "one late");
     for feedback in ALL {
-        let mut policy = policy(folder.path(), &lost);
-        let (groups, stats) =
-            rollout::play(&mut policy, &judge, &some, &config(feedback), 1).unwrap();
+        let policy = policy(folder.path(), &lost);
+        let (groups, stats) = rollout::play(&policy, &judge, &some, &config(feedback), 1).unwrap();
         assert!(stats.lost_verdicts >= 2, "{feedback:?}");
         for episode in [&groups[0].episodes[0], &groups[1].episodes[0]] {
             assert_eq!(episode.stop, Some(StopReason::Aborted));
@@ -292,9 +291,9 @@ fn what_a_judge_says_counts_by_its_weight() {
         .build(&configs, &parts)
         .unwrap();
     let rule = RewardRule::default().with_weights(&configs);
-    let mut policy = policy(folder.path(), SAID);
+    let policy = policy(folder.path(), SAID);
     let config = config(FeedbackSource::Real);
-    let (groups, _) = rollout::play_scored(&mut policy, &*judge, &some, &config, &rule, 1).unwrap();
+    let (groups, _) = rollout::play_scored(&policy, &*judge, &some, &config, &rule, 1).unwrap();
     // 14 characters and 21.
     let expected = vec![-0.2 + 0.5, 1.0 + 0.5 * 14.0 / 21.0];
     assert_eq!(groups[0].episodes[0].rewards, Some(expected));

@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rlef::checkpoint::tokenizer::{Place, Tokenizer};
+use rlef::checkpoint::tokenizer::Tokenizer;
 use rlef::checkpoint::{self, Precision};
-use rlef::completion::{Completion, FinishReason};
 use rlef::config::{TrainConfig, ValueHead};
 use rlef::episode::Episode;
+use rlef::examples::Example;
 use rlef::journal::EpisodeRecord;
 use rlef::judge::{Judge, Judgement, Submission};
 use rlef::model::decoder::Decoder;
@@ -133,16 +133,10 @@ fn starter() -> (Decoder, Tokenizer) {
     );
     let tokenizer = Tokenizer::train(&texts, 300).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let mut episodes = Vec::new();
+    let mut examples = Vec::new();
     for _ in 0..600 {
         let problem = &problems[rng.random_range(0..problems.len())];
-        let mut episode = Episode::start(
-            problem.id.clone(),
-            0,
-            tokenizer
-                .message(Place::Opening, &problem.statement)
-                .unwrap(),
-        );
+        let mut turns = vec![(problem.statement.clone(), String::new()); 2];
         let wanted = rng.random_range(0..DIGITS);
         for turn in 0..2 {
             // Some of the second answers follow the feedback: reinforcement has something to find.
@@ -152,21 +146,13 @@ fn starter() -> (Decoder, Tokenizer) {
             } else {
                 rng.random_range(0..DIGITS)
             };
-            let mut tokens = tokenizer.encode(&answer(digit)).unwrap();
-            tokens.push(tokenizer.end);
-            let sampler_logprobs = vec![0.0; tokens.len()];
-            episode.push(Completion {
-                tokens,
-                sampler_logprobs,
-                stop: FinishReason::End,
-            });
+            turns[turn].1 = answer(digit);
             if turn == 0 {
-                let text = feedback(wanted, digit);
-                let tokens = tokenizer.message(Place::Reply, &text).unwrap();
-                assert!(episode.answer(&tokens, tokenizer.end, 8, 1000));
+                turns[1].0 = feedback(wanted, digit);
             }
         }
-        episodes.push(episode);
+        let turns = turns.iter().map(|(asked, said)| (&**asked, &**said));
+        examples.push(Example::of_turns(turns, &tokenizer).unwrap());
     }
     let config = SftConfig {
         batch: 20,
@@ -185,7 +171,7 @@ fn starter() -> (Decoder, Tokenizer) {
         context: 160,
     };
     let mut decoder = Decoder::random(&shape.config(tokenizer.vocab_size()), 3, &Device::flex());
-    let passed_over = sft::train(&mut decoder, &episodes, &config, &stage, |_| {});
+    let passed_over = sft::train(&mut decoder, &examples, &config, &stage, |_| {});
     assert_eq!(passed_over, Ok(0));
     (decoder, tokenizer)
 }
@@ -221,12 +207,12 @@ pub(crate) fn solve_rate(learner: &Learner, problems: &[Problem]) -> f64 {
         ..config().rollout
     };
     let some: Vec<&Problem> = problems.iter().collect();
-    let mut policy = ModelPolicy {
+    let policy = ModelPolicy {
         decoder: &learner.policy,
         tokenizer: &learner.tokenizer,
         batch: 64,
     };
-    let (groups, _) = rollout::play(&mut policy, &ToyGrader, &some, &config, 99).unwrap();
+    let (groups, _) = rollout::play(&policy, &ToyGrader, &some, &config, 99).unwrap();
     let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
     let solved = episodes
         .iter()

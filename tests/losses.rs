@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor};
 use rlef::batch::Batch;
-use rlef::completion::{Completion, FinishReason};
+use rlef::completion::{FinishReason, Sampled};
 use rlef::episode::{Episode, StopReason, Turn};
 use rlef::learner::MicroBatch;
 use rlef::objective::{
@@ -178,12 +178,14 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
             };
             Turn {
                 prompt_end: turn.prompt_last + 1,
-                completion: Completion {
-                    tokens: actions.iter().map(|action| action.target).collect(),
-                    sampler_logprobs: vec![0.0; actions.len()],
-                    stop: FinishReason::End,
-                },
                 text: String::new(),
+                finish: FinishReason::End,
+                sampled: Some(Sampled {
+                    ids: actions.iter().map(|action| action.target).collect(),
+                    log_probs: vec![0.0; actions.len()],
+                }),
+                tokens: Some(actions.len()),
+                only_thought: false,
                 found: None,
                 verdict: verdict(grade),
                 feedback: String::new(),
@@ -221,7 +223,7 @@ fn advantages_of_all_objectives_are_pytorchs() {
             episodes: episodes.to_vec(),
         })
         .collect();
-    let material = Material::of_groups(&groups, &RewardConfig::default());
+    let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
     let mut compared = 0;
     // PPO's and APA's are given, for they go by values; KTO's are of labels.
     let played = |case: &&Case| !["ppo", "apa", "kto"].contains(&case.algorithm.as_str());

@@ -8,10 +8,11 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rlef::checkpoint::tokenizer::Place;
 use rlef::completion::{FinishReason, Sampling};
-use rlef::policy::remote::{Endpoint, RemoteConfig, RemoteError, RemotePolicy, Usage};
-use rlef::policy::{Answer, Ask, Policy, PolicyError};
+use rlef::dialogue::Message;
+use rlef::policy::remote::{Endpoint, RemoteConfig, RemotePolicy, Sent};
+use rlef::policy::{PolicyError, Sample, SampleRequest, sample_all};
+use rlef::server::{Prices, ServerConfig, ServerError, Usage};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk-SECRET-4711";
@@ -119,43 +120,52 @@ fn handle(
 
 fn policy(url: &str) -> RemotePolicy {
     let config = RemoteConfig {
-        url: url.to_owned(),
+        server: ServerConfig {
+            url: url.to_owned(),
+            model: "m".to_owned(),
+            concurrency: 4,
+            tries: 6,
+            timeout: Duration::from_mins(1),
+            backoff: Duration::from_millis(1),
+        },
         endpoint: Endpoint::Chat,
-        model: "m".to_owned(),
         system: Some("Be brief.".to_owned()),
-        concurrency: 4,
-        tries: 6,
-        timeout: Duration::from_mins(1),
-        backoff: Duration::from_millis(1),
-        prices: Some((2.0, 10.0)),
+        sent: Sent {
+            temperature: true,
+            top_p: true,
+            seed: true,
+        },
+        prices: Some(Prices {
+            read: 2.0,
+            written: 10.0,
+        }),
     };
     RemotePolicy::new(config, Some(KEY.to_owned())).unwrap()
 }
 
+fn requests(statements: &[&str]) -> Vec<SampleRequest> {
+    let each = statements.iter().enumerate();
+    each.map(|(sample, text)| SampleRequest {
+        problem_id: "p".to_owned(),
+        sample,
+        turn: 0,
+        dialogue: vec![Message::user(*text)],
+        prefix: None,
+        opening: 0,
+        seed: 7 + sample as u64,
+    })
+    .collect()
+}
+
 /// Asks for one answer to each statement.
-fn propose(policy: &mut RemotePolicy, statements: &[&str]) -> Result<Vec<Answer>, PolicyError> {
-    let prefixes: Vec<Vec<u32>> = statements
-        .iter()
-        .map(|text| policy.message(Place::Opening, text).unwrap())
-        .collect();
-    let asks: Vec<Ask<'_>> = prefixes
-        .iter()
-        .enumerate()
-        .map(|(sample, prefix)| Ask {
-            problem_id: "p",
-            sample,
-            turn: 0,
-            prefix,
-            seed: 7 + sample as u64,
-        })
-        .collect();
+fn propose(policy: &RemotePolicy, statements: &[&str]) -> Result<Vec<Sample>, PolicyError> {
     let sampling = Sampling {
         temperature: 0.5,
         top_p: 0.9,
         max_tokens: 33,
         ..Sampling::default()
     };
-    policy.propose(&asks, &sampling)
+    sample_all(policy, requests(statements), &sampling)
 }
 
 /// Cuts and stop texts are asked of a server only where they are set: not every server knows them.
@@ -167,15 +177,7 @@ fn cuts_and_stop_texts_are_the_server_s_to_honour() {
         stop: vec!["\n\n".to_owned(), "END".to_owned()],
         ..Sampling::default()
     };
-    let prefix = policy(&url).message(Place::Opening, "one").unwrap();
-    let ask = Ask {
-        problem_id: "p",
-        sample: 0,
-        turn: 0,
-        prefix: &prefix,
-        seed: 1,
-    };
-    policy(&url).propose(&[ask], &sampling).unwrap();
+    sample_all(&policy(&url), requests(&["one"]), &sampling).unwrap();
     let (_, body) = seen.lock().unwrap()[0].clone();
     assert_eq!(
         (&body["top_k"], &body["stop"]),
@@ -194,19 +196,28 @@ fn faults_are_survived_and_each_answer_counts_once() {
         _ if first == "cut" => Deed::Say("a", true),
         _ => Deed::Say("é", false),
     });
-    let mut policy = policy(&url);
-    let answers = propose(&mut policy, &["one", "two", "cut", "four", "five"]).unwrap();
+    let policy = policy(&url);
+    let answers = propose(&policy, &["one", "two", "cut", "four", "five"]).unwrap();
     let texts: Vec<&str> = answers
         .iter()
-        .map(|answer| answer.as_ref().unwrap().1.as_str())
+        .map(|answer| answer.as_ref().unwrap().text.as_str())
         .collect();
     assert_eq!(texts, ["é", "é", "a", "é", "é"]);
-    assert_eq!(answers[2].as_ref().unwrap().0.stop, FinishReason::Length);
-    assert_eq!(answers[3].as_ref().unwrap().0.stop, FinishReason::End);
+    assert_eq!(answers[2].as_ref().unwrap().stop, FinishReason::Length);
+    assert_eq!(answers[3].as_ref().unwrap().stop, FinishReason::End);
     assert_eq!(seen.lock().unwrap().len(), 30);
     let usage = policy.usage(&Usage::default());
     assert_eq!((usage.answers, usage.retries, usage.uncounted), (5, 25, 0));
-    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (500, 35));
+    assert_eq!(
+        (usage.prompt_tokens, usage.completion_tokens),
+        (Some(500), Some(35))
+    );
+    assert!(
+        answers
+            .iter()
+            .flatten()
+            .all(|said| said.sampled.is_none() && said.tokens == Some(7))
+    );
     assert!((usage.cost.unwrap() - (500.0 * 2.0 + 35.0 * 10.0) / 1e6).abs() < 1e-12);
     let (head, body) = seen.lock().unwrap()[0].clone();
     assert!(head.starts_with("POST /v1/chat/completions "), "{head}");
@@ -228,7 +239,7 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
         "down" => Deed::Send(503, ""),
         _ => Deed::Say("yes", false),
     });
-    let answers = propose(&mut policy(&url), &["fine", "long", "down", "fine"]).unwrap();
+    let answers = propose(&policy(&url), &["fine", "long", "down", "fine"]).unwrap();
     let fine: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(fine, [true, false, false, true]);
     let lost = answers[1].as_ref().unwrap_err().to_string();
@@ -237,20 +248,20 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
     assert!(lost.contains("6 tries") && lost.contains("503"), "{lost}");
     let before = seen.lock().unwrap().len();
     assert_eq!(before, 1 + 1 + 6 + 1);
-    let error = propose(&mut policy(&url), &["long", "fine"]).unwrap_err();
+    let error = propose(&policy(&url), &["long", "fine"]).unwrap_err();
     assert!(
         matches!(
             error,
-            PolicyError::Remote(RemoteError::Refused { status: 400, .. })
+            PolicyError::Server(ServerError::Refused { status: 400, .. })
         ),
         "{error}"
     );
     assert_eq!(seen.lock().unwrap().len(), before + 1);
-    let error = propose(&mut policy(&url), &["down", "fine"]).unwrap_err();
+    let error = propose(&policy(&url), &["down", "fine"]).unwrap_err();
     assert!(
         matches!(
             error,
-            PolicyError::Remote(RemoteError::NoAnswer { tries: 6, .. })
+            PolicyError::Server(ServerError::NoAnswer { tries: 6, .. })
         ),
         "{error}"
     );
@@ -260,7 +271,7 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
     clippy::disallowed_methods,
     reason = "the test starts the program under test, not a candidate"
 )]
-fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
+pub(crate) fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
         .env("XDG_CACHE_HOME", super::host::cache_home())
         .current_dir(folder)
@@ -285,21 +296,19 @@ fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
             "--api-key-env",
             "THE_KEY",
         ])
-        .args([
-            "--tries",
-            "1",
-            "--out",
-            "out.json",
-            "--journal",
-            "journal.jsonl",
-        ])
+        .args(["--out", "out.json", "--journal", "journal.jsonl"])
+        .args(if more.contains(&"--tries") {
+            &[][..]
+        } else {
+            &["--tries", "1"]
+        })
         .arg(format!("--policy=openai:{url}"))
         .args(more)
         .output()
         .unwrap()
 }
 
-fn problems(folder: &Path) {
+pub(crate) fn problems(folder: &Path) {
     let line = |id: &str| {
         json!({"id": id, "statement": id, "public_tests": [{"kind": "stdin", "input": "2\n", "expected": "4\n"}],
             "private_tests": [{"kind": "stdin", "input": "5\n", "expected": "10\n"}]})

@@ -141,7 +141,8 @@ fn eval_honours_top_k_and_stop_texts() {
             .all(|text| !text.contains("print"))
     );
     for turn in stopped.iter().flat_map(|episode| &episode.turns) {
-        assert_eq!(turn.tokens.len(), turn.sampler_logprobs.len());
+        let sampled = turn.sampled().unwrap();
+        assert_eq!(sampled.ids.len(), sampled.log_probs.len());
     }
 
     let one = episodes(at, &["--top-k", "1"]);
@@ -151,8 +152,8 @@ fn eval_honours_top_k_and_stop_texts() {
     let turns = one.iter().flat_map(|episode| &episode.turns);
     assert!(
         turns
-            .flat_map(|turn| &turn.sampler_logprobs)
-            .all(|&x| x == 0.0)
+            .flat_map(|turn| turn.sampled().unwrap().log_probs)
+            .all(|x| x == 0.0)
     );
     refused(at, &["eval", "--stop", ""], 2, &["--stop"]);
 }

@@ -28,7 +28,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let judging = args.judging.judging(judges)?;
     judging::require_supported(&*judging.judge, &problems, &args.problems)?;
     let stamp = match args.url() {
-        Some(_) => source::stamp(&args.server.name(&args.policy)?, args.device)?,
+        Some(_) => source::stamp(&args.server.name(&args.base_url()?)?, args.device)?,
         None => source::stamp(&args.policy, args.device)?,
     };
     let journal = open_journal(args, &judging, &problems, &config, &stamp)?;
@@ -37,7 +37,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         journal: journal.as_ref(),
         problems: &problems,
         config: &config,
-        seed: args.seed,
+        seed: args.seed(),
     };
     let played = play_policy(args, &play);
     // A journal that could not be finished is told when what was found has been.
@@ -67,7 +67,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     for (name, (mean, answers)) in mean_scores(&groups) {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }
-    let report = report.with_labels(&groups, &problems, args.seed);
+    let report = report.with_labels(&groups, &problems, args.seed());
     if args.json {
         print_json(&serde_json::to_string(&report)?);
     } else {
@@ -79,7 +79,8 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             policy: stamp,
             config: &config,
             sandbox: SandboxStamp::of(judging.host.protection()),
-            seed: args.seed,
+            left_to_server: args.left_to_server(),
+            seed: args.seed(),
         };
         let evaluation = Evaluation::new(&setting, &problems, &groups, &report);
         output::keep(path, evaluation.text().as_bytes())?;

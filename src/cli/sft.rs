@@ -15,6 +15,7 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, CheckpointError, Precision};
 use crate::config::{Assignment, TrainConfig, commented_sft};
 use crate::demonstration;
+use crate::examples::Example;
 use crate::journal::write_atomically;
 use crate::model::decoder::Decoder;
 use crate::model::device::Processor;
@@ -125,11 +126,8 @@ fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode>
             demonstrating.set(set as u64 + 1, &format!("{} episodes", episodes.len()));
         }
         demonstrating.finish();
-        episodes.retain(|episode| episode.tokens.len() <= decoder.config.max_position_embeddings);
-        let tokens = episodes
-            .iter()
-            .map(|episode| episode.tokens.len())
-            .sum::<usize>();
+        episodes.retain(|episode| episode.longest() <= decoder.config.max_position_embeddings);
+        let tokens = episodes.iter().map(Example::longest).sum::<usize>();
         say!(
             "stage {}: {} episodes, {tokens} tokens",
             number + 1,

@@ -11,18 +11,18 @@ mod journalled;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::completion::Completion;
 use crate::journal::{EpisodeRecord, JournalError, Lines};
 use crate::judge::Judgement;
-use crate::policy::Ask;
-use crate::policy::remote::Usage;
+use crate::policy::SampleRequest;
 use crate::rollout::Group;
+use crate::server::Usage;
 pub use event::Settings;
-use event::{Event, Said, hash};
+use event::{Event, Said};
 pub use journalled::{JournalledJudge, JournalledPolicy};
 
 /// Longest time that lines are left to the system before they are forced to the disk.
@@ -61,6 +61,8 @@ pub struct EvalJournal {
     book: Mutex<Book>,
     /// Interrupts so far; after the first, nothing new is begun.
     interrupts: std::sync::Arc<AtomicUsize>,
+    /// Whether a line could not be written.
+    full: AtomicBool,
 }
 
 struct Book {
@@ -71,7 +73,7 @@ struct Book {
     episodes: HashSet<(String, usize)>,
     /// What the answers found here had cost.
     usage: Usage,
-    /// Tokens and programs found here since they were last asked for.
+    /// Tokens and programs found here.
     found: (usize, usize),
     /// Answers and verdicts found here in all.
     reused: (usize, usize),
@@ -110,6 +112,7 @@ impl EvalJournal {
         Ok(Self {
             book: Mutex::new(book),
             interrupts,
+            full: AtomicBool::new(false),
         })
     }
 
@@ -118,9 +121,14 @@ impl EvalJournal {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the user has asked to stop.
+    /// Whether nothing new is to be begun: the user has asked to stop, or nothing can be written any more.
     pub fn is_stopped(&self) -> bool {
-        self.interrupts.load(Ordering::Relaxed) > 0
+        self.interrupts.load(Ordering::Relaxed) > 0 || self.full.load(Ordering::Relaxed)
+    }
+
+    /// Begins nothing new from now on.
+    fn stop(&self) {
+        self.full.store(true, Ordering::Relaxed);
     }
 
     /// Answers and verdicts that are there.
@@ -155,9 +163,9 @@ impl EvalJournal {
         self.lock().usage.clone()
     }
 
-    /// Tokens and programs taken from it since this was last asked.
-    pub fn take_found(&self) -> (usize, usize) {
-        std::mem::take(&mut self.lock().found)
+    /// Tokens and programs taken from it.
+    pub fn found(&self) -> (usize, usize) {
+        self.lock().found
     }
 
     /// Writes finished episodes that are not there yet, and forces everything to the disk. Lost episodes are left out: they
@@ -225,18 +233,18 @@ impl Book {
         Ok(())
     }
 
-    /// The answer to this very ask, if it was given before.
-    fn answer(&mut self, ask: &Ask<'_>) -> Option<(Completion, String)> {
-        let name = (ask.problem_id.to_owned(), ask.sample, ask.turn);
+    /// The answer to this very request, if it was given before.
+    fn answer(&mut self, request: &SampleRequest) -> Option<Completion> {
+        let name = (request.problem_id.clone(), request.sample, request.turn);
         let said = self.answers.get(&name)?;
-        if said.prefix != hash(ask.prefix) {
+        if !said.answers(request) {
             return None;
         }
-        let answer = said.answer();
+        let answer = said.completion();
         if let Some(usage) = &said.usage {
             self.usage.add(usage);
         }
-        self.found.0 += answer.0.tokens.len();
+        self.found.0 += answer.tokens.unwrap_or(0);
         self.reused.0 += 1;
         Some(answer)
     }

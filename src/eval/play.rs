@@ -1,17 +1,18 @@
-//! A policy and problems → the episodes it played and what they say, a slice of the problems at a time. With a journal nothing
-//! is asked or judged that is in it.
+//! A policy and problems → the episodes it played and what they say. All problems are played at once; what is over is kept and
+//! told a slice at a time, in the order of the problems. With a journal nothing is asked or judged that is in it.
 
 use std::collections::BTreeMap;
 
 use super::journal::{EvalJournal, JournalledJudge, JournalledPolicy};
 use super::{Report, report};
+use crate::environment::RewardRule;
 use crate::journal::JournalError;
 use crate::judge::Judge;
 use crate::policy::{Policy, PolicyError};
 use crate::problem::Problem;
 use crate::rollout::{self, Group, RolloutConfig, RolloutStats};
 
-/// Problems played side by side, after which progress shows.
+/// Problems after which what was played is kept and progress shows.
 const SLICE: usize = 64;
 
 /// Why an evaluation could not be finished.
@@ -40,67 +41,87 @@ pub struct Play<'a> {
 }
 
 /// Is told how many problems are played, and what they say so far.
-pub type OnProgress<'a> = &'a mut dyn FnMut(usize, &Report);
-
-/// Is given the groups of a slice and what they took, which it may correct.
-type OnSlice<'a> = &'a mut dyn FnMut(&[Group], &mut RolloutStats) -> Result<(), EvalError>;
+pub type OnProgress<'a> = &'a mut (dyn FnMut(usize, &Report) + Send);
 
 impl Play<'_> {
     /// Plays `policy`, into the journal where there is one.
     pub fn with(
         &self,
-        policy: &mut dyn Policy,
+        policy: &dyn Policy,
         on_progress: OnProgress<'_>,
     ) -> Result<(Vec<Group>, Report), EvalError> {
         let Some(journal) = self.journal else {
-            return self.each(policy, self.judge, &mut |_, _| Ok(()), on_progress);
+            return self.each(policy, self.judge, on_progress);
         };
         let judge = JournalledJudge {
             judge: self.judge,
             journal,
         };
-        let mut policy = JournalledPolicy { policy, journal };
-        self.each(
-            &mut policy,
-            &judge,
-            &mut |groups, stats| {
-                if journal.is_stopped() {
-                    return Err(PolicyError::Stopped.into());
-                }
-                // What was found there took no time here.
-                let (tokens, programs) = journal.take_found();
-                stats.tokens = stats.tokens.saturating_sub(tokens);
-                stats.programs = stats.programs.saturating_sub(programs);
-                Ok(journal.keep_episodes(groups)?)
-            },
-            on_progress,
-        )
+        let policy = JournalledPolicy { policy, journal };
+        self.each(&policy, &judge, on_progress)
     }
 
     fn each(
         &self,
-        policy: &mut dyn Policy,
+        policy: &dyn Policy,
         judge: &dyn Judge,
-        on_slice: OnSlice<'_>,
         on_progress: OnProgress<'_>,
     ) -> Result<(Vec<Group>, Report), EvalError> {
         let (problems, config, seed) = (self.problems, self.config, self.seed);
-        let mut groups = Vec::with_capacity(problems.len());
-        let mut total = RolloutStats::default();
-        for slice in problems.chunks(SLICE) {
-            let some: Vec<&Problem> = slice.iter().collect();
-            let (more, mut stats) = rollout::play(policy, judge, &some, config, seed)?;
-            on_slice(&more, &mut stats)?;
-            groups.extend(more);
-            total.tokens += stats.tokens;
-            total.programs += stats.programs;
-            total.sampling_seconds += stats.sampling_seconds;
-            total.judging_seconds += stats.judging_seconds;
-            let so_far = report(&groups, problems, config.turns, &total, seed);
-            on_progress(groups.len(), &so_far);
+        let some: Vec<&Problem> = problems.iter().collect();
+        let mut groups: Vec<Group> = Vec::with_capacity(problems.len());
+        let mut kept = 0;
+        let mut unwritten = None;
+        let stats = rollout::play_each(
+            policy,
+            judge,
+            &some,
+            (config, &RewardRule::default()),
+            seed,
+            &mut |group, stats| {
+                groups.push(group);
+                if groups.len().is_multiple_of(SLICE) && unwritten.is_none() {
+                    unwritten = self.keep(&groups[kept..]).err();
+                    kept = groups.len();
+                    let stats = self.found_here(stats);
+                    let so_far = report(&groups, problems, config.turns, &stats, seed);
+                    on_progress(groups.len(), &so_far);
+                }
+            },
+        );
+        if let Some(error) = unwritten {
+            return Err(error.into());
         }
-        let report = report(&groups, problems, config.turns, &total, seed);
+        let stats = stats?;
+        if self.journal.is_some_and(EvalJournal::is_stopped) {
+            return Err(PolicyError::Stopped.into());
+        }
+        self.keep(&groups[kept..])?;
+        let report = report(
+            &groups,
+            problems,
+            config.turns,
+            &self.found_here(&stats),
+            seed,
+        );
+        on_progress(groups.len(), &report);
         Ok((groups, report))
+    }
+
+    /// Writes what was played into the journal, where there is one.
+    fn keep(&self, groups: &[Group]) -> Result<(), JournalError> {
+        self.journal
+            .map_or(Ok(()), |journal| journal.keep_episodes(groups))
+    }
+
+    /// The cost of what was done here: what was found in the journal took no time.
+    fn found_here(&self, stats: &RolloutStats) -> RolloutStats {
+        let (tokens, programs) = self.journal.map_or((0, 0), EvalJournal::found);
+        RolloutStats {
+            tokens: stats.tokens.saturating_sub(tokens),
+            programs: stats.programs.saturating_sub(programs),
+            ..stats.clone()
+        }
     }
 }
 

@@ -148,6 +148,8 @@ pub struct Setting<'a> {
     pub config: &'a RolloutConfig,
     /// What ran the programs.
     pub sandbox: SandboxStamp,
+    /// Settings of sampling that the policy's server chose.
+    pub left_to_server: Vec<String>,
     /// Seed of all draws.
     pub seed: u64,
 }
@@ -204,7 +206,7 @@ impl Evaluation {
                 problems: setting.problems.to_owned(),
                 problems_hash: hash_of(parts),
                 policy: setting.policy.clone(),
-                play: PlayStamp::of(setting.config),
+                play: PlayStamp::of(setting.config).left(setting.left_to_server.clone()),
                 sandbox: setting.sandbox.clone(),
                 rollouts: setting.config.group,
                 seed: setting.seed,

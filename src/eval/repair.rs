@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
+use super::is_zero;
+use crate::completion::FinishReason;
 use crate::episode::{Episode, Turn};
 use crate::statistics::{Estimate, bootstrap};
 use crate::verdict::Grade;
@@ -39,8 +41,15 @@ pub struct TurnReport {
     /// Mean share of lines that changed from the predecessor, repeats included: 0 the same, 1 nothing in common; absent at
     /// the first turn.
     pub edit: Option<f64>,
-    /// Mean number of sampled tokens.
-    pub tokens: f64,
+    /// Mean number of sampled tokens; absent where not every answer's were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<f64>,
+    /// Answers that were cut at the token limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: usize,
+    /// Answers that are empty, for everything that was said is a thought.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub only_thought: usize,
 }
 
 /// One entry a turn, up to `turns`; `clusters[i]` is the cluster of the i-th group.
@@ -69,7 +78,9 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
         fewer_tests: 0,
         repeated: 0,
         edit: None,
-        tokens: 0.0,
+        tokens: Some(0.0),
+        cut: 0,
+        only_thought: 0,
     };
     let mut pairs = Vec::with_capacity(groups.len());
     let (mut edits, mut edited) = (0.0, 0_usize);
@@ -82,8 +93,10 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
             let passes = answer.verdict.is_accepted();
             report.answers += 1;
             report.passed_public += usize::from(passes);
-            report.cut += usize::from(answer.is_cut());
-            report.tokens += answer.completion.tokens.len() as f64;
+            let tokens = answer.tokens.map(|tokens| tokens as f64);
+            report.tokens = report.tokens.zip(tokens).map(|(sum, more)| sum + more);
+            report.cut += usize::from(answer.finish == FinishReason::Length);
+            report.only_thought += usize::from(answer.only_thought);
             *report.grades.entry(answer.verdict.grade).or_default() += 1;
             let Some(last) = turn.checked_sub(1).map(|index| &episode.turns[index]) else {
                 continue;
@@ -104,7 +117,8 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
         let (fixed, failed) = (report.fixed - before.0, report.after_failure - before.1);
         pairs.push((fixed as f64, failed as f64));
     }
-    report.tokens /= report.answers.max(1) as f64;
+    let answers = report.answers.max(1) as f64;
+    report.tokens = report.tokens.map(|sum| sum / answers);
     report.edit = (edited > 0).then(|| edits / edited as f64);
     report.fixed_rate = (report.after_failure > 0)
         .then(|| bootstrap::ratio(&bootstrap::gathered(&pairs, clusters), seed));

@@ -40,6 +40,9 @@ pub struct PlayStamp {
     pub wording: String,
     /// Temperature, nucleus, length.
     pub sampling: Sampling,
+    /// Which of these the policy's server chose itself, so that what stands there is not what was used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_to_server: Vec<String>,
 }
 
 /// What ran the programs.
@@ -107,7 +110,15 @@ impl PlayStamp {
             style: config.style,
             wording: short(digest),
             sampling: config.sampling.clone(),
+            left_to_server: Vec::new(),
         }
+    }
+
+    /// The same, with settings that the policy's server chose.
+    #[must_use]
+    pub fn left(mut self, left_to_server: Vec<String>) -> Self {
+        self.left_to_server = left_to_server;
+        self
     }
 }
 

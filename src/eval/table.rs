@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result, Write as _};
 
 use super::{Report, TurnReport};
+use crate::server::Usage;
 use crate::verdict::Grade;
 
 impl Display for Report {
@@ -10,7 +11,11 @@ impl Display for Report {
         let lost = match self.aborted {
             0 => String::new(),
             lost if self.usage.is_some() => {
-                format!(", {lost} lost to the server or the sandbox and not counted")
+                let refused = match self.refused {
+                    0 => String::new(),
+                    some => format!(" ({some} refused)"),
+                };
+                format!(", {lost} lost to the server{refused} or the sandbox and not counted")
             }
             lost => format!(", {lost} lost to the sandbox and not counted"),
         };
@@ -25,6 +30,9 @@ impl Display for Report {
             self.problems, self.episodes
         )?;
         self.sentence(out)?;
+        if self.refused > 0 {
+            self.refusals(out)?;
+        }
         let turns = self.turns_played();
         if self.single_turn > 0 && self.solved_by_turn.len() > 1 {
             writeln!(
@@ -33,14 +41,9 @@ impl Display for Report {
                 self.single_turn
             )?;
         }
-        let unit = if self.usage.is_some() {
-            " bytes"
-        } else {
-            "tokens"
-        };
         writeln!(
             out,
-            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  {unit}"
+            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens"
         )?;
         for (index, turn) in self.by_turn.iter().take(turns).enumerate() {
             self.row(out, index, turn)?;
@@ -49,10 +52,10 @@ impl Display for Report {
             writeln!(
                 out,
                 "        fixed: pass the public tests, of answers after one that failed them; repeated: the same program again;\n        \
-                edited: lines changed; {}: of one answer",
-                unit.trim_start()
+                edited: lines changed; tokens: of one answer"
             )?;
         }
+        self.unfinished(out)?;
         writeln!(out)?;
         let mut line = |name: String, value: String| writeln!(out, "  {name:<18}{value}");
         line(format!("1@{turns}"), self.final_solved().to_string())?;
@@ -98,17 +101,7 @@ impl Display for Report {
             )?;
         }
         if let Some(usage) = &self.usage {
-            let mut text = format!(
-                "{} answers, {} retries, {} tokens read, {} written",
-                usage.answers, usage.retries, usage.prompt_tokens, usage.completion_tokens
-            );
-            if usage.uncounted > 0 {
-                write!(text, ", {} answers without a count", usage.uncounted)?;
-            }
-            if let Some(cost) = usage.cost {
-                write!(text, ", cost {cost:.4}")?;
-            }
-            line("server".to_owned(), text)?;
+            line("server".to_owned(), charged(usage))?;
         }
         if self.tokens_per_second + self.programs_per_second > 0.0 {
             let tokens = match self.tokens_per_second {
@@ -152,6 +145,43 @@ impl Report {
         )
     }
 
+    /// What the server refused, beside the share it is left out of.
+    fn refusals(&self, out: &mut Formatter<'_>) -> Result {
+        let all = self.episodes + self.refused;
+        let solved = self.final_solved().mean * self.episodes as f64;
+        let words = match &self.refusal {
+            Some(words) => format!(" It said: {words}"),
+            None => String::new(),
+        };
+        writeln!(
+            out,
+            "These are shares of {} episodes; the server refused {} more. Of all {all}, {:.1}% were solved.{words}",
+            self.episodes,
+            self.refused,
+            100.0 * solved / all.max(1) as f64,
+        )
+    }
+
+    /// Answers that are wrong because they are none.
+    fn unfinished(&self, out: &mut Formatter<'_>) -> Result {
+        let sum = |of: fn(&TurnReport) -> usize| self.by_turn.iter().map(of).sum::<usize>();
+        let (all, cut) = (sum(|turn| turn.answers), sum(|turn| turn.cut));
+        let thoughts = sum(|turn| turn.only_thought);
+        if cut > 0 {
+            writeln!(
+                out,
+                "        {cut} of {all} answers were cut at the limit of tokens; --max-tokens allows more"
+            )?;
+        }
+        if thoughts > 0 {
+            writeln!(
+                out,
+                "        {thoughts} of {all} answers are empty: everything that was said is a thought"
+            )?;
+        }
+        Ok(())
+    }
+
     /// Turns that at least one problem allows.
     fn turns_played(&self) -> usize {
         if self.problems > 0 && self.single_turn == self.problems {
@@ -173,7 +203,7 @@ impl Report {
         let later = if index == 0 { 0 } else { turn.answers };
         writeln!(
             out,
-            "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6.0}",
+            "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6}",
             index + 1,
             turn.answers,
             if self.single_turn == self.problems {
@@ -185,7 +215,8 @@ impl Report {
             share(turn.repeated, later),
             turn.edit
                 .map_or("-".to_owned(), |edit| format!("{:.0}%", 100.0 * edit)),
-            turn.tokens,
+            turn.tokens
+                .map_or("-".to_owned(), |tokens| format!("{tokens:.0}")),
         )?;
         if turn.after_pass > 0 {
             writeln!(
@@ -196,6 +227,29 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// What a server was asked and charged; what it didn't count is said to be unknown.
+fn charged(usage: &Usage) -> String {
+    let tokens = |count: Option<u64>| count.map_or("unknown".to_owned(), |count| count.to_string());
+    let mut text = format!(
+        "{} answers, {} retries, tokens read {}, written {}",
+        usage.answers,
+        usage.retries,
+        tokens(usage.prompt_tokens),
+        tokens(usage.completion_tokens)
+    );
+    if usage.uncounted > 0 && usage.prompt_tokens.is_some() {
+        let _ = write!(
+            text,
+            " in those that were counted; {} answers were not",
+            usage.uncounted
+        );
+    }
+    if let Some(cost) = usage.cost {
+        let _ = write!(text, ", cost {cost:.4}");
+    }
+    text
 }
 
 /// Grades and counts, the most frequent first.

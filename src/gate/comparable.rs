@@ -96,6 +96,10 @@ pub fn differences(
         if !sampling.stop.is_empty() {
             parts.push(format!("stopped by {:?}", sampling.stop));
         }
+        if !play.left_to_server.is_empty() {
+            let left = play.left_to_server.join(" and ");
+            parts.push(format!("{left} chosen by the server"));
+        }
         parts.join(", ")
     };
     differ(

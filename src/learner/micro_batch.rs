@@ -179,7 +179,7 @@ mod tests {
         let episodes: Vec<_> = (0..17)
             .map(|number| played(&grades[..=number % 3], false))
             .collect();
-        let batch = Batch::collate(&episodes);
+        let batch = Batch::collate(&episodes).unwrap();
         for rows in [vec![], vec![4], vec![16, 0, 7, 3], (0..17).rev().collect()] {
             let micro = MicroBatch::new(&batch, &rows);
             let scan = |row_of: &dyn Fn(usize) -> usize, count: usize| -> Vec<usize> {

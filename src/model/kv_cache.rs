@@ -117,7 +117,9 @@ impl RowCache {
             layer.values.shrink_to_fit();
         }
         let mut parts = self.before.parts;
-        parts.push(Arc::new(self.own));
+        if self.length > self.before.length {
+            parts.push(Arc::new(self.own));
+        }
         Prefix {
             parts,
             length: self.length,

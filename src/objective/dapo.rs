@@ -153,7 +153,7 @@ mod tests {
         let solved = || played(&[Grade::Accepted], true);
         let failed = || played(&[Grade::WrongAnswer], false);
         let mut overlong = failed();
-        overlong.turns[0].completion.stop = FinishReason::Length;
+        overlong.turns[0].finish = FinishReason::Length;
         let group = |episodes| Group {
             problem_id: "p".to_owned(),
             episodes,
@@ -163,7 +163,7 @@ mod tests {
             group(vec![solved(), failed(), overlong]),
             group(vec![failed(), failed()]),
         ];
-        let material = Material::of_groups(&groups, &RewardConfig::default());
+        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
         let mut dapo = Dapo {
             clip: CLIP,
             settings: Settings::default(),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::advantage;
-use crate::batch::Row;
+use crate::batch::{NotSampled, Row};
 use crate::episode::Episode;
 use crate::examples::Example;
 use crate::reward::{self, RewardConfig};
@@ -41,15 +41,16 @@ pub struct Material<'a> {
 }
 
 impl<'a> Material<'a> {
-    /// The episodes that are data, with their rewards. Whatever was lost is left out, and its group has fewer candidates.
-    pub fn of_groups(groups: &'a [Group], config: &RewardConfig) -> Self {
+    /// The episodes that are data, with their rewards. Whatever was lost is left out, and its group has fewer candidates. An
+    /// episode that is text alone is refused.
+    pub fn of_groups(groups: &'a [Group], config: &RewardConfig) -> Result<Self, NotSampled> {
         let mut material = Self::default();
         for group in groups {
             let first = material.candidates.len();
             for episode in &group.episodes {
                 if let Some(rewards) = reward::score(episode, config) {
                     material.candidates.push(Candidate {
-                        row: Row::from(episode),
+                        row: Row::try_from(episode)?,
                         episode: Some(episode),
                         rewards,
                         group: material.groups.len(),
@@ -58,7 +59,7 @@ impl<'a> Material<'a> {
             }
             material.groups.push(first..material.candidates.len());
         }
-        material
+        Ok(material)
     }
 
     /// Adds examples of a data set, each as a group of its rows.

@@ -1,15 +1,14 @@
 //! A policy that answers from a file: completions somebody else made, a list of samples a problem, each a list of
-//! turns. For tests, and for judging other people's samples, or the episodes of a journal, again turn by turn. Its ids are
-//! the bytes of its text.
+//! turns. For tests, and for judging other people's samples, or the episodes of a journal, again turn by turn. It has text and
+//! no ids.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Answer, Ask, Policy, PolicyError};
-use crate::checkpoint::tokenizer::{Place, TokenizerError};
-use crate::completion::{Completion, FinishReason, Sampling};
+use super::{Policy, PolicyError, SampleQueue, sample_each};
+use crate::completion::{Completion, Sampling};
 use crate::problem::id::{self, ById};
 use crate::problem::{Problem, printable};
 
@@ -165,47 +164,19 @@ impl ReplayPolicy {
 }
 
 impl Policy for ReplayPolicy {
-    fn message(&self, _place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        Ok(text.bytes().map(u32::from).collect())
-    }
-
-    fn propose(
-        &mut self,
-        asks: &[Ask<'_>],
-        _sampling: &Sampling,
-    ) -> Result<Vec<Answer>, PolicyError> {
-        asks.iter()
-            .map(|ask| {
-                let turns = self
-                    .samples
-                    .get(ask.problem_id)
-                    .and_then(|samples| samples.get(ask.sample));
-                let text = turns
-                    .and_then(|turns| turns.get(ask.turn).or(turns.last()))
-                    .ok_or_else(|| PolicyError::Missing {
-                        problem_id: ask.problem_id.to_owned(),
-                        sample: ask.sample,
-                        turn: ask.turn + 1,
-                    })?;
-                let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
-                let sampler_logprobs = vec![0.0; tokens.len()];
-                let completion = Completion {
-                    tokens,
-                    sampler_logprobs,
-                    stop: FinishReason::End,
-                };
-                Ok(Ok((completion, text.clone())))
-            })
-            .collect()
-    }
-
-    fn end(&self) -> u32 {
-        // No byte has this value.
-        256
-    }
-
-    fn context(&self) -> usize {
-        usize::MAX
+    fn sample(&self, queue: &dyn SampleQueue, _sampling: &Sampling) -> Result<(), PolicyError> {
+        sample_each(queue, |request| {
+            let samples = self.samples.get(&request.problem_id);
+            let turns = samples.and_then(|samples| samples.get(request.sample));
+            let text = turns
+                .and_then(|turns| turns.get(request.turn).or(turns.last()))
+                .ok_or_else(|| PolicyError::Missing {
+                    problem_id: request.problem_id.clone(),
+                    sample: request.sample,
+                    turn: request.turn + 1,
+                })?;
+            Ok(Ok(Completion::of_text(text)))
+        })
     }
 }
 

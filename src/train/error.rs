@@ -1,5 +1,6 @@
 //! Why a round could not be played or learnt from, in the words a person reads.
 
+use crate::batch::NotSampled;
 use crate::config::ConfigError;
 use crate::policy::PolicyError;
 use crate::policy::engine::EngineError;
@@ -17,6 +18,9 @@ pub enum TrainError {
     /// Whoever watches said to stop, before a weight was moved.
     #[error("failed to go on: it was told to stop")]
     Stopped,
+    /// An episode is text alone.
+    #[error(transparent)]
+    NotSampled(#[from] NotSampled),
     /// There is nothing to learn from.
     #[error("failed to learn: the objective needs {what}, and there are none")]
     NoData {

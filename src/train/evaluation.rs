@@ -141,22 +141,22 @@ impl Session<'_> {
         };
         let decoder: &Decoder = &learner.policy;
         let tokenizer = &learner.tokenizer;
-        let (mut here, mut there);
-        let policy: &mut dyn Policy = if let Some(engine) = engine {
+        let (here, there);
+        let policy: &dyn Policy = if let Some(engine) = engine {
             there = EnginePolicy {
                 engine,
                 tokenizer,
                 context: decoder.config.max_position_embeddings,
                 vocabulary: decoder.config.vocab_size,
             };
-            &mut there
+            &there
         } else {
             here = ModelPolicy {
                 decoder,
                 tokenizer,
                 batch: config.resources.sampling_batch,
             };
-            &mut here
+            &here
         };
         let plays = learner.objective.needs().source == Source::Episodes;
         observer.on(Event::Evaluating {
@@ -176,10 +176,7 @@ impl Session<'_> {
                 checks::usable(&more, config)?;
             }
             groups.extend(more);
-            total.tokens += stats.tokens;
-            total.programs += stats.programs;
-            total.sampling_seconds += stats.sampling_seconds;
-            total.judging_seconds += stats.judging_seconds;
+            total.add(&stats);
             let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
             observer.on(Event::Evaluated {
                 problems: groups.len(),

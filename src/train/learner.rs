@@ -122,7 +122,7 @@ impl Learner {
     pub fn sync_weights(&mut self) -> Result<(), EngineError> {
         let version = self.policy_optimizer.steps();
         self.engine.as_mut().map_or(Ok(()), |engine| {
-            engine.hold(&self.policy, &self.tokenizer, version)
+            engine.load_weights(&self.policy, &self.tokenizer, version)
         })
     }
 }

@@ -349,7 +349,7 @@ mod tests {
             ..RolloutStats::default()
         };
         let groups = [group];
-        let material = Material::of_groups(&groups, &reward::RewardConfig::default());
+        let material = Material::of_groups(&groups, &reward::RewardConfig::default()).unwrap();
         let found = describe(&groups, &material, &stats);
         assert_eq!(
             (found.aborted, found.lost_answers, found.unsupported),

@@ -26,9 +26,8 @@ pub(super) fn play_round(
     let seed = |redraw| draw::sampling_seed(config, round, redraw);
     let (mut groups, mut stats) = play(learner, grader, &drawn, config, seed(0))?;
     for redraw in 1..=learner.objective.needs().redraws {
-        let missing = drawn
-            .len()
-            .saturating_sub(selected(learner, &groups, config));
+        let selected = selected(learner, &groups, config)?;
+        let missing = drawn.len().saturating_sub(selected);
         let taken = |problem: &Problem| groups.iter().any(|group| group.problem_id == problem.id);
         let more = draw::further(problems, taken, missing, config, (round, redraw));
         if more.is_empty() {
@@ -36,25 +35,24 @@ pub(super) fn play_round(
         }
         let (more, cost) = play(learner, grader, &more, config, seed(redraw))?;
         groups.extend(more);
-        stats.tokens += cost.tokens;
-        stats.programs += cost.programs;
-        stats.lost_answers += cost.lost_answers;
-        stats.lost_verdicts += cost.lost_verdicts;
-        stats.sampling_seconds += cost.sampling_seconds;
-        stats.judging_seconds += cost.judging_seconds;
+        stats.add(&cost);
     }
     Ok((groups, stats))
 }
 
 /// Groups of which the objective selects something.
-fn selected(learner: &Learner, groups: &[Group], config: &TrainConfig) -> usize {
-    let material = Material::of_groups(groups, &config.reward);
+fn selected(
+    learner: &Learner,
+    groups: &[Group],
+    config: &TrainConfig,
+) -> Result<usize, TrainError> {
+    let material = Material::of_groups(groups, &config.reward)?;
     let units = filter::selected(&*learner.objective, &material, config);
     let candidates = units.iter().flatten();
     let groups: HashSet<usize> = candidates
         .map(|&index| material.candidates()[index].group)
         .collect();
-    groups.len()
+    Ok(groups.len())
 }
 
 /// Plays the drawn problems with the learner's policy as it is now.
@@ -66,21 +64,21 @@ fn play(
     seed: u64,
 ) -> Result<(Vec<Group>, RolloutStats), TrainError> {
     let rule = config.reward.rule().with_weights(&config.judges);
-    let played = if let Some(engine) = &mut learner.engine {
-        let mut sampler = EnginePolicy {
+    let played = if let Some(engine) = &learner.engine {
+        let sampler = EnginePolicy {
             engine,
             tokenizer: &learner.tokenizer,
             context: learner.policy.config.max_position_embeddings,
             vocabulary: learner.policy.config.vocab_size,
         };
-        rollout::play_scored(&mut sampler, grader, drawn, &config.rollout, &rule, seed)?
+        rollout::play_scored(&sampler, grader, drawn, &config.rollout, &rule, seed)?
     } else {
-        let mut sampler = ModelPolicy {
+        let sampler = ModelPolicy {
             decoder: &learner.policy,
             tokenizer: &learner.tokenizer,
             batch: config.resources.sampling_batch,
         };
-        rollout::play_scored(&mut sampler, grader, drawn, &config.rollout, &rule, seed)?
+        rollout::play_scored(&sampler, grader, drawn, &config.rollout, &rule, seed)?
     };
     Ok(played)
 }

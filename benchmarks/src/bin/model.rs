@@ -111,7 +111,10 @@ fn main() {
                 .collect();
             // No token has the id 512, so that every row samples all its tokens.
             let (drawn, taken) = measure(|| sample(&decoder, &requests, &sampling, &[512], rows));
-            let count: usize = drawn.iter().map(|completion| completion.tokens.len()).sum();
+            let count: usize = drawn
+                .iter()
+                .map(|completion| completion.sampled.ids.len())
+                .sum();
             if run > 0 {
                 row(
                     "sampling",

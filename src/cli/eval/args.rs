@@ -11,8 +11,10 @@ use super::server::ServerArgs;
 use crate::completion::Sampling;
 use crate::config::Preset;
 use crate::model::device::Processor;
+use crate::policy::remote::Sent;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::server;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
@@ -25,7 +27,8 @@ pub struct Args {
     pub(super) problems: String,
     #[command(flatten)]
     pub(super) schema: source::SchemaArgs,
-    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server.
+    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server; openai:
+    /// alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,
     /// Completions per episode at most.
@@ -35,11 +38,11 @@ pub struct Args {
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) rollouts: usize,
     /// Sampling temperature [default: 1; of a checkpoint with a chat template what its generation_config.json says, else
-    /// 0.2].
+    /// 0.2; a server is sent none and uses its own].
     #[arg(long)]
     pub(super) temperature: Option<f64>,
     /// Samples from the likeliest tokens whose probability reaches this [default: 1, which keeps all; of a checkpoint with
-    /// a chat template what its generation_config.json says, else 0.95].
+    /// a chat template what its generation_config.json says, else 0.95; a server is sent none and uses its own].
     #[arg(long)]
     pub(super) top_p: Option<f64>,
     /// Keeps this many of the likeliest tokens; 0 keeps all [default: 0, or what generation_config.json says].
@@ -59,9 +62,9 @@ pub struct Args {
     /// checkpoint with a chat template, full].
     #[arg(long, value_enum)]
     pub(super) style: Option<Style>,
-    /// Seed of all draws.
-    #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
+    /// Seed of all draws [default: 1; a server is sent one only where it is given].
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
     /// What a checkpoint is computed on.
     #[arg(long, value_enum, default_value_t)]
     pub(super) device: Processor,
@@ -138,6 +141,35 @@ impl Args {
     /// The server's address, where the policy is a server.
     pub(super) fn url(&self) -> Option<&str> {
         self.policy.strip_prefix("openai:")
+    }
+
+    /// The server's address: the one that is given, else the one in the environment.
+    pub(super) fn base_url(&self) -> anyhow::Result<String> {
+        Ok(server::base_url(self.url().unwrap_or_default())?)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// What a server is sent: what was asked for. Some refuse settings they don't know.
+    pub(super) const fn sent(&self) -> Sent {
+        Sent {
+            temperature: self.temperature.is_some(),
+            top_p: self.top_p.is_some(),
+            seed: self.seed.is_some(),
+        }
+    }
+
+    /// Settings that shift scores and that the server chooses.
+    pub(super) fn left_to_server(&self) -> Vec<String> {
+        if self.url().is_none() {
+            return Vec::new();
+        }
+        let sent = self.sent();
+        let left = [("temperature", sent.temperature), ("top_p", sent.top_p)];
+        let left = left.into_iter().filter(|(_, sent)| !sent);
+        left.map(|(name, _)| name.to_owned()).collect()
     }
 
     /// How episodes are played, as far as the arguments leave it open by what the policy is; that is said.

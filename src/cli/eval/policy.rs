@@ -13,16 +13,16 @@ use crate::eval::journal::{EvalJournal, ResumeError, Settings};
 use crate::eval::play::Play;
 use crate::eval::record::problems_hash;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
-use crate::policy::remote::RemoteError;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::{ModelPolicy, PolicyError};
 use crate::problem::{Problem, printable};
 use crate::rollout::{Group, RolloutConfig};
+use crate::server::ServerError;
 
 /// Plays the policy that the arguments name.
 pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
     if let Some(file) = args.policy.strip_prefix("replay:") {
-        let mut policy = ReplayPolicy::load(Path::new(file))?.of(play.problems)?;
+        let policy = ReplayPolicy::load(Path::new(file))?.of(play.problems)?;
         if let Some(problem) = play
             .problems
             .iter()
@@ -35,28 +35,28 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
                 play.config.group
             );
         }
-        let (groups, mut report) = shown(play, &mut policy)?;
+        let (groups, mut report) = shown(play, &policy)?;
         // What is read from a file says nothing of a speed.
         report.tokens_per_second = 0.0;
         return Ok((groups, report));
     }
-    if let Some(url) = args.policy.strip_prefix("openai:") {
-        let mut policy = args.server.policy(url)?;
+    if args.url().is_some() {
+        let policy = args.server.policy(&args.base_url()?, args.sent())?;
         if play.journal.is_some_and(|journal| journal.holds().0 > 0) {
             policy.has_served();
         }
-        let (groups, report) = shown(play, &mut policy)?;
+        let (groups, report) = shown(play, &policy)?;
         let before = play.journal.map(EvalJournal::usage).unwrap_or_default();
-        let report = report.with_usage(&groups, policy.usage(&before));
+        let report = report.with_usage(policy.usage(&before));
         return Ok((groups, report));
     }
     let (decoder, tokenizer) = source::policy(Path::new(&args.policy), &args.device.open()?)?;
-    let mut policy = ModelPolicy {
+    let policy = ModelPolicy {
         decoder: &decoder,
         tokenizer: &tokenizer,
         batch: 256,
     };
-    shown(play, &mut policy)
+    shown(play, &policy)
 }
 
 /// The journal the arguments name, if any, begun or continued.
@@ -79,10 +79,10 @@ pub(super) fn open_journal(
     let settings = Settings::new(
         problems_hash(problems),
         policy.clone(),
-        PlayStamp::of(config),
+        PlayStamp::of(config).left(args.left_to_server()),
         SandboxStamp::of(judging.host.protection()),
         config.group,
-        args.seed,
+        args.seed(),
         !args.judging.no_reruns,
     )
     .with_judges(judging.others.clone());
@@ -109,7 +109,7 @@ pub(super) fn stopped(
     let error = played.as_ref().err()?.downcast_ref()?;
     let code = match error {
         PolicyError::Stopped => judging::interrupted(),
-        PolicyError::Remote(RemoteError::NoAnswer { .. }) => {
+        PolicyError::Server(ServerError::NoAnswer { .. }) => {
             say!("{error}");
             ExitCode::from(exit::INFRASTRUCTURE)
         }

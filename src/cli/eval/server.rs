@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use crate::policy::remote::{Endpoint, RemoteConfig, RemotePolicy};
+use crate::policy::remote::{Endpoint, RemoteConfig, RemotePolicy, Sent};
+use crate::server::{Prices, ServerConfig};
 
 /// Where a key is looked for if no variable is named.
 const KEY: &str = "OPENAI_API_KEY";
@@ -54,7 +55,7 @@ enum EndpointArg {
 
 impl ServerArgs {
     /// The policy at `url`.
-    pub(super) fn policy(&self, url: &str) -> anyhow::Result<RemotePolicy> {
+    pub(super) fn policy(&self, url: &str, sent: Sent) -> anyhow::Result<RemotePolicy> {
         let model = self.model()?.to_owned();
         anyhow::ensure!(
             self.request_timeout > 0.0 && self.request_timeout < 1e6,
@@ -62,24 +63,28 @@ impl ServerArgs {
             self.request_timeout
         );
         let config = RemoteConfig {
-            url: url.to_owned(),
+            server: ServerConfig {
+                url: url.to_owned(),
+                model,
+                concurrency: self.concurrency.clamp(1, 1024),
+                tries: self.tries.max(1),
+                timeout: Duration::from_secs_f64(self.request_timeout),
+                backoff: Duration::from_millis(500),
+            },
             endpoint: match self.endpoint {
                 EndpointArg::Chat => Endpoint::Chat,
                 EndpointArg::Completions => Endpoint::Completions,
             },
-            model,
             system: self.system.clone(),
-            concurrency: self.concurrency.clamp(1, 1024),
-            tries: self.tries.max(1),
-            timeout: Duration::from_secs_f64(self.request_timeout),
-            backoff: Duration::from_millis(500),
-            prices: self.price_in.zip(self.price_out),
+            sent,
+            prices: (self.price_in.zip(self.price_out))
+                .map(|(read, written)| Prices { read, written }),
         };
         Ok(RemotePolicy::new(config, self.key()?)?)
     }
 
     /// What tells this policy from others in a record.
-    pub(super) fn name(&self, policy: &str) -> anyhow::Result<String> {
+    pub(super) fn name(&self, url: &str) -> anyhow::Result<String> {
         let system = self
             .system
             .as_ref()
@@ -89,7 +94,7 @@ impl ServerArgs {
             EndpointArg::Completions => " (completions)",
         };
         Ok(format!(
-            "{policy} {}{endpoint}{}",
+            "openai:{url} {}{endpoint}{}",
             self.model()?,
             system.unwrap_or_default()
         ))

@@ -22,7 +22,7 @@ pub fn describe(name: &str, problems: &[Problem], report: &Report) -> String {
 
 /// Plays all problems without a journal, and reports on them together.
 pub fn evaluate(
-    policy: &mut dyn Policy,
+    policy: &dyn Policy,
     judge: &dyn Judge,
     problems: &[Problem],
     config: &RolloutConfig,
@@ -39,10 +39,7 @@ pub fn evaluate(
 }
 
 /// Plays a policy and shows how far it is.
-pub(super) fn shown(
-    play: &Play<'_>,
-    policy: &mut dyn Policy,
-) -> anyhow::Result<(Vec<Group>, Report)> {
+pub(super) fn shown(play: &Play<'_>, policy: &dyn Policy) -> anyhow::Result<(Vec<Group>, Report)> {
     let doing = Arc::new(Doing::default());
     doing.begin(Phase::Playing);
     let judge = Watched {

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::completion::{Completion, FinishReason};
+use crate::completion::{Completion, FinishReason, Sampled};
+use crate::dialogue::Role;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::judge::Judgement;
-use crate::policy::Ask;
-use crate::policy::remote::Usage;
+use crate::policy::SampleRequest;
+use crate::server::Usage;
 
 /// Form of the file; another one is refused.
 const SCHEMA: &str = "rlef-eval-journal/1";
@@ -118,69 +119,97 @@ pub(super) struct Said {
     pub(super) problem_id: String,
     pub(super) sample: usize,
     pub(super) turn: usize,
-    /// Hash of the ids it was an answer to.
+    /// Hash of what it was an answer to.
     pub(super) prefix: String,
     text: String,
-    /// Its ids; absent where they are the bytes of the text, then perhaps [`CLOSED`].
+    /// Its ids, where they were sampled. Journals of before leave them out where they were the bytes of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens: Option<Vec<u32>>,
-    #[serde(default)]
-    closed: bool,
-    /// Absent where all are 0.
+    /// Their log-probabilities. Journals of before leave them out where all are 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     logprobs: Option<Vec<f32>>,
     stop: FinishReason,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    only_thought: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
 }
 
-/// The id that ends an answer where ids are bytes.
-const CLOSED: u32 = 256;
-
 impl Said {
     pub(super) fn new(
-        ask: &Ask<'_>,
+        request: &SampleRequest,
         completion: &Completion,
-        text: &str,
         usage: Option<&Usage>,
     ) -> Self {
-        let closed = completion.tokens.last() == Some(&CLOSED);
-        let bytes = text.bytes().map(u32::from).chain(closed.then_some(CLOSED));
-        let plain = bytes.eq(completion.tokens.iter().copied());
-        let silent = completion
-            .sampler_logprobs
-            .iter()
-            .all(|&value| value == 0.0);
+        let sampled = completion.sampled.as_ref();
         Self {
-            problem_id: ask.problem_id.to_owned(),
-            sample: ask.sample,
-            turn: ask.turn,
-            prefix: hash(ask.prefix),
-            text: text.to_owned(),
-            tokens: (!plain).then(|| completion.tokens.clone()),
-            closed: plain && closed,
-            logprobs: (!silent).then(|| completion.sampler_logprobs.clone()),
+            problem_id: request.problem_id.clone(),
+            sample: request.sample,
+            turn: request.turn,
+            prefix: hash(request),
+            text: completion.text.clone(),
+            tokens: sampled.map(|sampled| sampled.ids.clone()),
+            logprobs: sampled.map(|sampled| sampled.log_probs.clone()),
             stop: completion.stop,
+            only_thought: completion.only_thought,
             usage: usage.cloned(),
         }
     }
 
-    pub(super) fn answer(&self) -> (Completion, String) {
-        let tokens = self.tokens.clone().unwrap_or_else(|| {
-            let end = self.closed.then_some(CLOSED);
-            self.text.bytes().map(u32::from).chain(end).collect()
+    /// Whether it is an answer to this very request.
+    pub(super) fn answers(&self, request: &SampleRequest) -> bool {
+        self.prefix == hash(request) || self.prefix == hash_of_before(request)
+    }
+
+    pub(super) fn completion(&self) -> Completion {
+        let sampled = self.tokens.clone().map(|ids| Sampled {
+            log_probs: (self.logprobs.clone()).unwrap_or_else(|| vec![0.0; ids.len()]),
+            ids,
         });
-        let completion = Completion {
-            sampler_logprobs: (self.logprobs.clone()).unwrap_or_else(|| vec![0.0; tokens.len()]),
-            tokens,
+        let counted = self.usage.as_ref().filter(|usage| usage.uncounted == 0);
+        let written = counted.and_then(|usage| usage.completion_tokens);
+        let written = written.and_then(|tokens| usize::try_from(tokens).ok());
+        Completion {
+            text: self.text.clone(),
             stop: self.stop,
-        };
-        (completion, self.text.clone())
+            tokens: sampled
+                .as_ref()
+                .map(|sampled| sampled.ids.len())
+                .or(written),
+            sampled,
+            only_thought: self.only_thought,
+        }
     }
 }
 
-/// Hash of ids, short enough for a line.
-pub(super) fn hash(ids: &[u32]) -> String {
+/// Marks of who speaks, which no byte of a text is.
+const END: u32 = 256;
+const USER: u32 = 257;
+const ASSISTANT: u32 = 258;
+
+/// Hash of what a request asks an answer to, short enough for a line: its ids, else the bytes of what was said, each message
+/// marked by who said it.
+fn hash(request: &SampleRequest) -> String {
+    if let Some(ids) = &request.prefix {
+        return hash_of(ids.iter().copied());
+    }
+    hash_of(request.dialogue.iter().flat_map(|message| {
+        let (before, after) = match message.role {
+            Role::Assistant => (None, END),
+            _ => (Some(USER), ASSISTANT),
+        };
+        let bytes = message.text.bytes().map(u32::from);
+        before.into_iter().chain(bytes).chain([after])
+    }))
+}
+
+/// The same as recorded answers had it before: the bytes alone.
+fn hash_of_before(request: &SampleRequest) -> String {
+    let texts = request.dialogue.iter().map(|message| message.text.bytes());
+    hash_of(texts.flatten().map(u32::from))
+}
+
+fn hash_of(ids: impl Iterator<Item = u32>) -> String {
     let mut digest = Sha256::new();
     for id in ids {
         digest.update(id.to_le_bytes());
@@ -191,4 +220,64 @@ pub(super) fn hash(ids: &[u32]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialogue::Message;
+
+    fn request() -> SampleRequest {
+        SampleRequest {
+            problem_id: "p".to_owned(),
+            sample: 0,
+            turn: 1,
+            dialogue: vec![
+                Message::user("ab"),
+                Message::assistant("c"),
+                Message::user("d"),
+            ],
+            prefix: None,
+            opening: 0,
+            seed: 1,
+        }
+    }
+
+    /// Answers as version 0.3 wrote them, with the hashes it had.
+    #[test]
+    fn answers_of_before_are_found_and_have_no_ids() {
+        // The ids 257 a b 258 c 256 257 d 258 of a server, and a b c d of a file.
+        for prefix in ["c5a4269d79857ad8", "877c5b2fcb8523ae"] {
+            let line = format!(
+                r#"{{"problem_id":"p","sample":0,"turn":1,"prefix":"{prefix}","text":"x","closed":true,"stop":"end","usage":{{"answers":1,"retries":0,"prompt_tokens":5,"completion_tokens":3,"uncounted":0}}}}"#
+            );
+            let said: Said = serde_json::from_str(&line).unwrap();
+            assert!(said.answers(&request()), "{prefix}");
+            let completion = said.completion();
+            assert_eq!((completion.sampled, completion.tokens), (None, Some(3)));
+        }
+        let mut other = request();
+        other.dialogue[1].text.push('!');
+        let line = r#"{"problem_id":"p","sample":0,"turn":1,"prefix":"c5a4269d79857ad8","text":"x","closed":true,"stop":"end"}"#;
+        let said: Said = serde_json::from_str(line).unwrap();
+        assert!(!said.answers(&other));
+    }
+
+    #[test]
+    fn an_answer_is_read_back_as_it_was() {
+        let mut completion = Completion::of_text("x");
+        completion.only_thought = true;
+        let sampled = Sampled {
+            ids: vec![4],
+            log_probs: vec![-1.5],
+        };
+        let of_ids = Completion::of_sampled("x".to_owned(), sampled, FinishReason::Length);
+        for completion in [completion, of_ids] {
+            let said = Said::new(&request(), &completion, None);
+            let line = serde_json::to_string(&said).unwrap();
+            let read: Said = serde_json::from_str(&line).unwrap();
+            assert_eq!(read.completion(), completion, "{line}");
+            assert!(read.answers(&request()));
+        }
+    }
 }

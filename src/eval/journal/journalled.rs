@@ -1,78 +1,96 @@
 //! A policy and a judge that look into an evaluation's journal first, and write there what they had to find themselves.
 
-use super::EvalJournal;
-use super::event::{Event, Said};
-use crate::checkpoint::tokenizer::{Place, TokenizerError};
-use crate::completion::Sampling;
-use crate::policy::{Answer, Ask, Heard, Policy, PolicyError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rlef_sandbox::Cancel;
 
+use super::EvalJournal;
+use super::event::{Event, Said};
+use crate::completion::Sampling;
 use crate::judge::{
     Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
     all,
 };
+use crate::policy::{
+    Ids, LostAnswer, Next, Policy, PolicyError, Sample, SampleQueue, SampleRequest, Wait,
+};
 use crate::problem::Problem;
+use crate::server::Usage;
 use crate::verdict::Scope;
 
 /// A policy whose answers are in a journal, or get there as they come.
-pub struct JournalledPolicy<'a, P: ?Sized> {
+pub struct JournalledPolicy<'a> {
     /// Who answers what is not in the journal.
-    pub policy: &'a mut P,
+    pub policy: &'a dyn Policy,
     /// The journal.
     pub journal: &'a EvalJournal,
 }
 
-impl<P: Policy + ?Sized> Policy for JournalledPolicy<'_, P> {
-    fn message(&self, place: Place, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        self.policy.message(place, text)
+impl Policy for JournalledPolicy<'_> {
+    fn ids(&self) -> Option<Ids<'_>> {
+        self.policy.ids()
     }
 
-    fn propose(
-        &mut self,
-        asks: &[Ask<'_>],
-        sampling: &Sampling,
-    ) -> Result<Vec<Answer>, PolicyError> {
-        let mut answers: Vec<Option<Answer>> = {
-            let mut book = self.journal.lock();
-            asks.iter().map(|ask| book.answer(ask).map(Ok)).collect()
+    fn sample(&self, queue: &dyn SampleQueue, sampling: &Sampling) -> Result<(), PolicyError> {
+        let queue = JournalledQueue {
+            queue,
+            journal: self.journal,
+            asked: Mutex::default(),
         };
-        let places: Vec<usize> = (0..asks.len())
-            .filter(|&place| answers[place].is_none())
-            .collect();
-        let rest: Vec<Ask<'_>> = places.iter().map(|&place| asks[place]).collect();
-        if !rest.is_empty() {
-            if self.journal.is_stopped() {
-                return Err(PolicyError::Stopped);
-            }
-            let journal = self.journal;
-            let heard: Heard<'_> = &mut |place, answer, usage| {
-                let kept = match answer {
-                    Ok((completion, text)) => {
-                        let said = Said::new(&rest[place], completion, text, usage);
-                        journal.lock().append(Event::Answer(said))
-                    }
-                    Err(_) => true,
-                };
-                kept && !journal.is_stopped()
+        self.policy.sample(&queue, sampling)?;
+        if self.journal.is_stopped() {
+            return Err(PolicyError::Stopped);
+        }
+        Ok(())
+    }
+}
+
+/// Requests whose answers are not in the journal.
+struct JournalledQueue<'a> {
+    queue: &'a dyn SampleQueue,
+    journal: &'a EvalJournal,
+    /// What is under way.
+    asked: Mutex<HashMap<usize, SampleRequest>>,
+}
+
+impl JournalledQueue<'_> {
+    fn asked(&self) -> MutexGuard<'_, HashMap<usize, SampleRequest>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SampleQueue for JournalledQueue<'_> {
+    fn next(&self, wait: Wait) -> Next {
+        loop {
+            let next = self.queue.next(wait);
+            let Next::Request(number, request) = next else {
+                return next;
             };
-            let said = self.policy.propose_each(&rest, sampling, heard)?;
-            for (place, answer) in places.into_iter().zip(said) {
-                answers[place] = Some(answer);
+            let found = self.journal.lock().answer(&request);
+            if let Some(found) = found {
+                self.queue.on_sample(number, Ok(found), None);
+            } else if self.journal.is_stopped() {
+                // Nothing new is begun, and nobody waits for it.
+                let stopped = Err(LostAnswer::Stopped);
+                self.queue.on_sample(number, stopped, None);
+            } else {
+                self.asked().insert(number, request.clone());
+                return Next::Request(number, request);
             }
         }
-        // A policy answers each ask or gives an error for all.
-        answers
-            .into_iter()
-            .map(|answer| answer.ok_or(PolicyError::Stopped))
-            .collect()
     }
 
-    fn end(&self) -> u32 {
-        self.policy.end()
-    }
-
-    fn context(&self) -> usize {
-        self.policy.context()
+    fn on_sample(&self, number: usize, sample: Sample, usage: Option<&Usage>) {
+        let request = self.asked().remove(&number);
+        if let (Some(request), Ok(completion)) = (request, &sample) {
+            let said = Said::new(&request, completion, usage);
+            if !self.journal.lock().append(Event::Answer(said)) {
+                // Answers that can't be kept are not paid for.
+                self.journal.stop();
+            }
+        }
+        self.queue.on_sample(number, sample, usage);
     }
 }
 

@@ -170,7 +170,12 @@ impl<'a> Prefixes<'a> {
 }
 
 /// Reads what there is to read, some at a time.
-fn read_some(caches: &mut [RowCache], parts: &[&[u32]], logits: &mut [Vec<f32>], read: Read<'_>) {
+pub(super) fn read_some(
+    caches: &mut [RowCache],
+    parts: &[&[u32]],
+    logits: &mut [Vec<f32>],
+    read: Read<'_>,
+) {
     let mut start = 0;
     while start < parts.len() {
         let mut end = start;

@@ -1,11 +1,14 @@
+use super::draw::draw;
 use super::*;
 use crate::batch::{Action, Batch};
 use crate::learner::Passes;
 use crate::model::lora::{Adapter, LoraConfig};
 use crate::sft::ShapeConfig;
 use burn::tensor::Device;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
-fn small() -> Decoder {
+pub(super) fn small() -> Decoder {
     let shape = ShapeConfig {
         hidden: 32,
         intermediate: 48,
@@ -32,7 +35,7 @@ fn requests() -> Vec<Request> {
         .collect()
 }
 
-fn plain() -> Sampling {
+pub(super) fn plain() -> Sampling {
     Sampling {
         max_tokens: 20,
         ..Sampling::default()
@@ -46,8 +49,8 @@ fn a_draw_does_not_depend_on_the_batch() {
     let pairs = sample(&policy, &requests, &plain(), &[39], 2);
     for (index, request) in requests.iter().enumerate() {
         let alone = sample(&policy, std::slice::from_ref(request), &plain(), &[39], 1);
-        assert_eq!(alone[0].tokens, together[index].tokens);
-        assert_eq!(pairs[index].tokens, together[index].tokens);
+        assert_eq!(alone[0].sampled.ids, together[index].sampled.ids);
+        assert_eq!(pairs[index].sampled.ids, together[index].sampled.ids);
     }
 }
 
@@ -69,12 +72,13 @@ fn sampler_and_trainer_agree_on_log_probabilities() {
         for (row, (request, completion)) in requests.iter().zip(&drawn).enumerate() {
             batch
                 .rows
-                .push([request.prefix.clone(), completion.tokens.clone()].concat());
+                .push([request.prefix.clone(), completion.sampled.ids.clone()].concat());
             batch.units.push(row..row + 1);
             let said = completion
-                .tokens
+                .sampled
+                .ids
                 .iter()
-                .zip(&completion.sampler_logprobs)
+                .zip(&completion.sampled.log_probs)
                 .enumerate();
             batch
                 .actions
@@ -246,21 +250,22 @@ fn cut_draws_of_64_rows_are_those_of_each_alone_and_end_where_the_tokens_say() {
     for (request, together) in requests.iter().zip(&together) {
         let alone = &draw(std::slice::from_ref(request), 1)[0];
         assert_eq!(
-            (&alone.tokens, alone.stop),
-            (&together.tokens, together.stop)
+            (&alone.sampled.ids, alone.stop),
+            (&together.sampled.ids, together.stop)
         );
         for (a, b) in alone
-            .sampler_logprobs
+            .sampled
+            .log_probs
             .iter()
-            .zip(&together.sampler_logprobs)
+            .zip(&together.sampled.log_probs)
         {
             assert!((a - b).abs() < 1e-4, "{a} alone, {b} in a batch");
         }
-        let count = together.tokens.len();
-        let first = (1..=count).find(|&count| stopped(&together.tokens[..count]));
+        let count = together.sampled.ids.len();
+        let first = (1..=count).find(|&count| stopped(&together.sampled.ids[..count]));
         match together.stop {
             FinishReason::Text => assert_eq!(first, Some(count)),
-            FinishReason::End => assert_eq!((first, together.tokens[count - 1]), (None, 39)),
+            FinishReason::End => assert_eq!((first, together.sampled.ids[count - 1]), (None, 39)),
             FinishReason::Length => assert_eq!((first, count), (None, 20)),
         }
     }
@@ -305,12 +310,12 @@ fn rows_that_join_leave_and_share_are_to_the_bit_those_of_each_alone() {
             }
             policy.adapter = Some(adapter);
         }
-        let alone: Vec<Completion> = requests
+        let alone: Vec<Drawn> = requests
             .iter()
             .flat_map(|request| sample(&policy, std::slice::from_ref(request), &plain(), &[39], 1))
             .collect();
         let lengths: std::collections::HashSet<usize> =
-            alone.iter().map(|drawn| drawn.tokens.len()).collect();
+            alone.iter().map(|drawn| drawn.sampled.ids.len()).collect();
         assert!(lengths.len() > 3, "rows end together: {lengths:?}");
         for batch in [2, 3, 7, 41, 64] {
             let together = sample(&policy, &requests, &plain(), &[39], batch);
