@@ -46,7 +46,7 @@ impl Turn {
 
     /// Whether the answer was cut at the token limit.
     pub fn is_cut(&self) -> bool {
-        self.completion.stop == FinishReason::Length
+        self.finish == FinishReason::Length
     }
 
     /// Whether there was no program to judge.

@@ -205,7 +205,7 @@ mod tests {
             drop(last);
             let waiting = places.take(
                 &other,
-                Wait::Until(Instant::now() + Duration::from_secs(60)),
+                Wait::Until(Instant::now() + Duration::from_mins(1)),
             );
             waiting.await.unwrap();
             drop(held);
