@@ -9,6 +9,8 @@ use crate::error::SandboxError;
 const MOST: usize = 256;
 /// Bytes of a name with its folders.
 const LONGEST_NAME: usize = 512;
+/// Bytes of all names that are wanted, as the jail is told them: it takes messages of some kilobytes.
+const LONGEST_WISH: usize = 4096;
 /// Folders in one another.
 const DEEPEST: usize = 16;
 /// A file takes whole pages.
@@ -38,6 +40,14 @@ impl Folder {
             return bad(
                 "names are relative, without `.` and `..`, of at most 512 bytes and 16 folders",
             );
+        }
+        // Texts always serialise.
+        if serde_json::to_string(&self.wanted)
+            .unwrap_or_default()
+            .len()
+            > LONGEST_WISH
+        {
+            return bad("the names of those wanted have 4096 bytes at most");
         }
         let names: HashSet<&str> = given.map(String::as_str).collect();
         if names.len() < self.given.len() {
@@ -153,6 +163,18 @@ mod tests {
             let fits = names.iter().all(|name| is_plain(name));
             assert_eq!(wanted.check().is_ok(), fits, "{names:?}");
         }
+    }
+
+    #[test]
+    fn no_more_is_wished_for_than_a_message_holds() {
+        let wishes = |count| Folder {
+            wanted: (0..count)
+                .map(|number| format!("{number}{}", "x".repeat(100)))
+                .collect(),
+            given: Vec::new(),
+        };
+        assert!(wishes(30).check().is_ok());
+        assert!(wishes(60).check().is_err());
     }
 
     proptest! {
