@@ -109,7 +109,7 @@ fn listed(app: &App, raw: Option<&str>) -> Result<Value, Failure> {
         .take(limit.min(MOST))
         .map(|(set, problem)| summary(set, problem))
         .collect();
-    let names: Vec<&str> = app.sets.all().iter().map(crate::problems::Set::name).collect();
+    let names: Vec<&str> = app.sets.all().iter().map(Set::name).collect();
     Ok(json!({"sets": names, "total": total, "offset": offset, "problems": some}))
 }
 
