@@ -37,7 +37,6 @@ pub mod id;
 mod integers;
 mod introclass;
 mod kattis;
-mod kattis_validator;
 mod known;
 mod layouts;
 mod leetcode;

@@ -5,95 +5,23 @@
 //! package's own is run as the format says (input, answer and a folder as arguments, the output on standard input, 42 or 43).
 //! Submissions become references and programs known to be wrong. What the format has and this does not is refused by name.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rlef_sandbox::Language;
 use serde_json::{Map, Value, json};
 
-use super::kattis_validator::validator;
+use self::data::tests;
+use self::package::Package;
+use self::settings::{Settings, settings, time_limit};
+use self::validator::validator;
 use super::tree::Tree;
-use super::{Place, ProblemError, Where, yaml};
+use super::{Place, ProblemError, Where};
 use crate::program::language_of_tag;
 
-/// Settings that decide nothing here.
-const HARMLESS: [&str; 20] = [
-    "problem_format_version",
-    "name",
-    "uuid",
-    "author",
-    "credits",
-    "source",
-    "source_url",
-    "license",
-    "rights_owner",
-    "keywords",
-    "version",
-    "embargo_until",
-    "grading",
-    "libraries",
-    "difficulty",
-    "short_name",
-    "shortname",
-    "language",
-    "added",
-    "cover",
-];
-
-/// One package as it is read.
-pub(super) struct Package<'a> {
-    pub(super) tree: &'a Tree,
-    pub(super) root: PathBuf,
-    pub(super) place: Place,
-}
-
-impl Package<'_> {
-    pub(super) fn wrong(
-        &self,
-        field: &str,
-        expected: &str,
-        found: impl Into<String>,
-    ) -> ProblemError {
-        ProblemError::Field {
-            place: self.place.clone(),
-            field: field.to_owned(),
-            expected: expected.to_owned(),
-            found: found.into(),
-        }
-    }
-
-    /// Files below a folder of the package, with their paths below it.
-    pub(super) fn below<'b>(&'b self, folder: &str) -> Vec<(&'b Path, &'b [u8])> {
-        let folder = self.root.join(folder);
-        let files = self.tree.files().iter();
-        files
-            .filter_map(|(path, bytes)| Some((path.strip_prefix(&folder).ok()?, bytes.as_slice())))
-            .collect()
-    }
-
-    /// Bytes of a file that must be text.
-    pub(super) fn text(&self, path: &Path, bytes: &[u8]) -> Result<String, ProblemError> {
-        String::from_utf8(bytes.to_vec()).map_err(|_| {
-            self.wrong(
-                &path.to_string_lossy(),
-                "UTF-8, which tests of rlef are kept as",
-                "other bytes",
-            )
-        })
-    }
-
-    fn settings(&self, path: &str) -> Result<Map<String, Value>, ProblemError> {
-        let Some(bytes) = self.tree.files().get(&self.root.join(path)) else {
-            return Ok(Map::new());
-        };
-        let text = self.text(Path::new(path), bytes)?;
-        match yaml::parse(&text) {
-            Ok(Value::Object(map)) => Ok(map),
-            Ok(_) => Err(self.wrong(path, "settings by name", "a list")),
-            Err(words) => Err(self.wrong(path, "settings in plain YAML", words)),
-        }
-    }
-}
+mod data;
+mod package;
+mod settings;
+mod validator;
 
 /// Rows by folder, or `None` where the tree holds no package.
 pub(super) fn rows(
@@ -127,17 +55,6 @@ pub(super) fn rows(
         Ok((root, row(&package, path)?))
     };
     Some(roots.into_iter().enumerate().map(row).collect())
-}
-
-/// What the settings say.
-#[derive(Default)]
-struct Settings {
-    custom: bool,
-    interactive: bool,
-    flags: Vec<String>,
-    cpu_ms: Option<u64>,
-    memory_bytes: Option<u64>,
-    output_bytes: Option<u64>,
 }
 
 fn row(package: &Package<'_>, path: &Path) -> Result<Value, ProblemError> {
@@ -188,133 +105,6 @@ fn row(package: &Package<'_>, path: &Path) -> Result<Value, ProblemError> {
     }))
 }
 
-fn settings(package: &Package<'_>) -> Result<Settings, ProblemError> {
-    let mut settings = Settings::default();
-    for (name, value) in package.settings("problem.yaml")? {
-        let words = || match &value {
-            Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-            Value::Array(items) => items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-            _ => Vec::new(),
-        };
-        match name.as_str() {
-            "type" => {
-                for word in words() {
-                    match word.as_str() {
-                        "pass-fail" | "scoring" => {}
-                        "interactive" => (settings.interactive, settings.custom) = (true, true),
-                        other => {
-                            return Err(package.wrong(
-                                "problem.yaml: type",
-                                "pass-fail, scoring or interactive",
-                                format!("`{other}`"),
-                            ));
-                        }
-                    }
-                }
-            }
-            "validation" => {
-                for word in words() {
-                    match word.as_str() {
-                        "default" | "score" => {}
-                        "custom" => settings.custom = true,
-                        "interactive" => settings.interactive = true,
-                        other => {
-                            return Err(package.wrong(
-                                "problem.yaml: validation",
-                                "default, or custom and maybe interactive",
-                                format!("`{other}`"),
-                            ));
-                        }
-                    }
-                }
-            }
-            "validator_flags" => settings.flags = words(),
-            "limits" => limits(package, &value, &mut settings)?,
-            // What may be sent in, which the verdict on a program does not look at.
-            "languages" => {}
-            "allow_file_writing" | "constants"
-                if value == Value::Bool(false) || value.is_null() => {}
-            known if HARMLESS.contains(&known) => {}
-            other => {
-                let expected = "settings that are known (remove it where it decides nothing)";
-                return Err(package.wrong("problem.yaml", expected, format!("`{other}`")));
-            }
-        }
-    }
-    Ok(settings)
-}
-
-fn limits(
-    package: &Package<'_>,
-    value: &Value,
-    settings: &mut Settings,
-) -> Result<(), ProblemError> {
-    let number = |name: &str, value: &Value| {
-        value
-            .as_f64()
-            .filter(|&number| number > 0.0)
-            .ok_or_else(|| {
-                package.wrong(
-                    &format!("problem.yaml: limits.{name}"),
-                    "a number above 0",
-                    value.to_string(),
-                )
-            })
-    };
-    for (name, value) in value.as_object().into_iter().flatten() {
-        match name.as_str() {
-            "time_limit" => settings.cpu_ms = Some((number(name, value)? * 1e3) as u64),
-            "memory" => settings.memory_bytes = Some((number(name, value)? * 1_048_576.0) as u64),
-            "output" => settings.output_bytes = Some((number(name, value)? * 1_048_576.0) as u64),
-            "validation_passes" => {
-                return Err(package.wrong("problem.yaml: limits", "one pass", "several"));
-            }
-            // Of compilers, validators and of how the time limit is found.
-            "code"
-            | "compilation_time"
-            | "compilation_memory"
-            | "validation_time"
-            | "validation_memory"
-            | "validation_output"
-            | "time_multiplier"
-            | "time_safety_margin"
-            | "time_multipliers"
-            | "time_resolution"
-            | "time_limit_resolution" => {}
-            other => {
-                return Err(package.wrong(
-                    "problem.yaml: limits",
-                    "limits that are known",
-                    format!("`{other}`"),
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The time limit where judging systems leave it, in milliseconds.
-fn time_limit(package: &Package<'_>) -> Result<Option<u64>, ProblemError> {
-    let file = |name: &str| package.tree.text(&package.root.join(name));
-    let ini = file("domjudge-problem.ini").and_then(|text| {
-        text.lines().find_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            (name.trim() == "timelimit").then(|| value.trim().trim_matches(['\'', '"']).to_owned())
-        })
-    });
-    let Some(text) = file(".timelimit").or(ini) else {
-        return Ok(None);
-    };
-    match text.trim().parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 => Ok(Some((seconds * 1e3) as u64)),
-        _ => Err(package.wrong(".timelimit", "seconds above 0", text.trim())),
-    }
-}
-
 /// Whether a file is TeX or Markdown.
 fn is_text(path: &Path) -> bool {
     let end = path.extension().and_then(|end| end.to_str());
@@ -346,115 +136,6 @@ fn statement(package: &Package<'_>) -> Result<String, ProblemError> {
             "none",
         )),
     }
-}
-
-type Tests = (Vec<Value>, Vec<Value>, Vec<String>);
-
-/// Public and private tests, and the flags for the validator that all of them have.
-fn tests(package: &Package<'_>, interactive: bool) -> Result<Tests, ProblemError> {
-    let files: BTreeMap<PathBuf, &[u8]> = package
-        .below("data")
-        .into_iter()
-        .map(|(path, bytes)| (path.to_owned(), bytes))
-        .collect();
-    let (mut public, mut private) = (Vec::new(), Vec::new());
-    let mut flags: Option<Vec<String>> = None;
-    for (path, bytes) in &files {
-        let place = Path::new("data").join(path);
-        match path.extension().and_then(|end| end.to_str()) {
-            Some("in") => {}
-            Some(
-                "ans" | "desc" | "hint" | "md" | "png" | "jpg" | "jpeg" | "svg" | "interaction"
-                | "yaml" | "download" | "statement",
-            ) => continue,
-            _ if path.starts_with("invalid_input")
-                || path.starts_with("invalid_output")
-                || path.starts_with("invalid_inputs")
-                || path.starts_with("valid_output") =>
-            {
-                continue;
-            }
-            _ => {
-                return Err(package.wrong(
-                    &place.to_string_lossy(),
-                    "tests as .in and .ans",
-                    "a file whose kind decides and is not known",
-                ));
-            }
-        }
-        let is_sample = path.starts_with("sample");
-        if !is_sample && !path.starts_with("secret") {
-            continue;
-        }
-        let expected = match files.get(&path.with_extension("ans")) {
-            Some(bytes) => package.text(&place.with_extension("ans"), bytes)?,
-            None if interactive => String::new(),
-            None => {
-                return Err(package.wrong(
-                    &place.to_string_lossy(),
-                    "an answer beside it, .ans",
-                    "none",
-                ));
-            }
-        };
-        let test =
-            json!({"kind": "stdin", "input": package.text(&place, bytes)?, "expected": expected});
-        let own = flags_of(package, path)?;
-        match &flags {
-            None => flags = Some(own),
-            Some(known) if *known == own => {}
-            Some(known) => {
-                let expected = format!("the same output_validator_flags for all tests ({known:?})");
-                return Err(package.wrong(&place.to_string_lossy(), &expected, format!("{own:?}")));
-            }
-        }
-        if is_sample {
-            public.push(test);
-        } else {
-            private.push(test);
-        }
-    }
-    Ok((public, private, flags.unwrap_or_default()))
-}
-
-/// The validator's flags of the innermost group of a test that says any.
-fn flags_of(package: &Package<'_>, test: &Path) -> Result<Vec<String>, ProblemError> {
-    for folder in test.ancestors().skip(1) {
-        for name in ["testdata.yaml", "test_group.yaml"] {
-            let path = Path::new("data").join(folder).join(name);
-            let path = path.to_string_lossy().into_owned();
-            let settings = package.settings(&path)?;
-            for key in settings.keys() {
-                if ["args", "input_files", "output_validator"].contains(&key.as_str()) {
-                    return Err(package.wrong(
-                        &path,
-                        "tests without arguments or files",
-                        format!("`{key}`"),
-                    ));
-                }
-            }
-            for key in ["output_validator_flags", "output_validator_args"] {
-                match settings.get(key) {
-                    None | Some(Value::Null) => {}
-                    Some(Value::String(text)) => {
-                        return Ok(text.split_whitespace().map(str::to_owned).collect());
-                    }
-                    Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
-                        return Ok(items
-                            .iter()
-                            .filter_map(Value::as_str)
-                            .map(str::to_owned)
-                            .collect());
-                    }
-                    Some(Value::Number(number)) => return Ok(vec![number.to_string()]),
-                    Some(_) => {
-                        return Err(package.wrong(&path, "flags as a text", format!("`{key}`")));
-                    }
-                }
-            }
-        }
-    }
-    Ok(Vec::new())
 }
 
 fn comparison(package: &Package<'_>, settings: &Settings) -> Result<Value, ProblemError> {

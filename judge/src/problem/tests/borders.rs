@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
+use ::parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
+use ::parquet::data_type::{ByteArray, ByteArrayType};
+use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::types::Type;
 
 use super::*;
 
@@ -49,9 +49,9 @@ fn parquet_is_read_in_every_codec() {
     for compression in [
         Compression::UNCOMPRESSED,
         Compression::SNAPPY,
-        Compression::GZIP(parquet::basic::GzipLevel::default()),
-        Compression::ZSTD(parquet::basic::ZstdLevel::default()),
-        Compression::BROTLI(parquet::basic::BrotliLevel::default()),
+        Compression::GZIP(::parquet::basic::GzipLevel::default()),
+        Compression::ZSTD(::parquet::basic::ZstdLevel::default()),
+        Compression::BROTLI(::parquet::basic::BrotliLevel::default()),
         Compression::LZ4,
         Compression::LZ4_RAW,
     ] {

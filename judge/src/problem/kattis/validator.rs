@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::ProblemError;
-use super::kattis::Package;
+use super::package::Package;
+use crate::problem::ProblemError;
 
 /// The comparison, of the `rule` "checker" or "interactor".
 pub(super) fn validator(
