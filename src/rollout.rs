@@ -48,15 +48,16 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RolloutConfig {
-    /// Episodes per problem.
+    /// Episodes per problem in a round; the paper doesn't say how many of its 1024 are of one.
     pub group: usize,
     /// Completions per episode at most; the paper's is 3 (section 3.1).
     pub turns: usize,
     /// Temperature, cuts, length and stop texts.
     pub sampling: Sampling,
-    /// Wording of prompts and feedback.
+    /// Wording of prompts and feedback: `compact`, the bare statement and one short failing case, for small policies that learnt
+    /// that form, or `full`, which asks for a fenced program as the paper's do (appendix C).
     pub style: PromptStyle,
-    /// Whose feedback is shown.
+    /// Whose feedback is shown: `real`, or for ablations `silent`, `random` or `self_repair`.
     pub feedback: FeedbackSource,
 }
 

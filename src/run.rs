@@ -4,6 +4,7 @@
 mod best;
 mod checkpoints;
 mod error;
+mod files;
 mod inputs;
 pub(crate) mod lock;
 mod reports;
@@ -11,13 +12,12 @@ mod reports;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::adapter_file;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
-use crate::journal::{EpisodeRecord, Lines, write_atomically};
+use crate::journal::{EpisodeRecord, Lines};
 use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
@@ -28,6 +28,7 @@ use checkpoints::checkpoints;
 pub use checkpoints::latest;
 pub use error::RunError;
 use error::file;
+use files::{Files, read_json, remains, write_config, write_json};
 pub use inputs::Inputs;
 use lock::Lock;
 pub use lock::LockError;
@@ -355,54 +356,4 @@ impl Run {
         }
         Ok(())
     }
-}
-
-/// The open files of a run.
-struct Files {
-    journal: Lines,
-    metrics: Lines,
-    timings: Lines,
-}
-
-impl Files {
-    fn open(folder: &Path, progress: &Progress) -> Result<Self, RunError> {
-        let [journal, metrics, timings] = FILES.map(|name| folder.join(name));
-        Ok(Self {
-            journal: Lines::after(&journal, progress.journal_bytes)?,
-            metrics: Lines::after(&metrics, progress.metrics_bytes)?,
-            timings: Lines::after(&timings, progress.timings_bytes)?,
-        })
-    }
-}
-
-/// What of a run a folder without a configuration holds, if anything that is not empty.
-fn remains(folder: &Path) -> Option<&'static str> {
-    let full = |name: &str| {
-        let path = folder.join(name);
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_dir() => {
-                std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
-            }
-            Ok(found) => !found.is_file() || found.len() > 0,
-            Err(_) => false,
-        }
-    };
-    let mut names = FILES.into_iter().chain(["checkpoints"]);
-    names.find(|name| full(name))
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| file("write", path, error))?;
-    write_atomically(path, text.as_bytes()).map_err(|error| RunError::of_io("write", path, error))
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
-    let bytes = crate::files::read(path).map_err(|error| RunError::of_io("read", path, error))?;
-    serde_json::from_slice(&bytes).map_err(|error| file("read", path, error))
-}
-
-fn write_config(folder: &Path, config: &TrainConfig) -> Result<(), RunError> {
-    let path = folder.join("config.toml");
-    let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
-    write_atomically(&path, text.as_bytes()).map_err(|error| RunError::of_io("write", &path, error))
 }

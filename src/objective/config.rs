@@ -44,7 +44,8 @@ impl From<&str> for Algorithm {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueHead {
-    /// From a network of its own, which starts as a copy of the policy (section 2.2).
+    /// From a network of its own, which starts as a copy of the policy (section 2.2). Its head starts at zero, where the
+    /// paper's is drawn at random: the first advantages are the returns themselves.
     #[default]
     Separate,
     /// From the policy's last hidden states, by a head beside its own: half the passes and no second network, but both
@@ -62,12 +63,12 @@ pub struct ObjectiveConfig {
     pub clip: f64,
     /// α of the value's clip (section 2.2: 0.2).
     pub value_clip: f64,
-    /// `separate` or `shared`; only PPO has values.
+    /// `separate`, as in the paper, or `shared`; only PPO has values.
     pub value_head: ValueHead,
     /// What the value's loss counts beside the policy's where the head is shared (0.1 in Huang et al. 2024, arXiv
     /// 2403.17031).
     pub value_coefficient: f64,
-    /// Over what advantages are normalised; not stated in the paper.
+    /// Over what advantages are normalised, `batch` for all turns of a round or `off`; not stated in the paper.
     pub normalisation: Normalisation,
     /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
     /// from an instructed model's features.

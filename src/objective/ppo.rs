@@ -96,7 +96,9 @@ impl Objective for Ppo {
 /// `-Σ min(r A, clip(r, 1 - ε, 1 + ε) A) / tokens` with `r = π/π_old · sg(min(π/π_b, 1))`.
 ///
 /// All inputs are `[n]`, one entry a sampled token: `behaviour` is the sampler's. `count` are all actions of the update. Where
-/// the tokens have a correction, it takes the place of the paper's.
+/// the tokens have a correction, it takes the place of the paper's. The mean is over all tokens of the update, so that long
+/// answers weigh more, and that of the values over its turns; the paper states neither. What is counted as clipped is the ratio
+/// without the correction.
 pub fn policy_loss(
     tokens: Tokens,
     behaviour: Tensor<1>,

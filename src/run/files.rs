@@ -1,0 +1,61 @@
+//! The files of a run's folder: the streams that grow by a round, and small ones that are written whole.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::file;
+use super::{FILES, Progress, RunError};
+use crate::config::TrainConfig;
+use crate::journal::{Lines, write_atomically};
+
+/// The open files of a run.
+pub(super) struct Files {
+    pub(super) journal: Lines,
+    pub(super) metrics: Lines,
+    pub(super) timings: Lines,
+}
+
+impl Files {
+    pub(super) fn open(folder: &Path, progress: &Progress) -> Result<Self, RunError> {
+        let [journal, metrics, timings] = FILES.map(|name| folder.join(name));
+        Ok(Self {
+            journal: Lines::after(&journal, progress.journal_bytes)?,
+            metrics: Lines::after(&metrics, progress.metrics_bytes)?,
+            timings: Lines::after(&timings, progress.timings_bytes)?,
+        })
+    }
+}
+
+/// What of a run a folder without a configuration holds, if anything that is not empty.
+pub(super) fn remains(folder: &Path) -> Option<&'static str> {
+    let full = |name: &str| {
+        let path = folder.join(name);
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
+            }
+            Ok(found) => !found.is_file() || found.len() > 0,
+            Err(_) => false,
+        }
+    };
+    let mut names = FILES.into_iter().chain(["checkpoints"]);
+    names.find(|name| full(name))
+}
+
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| file("write", path, error))?;
+    write_atomically(path, text.as_bytes()).map_err(|error| RunError::of_io("write", path, error))
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let bytes = crate::files::read(path).map_err(|error| RunError::of_io("read", path, error))?;
+    serde_json::from_slice(&bytes).map_err(|error| file("read", path, error))
+}
+
+pub(super) fn write_config(folder: &Path, config: &TrainConfig) -> Result<(), RunError> {
+    let path = folder.join("config.toml");
+    let text = toml::to_string_pretty(config).map_err(|error| file("write", &path, error))?;
+    write_atomically(&path, text.as_bytes()).map_err(|error| RunError::of_io("write", &path, error))
+}
