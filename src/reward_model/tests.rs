@@ -70,10 +70,10 @@ fn pairs_of_a_prompt_share_its_answers() {
     let prompted = &data.prompts[0];
     assert_eq!(prompted.texts.len(), 3);
     let weights = prompted.weighed(4, 0.5);
-    let places: Vec<_> = weights
+    let places = weights
         .iter()
         .map(|pair| (pair.chosen, pair.rejected, pair.weight));
-    let places: Vec<_> = places.into_iter().collect();
+    let places: Vec<_> = places.collect();
     assert_eq!(places, [(4, 5, 0.25), (6, 5, 0.25)]);
 }
 
