@@ -13,7 +13,7 @@ pub mod pairs;
 pub mod progress;
 pub mod replay;
 pub mod reward;
-mod rft;
+pub mod rft;
 pub mod serve;
 mod settings;
 pub mod sft;

@@ -254,12 +254,11 @@ impl Examples {
     }
 }
 
+/// The rows of one example, and its label where it has one.
+type Rows = (Vec<Conversation>, Option<bool>);
+
 /// The rows of an item's examples, with their labels.
-fn answers(
-    item: Item,
-    shape: Shape,
-    found: &mut Examples,
-) -> Result<Vec<(Vec<Conversation>, Option<bool>)>, String> {
+fn answers(item: Item, shape: Shape, found: &mut Examples) -> Result<Vec<Rows>, String> {
     let pairs = match item {
         Item::Pair(pair) if pair.is_tie() => {
             found.ties += 1;

@@ -114,10 +114,10 @@ fn demonstration(record: &EpisodeRecord, prompt: String, learnt: Learnt) -> Demo
     let mut messages = Vec::new();
     let mut asked = prompt;
     for turn in &record.turns {
-        for (role, content) in [("user", asked), ("assistant", turn.text.clone())] {
+        for (role, content) in [("user", asked.clone()), ("assistant", turn.text.clone())] {
             messages.push(Message { role, content });
         }
-        asked = turn.feedback.clone();
+        asked.clone_from(&turn.feedback);
     }
     match learnt {
         Learnt::All => Demonstration::All { messages },

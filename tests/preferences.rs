@@ -123,7 +123,7 @@ fn answers_of_a_journal_become_pairs_and_pairs_a_reward_model() {
         "--out",
         "reward",
         "--epochs",
-        "6",
+        "30",
         "--batch",
         "1",
     ];
@@ -159,9 +159,9 @@ fn answers_of_a_journal_become_pairs_and_pairs_a_reward_model() {
     );
     refused(
         at,
-        &[&reward[..], &["--learning-rate", "-1"]].concat(),
+        &[&reward[..], &["--learning-rate", "0"]].concat(),
         2,
-        &["optimizer.learning_rate is -1"],
+        &["optimizer.learning_rate is 0"],
     );
     refused(
         at,

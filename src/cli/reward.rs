@@ -180,10 +180,7 @@ fn read_config(path: &Path) -> anyhow::Result<RewardConfig> {
 fn inputs(args: &Args, train: &Data) -> anyhow::Result<String> {
     let stamp = source::stamp(&args.policy.to_string_lossy(), args.device)?;
     let digest = Sha256::digest(format!("{:?}", train.prompts));
-    let hash: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    let hash = hash.collect::<Vec<_>>().concat();
     Ok(format!("{} {hash}", stamp.hash.unwrap_or_default()))
 }

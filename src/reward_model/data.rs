@@ -183,19 +183,21 @@ impl Prompted {
                 let all = ranks.iter().enumerate();
                 let pairs = all.flat_map(|(index, one)| {
                     let others = ranks[index + 1..].iter();
-                    others.filter(|other| other.1 != one.1).map(|other| {
-                        let (better, worse) = if one.1 < other.1 {
-                            (one, other)
-                        } else {
-                            (other, one)
-                        };
-                        Comparison {
-                            chosen: better.0,
-                            rejected: worse.0,
-                            margin: 0.0,
-                            certainty: 1.0,
-                        }
-                    })
+                    others
+                        .filter(move |other| other.1 != one.1)
+                        .map(move |other| {
+                            let (better, worse) = if one.1 < other.1 {
+                                (one, other)
+                            } else {
+                                (other, one)
+                            };
+                            Comparison {
+                                chosen: better.0,
+                                rejected: worse.0,
+                                margin: 0.0,
+                                certainty: 1.0,
+                            }
+                        })
                 });
                 pairs.collect()
             }
