@@ -141,8 +141,8 @@ mod tests {
     fn record(sample: usize, programs: &[&str], outcome: Grade) -> EpisodeRecord {
         let turns = programs.iter().map(|program| TurnRecord {
             text: format!("```python\n{program}\n```"),
-            tokens: Vec::new(),
-            sampler_logprobs: Vec::new(),
+            tokens: None,
+            sampler_logprobs: None,
             program: None,
             grade: Grade::WrongAnswer,
             passed: 0,

@@ -40,7 +40,7 @@ impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(120)))
+            .set_read_timeout(Some(Duration::from_mins(2)))
             .unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
@@ -148,7 +148,7 @@ impl Socket {
         match payload.len() {
             length @ 0..126 => frame.push(0x80 | length as u8),
             length @ 126..65536 => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend((length as u16).to_be_bytes());
             }
             length => {

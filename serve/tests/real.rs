@@ -62,7 +62,8 @@ fn serve(arguments: &[&str]) -> Served {
         }
         said.push_str(&line);
     }
-    panic!("it does not listen: {said}");
+    let status = child.wait();
+    panic!("it does not listen: {status:?}, {said}");
 }
 
 /// The processes below one.

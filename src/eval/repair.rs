@@ -44,9 +44,6 @@ pub struct TurnReport {
     /// Mean number of sampled tokens; absent where not every answer's were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<f64>,
-    /// Answers that were cut at the token limit.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub cut: usize,
     /// Answers that are empty, for everything that was said is a thought.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub only_thought: usize,
@@ -79,7 +76,6 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
         repeated: 0,
         edit: None,
         tokens: Some(0.0),
-        cut: 0,
         only_thought: 0,
     };
     let mut pairs = Vec::with_capacity(groups.len());

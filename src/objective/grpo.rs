@@ -137,7 +137,7 @@ mod tests {
             problem_id: "p".to_owned(),
             episodes,
         });
-        let material = Material::of_groups(&groups, &RewardConfig::default());
+        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
         let mut grpo = Grpo {
             clip: 0.2,
             kl_beta: 0.0,

@@ -169,7 +169,7 @@ mod tests {
             let episodes = answers.iter().map(|&(grade, cut)| {
                 let mut episode = played(&[grade], false);
                 if cut {
-                    episode.turns[0].completion.stop = FinishReason::Length;
+                    episode.turns[0].finish = FinishReason::Length;
                 }
                 episode
             });

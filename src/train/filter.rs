@@ -46,7 +46,7 @@ mod tests {
             problem_id: "p".to_owned(),
             episodes,
         });
-        let material = Material::of_groups(&groups, &RewardConfig::default());
+        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
         let mut config = TrainConfig::default();
         let objective = config.objective().unwrap();
         assert_eq!(selected(&*objective, &material, &config).len(), 5);
