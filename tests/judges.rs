@@ -25,7 +25,7 @@ use rlef_sandbox::{Cancel, Isolation};
 use super::brevity::BREVITY;
 use super::cli::{rlef, write};
 
-/// Tests that read: a program passes those whose expected text it holds. "lost" breaks it, "late" where all tests grade it.
+/// Tests that read: a program passes those whose expected text it holds. "lost" breaks it, "late" where private tests grade it.
 #[derive(Default)]
 struct Reading(AtomicUsize);
 
@@ -49,7 +49,7 @@ impl Judge for Reading {
             return Ok(verdict.into());
         };
         self.0.fetch_add(1, Ordering::Relaxed);
-        let late = submission.scope == Scope::All && program.source.contains("late");
+        let late = submission.scope != Scope::Public && program.source.contains("late");
         if late || program.source.contains("lost") {
             return Err(JudgeError::Incomplete {
                 id: submission.problem.id.clone(),

@@ -72,7 +72,7 @@ pub(super) fn usable(groups: &[Group], config: &TrainConfig) -> Result<(), Train
         let words = "set rollout.style = \"full\", which asks for a fenced program";
         advice.push(words.to_owned());
     } else if silent >= cut {
-        let words = "take a policy that answers with a fenced program, or teach it that first (objective.algorithm = \"sft\")";
+        let words = "take a policy that answers with a fenced program, or teach it that first with an objective that learns from texts";
         advice.push(words.to_owned());
     }
     Err(TrainError::Unusable {
