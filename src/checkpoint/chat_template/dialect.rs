@@ -52,9 +52,10 @@ fn end_of_tag(text: &str) -> usize {
     for (place, letter) in text.char_indices().skip(2) {
         match quote {
             Some(_) if is_escaped => is_escaped = false,
-            Some(_) if letter == '\\' => is_escaped = true,
-            Some(open) if letter == open => quote = None,
-            Some(_) => {}
+            Some(open) => {
+                is_escaped = letter == '\\';
+                quote = Some(open).filter(|_| letter != open);
+            }
             None if matches!(letter, '"' | '\'') => quote = Some(letter),
             None if text[place..].starts_with(close) => return place + 2,
             None => {}
