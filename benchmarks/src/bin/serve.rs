@@ -304,7 +304,7 @@ fn crowd(workers: usize, requests: usize, connections: usize) -> anyhow::Result<
     let begun = Instant::now();
     std::thread::scope(|threads| {
         let all: Vec<_> = (0..connections).map(|_| threads.spawn(caller)).collect();
-        let mut ended = all.into_iter().map(|one| one.join());
+        let mut ended = all.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended.try_for_each(|one| one.unwrap_or_else(|_| Err(anyhow::anyhow!("a caller panicked"))))
     })?;
     let (answered, given_up) = (answered.into_inner(), given_up.into_inner());
