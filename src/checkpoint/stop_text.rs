@@ -1,7 +1,7 @@
 //! Texts that end an answer: whether sampled tokens hold one yet, and what of the answer stands before it. A token may
 //! hold the end of a stop text and more, so tokens are never cut, only the text is.
 
-use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 
 /// Bytes that a decoder may change at the start of a text cut out of a longer one: three replacement characters for
 /// the rest of a character, and a leading space.
@@ -43,6 +43,13 @@ impl<'a> StopTexts<'a> {
         }
         self.find(&decode(&tokens[tokens.len() - window..]))
             .is_some()
+    }
+
+    /// What sampled ids say, up to the first stop text. A thought that the prompt had opened is opened here, too: whoever reads
+    /// the answer alone must know that it starts inside of one.
+    pub fn answer(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        let own = self.before(self.tokenizer.decode(ids)?);
+        Ok(format!("{}{own}", self.tokenizer.begun()))
     }
 
     /// The text before the first stop text; all of it where there is none.

@@ -118,8 +118,7 @@ impl Desk<'_> {
                 found,
             });
         }
-        let text = self.policy.tokenizer.decode(&drawn.sampled.ids)?;
-        let text = self.stops.before(text);
+        let text = self.stops.answer(&drawn.sampled.ids)?;
         Ok(Completion::of_sampled(text, drawn.sampled, drawn.stop))
     }
 }

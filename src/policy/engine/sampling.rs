@@ -79,7 +79,7 @@ impl EnginePolicy<'_> {
                 "the engine left out the token that ended the answer".to_owned(),
             )));
         };
-        let text = stops.before(self.tokenizer.decode(&sampled.ids)?);
+        let text = stops.answer(&sampled.ids)?;
         Ok(Ok(Completion::of_sampled(text, sampled, stop)))
     }
 }
