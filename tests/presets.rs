@@ -221,3 +221,43 @@ fn a_configuration_prints_whole_and_is_read_back() {
     );
     refused(at, &["eval", "--set", "a=1"], 2, &["--judges"]);
 }
+
+/// As the distilled R1 and Qwen3-Thinking have it: what is said before the thought closes is no answer, also where it never does.
+#[test]
+fn an_answer_begins_inside_the_thought_that_its_prompt_opened() {
+    let template = "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}{% else %}<|assistant|>{{ m.content.split('</think>')[-1] }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}";
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    own(at);
+    model(&at.join("model"), template);
+    let command = [
+        "eval",
+        "--policy",
+        "model",
+        "--problems",
+        "own.jsonl",
+        "--turns",
+        "2",
+        "--rollouts",
+        "1",
+        "--out",
+        "out.json",
+        "--journal",
+        "journal.jsonl",
+    ];
+    ok(at, &command);
+    let journal = std::fs::read_to_string(at.join("journal.jsonl")).unwrap();
+    let mut turns = 0;
+    for line in journal.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        for turn in line["turns"].as_array().into_iter().flatten() {
+            assert!(
+                turn["text"].as_str().unwrap().starts_with("<think>\n"),
+                "{turn}"
+            );
+            assert_eq!(turn["grade"], "no_program", "{turn}");
+            turns += 1;
+        }
+    }
+    assert!(turns >= 10, "{turns}");
+}
