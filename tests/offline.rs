@@ -198,7 +198,8 @@ fn an_equal_pair_has_no_gradient_where_the_policy_is_the_reference() {
         let largest = tensors.map(|tensor| tensor.clone().abs().max().into_scalar::<f32>());
         largest.fold(0.0, f32::max)
     };
-    assert_eq!(gradient(vec![row.clone(), row.clone()]), 0.0);
+    // Two rows of one pass are computed to the last bit or so alike.
+    assert!(gradient(vec![row.clone(), row.clone()]) < 1e-6);
     assert!(gradient(vec![row, other]) > 1e-4);
 }
 

@@ -306,7 +306,7 @@ fn others_preferences_are_converted() {
             "no.jsonl",
         ],
         2,
-        &["--preferences"],
+        &["--form"],
     );
     refused(at, &["convert", "--out", "no.jsonl"], 2, &["--problems"]);
 }

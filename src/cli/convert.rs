@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["problems", "schema"])]
     preferences: Option<String>,
     /// How preferences are written: as rlef does, with all that is known, or in the columns of TRL's data sets.
-    #[arg(long, value_enum, default_value_t, requires = "preferences")]
+    #[arg(long, value_enum, default_value_t, conflicts_with = "problems")]
     form: Written,
     /// File to write.
     #[arg(long)]
