@@ -203,10 +203,7 @@ mod tests {
                 Kind::Deadline
             );
             drop(last);
-            let waiting = places.take(
-                &other,
-                Wait::Until(Instant::now() + Duration::from_secs(60)),
-            );
+            let waiting = places.take(&other, Wait::Until(Instant::now() + Duration::from_mins(1)));
             waiting.await.unwrap();
             drop(held);
             assert!(places.taken.lock().unwrap().is_empty());

@@ -40,7 +40,7 @@ impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream
-            .set_read_timeout(Some(Duration::from_secs(120)))
+            .set_read_timeout(Some(Duration::from_mins(2)))
             .unwrap();
         stream.set_nodelay(true).unwrap();
         Self {

@@ -269,7 +269,7 @@ pub(crate) fn server(straw: &Arc<Straw>, bounds: Bounds) -> Server {
 /// Waits until it holds.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < end, "{what} never came");
         std::thread::sleep(Duration::from_millis(2));
