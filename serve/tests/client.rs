@@ -165,30 +165,52 @@ impl Socket {
 
     /// The next text; nothing once it is closed.
     pub(crate) fn receive(&mut self) -> Option<Value> {
+        self.next().ok()
+    }
+
+    /// The code by which it is closed; nothing where it ends without one.
+    pub(crate) fn end(&mut self) -> Option<u16> {
         loop {
-            let mut head = [0; 2];
-            self.0.read_exact(&mut head).ok()?;
-            let length = match head[1] & 0x7f {
-                126 => {
-                    let mut more = [0; 2];
-                    self.0.read_exact(&mut more).ok()?;
-                    u64::from(u16::from_be_bytes(more))
-                }
-                127 => {
-                    let mut more = [0; 8];
-                    self.0.read_exact(&mut more).ok()?;
-                    u64::from_be_bytes(more)
-                }
-                length => u64::from(length),
-            };
-            let mut payload = vec![0; length as usize];
-            self.0.read_exact(&mut payload).ok()?;
-            match head[0] & 0xf {
-                1 => return Some(serde_json::from_slice(&payload).unwrap()),
-                8 => return None,
-                _ => {}
+            if let Err(code) = self.next() {
+                return code;
             }
         }
+    }
+
+    fn next(&mut self) -> Result<Value, Option<u16>> {
+        let (op, payload) = loop {
+            let (op, payload) = self.read().ok_or(None)?;
+            if op == 1 || op == 8 {
+                break (op, payload);
+            }
+        };
+        if op == 1 {
+            return Ok(serde_json::from_slice(&payload).unwrap());
+        }
+        let code = payload.first_chunk();
+        Err(code.map(|code| u16::from_be_bytes(*code)))
+    }
+
+    /// The next frame: what it is, and what it holds.
+    fn read(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        self.0.read_exact(&mut head).ok()?;
+        let length = match head[1] & 0x7f {
+            126 => {
+                let mut more = [0; 2];
+                self.0.read_exact(&mut more).ok()?;
+                u64::from(u16::from_be_bytes(more))
+            }
+            127 => {
+                let mut more = [0; 8];
+                self.0.read_exact(&mut more).ok()?;
+                u64::from_be_bytes(more)
+            }
+            length => u64::from(length),
+        };
+        let mut payload = vec![0; length as usize];
+        self.0.read_exact(&mut payload).ok()?;
+        Some((head[0] & 0xf, payload))
     }
 
     pub(crate) fn ask(&mut self, message: &Value) -> Value {

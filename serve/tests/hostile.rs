@@ -169,14 +169,32 @@ fn a_flood_of_messages_is_closed_and_held_to_nothing() {
     let mut socket = Socket::connect(server.address(), "/ws");
     socket.ask(&json!({"type": "reset", "data": {"problem_id": "7"}}));
     let step = json!({"type": "step", "data": {"completion": "```python\nwait\n```"}}).to_string();
+    socket.send(&step);
+    eventually("its step runs", || {
+        straw.running.load(Ordering::SeqCst) == 1
+    });
     for _ in 0..200 {
         socket.send(&step);
     }
-    assert!(socket.receive().is_none());
+    assert_eq!(socket.end(), Some(1008), "it is told why");
     eventually("its step is ended", || {
         straw.cancelled.load(Ordering::SeqCst) == 1
     });
     assert_eq!(straw.begun.lock().unwrap().len(), 1);
+    // One that floods at once may be closed before its step has begun.
+    let mut hasty = Socket::connect(server.address(), "/ws");
+    hasty.ask(&json!({"type": "reset", "data": {"problem_id": "7"}}));
+    for _ in 0..200 {
+        hasty.send(&step);
+    }
+    assert_eq!(hasty.end(), Some(1008));
+    eventually("nothing of both is left", || {
+        let text = get(server.address(), "/metrics").text;
+        let lines = ["rlef_working 0\n", "rlef_waiting 0\n", "rlef_episodes 0\n"];
+        lines.iter().all(|line| text.contains(line))
+    });
+    assert!(straw.begun.lock().unwrap().len() <= 2);
+    assert_eq!(straw.running.load(Ordering::SeqCst), 0);
     // Bytes, broken frames and a message without end.
     for frames in [&[(0x82, 3_usize)][..], &[(0xff, 3)], &[(0x01, 60_000); 700]] {
         let mut socket = Socket::connect(server.address(), "/ws");

@@ -278,16 +278,7 @@ fn a_run_that_breaks_or_is_left_takes_no_other_with_it() {
 fn one_with_much_holds_up_nobody_with_little() {
     let straw = Straw::new(1);
     let server = server(&straw, Bounds::default());
-    let mut greedy = Client::new(server.address()).with("X-Rlef-Client: greedy");
-    let items: Vec<Value> = (0..400)
-        .map(|number| judge(&format!("print greedy {number}")))
-        .collect();
-    greedy.send(
-        "POST",
-        "/v1/judge/batch",
-        Some(&json!({ "items": items }).to_string()),
-    );
-    let mut others: Vec<Client> = (0..40)
+    let mut others: Vec<Client> = (0..4)
         .map(|number| {
             let mut client = Client::new(server.address()).with("X-Rlef-Client: greedy");
             client.send(
@@ -301,13 +292,26 @@ fn one_with_much_holds_up_nobody_with_little() {
     eventually("all threads are held", || {
         straw.running.load(Ordering::SeqCst) == 4
     });
+    let mut greedy = Client::new(server.address()).with("X-Rlef-Client: greedy");
+    let items: Vec<Value> = (0..400)
+        .map(|number| judge(&format!("print greedy {number}")))
+        .collect();
+    greedy.send(
+        "POST",
+        "/v1/judge/batch",
+        Some(&json!({ "items": items }).to_string()),
+    );
     eventually("the line is long", || {
-        metric(&server, "rlef_waiting") > 20.0
+        metric(&server, "rlef_waiting") == 32.0
     });
-    // One thread is free now and then: whoever is new has the next turn.
-    let begun = straw.begun.lock().unwrap().len();
     let mut modest = Client::new(server.address()).with("X-Rlef-Client: modest");
     modest.send("POST", "/v1/judge", Some(&judge("print 1").to_string()));
+    // Only who stands in the line can be passed over in it.
+    eventually("he stands behind them", || {
+        metric(&server, "rlef_waiting") == 33.0
+    });
+    // Each thread that comes free takes from everybody in turn.
+    let begun = straw.begun.lock().unwrap().len();
     straw.let_go();
     assert_eq!(modest.receive().unwrap().status, 200);
     let place = straw

@@ -120,7 +120,12 @@ impl Judge for Straw {
 
     fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         let problem = submission.problem;
-        let source = &submission.program.unwrap().source;
+        let tests = submission.scope.tests(problem);
+        // An answer without a program is judged as every judge does: nothing runs.
+        let Some(program) = submission.program else {
+            return Ok(Verdict::no_program(tests.len()).into());
+        };
+        let source = &program.source;
         let printed = self.act(source, b"", cancel).map_err(|error| match error {
             SandboxError::Cancelled => JudgeError::Stopped,
             error => JudgeError::Sandbox {
@@ -130,7 +135,6 @@ impl Judge for Straw {
             },
         })?;
         let got = String::from_utf8(printed).unwrap();
-        let tests = submission.scope.tests(problem);
         let failures: Vec<Failure> = tests
             .iter()
             .enumerate()

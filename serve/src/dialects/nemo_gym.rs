@@ -109,10 +109,11 @@ async fn verified(app: &Arc<App>, request: Request) -> Result<String, Failure> {
         let given = problem(app, metadata)?;
         let begun = Instant::now();
         let found = Program::find(&text, &Wanted::of(&given.problem));
-        said.code = found
-            .as_ref()
-            .ok()
-            .map(|found| found.program.source.clone());
+        said.code = found.as_ref().ok().map(|found| {
+            // Theirs are the lines between the fences: the last one's end belongs to the fence.
+            let source = &found.program.source;
+            source.strip_suffix('\n').unwrap_or(source).to_owned()
+        });
         if said.code.is_some() {
             let ask = Ask {
                 given,

@@ -21,6 +21,8 @@ use crate::pool::Client;
 
 /// Messages that may come while a step is under way.
 const AHEAD: usize = 8;
+/// How long the other end has to hear why its socket is closed.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
@@ -105,8 +107,13 @@ impl Session {
             code,
             reason: reason.into(),
         };
-        let close = self.socket.send(Message::Close(Some(frame)));
-        let _ = timeout(Duration::from_secs(1), close).await;
+        let close = async {
+            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+                // A connection that is dropped with bytes unread is reset, and the reason may be lost with it.
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        let _ = timeout(GOODBYE, close).await;
     }
 
     fn forget(&mut self) {

@@ -64,7 +64,8 @@ async fn submitted(app: &Arc<App>, request: Request) -> Result<Result<Value, Str
     let found = Program::find(&completion, &wanted);
     let code = found
         .as_ref()
-        .map_or(String::new(), |found| found.program.source.clone());
+        .map_or("", |found| as_they_cut_it(&found.program.source))
+        .to_owned();
     let all = config.extra("run_all_cases")?;
     let whole = config.extra("return_full_case")?;
     let ask = Ask {
@@ -94,6 +95,13 @@ async fn submitted(app: &Arc<App>, request: Request) -> Result<Result<Value, Str
         "extracted_type": null,
         "extra": null,
     })))
+}
+
+/// Their programs end before the line break of the last line that says anything: what follows belongs to the fence.
+fn as_they_cut_it(source: &str) -> &str {
+    let end = source.trim_end().len();
+    let cut = source[end..].find('\n');
+    cut.map_or(source, |at| &source[..end + at])
 }
 
 /// Puts another time limit on a problem, which makes it another one.
@@ -236,6 +244,21 @@ fn exec_info(failure: Option<&TestFailure>, language: Language, shown: bool) -> 
 #[cfg(test)]
 mod tests_of_it {
     use super::*;
+
+    #[test]
+    fn a_program_ends_with_its_last_line_that_says_anything() {
+        for (source, cut) in [
+            ("a\n", "a"),
+            ("a", "a"),
+            ("a  \n\n  \n", "a  "),
+            ("a\n\nb\n", "a\n\nb"),
+            ("é ", "é "),
+            ("\n", ""),
+            ("", ""),
+        ] {
+            assert_eq!(as_they_cut_it(source), cut, "{source:?}");
+        }
+    }
 
     #[test]
     fn a_long_text_keeps_both_ends() {
