@@ -97,8 +97,7 @@ fn who_takes_no_answer_is_cut_off() {
     };
     let server = server(&straw, bounds);
     let mut client = Client::new(server.address());
-    let body = json!({"code": format!("print {}", "x".repeat(24 << 20)), "language": "python"})
-        .to_string();
+    let body = json!({"code": format!("fill {}", 12 << 20), "language": "python"}).to_string();
     client.send("POST", "/run_code", Some(&body));
     // So many bytes fit into no buffer between them.
     eventually("he is let go", || held(&server) == "rlef_connections 1");

@@ -1,7 +1,7 @@
 //! A machine that runs nothing: what a program does is what its source says.
 //!
-//! `print X` prints X; `wait` takes until it is cancelled or let go; `sleep MS` takes that long; `break` breaks the sandbox;
-//! `panic` panics; `echo` prints its input.
+//! `print X` prints X; `fill N` prints N letters; `echo` prints its input; `wait` takes until it is cancelled or let go; `sleep MS`
+//! takes that long; `break` breaks the sandbox; `panic` panics.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +60,7 @@ impl Straw {
         let (word, rest) = source.split_once(' ').unwrap_or((source, ""));
         match word {
             "print" => return Ok(rest.as_bytes().to_vec()),
+            "fill" => return Ok(vec![b'x'; rest.parse().unwrap()]),
             "echo" => return Ok(input.to_vec()),
             "break" => {
                 return Err(SandboxError::JailDied {
