@@ -255,8 +255,12 @@ fn a_library_of_the_tests_that_is_not_there_is_no_verdict() {
         "test": "import no_such_library_of_anybody\n\ndef check(candidate):\n    assert candidate(1) == 0.5\n",
     }));
     let error = verdict(&problem, "    return x / 2\n").unwrap_err();
-    assert!(matches!(error, JudgeError::Unsupported { .. }), "{error}");
-    assert!(error.to_string().contains("library"), "{error}");
+    assert!(matches!(error, JudgeError::BrokenTest { .. }), "{error}");
+    let message = error.to_string();
+    assert!(
+        message.contains("no_such_library_of_anybody") && message.contains("install the module"),
+        "{message}"
+    );
 }
 
 #[test]

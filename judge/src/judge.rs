@@ -23,6 +23,7 @@ pub use cached::Cached;
 pub use counts::JudgeCounts;
 pub(crate) use counts::Tally;
 pub use distinct::{all, distinct};
+pub(crate) use error::is_of_library;
 pub use error::{JudgeError, chain};
 pub use judgement::{Judgement, Preference, Score};
 pub use key::{JudgementKey, Keys};

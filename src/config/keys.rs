@@ -43,10 +43,17 @@ pub(super) const TRAIN: &[Definition] = defined! {
 
 /// What some objectives have of their own, by their name.
 pub(super) const SETTINGS: &[Definition] = defined! {
+    "apa": Settings in "../objective/apa.rs",
+    "cdpo": Settings in "../objective/cdpo.rs",
     "cispo": Settings in "../objective/cispo.rs",
     "dapo": Settings in "../objective/dapo.rs",
     "dpo": Settings in "../objective/dpo.rs",
     "gspo": Settings in "../objective/gspo.rs",
+    "ipo": Settings in "../objective/ipo.rs",
+    "kto": Settings in "../objective/kto.rs",
+    "orpo": Settings in "../objective/orpo.rs",
+    "rpo": Settings in "../objective/rpo.rs",
+    "simpo": Settings in "../objective/simpo.rs",
 };
 
 /// The tables of a starter policy's lessons.

@@ -144,10 +144,28 @@ pub enum JudgeError {
     },
 }
 
+/// How compilers and interpreters, Python aside, say that a library is not there.
+const NO_LIBRARY: [&str; 7] = [
+    "Cannot find module '",
+    " does not exist",
+    "unresolved import `",
+    "undeclared crate or module `",
+    "can't find crate for `",
+    "cannot find package \"",
+    "is not in GOROOT",
+];
+
+/// Whether a program failed for want of a library, in its own last words or its compiler's.
+pub(crate) fn is_of_library(said: &str) -> bool {
+    NO_LIBRARY.iter().any(|words| said.contains(words))
+}
+
 /// A module that the tests import and this host lacks is nothing to correct in the test.
 fn remedy_of_test(detail: &str) -> &'static str {
     if detail.contains("ModuleNotFoundError") {
         "install the module for the Python that `rlef doctor` names, or name another by --python"
+    } else if is_of_library(detail) {
+        "install the library where the language finds it, or leave the problem out"
     } else {
         "correct the test"
     }

@@ -292,21 +292,21 @@ mod tests {
             ("node18", Language::JavaScript),
             ("es6", Language::JavaScript),
             ("wat", Language::Wasm),
+            ("bash", Language::Bash),
+            ("c#", Language::CSharp),
+            ("csharp", Language::CSharp),
+            ("typescript", Language::TypeScript),
         ] {
             assert_eq!(tag(info), Tag::Language(language), "{info}");
         }
         for info in [
             "text",
             "output",
-            "bash",
-            "c#",
-            "csharp",
             "pycon",
             "python-repl",
             "python console",
             "python2",
             "python2.7",
-            "typescript",
             "json",
             "out.txt",
             "cobol",

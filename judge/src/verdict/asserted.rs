@@ -120,7 +120,7 @@ fn failure(
         // What the test code passes is its own choice, whatever the program did before.
         "arguments" => return Err(Fault::Tests(report.trace.clone())),
         _ if report.calls == 0 => {
-            return Err(fault_of(report.trace.clone() + &report.expected));
+            return Err(Fault::Tests(report.trace.clone() + &report.expected));
         }
         "assertion" | "tests" => blank(Grade::WrongAnswer, trace),
         other => {
@@ -143,16 +143,6 @@ pub(super) enum Fault {
     Tests(String),
     /// A value of this type has no form outside its process.
     Crossing(String),
-    /// The test code needs a library that this host lacks.
-    Library,
-}
-
-/// What is wrong with test code that failed by itself, in its own last words.
-fn fault_of(words: String) -> Fault {
-    if words.contains("ModuleNotFoundError: No module named") {
-        return Fault::Library;
-    }
-    Fault::Tests(words)
 }
 
 /// A tester that got an answer of the program's and then ended without a report: no other program's answer would have

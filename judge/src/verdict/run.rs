@@ -189,11 +189,6 @@ impl<'a, R: Runner> Run<'a, R> {
                 Err(asserted::Fault::Crossing(kind)) => {
                     return Err(JudgeError::Crossing { id, test, kind });
                 }
-                Err(asserted::Fault::Library) => {
-                    return Err(
-                        self.unsupported("test code that imports a library which this host lacks")
-                    );
-                }
                 Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries() => {}
                 Err(asserted::Fault::Tester(detail)) => {
                     return Err(JudgeError::Tester {

@@ -173,11 +173,11 @@ fn templates_run_as_transformers_runs_them() {
         assert_eq!(found.as_ref(), Ok(&plain), "{body}");
     }
     let raw = format!(
-        "{}{{% raw %}}{{% generation %}}{{% endraw %}}",
+        "{{% raw %}}{{% generation %}}{{% endraw %}}{}",
         chat.replace("BODY", "<a>{{ m.content }}</s>")
     );
     let found = frames(&raw, "", "", "</s>").unwrap();
-    assert!(found.opening[1].ends_with("{% generation %}"));
+    assert!(found.opening[0].starts_with("{% generation %}"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use rlef_sandbox::{Outcome, Status};
 
 use super::Case;
+use crate::judge::is_of_library;
 use crate::verdict::asserted::{self, Fault};
 use crate::verdict::call::ended_early;
 use crate::verdict::run::trace_of;
@@ -17,17 +18,6 @@ const NO_CALL: i32 = 23;
 const BROKEN: i32 = 24;
 const CROSSING: i32 = 25;
 const MISSING: i32 = 26;
-
-/// How compilers and runtimes say that a library is not there.
-const NO_LIBRARY: [&str; 7] = [
-    "Cannot find module '",
-    " does not exist",
-    "unresolved import `",
-    "undeclared crate or module `",
-    "can't find crate for `",
-    "cannot find package \"",
-    "is not in GOROOT",
-];
 
 /// The failure, if any; `Err` says what is wrong with the tests or their process.
 pub(super) fn failure(
@@ -85,7 +75,6 @@ pub(super) fn failure(
             ));
         }
         Status::Exited(CROSSING) => return Err(Fault::Crossing(words)),
-        Status::Exited(BROKEN) if is_library(&words) => return Err(Fault::Library),
         Status::Exited(BROKEN) => return Err(Fault::Tests(words)),
         _ => {
             let limit = |outcome: &Outcome| asserted::limit_grade(outcome.status);
@@ -126,14 +115,7 @@ fn unbuilt(said: &str) -> Fault {
     {
         return Fault::Crossing(kind.trim().trim_end_matches(':').to_owned());
     }
-    if is_library(said) {
-        return Fault::Library;
-    }
     Fault::Tests(format!("it does not compile: {said}"))
-}
-
-fn is_library(said: &str) -> bool {
-    NO_LIBRARY.iter().any(|words| said.contains(words))
 }
 
 /// Whether a program fails for want of a library that its problem imports, and so promises.
@@ -155,7 +137,7 @@ fn lacks_library(preamble: &str, said: &str) -> bool {
                     })
         })
     };
-    said.lines().filter(|line| is_library(line)).any(|line| {
+    said.lines().filter(|line| is_of_library(line)).any(|line| {
         let names =
             line.split(|letter: char| !(letter.is_alphanumeric() || "_.-/".contains(letter)));
         names

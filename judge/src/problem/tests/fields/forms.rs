@@ -129,7 +129,7 @@ fn a_language_that_nobody_runs_is_refused() {
     let native = |label: &str, kind: serde_json::Value| json!({"id": "a", "statement": "", "labels": {"language": label}, "private_tests": [kind]});
     let io = json!({"kind": "stdin", "input": "1", "expected": "2"});
     let call = json!({"kind": "call", "function": "f", "arguments": [1], "expected": 2});
-    for label in ["haskell", "C++17 (GCC)"] {
+    for label in ["cobol", "C++17 (GCC)"] {
         refused(&native(label, io.clone()), "labels.language");
     }
     refused(&native("cpp", call.clone()), "labels.language");
