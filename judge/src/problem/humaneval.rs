@@ -60,6 +60,14 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
         Some(("Java", _)) => Language::Java,
         Some(("Go", _)) => Language::Go,
         Some(("Rust", _)) => Language::Rust,
+        // Read as Python, it would blame the answers.
+        Some((name, _)) if Language::from_tag(name).is_some_and(|one| one != Language::Python) => {
+            return Err(fields.wrong_text(
+                "task_id",
+                "a task in Python, C++, JavaScript, Java, Go or Rust such as `Python/0`",
+                &format!("`{id}`"),
+            ));
+        }
         _ => Language::Python,
     };
     let prompt = fields.text("prompt")?;
