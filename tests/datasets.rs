@@ -141,13 +141,13 @@ fn humaneval_pack_accepts_references_and_no_buggy_program() {
 #[test]
 fn humaneval_pack_of_another_language_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("haskell.jsonl");
-    let row = serde_json::json!({"task_id": "Haskell/0", "prompt": "fn f() {", "entry_point": "f", "test": "x",
+    let path = folder.path().join("php.jsonl");
+    let row = serde_json::json!({"task_id": "PHP/0", "prompt": "fn f() {", "entry_point": "f", "test": "x",
         "declaration": "fn f() {"});
     std::fs::write(&path, row.to_string()).unwrap();
     let message = problem::load(&path).unwrap_err().to_string();
     assert!(
-        message.contains("line 1") && message.contains("`Haskell/0`"),
+        message.contains("line 1") && message.contains("`PHP/0`"),
         "{message}"
     );
 }

@@ -34,18 +34,6 @@ pub enum Language {
     Bash,
     /// TypeScript, by the host's compiler without its types, and Node.js.
     TypeScript,
-    /// C#, by Mono.
-    CSharp,
-    /// Haskell, by GHC, in its safe part.
-    Haskell,
-    /// OCaml, by ocamlopt.
-    OCaml,
-    /// Pascal, by Free Pascal.
-    Pascal,
-    /// Kotlin, by kotlinc and the host's JVM.
-    Kotlin,
-    /// Scala, by scalac and the host's JVM; the object that is run is `Main`.
-    Scala,
     /// A WebAssembly module that is a WASI command, binary or as text; runs under WebAssembly isolation only.
     Wasm,
 }

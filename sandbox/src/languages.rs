@@ -85,19 +85,13 @@ pub(crate) fn definition(language: Language) -> &'static Definition {
         Language::Perl => const { &table::definition::<3>() },
         Language::Bash => const { &table::definition::<4>() },
         Language::TypeScript => const { &table::definition::<5>() },
-        Language::CSharp => const { &table::definition::<6>() },
-        Language::Haskell => const { &table::definition::<7>() },
-        Language::OCaml => const { &table::definition::<8>() },
-        Language::Pascal => const { &table::definition::<9>() },
-        Language::Kotlin => const { &table::definition::<10>() },
-        Language::Scala => const { &table::definition::<11>() },
         Language::Wasm => &wasm::DEFINITION,
     }
 }
 
 impl Language {
     /// Every language, usable here or not.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 14] = [
         Self::Python,
         Self::Cpp,
         Self::C,
@@ -111,12 +105,6 @@ impl Language {
         Self::Perl,
         Self::Bash,
         Self::TypeScript,
-        Self::CSharp,
-        Self::Haskell,
-        Self::OCaml,
-        Self::Pascal,
-        Self::Kotlin,
-        Self::Scala,
         Self::Wasm,
     ];
 

@@ -43,16 +43,6 @@ fn program(language: Language) -> &'static str {
         Language::TypeScript => {
             "const n: number = Number(require('fs').readFileSync(0, 'utf8')); console.log(n + 3);"
         }
-        Language::CSharp => {
-            "class P { static void Main() { System.Console.Write(int.Parse(System.Console.ReadLine()) + 3); } }"
-        }
-        Language::Haskell => "main = interact (show . (+ 3) . read)",
-        Language::OCaml => "let () = print_int (read_int () + 3)",
-        Language::Pascal => "var n: integer; begin read(n); write(n + 3); end.",
-        Language::Kotlin => "fun main() { print(readLine()!!.trim().toInt() + 3) }",
-        Language::Scala => {
-            "object Main { def main(a: Array[String]): Unit = print(scala.io.StdIn.readInt() + 3) }"
-        }
         // Prints the sum as a digit, from what it reads into its memory.
         Language::Wasm => {
             r#"(module (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))

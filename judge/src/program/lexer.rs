@@ -169,8 +169,6 @@ impl Lexer {
                 | Language::Lua
                 | Language::Perl
                 | Language::Bash
-                | Language::Haskell
-                | Language::OCaml
         )
     }
 

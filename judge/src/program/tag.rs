@@ -293,8 +293,6 @@ mod tests {
             ("es6", Language::JavaScript),
             ("wat", Language::Wasm),
             ("bash", Language::Bash),
-            ("c#", Language::CSharp),
-            ("csharp", Language::CSharp),
             ("typescript", Language::TypeScript),
         ] {
             assert_eq!(tag(info), Tag::Language(language), "{info}");
@@ -302,6 +300,8 @@ mod tests {
         for info in [
             "text",
             "output",
+            "c#",
+            "csharp",
             "pycon",
             "python-repl",
             "python console",

@@ -111,7 +111,8 @@ fn find() -> Result<Toolchain, String> {
 }
 
 /// The class that is to be run, with its package, and behind `@` the one that the file is to be named for, where that is
-/// another: the first that has `main(String...)`, or a `main` without parameters, else the public one, else the last.
+/// another: the public one if it has `main(String...)`, else the first that has, or has a `main` without parameters, else the
+/// public one, else the last.
 ///
 /// Reads tokens, not grammar: of the top-level types it takes the first in whose braces `main` is followed by an opening
 /// parenthesis and `String`.
@@ -146,8 +147,10 @@ fn main_class(source: &[u8]) -> String {
                 public = false;
             }
             "main" if depth == 1 && next(1) == Some("(") => match next(2) {
-                Some("String" | "final" | "java") => with_main = with_main.or(current),
-                Some(")") => with_bare = with_bare.or(current),
+                Some("String" | "final" | "java") => {
+                    with_main = chosen(with_main, current, public_class);
+                }
+                Some(")") => with_bare = chosen(with_bare, current, public_class),
                 _ => {}
             },
             _ => {}
@@ -161,6 +164,18 @@ fn main_class(source: &[u8]) -> String {
     match public_class.filter(|&public| public != name) {
         Some(file) => format!("{package}{name}@{file}"),
         None => package + name,
+    }
+}
+
+/// Of two classes with a `main` the public one, else the first.
+fn chosen<'a>(
+    before: Option<&'a str>,
+    now: Option<&'a str>,
+    public: Option<&'a str>,
+) -> Option<&'a str> {
+    match before {
+        Some(_) if now != public => before,
+        _ => now,
     }
 }
 
@@ -248,6 +263,10 @@ mod tests {
             (
                 "class Early { static void main(int x) {} } class Late { static void main(final String... a) {} }",
                 "Late",
+            ),
+            (
+                "class Main { public static void main(String[] a) {} } public class Run { public static void main(String[] a) {} }",
+                "Run",
             ),
             (
                 "public class Größe { public static void main(String[] a) {} }",

@@ -74,9 +74,12 @@ pub(super) fn validator(
     } else {
         return Err(package.wrong(field, "a validator in C++ or Python", format!("`{main}`")));
     };
-    Ok(
-        json!({"rule": rule, "language": language, "source": source, "protocol": "kattis", "flags": flags}),
-    )
+    let mut comparison =
+        json!({"rule": rule, "language": language, "source": source, "protocol": "kattis"});
+    if !flags.is_empty() {
+        comparison["flags"] = json!(flags);
+    }
+    Ok(comparison)
 }
 
 /// The source with its own headers in place of what includes them, each once.

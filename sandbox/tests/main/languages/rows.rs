@@ -27,21 +27,6 @@ statuses! {
     bash, Bash, "read n; echo $((2 * n))", "exit 3", "while :; do :; done", "a=x; while :; do a=$a$a; done", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "if (";
     typescript, TypeScript, "const n: number = parseInt(require('fs').readFileSync(0, 'utf8')); console.log(2 * n);", "throw new Error('x');", "for (;;);",
         "const v: number[][] = []; for (;;) v.push(new Array(1 << 17).fill(1.5));", "for (;;) require('fs').writeSync(1, 'x'.repeat(100));", "let x: = (";
-    csharp, CSharp, "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }",
-        "class P { static void Main() { throw new System.Exception(); } }", "class P { static void Main() { for (;;) {} } }",
-        "using System.Collections.Generic; class P { static void Main() { var a = new List<byte[]>(); for (;;) { var b = new byte[1 << 20]; for (int i = 0; i < b.Length; i += 512) b[i] = 1; a.Add(b); } } }",
-        "class P { static void Main() { for (;;) System.Console.WriteLine(new string('x', 100)); } }", "class P { static void Main() { undeclared(); } }";
-    haskell, Haskell, "main = do { n <- readLn; print (2 * n :: Int) }", "main = error \"x\"", "main = loop 0 where { loop :: Int -> IO (); loop n = if n < 0 then print n else loop (if n > 5 then 1 else n + 1) }",
-        "main = do { let { a = [1 ..] :: [Integer] }; print (length (takeWhile (> 0) a)); print (sum a) }", "main = mapM_ putStrLn (repeat (replicate 100 'x'))", "main = print (undeclared :: Int)";
-    ocaml, OCaml, "let () = Printf.printf \"%d\\n\" (2 * Scanf.scanf \" %d\" (fun x -> x))", "let () = failwith \"x\"", "let () = while true do () done",
-        "let () = let a = ref [] in while true do a := Bytes.make (1 lsl 20) 'x' :: !a done", "let () = while true do print_endline (String.make 100 'x') done", "let () = undeclared ()";
-    pascal, Pascal, "var n: longint; begin read(n); writeln(2 * n); end.", "begin halt(3); end.", "begin while true do; end.",
-        "var p: pointer; begin while true do begin getmem(p, 1 shl 20); fillchar(p^, 1 shl 20, 1); end; end.", "begin while true do writeln('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'); end.", "begin undeclared; end.";
-    kotlin, Kotlin, "fun main() { println(2 * readLine()!!.trim().toInt()) }", "fun main() { throw Exception(\"x\") }", "fun main() { while (true) {} }",
-        "fun main() { val a = ArrayList<ByteArray>(); while (true) a.add(ByteArray(1 shl 20)) }", "fun main() { while (true) println(\"x\".repeat(100)) }", "fun main() { undeclared() }";
-    scala, Scala, "object Main { def main(a: Array[String]): Unit = println(2 * scala.io.StdIn.readInt()) }", "object Main { def main(a: Array[String]): Unit = throw new Exception(\"x\") }",
-        "object Main { def main(a: Array[String]): Unit = while (true) {} }", "object Main { def main(a: Array[String]): Unit = { val v = new java.util.ArrayList[Array[Byte]](); while (true) v.add(new Array[Byte](1 << 20)) } }",
-        "object Main { def main(a: Array[String]): Unit = while (true) println(\"x\" * 100) }", "object Main { def main(a: Array[String]): Unit = undeclared() }";
 }
 
 /// None of them sees the host's files, writes where its program lies, or starts another program of the host.
