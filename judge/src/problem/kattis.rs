@@ -139,14 +139,13 @@ fn statement(package: &Package<'_>) -> Result<String, ProblemError> {
 }
 
 fn comparison(package: &Package<'_>, settings: &Settings) -> Result<Value, ProblemError> {
+    if settings.interactive {
+        // Their validators talk to the program in a way that ours do not yet.
+        return Err(package.wrong("type", "a problem that is not interactive", "interactive"));
+    }
     let own = package.below("output_validator");
-    if settings.custom || settings.interactive || !own.is_empty() {
-        let rule = if settings.interactive {
-            "interactor"
-        } else {
-            "checker"
-        };
-        return validator(package, rule, &settings.flags);
+    if settings.custom || !own.is_empty() {
+        return validator(package, "checker", &settings.flags);
     }
     let mut rule = json!({"rule": "kattis"});
     let mut flags = settings.flags.iter();
