@@ -21,7 +21,7 @@ const PAGE: u64 = 4096;
 pub struct Folder {
     /// What lies there when it starts.
     pub given: Vec<(String, Vec<u8>)>,
-    /// What is wanted once everything that it started has ended; those that are no plain files then are left out.
+    /// Files wanted from it once everything that it started has ended. Only plain files are given back.
     pub wanted: Vec<String>,
 }
 

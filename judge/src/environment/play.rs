@@ -254,8 +254,8 @@ impl<'a> Play<'a> {
         self.outcome = None;
     }
 
-    /// The answer of a turn as its private tests grade it, which with the public ones that it passed are all; none where its
-    /// turn said enough: it failed one, or there are no others.
+    /// The answer of a turn, to be judged by the private tests. Nothing is left to judge where it failed a public test, or
+    /// where the problem has only one kind of tests.
     fn graded(&self, turn: usize) -> Option<Submission<'_>> {
         let said = self.turns.get(turn)?;
         let program = said.program().filter(|_| said.verdict.is_accepted())?;

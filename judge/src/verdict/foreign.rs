@@ -5,8 +5,8 @@
 //! back, too. What the tests expect is in their own process alone, and their exit code decides, which nothing that a program
 //! returns can choose.
 //!
-//! Libraries that neither language nor host has: problems that import one without using it are judged; where tests need it,
-//! there is no verdict, and where a program uses what its problem imports, its grade is `unsupported`.
+//! A library may be missing here. A problem that imports it without need is judged. Tests that need it are an error of the
+//! test. A program that uses it, because its problem imports it, gets the grade `unsupported`.
 
 use rlef_sandbox::{Job, Language, Limits, Side, Start};
 

@@ -9,14 +9,20 @@ use crate::verdict::call::ended_early;
 use crate::verdict::run::trace_of;
 use crate::verdict::{Failure, Grade, head, tail};
 
-/// Exit codes of the tests: a program's value fails them, the program has ended, it failed, there was no call, the tests
-/// fail by themselves, a value can't cross, the program lacks the function.
+// Exit codes of the tests' process.
+/// A value of the program fails a test.
 const FAILED: i32 = 20;
+/// The program has ended before it answered.
 const GONE: i32 = 21;
+/// The program answered a call with an error.
 const RAISED: i32 = 22;
+/// The tests ended without a call.
 const NO_CALL: i32 = 23;
+/// The tests fail by themselves.
 const BROKEN: i32 = 24;
+/// A value can't cross between the processes.
 const CROSSING: i32 = 25;
+/// The program has no function of that name.
 const MISSING: i32 = 26;
 
 /// The failure, if any; `Err` says what is wrong with the tests or their process.

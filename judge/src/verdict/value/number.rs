@@ -10,7 +10,7 @@ pub(super) enum Number {
     /// Past 128 bits: larger than any integer JSON is read with here.
     Huge,
     Float(f64),
-    /// A number that is no double and no integer: the double nearest to it, which it only comes close to.
+    /// A decimal that no double holds exactly, by the double nearest to it.
     Near(f64),
 }
 
@@ -96,7 +96,7 @@ fn whole(digits: &str) -> Number {
     i128::from_str_radix(digits, 16).map_or(Number::Huge, Number::Whole)
 }
 
-/// A fraction in lowest terms that is no integer.
+/// A fraction in lowest terms, with a denominator above 1.
 fn fraction(top: i128, bottom: i128) -> Number {
     let near = top as f64 / bottom as f64;
     // A power of two below, and a numerator that a double holds: then the division was exact.
