@@ -7,7 +7,6 @@ mod cached;
 mod counts;
 mod distinct;
 mod error;
-mod forward;
 mod judgement;
 mod key;
 mod mixture;
@@ -16,6 +15,7 @@ mod reruns;
 mod rules;
 mod submission;
 mod table;
+mod wrapper;
 
 use rlef_sandbox::Cancel;
 
@@ -38,6 +38,7 @@ pub use submission::{Asks, Reads, Submission};
 pub use table::{
     Build, JudgeConfig, Judges, Parts, Row, Settings, SettingsError, read as read_settings,
 };
+pub use wrapper::Wrapper;
 
 use crate::problem::Problem;
 use crate::verdict::Scope;

@@ -6,12 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rlef_sandbox::Cancel;
 
 use super::judging::Interrupts;
-use crate::judge::{
-    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
-};
-use crate::problem::Problem;
+use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Submission, Wrapper};
 use crate::train::Phase;
-use crate::verdict::Scope;
 
 /// What a run is doing just now, told from several threads.
 #[derive(Debug, Default)]
@@ -87,20 +83,14 @@ impl Watched<'_> {
     }
 }
 
-impl Judge for Watched<'_> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<'a> Wrapper for Watched<'a> {
+    type Inner = dyn Judge + 'a;
+
+    fn inner(&self) -> &Self::Inner {
+        self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         self.under_way(1, cancel, || {
             let judged = self.judge.judge(submission, cancel);
             self.doing.judged.fetch_add(1, Ordering::Relaxed);
@@ -108,31 +98,7 @@ impl Judge for Watched<'_> {
         })
     }
 
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn is_batched(&self) -> bool {
-        self.judge.is_batched()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
@@ -147,15 +113,4 @@ impl Judge for Watched<'_> {
         });
     }
 
-    fn compares(&self) -> bool {
-        self.judge.compares()
-    }
-
-    fn compare(
-        &self,
-        submissions: &[Submission<'_>],
-        cancel: &Cancel,
-    ) -> Result<Preference, JudgeError> {
-        self.judge.compare(submissions, cancel)
-    }
 }

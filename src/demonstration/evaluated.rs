@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use rlef_sandbox::Cancel;
 
 use crate::comparator;
-use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Reads, Submission};
+use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Submission, Wrapper};
 use crate::problem::contest::ContestItem;
 use crate::problem::{Problem, TestCase};
 use crate::verdict::{Failure, Grade, Scope, Verdict};
@@ -81,35 +81,21 @@ fn verdict(failures: Vec<Failure>, total: usize) -> Verdict {
     }
 }
 
-impl Judge for Evaluated<'_> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<'a> Wrapper for Evaluated<'a> {
+    type Inner = dyn Judge + 'a;
+
+    fn inner(&self) -> &Self::Inner {
+        self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         self.known(submission).map_or_else(
             || self.judge.judge(submission, cancel),
             |verdict| Ok(verdict.into()),
         )
     }
 
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,

@@ -7,10 +7,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use rlef_sandbox::Cancel;
 
 use crate::judge::{
-    Asks, Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads,
-    Submission,
+    Asks, Judge, JudgeError, Judgement, OnJudgement, Reads, Submission, Wrapper,
 };
-use crate::problem::Problem;
 use crate::program::Program;
 use crate::verdict::{Scope, StopAt};
 
@@ -102,20 +100,14 @@ impl Drop for Finding<'_> {
     }
 }
 
-impl Judge for Once<'_> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<'a> Wrapper for Once<'a> {
+    type Inner = dyn Judge + 'a;
+
+    fn inner(&self) -> &Self::Inner {
+        self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         let reads_text = self.judge.reads() == Reads::Text;
         let same = Same {
             program: submission.program.cloned(),
@@ -137,31 +129,7 @@ impl Judge for Once<'_> {
         result
     }
 
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'k>(&self, keys: &Keys<'k>, submission: &Submission<'k>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn is_batched(&self) -> bool {
-        self.judge.is_batched()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
@@ -179,15 +147,4 @@ impl Judge for Once<'_> {
         }
     }
 
-    fn compares(&self) -> bool {
-        self.judge.compares()
-    }
-
-    fn compare(
-        &self,
-        submissions: &[Submission<'_>],
-        cancel: &Cancel,
-    ) -> Result<Preference, JudgeError> {
-        self.judge.compare(submissions, cancel)
-    }
 }

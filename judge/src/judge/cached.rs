@@ -5,11 +5,10 @@ use std::sync::Arc;
 use rlef_sandbox::Cancel;
 
 use super::{
-    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
-    Tally, side_by_side,
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Reads, Submission, Tally,
+    Wrapper, side_by_side,
 };
-use crate::problem::Problem;
-use crate::verdict::{Scope, VerdictCache};
+use crate::verdict::VerdictCache;
 
 /// A judge over another, which is asked about what is not in the cache.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl<J: Judge> Cached<J> {
         }
     }
 
-    fn ask<'a>(
+    fn found<'a>(
         &self,
         keys: &Keys<'a>,
         submission: &Submission<'a>,
@@ -91,48 +90,18 @@ impl<J: Judge> Cached<J> {
     }
 }
 
-impl<J: Judge> Judge for Cached<J> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<J: Judge> Wrapper for Cached<J> {
+    type Inner = J;
+
+    fn inner(&self) -> &Self::Inner {
+        &self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        self.found(&Keys::default(), submission, cancel)
     }
 
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        self.ask(&Keys::default(), submission, cancel)
-    }
-
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn is_batched(&self) -> bool {
-        self.judge.is_batched()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
@@ -145,7 +114,7 @@ impl<J: Judge> Judge for Cached<J> {
                 self.workers(),
                 cancel,
                 on_judgement,
-                &|submission, cancel| self.ask(&keys, submission, cancel),
+                &|submission, cancel| self.found(&keys, submission, cancel),
             );
         }
         // One computation for all that must be found.
@@ -169,15 +138,4 @@ impl<J: Judge> Judge for Cached<J> {
         });
     }
 
-    fn compares(&self) -> bool {
-        self.judge.compares()
-    }
-
-    fn compare(
-        &self,
-        submissions: &[Submission<'_>],
-        cancel: &Cancel,
-    ) -> Result<Preference, JudgeError> {
-        self.judge.compare(submissions, cancel)
-    }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use rlef_sandbox::{Cancel, Limits};
 
 use super::{
-    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
-    Tally, side_by_side,
+    Judge, JudgeError, Judgement, OnJudgement, Submission, Tally, Wrapper, side_by_side,
 };
 use crate::problem::Problem;
 use crate::verdict::{Failure, Grade, Scope, StopAt, Verdict};
@@ -100,49 +99,19 @@ impl<J: Judge> Reruns<J> {
     }
 }
 
-impl<J: Judge> Judge for Reruns<J> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<J: Judge> Wrapper for Reruns<J> {
+    type Inner = J;
+
+    fn inner(&self) -> &Self::Inner {
+        &self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         let first = self.judge.judge(submission, cancel)?;
         self.settle(submission, cancel, first)
     }
 
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn is_batched(&self) -> bool {
-        self.judge.is_batched()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
@@ -165,17 +134,6 @@ impl<J: Judge> Judge for Reruns<J> {
             });
     }
 
-    fn compares(&self) -> bool {
-        self.judge.compares()
-    }
-
-    fn compare(
-        &self,
-        submissions: &[Submission<'_>],
-        cancel: &Cancel,
-    ) -> Result<Preference, JudgeError> {
-        self.judge.compare(submissions, cancel)
-    }
 }
 
 pub(crate) fn timeout(verdict: &Verdict) -> Option<&Failure> {

@@ -7,12 +7,11 @@ use rlef_sandbox::{
     Cancel, Isolation, Protection, Safeguard, Sandbox, SandboxConfig, SandboxError,
 };
 
-use super::{Scope, TestJudge, Verdict, VerdictCache};
+use super::{TestJudge, Verdict, VerdictCache};
 use crate::judge::{
-    self, Cached, Judge, JudgeCounts, JudgeError, Judgement, JudgementKey, Keys, OnJudgement,
-    Reads, Reruns, Submission, Tally,
+    self, Cached, Judge, JudgeCounts, JudgeError, Judgement, OnJudgement, Reruns, Submission,
+    Tally, Wrapper,
 };
-use crate::problem::Problem;
 
 /// Names the interpreter where the command line and the configuration don't.
 const INTERPRETER: &str = "RLEF_PYTHON";
@@ -148,44 +147,18 @@ impl HostJudge {
     }
 }
 
-impl Judge for HostJudge {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl Wrapper for HostJudge {
+    type Inner = dyn Judge;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         self.judge.judge(submission, cancel)
     }
 
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        true
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,

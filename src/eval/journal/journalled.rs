@@ -9,15 +9,12 @@ use super::EvalJournal;
 use super::event::{Event, Said};
 use crate::completion::Sampling;
 use crate::judge::{
-    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Preference, Reads, Submission,
-    all,
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Submission, Wrapper, all,
 };
 use crate::policy::{
     Ids, LostAnswer, Next, Policy, PolicyError, Sample, SampleQueue, SampleRequest, Wait,
 };
-use crate::problem::Problem;
 use crate::server::Usage;
-use crate::verdict::Scope;
 
 /// A policy whose answers are in a journal, or get there as they come.
 pub struct JournalledPolicy<'a> {
@@ -102,48 +99,18 @@ pub struct JournalledJudge<'a> {
     pub journal: &'a EvalJournal,
 }
 
-impl Judge for JournalledJudge<'_> {
-    fn name(&self) -> &str {
-        self.judge.name()
+impl<'a> Wrapper for JournalledJudge<'a> {
+    type Inner = dyn Judge + 'a;
+
+    fn inner(&self) -> &Self::Inner {
+        self.judge
     }
 
-    fn supports(&self, problem: &Problem, scope: Scope) -> Result<(), JudgeError> {
-        self.judge.supports(problem, scope)
-    }
-
-    fn stamp(&self) -> String {
-        self.judge.stamp()
-    }
-
-    fn stamp_on(&self, submission: &Submission<'_>) -> String {
-        self.judge.stamp_on(submission)
-    }
-
-    fn key<'k>(&self, keys: &Keys<'k>, submission: &Submission<'k>) -> Option<JudgementKey> {
-        self.judge.key(keys, submission)
-    }
-
-    fn reads(&self) -> Reads {
-        self.judge.reads()
-    }
-
-    fn gives_verdicts(&self) -> bool {
-        self.judge.gives_verdicts()
-    }
-
-    fn workers(&self) -> usize {
-        self.judge.workers()
-    }
-
-    fn is_batched(&self) -> bool {
-        self.judge.is_batched()
-    }
-
-    fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         all(self, &[*submission], cancel).remove(0)
     }
 
-    fn judge_all(
+    fn ask_all(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
@@ -198,15 +165,4 @@ impl Judge for JournalledJudge<'_> {
         });
     }
 
-    fn compares(&self) -> bool {
-        self.judge.compares()
-    }
-
-    fn compare(
-        &self,
-        submissions: &[Submission<'_>],
-        cancel: &Cancel,
-    ) -> Result<Preference, JudgeError> {
-        self.judge.compare(submissions, cancel)
-    }
 }
