@@ -175,6 +175,16 @@ fn the_modules_that_read_problems_go_one_way() {
 }
 
 #[test]
+fn the_modules_that_take_programs_out_of_answers_go_one_way() {
+    assert_eq!(circle_below("judge/src/program", 12), None);
+}
+
+#[test]
+fn the_modules_that_make_verdicts_go_one_way() {
+    assert_eq!(circle_below("judge/src/verdict", 25), None);
+}
+
+#[test]
 fn a_circle_is_seen_however_it_is_written() {
     let of = |files: &[(&str, &str)]| {
         let module = |name: &str| name.split('/').map(str::to_owned).collect::<Module>();

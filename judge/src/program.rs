@@ -23,6 +23,7 @@ use rlef_sandbox::Language;
 use serde::{Deserialize, Serialize};
 
 mod bare;
+mod candidate;
 mod choose;
 mod code;
 mod fence;

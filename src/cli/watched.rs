@@ -112,5 +112,4 @@ impl<'a> Wrapper for Watched<'a> {
                 });
         });
     }
-
 }

@@ -6,9 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rlef_sandbox::Cancel;
 
-use crate::judge::{
-    Asks, Judge, JudgeError, Judgement, OnJudgement, Reads, Submission, Wrapper,
-};
+use crate::judge::{Asks, Judge, JudgeError, Judgement, OnJudgement, Reads, Submission, Wrapper};
 use crate::program::Program;
 use crate::verdict::{Scope, StopAt};
 
@@ -146,5 +144,4 @@ impl<'a> Wrapper for Once<'a> {
             on_judgement(place, self.judge(submission, cancel));
         }
     }
-
 }

@@ -137,5 +137,4 @@ impl<J: Judge> Wrapper for Cached<J> {
             on_judgement(place, kept);
         });
     }
-
 }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use rlef_sandbox::{Cancel, Limits};
 
-use super::{
-    Judge, JudgeError, Judgement, OnJudgement, Submission, Tally, Wrapper, side_by_side,
-};
+use super::{Judge, JudgeError, Judgement, OnJudgement, Submission, Tally, Wrapper, side_by_side};
 use crate::problem::Problem;
 use crate::verdict::{Failure, Grade, Scope, StopAt, Verdict};
 
@@ -133,7 +131,6 @@ impl<J: Judge> Wrapper for Reruns<J> {
                 on_judgement(index, first);
             });
     }
-
 }
 
 pub(crate) fn timeout(verdict: &Verdict) -> Option<&Failure> {

@@ -311,6 +311,15 @@ pub(super) fn code_only(source: &str, language: Language) -> String {
     code
 }
 
+/// Whether a source calls a name that is no method.
+pub(super) fn calls(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        code[at + name.len()..].starts_with('(')
+            && !before.is_some_and(|letter| is_word(letter) || letter == '.')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

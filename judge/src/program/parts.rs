@@ -11,9 +11,9 @@ use std::collections::HashSet;
 use rlef_sandbox::Language;
 
 use super::Rule;
-use super::choose::{Candidate, calls};
+use super::candidate::Candidate;
 use super::level::{Level, binds, has_main, level, only_defines};
-use super::lexer::{code_only, is_word};
+use super::lexer::{calls, code_only, is_word};
 use super::wanted::{Asked, Wanted};
 
 /// Names that are looked for at most.

@@ -10,7 +10,7 @@ use rlef_sandbox::{Limits, Outcome, Side, Status};
 use serde::Deserialize;
 
 use super::call::{ended_early, load_grade, raised_grade};
-use super::run::{Run, trace_of};
+use super::run::{Fault, Run, trace_of};
 use super::{Failure, Grade, JudgeError, Runner, driver, head, source, tail};
 
 /// How much longer than the program the test code may take, for CPU and wall time, in milliseconds.
@@ -133,16 +133,6 @@ fn failure(
     failure.expected = head(report.expected.as_bytes());
     failure.got = head(report.got.as_bytes());
     Ok(Some(failure))
-}
-
-/// What may be wrong on our side of the pipe.
-pub(super) enum Fault {
-    /// The tester ended without a report.
-    Tester(String),
-    /// The test code failed before it called the program.
-    Tests(String),
-    /// A value of this type has no form outside its process.
-    Crossing(String),
 }
 
 /// A tester that got an answer of the program's and then ended without a report: no other program's answer would have

@@ -2,11 +2,21 @@
 
 use rlef_sandbox::{Batch, Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
-use super::{Failure, Grade, JudgeError, Runner, StopAt, TestJudge, Verdict, asserted};
+use super::{Failure, Grade, JudgeError, Runner, StopAt, TestJudge, Verdict};
 use crate::problem::Problem;
 
 /// What the outcomes of tester and program say of the program, or what is wrong with the tester.
-type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>, asserted::Fault>;
+type PairFailure<'a> = &'a dyn Fn(&Outcome, &Outcome) -> Result<Option<Failure>, Fault>;
+
+/// What may be wrong on our side of the pipe.
+pub(super) enum Fault {
+    /// The tester ended without a report.
+    Tester(String),
+    /// The test code failed before it called the program.
+    Tests(String),
+    /// A value of this type has no form outside its process.
+    Crossing(String),
+}
 
 /// A verdict in the making.
 pub(super) struct Run<'a, R> {
@@ -183,14 +193,14 @@ impl<'a, R: Runner> Run<'a, R> {
                     self.record(failure, &program);
                     return Ok(());
                 }
-                Err(asserted::Fault::Tests(detail)) => {
+                Err(Fault::Tests(detail)) => {
                     return Err(JudgeError::BrokenTest { id, test, detail });
                 }
-                Err(asserted::Fault::Crossing(kind)) => {
+                Err(Fault::Crossing(kind)) => {
                     return Err(JudgeError::Crossing { id, test, kind });
                 }
-                Err(asserted::Fault::Tester(_)) if attempts <= self.judge.retries() => {}
-                Err(asserted::Fault::Tester(detail)) => {
+                Err(Fault::Tester(_)) if attempts <= self.judge.retries() => {}
+                Err(Fault::Tester(detail)) => {
                     return Err(JudgeError::Tester {
                         id,
                         test,

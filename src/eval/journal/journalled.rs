@@ -164,5 +164,4 @@ impl<'a> Wrapper for JournalledJudge<'a> {
             }
         });
     }
-
 }

@@ -3,9 +3,9 @@
 use rlef_sandbox::{Outcome, Status};
 
 use super::{Asked, Place, values};
-use crate::verdict::asserted::{self, Fault};
+use crate::verdict::asserted;
 use crate::verdict::call::ended_early;
-use crate::verdict::run::trace_of;
+use crate::verdict::run::{Fault, trace_of};
 use crate::verdict::{Failure, Grade, head, tail};
 
 /// Part of what the compiler says of a type that can't cross.

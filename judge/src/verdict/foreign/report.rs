@@ -4,9 +4,9 @@ use rlef_sandbox::{Outcome, Status};
 
 use super::Case;
 use crate::judge::is_of_library;
-use crate::verdict::asserted::{self, Fault};
+use crate::verdict::asserted;
 use crate::verdict::call::ended_early;
-use crate::verdict::run::trace_of;
+use crate::verdict::run::{Fault, trace_of};
 use crate::verdict::{Failure, Grade, head, tail};
 
 // Exit codes of the tests' process.
