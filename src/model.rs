@@ -7,6 +7,8 @@ pub mod kernels;
 pub mod kv_cache;
 pub mod lora;
 pub mod packing;
+mod products;
 pub mod rope;
 pub mod sampler;
 pub mod shape;
+mod weights;

@@ -1,133 +1,21 @@
 //! A Llama-architecture decoder on Burn: tokens → hidden states → log-probabilities or values.
 //! RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head
 //! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2 and
-//! the query and key norms of Qwen3.
-//! Knows nothing of files, text or losses.
+//! the query and key norms of Qwen3. Knows nothing of files, text or losses.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData, module};
+use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
-use crate::model::kernels::{self, Projection, RopeTable};
+use crate::model::kernels::{self, RopeTable};
 use crate::model::lora::Adapter;
 use crate::model::packing::Packing;
+pub(crate) use crate::model::products::{Products, Projections};
 pub use crate::model::shape::{Extras, Head, ModelConfig};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
-
-/// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    /// Names as in a Hugging Face checkpoint.
-    pub names: Vec<String>,
-    /// The matrices, in the order of `names`.
-    pub tensors: Vec<Tensor<2>>,
-}
-
-impl Weights {
-    /// The same values as leaves of an autodiff graph, each asking for its gradient.
-    #[must_use]
-    pub fn tracked(&self) -> Self {
-        self.map(|tensor| tensor.inner().autodiff().require_grad())
-    }
-
-    /// The same values as constants of an autodiff graph.
-    #[must_use]
-    pub fn constant(&self) -> Self {
-        self.map(|tensor| tensor.inner().autodiff())
-    }
-
-    /// The same values without any autodiff association.
-    #[must_use]
-    pub fn plain(&self) -> Self {
-        self.map(Tensor::inner)
-    }
-
-    fn map(&self, change: impl Fn(Tensor<2>) -> Tensor<2>) -> Self {
-        Self {
-            names: self.names.clone(),
-            tensors: self.tensors.iter().cloned().map(change).collect(),
-        }
-    }
-}
-
-/// In what numbers the linear maps of the blocks are multiplied (mixed precision, Micikevicius et al. 2018, arXiv
-/// 1710.03740). Weights, norms, attention, heads, gradients' sums and moments are f32 in any case, so that nothing needs a
-/// scaled loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arithmetic {
-    /// Single precision.
-    #[default]
-    F32,
-    /// Eight bits of mantissa, the exponents of f32; sums as the device makes them.
-    Bf16,
-}
-
-impl Arithmetic {
-    /// `x [n, in]` times `weight [out, in]` transposed.
-    pub(super) fn product(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::F32 => x_ni.matmul(weight_oi.transpose()),
-            Self::Bf16 => {
-                let (x, weight) = (
-                    x_ni.cast(FloatDType::BF16),
-                    weight_oi.cast(FloatDType::BF16),
-                );
-                x.matmul(weight.transpose()).cast(FloatDType::F32)
-            }
-        }
-    }
-}
-
-/// How rows are multiplied with a matrix.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Products<'a> {
-    /// As one blocked product: fastest with many rows, and differentiable.
-    Blocked(Arithmetic),
-    /// Every row by itself, to the same bits whatever the others are; for few rows, without a graph.
-    ByRow(&'a Projections),
-}
-
-impl Products<'_> {
-    /// `x [n, in]` times the parameter `weight [out, in]`, called `name`, transposed.
-    pub(crate) fn of(self, x_ni: Tensor<2>, name: &str, weight_oi: &Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Blocked(arithmetic) => arithmetic.product(x_ni, weight_oi.clone()),
-            Self::ByRow(projections) => projections.0[name].of(x_ni),
-        }
-    }
-}
-
-/// Everything that a decoder multiplies with, by name, laid out for [`Products::ByRow`].
-#[derive(Debug)]
-pub(crate) struct Projections(HashMap<String, Projection>);
-
-impl Projections {
-    /// A copy of the decoder's matrices as they are now.
-    pub(crate) fn new(policy: &Decoder) -> Self {
-        let adapter = policy.adapter.as_ref().map(|adapter| &adapter.weights);
-        let all = [Some(&policy.weights), adapter].into_iter().flatten();
-        let pairs = all.flat_map(|weights| weights.names.iter().zip(&weights.tensors));
-        // The first one, the embedding, is looked up, and multiplied with only where it is the head as well. No value is
-        // read while sampling.
-        let multiplied = pairs
-            .skip(1)
-            .filter(|(name, _)| !is_vector(name) && *name != VALUE_HEAD);
-        let of_blocks = multiplied.map(|(name, tensor)| {
-            (
-                name.clone(),
-                Projection::new(tensor.clone(), policy.arithmetic),
-            )
-        });
-        let (name, head) = policy.head_parameter();
-        let head = Projection::new(head.clone(), Arithmetic::F32);
-        Self(of_blocks.chain([(name.clone(), head)]).collect())
-    }
-}
+pub use crate::model::weights::{Arithmetic, Weights};
 
 /// The decoder: its shape, its parameters, and low-rank changes to them where only those are trained.
 #[derive(Clone, Debug)]
@@ -143,6 +31,19 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A copy of everything that it multiplies with as it is now, laid out for [`Products::ByRow`].
+    pub(crate) fn projections(&self) -> Projections {
+        let adapter = self.adapter.as_ref().map(|adapter| &adapter.weights);
+        let all = [Some(&self.weights), adapter].into_iter().flatten();
+        let pairs = all.flat_map(|weights| weights.names.iter().zip(&weights.tensors));
+        // The first one, the embedding, is looked up, and multiplied with only where it is the head as well. No value is
+        // read while sampling.
+        let multiplied = pairs
+            .skip(1)
+            .filter(|(name, _)| !is_vector(name) && *name != VALUE_HEAD);
+        Projections::new(multiplied, self.head_parameter(), self.arithmetic)
+    }
+
     /// A random decoder: normal weights of deviation 0.02, residual outputs scaled by depth (GPT-2's rule),
     /// norms at one. The same seed gives the same weights.
     pub fn random(config: &ModelConfig, seed: u64, device: &Device) -> Self {

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use burn::backend::{Dispatch, DispatchDevice};
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
-use crate::model::decoder::Arithmetic;
 use crate::model::packing::Packing;
+use crate::model::weights::Arithmetic;
 pub use adamw::AdamwStep;
 pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};

@@ -88,7 +88,7 @@ impl<'a> Stream<'a> {
     pub fn new(policy: &Decoder, rules: Rules<'a>) -> Self {
         let decoder = policy.plain();
         let sampler = pool::within(|| Sampler {
-            projections: Projections::new(&decoder),
+            projections: decoder.projections(),
             heads: Heads::new(&decoder.config, 0),
             positions: 0,
             decoder,
