@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{Problem, TestCase};
 
 mod asserted;
+mod batch;
 mod cache;
 mod call;
 mod checker;

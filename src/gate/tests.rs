@@ -1,4 +1,6 @@
 mod names;
+mod reports;
+mod singled;
 
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
@@ -324,92 +326,6 @@ fn a_misspelt_slice_or_golden_problem_is_refused() {
     let report = compare(&old, &new, &golden);
     assert_eq!(report.verdict, Verdict::NotComparable);
     assert!(report.golden_failures.is_empty());
-}
-
-#[test]
-fn golden_quarantined_and_lost() {
-    let (old, new) = flips(1, 0);
-    let golden = Options {
-        golden: BTreeSet::from(["p000".to_owned()]),
-        ..options()
-    };
-    let report = compare(&old, &new, &golden);
-    assert_eq!(
-        (report.verdict, report.golden_failures.len()),
-        (Verdict::Regression, 1)
-    );
-    let absent = Options {
-        golden: BTreeSet::from(["nowhere".to_owned()]),
-        ..options()
-    };
-    assert_eq!(compare(&old, &new, &absent).verdict, Verdict::NotComparable);
-    let quarantined = Options {
-        quarantine: BTreeSet::from(["p000".to_owned()]),
-        ..options()
-    };
-    let report = compare(&old, &new, &quarantined);
-    assert_eq!(report.left_out["p000"], LeftOut::Quarantined);
-    assert_eq!(report.overall.unwrap().drop, 0.0);
-    let mut lost = new.clone();
-    lost.problems[0].lost = 3;
-    assert_eq!(
-        compare(&old, &lost, &options()).verdict,
-        Verdict::InfrastructureFailed
-    );
-    let mut empty = new;
-    (empty.problems[0].n, empty.problems[0].failures) = (0, BTreeMap::new());
-    let report = compare(&old, &empty, &options());
-    assert_eq!(report.left_out["p000"], LeftOut::Lost);
-    assert_eq!(report.overall.unwrap().problems, 99);
-    let five = Options { k: 5, ..options() };
-    assert_eq!(compare(&old, &old, &five).verdict, Verdict::NotComparable);
-}
-
-#[test]
-fn a_slice_may_alarm_where_the_whole_does_not_and_pays_for_being_one_of_many() {
-    // All losses among hard problems, gains among easy ones.
-    let old: Vec<(usize, usize)> = (0..200).map(|i| (1, usize::from(i % 2 == 1))).collect();
-    let new: Vec<(usize, usize)> = (0..200)
-        .map(|i| (1, usize::from(if i < 40 { i % 2 == 0 } else { i % 2 == 1 })))
-        .collect();
-    let (old, new) = (evaluation(&old), evaluation(&new));
-    assert_ne!(compare(&old, &new, &options()).verdict, Verdict::Regression);
-    let sliced = Options {
-        slices: vec!["difficulty".to_owned()],
-        ..options()
-    };
-    let report = compare(&old, &new, &sliced);
-    assert_eq!(report.verdict, Verdict::Regression);
-    let hard = &report.slices["difficulty=hard"];
-    assert_eq!((hard.problems, hard.verdict), (100, Verdict::Regression));
-    // One of three tests: the smallest p-value is multiplied by 3.
-    assert!((hard.p_adjusted - 3.0 * hard.p).abs() < 1e-12);
-}
-
-#[test]
-fn junit_counts_failures_only_where_they_are_certain() {
-    let (old, new) = flips(10, 2);
-    let xml = junit::xml(&compare(&old, &new, &options())).unwrap();
-    let parsed = quick_junit::Report::deserialize_from_str(&xml).unwrap();
-    assert_eq!((parsed.tests, parsed.failures, parsed.errors), (101, 11, 0));
-    assert!(xml.contains("1/1 -&gt; 0/1 (1 wrong answer)"), "{xml}");
-    let (old, new) = flips(6, 6);
-    let report = compare(&old, &new, &options());
-    assert_eq!(report.verdict, Verdict::Inconclusive);
-    let xml = junit::xml(&report).unwrap();
-    let parsed = quick_junit::Report::deserialize_from_str(&xml).unwrap();
-    assert_eq!((parsed.tests, parsed.failures, parsed.errors), (101, 0, 1));
-    assert!(xml.contains("within chance"));
-}
-
-#[test]
-fn markdown_is_not_broken_by_names() {
-    let (mut old, mut new) = flips(10, 2);
-    for side in [&mut old, &mut new] {
-        side.problems[0].id = "a|b <img src=x> `c`".to_owned();
-    }
-    let page = markdown::render(&compare(&old, &new, &options()));
-    assert!(page.contains("a\\|b &lt;img src=x&gt; \\`c\\`"), "{page}");
 }
 
 #[test]

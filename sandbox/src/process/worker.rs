@@ -31,8 +31,7 @@ use crate::protocol::wire::{self, Reply, WireError};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 pub(super) const MOST_PROCESSES: u64 = 1 << 22;
-/// What a limit of memory lies above what was asked for, so that a jail that has grown a little since takes nothing from its
-/// program.
+/// What is added to a limit of memory, so that a jail that has grown a little since takes nothing from its program.
 const MEMORY_MARGIN: u64 = 256 << 10;
 /// The least that a program is given: with less, the kernel could not even set the limit.
 const LEAST_MEMORY: u64 = 1 << 20;

@@ -1,5 +1,5 @@
-//! One packed row → its part of causal attention and of the gradients, head by head in 16 × 16 tiles: scores exist only
-//! for 16 queries of one head at a time (the blockwise idea of Dao et al. 2022, arXiv 2205.14135; here the 16 queries see
+//! One packed row → its part of causal attention and of the gradients (over 400 lines: both passes share every tile).
+//! It goes head by head in 16 × 16 tiles: scores exist only for 16 queries of one head at a time (the blockwise idea of Dao et al. 2022, arXiv 2205.14135; here the 16 queries see
 //! all their keys at once, so the backward pass needs nothing from the forward pass but its inputs). It doesn't know of
 //! the other rows.
 #![expect(
