@@ -2,13 +2,14 @@
 
 mod collapse;
 mod configuration;
+mod ended;
 mod folders;
 mod load;
 mod problems;
 mod sets;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
@@ -19,17 +20,26 @@ use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
 use crate::judge::Judges;
-use crate::logger::Logger;
 use crate::model::device::Processor;
 use crate::objective;
 use crate::train::{self, End};
+use ended::ended;
 use load::Loaded;
 use watch::Watcher;
+
+const EXAMPLES: &str = "Examples:\n\
+    \x20\x20rlef train\n\
+    \x20\x20rlef train --config run.toml --run runs/second --seed 2\n\
+    \x20\x20rlef train --objective grpo\n\
+    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n\
+    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n\
+    \x20\x20rlef train --resume --run runs/second\n\
+    \x20\x20rlef train --resume --run runs/second --rounds 60";
 
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
+    after_help = EXAMPLES,
     after_long_help = long_help()
 )]
 pub struct Args {
@@ -89,38 +99,8 @@ fn long_help() -> String {
         .map(|(name, about)| format!("  {name:<12}  {about}"))
         .collect();
     format!(
-        "Objectives (objective.algorithm):\n{}\n\nExamples:\n  rlef train\n  rlef train --config run.toml --run runs/second --seed 2\n  rlef train --objective grpo\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n  rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n  rlef train --resume --run runs/second\n  rlef train --resume --run runs/second --rounds 60",
+        "Objectives (objective.algorithm):\n{}\n\n{EXAMPLES}",
         lines.join("\n")
-    )
-}
-
-/// What a run has changed, and where to look, in one line.
-fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder: &Path) -> String {
-    let config = &loaded.config;
-    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-    let changed = match solved {
-        Some((Some(before), after)) => format!(
-            "{} -> {} of {} solved; ",
-            percent(before),
-            percent(after),
-            config.evaluation.problems
-        ),
-        Some((None, after)) => format!(
-            "{} of {} solved; ",
-            percent(after),
-            config.evaluation.problems
-        ),
-        None => String::new(),
-    };
-    let curves = match config.loggers.first() {
-        Some(Logger::Tensorboard) => "tensorboard/",
-        Some(Logger::Csv) => "metrics.csv",
-        None => "metrics.jsonl",
-    };
-    format!(
-        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in journal.jsonl",
-        folder.display(),
-        config.rounds
     )
 }
 

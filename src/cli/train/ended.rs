@@ -1,0 +1,36 @@
+//! What a run has changed, said in one line.
+
+use std::path::Path;
+
+use super::load::Loaded;
+use crate::logger::Logger;
+
+/// What a run has changed, and where to look, in one line.
+pub(super) fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder: &Path) -> String {
+    let config = &loaded.config;
+    let percent = |share: f64| format!("{:.1}%", 100.0 * share);
+    let changed = match solved {
+        Some((Some(before), after)) => format!(
+            "{} -> {} of {} solved; ",
+            percent(before),
+            percent(after),
+            config.evaluation.problems
+        ),
+        Some((None, after)) => format!(
+            "{} of {} solved; ",
+            percent(after),
+            config.evaluation.problems
+        ),
+        None => String::new(),
+    };
+    let curves = match config.loggers.first() {
+        Some(Logger::Tensorboard) => "tensorboard/",
+        Some(Logger::Csv) => "metrics.csv",
+        None => "metrics.jsonl",
+    };
+    format!(
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in journal.jsonl",
+        folder.display(),
+        config.rounds
+    )
+}
