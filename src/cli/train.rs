@@ -4,6 +4,7 @@ mod collapse;
 mod configuration;
 mod ended;
 mod folders;
+mod help;
 mod load;
 mod problems;
 mod sets;
@@ -21,26 +22,16 @@ use super::source;
 use crate::config::{Assignment, commented};
 use crate::judge::Judges;
 use crate::model::device::Processor;
-use crate::objective;
 use crate::train::{self, End};
 use ended::ended;
 use load::Loaded;
 use watch::Watcher;
 
-const EXAMPLES: &str = "Examples:\n\
-    \x20\x20rlef train\n\
-    \x20\x20rlef train --config run.toml --run runs/second --seed 2\n\
-    \x20\x20rlef train --objective grpo\n\
-    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n\
-    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n\
-    \x20\x20rlef train --resume --run runs/second\n\
-    \x20\x20rlef train --resume --run runs/second --rounds 60";
-
 /// Arguments of `rlef train`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = EXAMPLES,
-    after_long_help = long_help()
+    after_help = help::EXAMPLES,
+    after_long_help = help::long_help()
 )]
 pub struct Args {
     /// TOML of the run; every key has a default, an unknown key is refused.
@@ -91,17 +82,6 @@ pub struct Args {
     /// Overrides what models are computed on.
     #[arg(long)]
     device: Option<Processor>,
-}
-
-fn long_help() -> String {
-    let lines = objective::names().into_iter();
-    let lines: Vec<String> = lines
-        .map(|(name, about)| format!("  {name:<12}  {about}"))
-        .collect();
-    format!(
-        "Objectives (objective.algorithm):\n{}\n\n{EXAMPLES}",
-        lines.join("\n")
-    )
 }
 
 /// Evaluates, trains, evaluates again, and prints the comparison.
