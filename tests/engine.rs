@@ -18,7 +18,7 @@ use rlef::model::sampler::{self, Request};
 use rlef::train::RoundMetrics;
 use serde_json::{Value, json};
 
-use fake::{Fake, Fault, serve};
+use fake::{Fault, serve};
 
 use crate::cli::{refused, rlef, starter, write};
 

@@ -9,8 +9,8 @@ use rlef_sandbox::Cancel;
 
 use crate::comparator;
 use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Submission, Wrapper};
+use crate::problem::TestCase;
 use crate::problem::contest::ContestItem;
-use crate::problem::{Problem, TestCase};
 use crate::verdict::{Failure, Grade, Scope, Verdict};
 
 /// A judge that knows the programs of some items and asks another about all others.

@@ -8,7 +8,7 @@ use super::*;
 )]
 pub(crate) fn eval(folder: &Path, url: &str, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rlef"))
-        .env("XDG_CACHE_HOME", super::host::cache_home())
+        .env("XDG_CACHE_HOME", crate::host::cache_home())
         .current_dir(folder)
         .env("RLEF_CACHE", folder.join("cache"))
         .env("THE_KEY", KEY)

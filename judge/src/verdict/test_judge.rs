@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rlef_sandbox::{Cancel, Language};
 
 use super::run::Run;
-use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, batch, cpp, foreign};
+use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, batch, checker, cpp, foreign};
 use crate::comparator::Comparison;
 use crate::judge::{Judge, JudgeError, Judgement, Reads, Submission, timeout};
 use crate::problem::{Problem, TestCase};
