@@ -83,6 +83,7 @@ fn reference(problem: &Problem) -> String {
 }
 
 #[test]
+#[ignore = "files that not everybody has: .ci/outside data"]
 fn humaneval_accepts_its_references() {
     let Some(problems) = load("humaneval/HumanEval.jsonl.gz") else {
         return;
@@ -97,6 +98,7 @@ fn humaneval_accepts_its_references() {
 }
 
 #[test]
+#[ignore = "files that not everybody has: .ci/outside data"]
 fn humaneval_pack_accepts_references_and_no_buggy_program() {
     let Some(mut problems) = load("humanevalpack/python.jsonl") else {
         return;
@@ -193,11 +195,13 @@ fn every_input_runs(file: &str, problems: usize, tests: usize, with_public: usiz
 }
 
 #[test]
+#[ignore = "files that not everybody has: .ci/outside data"]
 fn every_input_of_the_codecontests_sample_runs() {
     every_input_runs("codecontests/sample-20-commonoj-format.jsonl", 20, 2233, 19);
 }
 
 #[test]
+#[ignore = "files that not everybody has: .ci/outside data"]
 fn every_input_of_the_codecontests_test_set_runs() {
     every_input_runs(
         "codecontests/test-165-deepcoder-format.json",
@@ -215,6 +219,7 @@ fn contest_accepts_its_references() {
 
 /// One problem in eight, for those that never end take their time.
 #[test]
+#[ignore = "files that not everybody has: .ci/outside data"]
 fn a_replayed_repair_of_humanevalpack_is_scored_by_turn() {
     repaired(8, 21);
 }

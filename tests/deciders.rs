@@ -316,10 +316,20 @@ fn an_interactor_that_sleeps_is_at_fault_itself() {
 /// A program that goes on when it has been rejected gets one verdict, however often it is asked.
 #[test]
 fn a_verdict_on_a_dialogue_is_no_matter_of_speed() {
+    each_dialogue_has_one_verdict(10);
+}
+
+#[test]
+#[ignore = "minutes: a thousand dialogues"]
+fn a_thousand_verdicts_on_dialogues_are_no_matter_of_speed() {
+    each_dialogue_has_one_verdict(200);
+}
+
+fn each_dialogue_has_one_verdict(times: usize) {
     let interactor = "import sys\nsecret = int(open(sys.argv[1]).read())\nfor _ in range(3):\n    guess = int(input())\n    \
         print('=' if guess == secret else '<', flush=True)\n    if guess == secret:\n        sys.exit(0)\nsys.exit(1)\n";
     let rule = Comparison::Interactor(program_that_decides(interactor, Protocol::Testlib));
-    let cases = (0..40).map(|_| stdin("37", "")).collect();
+    let cases = (0..times).map(|_| stdin("37", "")).collect();
     let set = decided(rule, cases);
     for (program, grade) in [
         (
@@ -333,7 +343,7 @@ fn a_verdict_on_a_dialogue_is_no_matter_of_speed() {
     ] {
         let verdict = verdict(program, &set);
         let grades: Vec<Grade> = verdict.failures.iter().map(|one| one.grade).collect();
-        let failing = if grade == Grade::Accepted { 0 } else { 40 };
+        let failing = if grade == Grade::Accepted { 0 } else { times };
         assert_eq!(grades, vec![grade; failing], "{program}");
     }
 }

@@ -46,7 +46,7 @@ fn a_header_compiled_in_advance_refuses_nothing() {
 fn attacks_on_the_compiler_are_compile_errors() {
     let config = rlef_sandbox::SandboxConfig {
         compile_limits: Limits {
-            cpu_ms: 2_000,
+            cpu_ms: 1_000,
             wall_ms: 60_000,
             memory_bytes: 512 << 20,
             open_files: 256,

@@ -30,19 +30,23 @@ fn exceptions() -> BTreeSet<String> {
 }
 
 #[test]
-fn contract_and_hostile_suites_hold_but_for_named_exceptions() {
+fn the_contract_holds_but_for_named_exceptions() {
+    holds("contract::", 50);
+}
+
+#[test]
+#[ignore = "minutes: attacks of its own are tried in every run"]
+fn the_hostile_suite_holds_but_for_named_exceptions() {
+    holds("hostile::", 60);
+}
+
+/// Whether this suite holds, of which so many tests pass at least.
+fn holds(suite: &str, least: usize) {
     // The interpreter is there before the clocks of the tests run.
     super::sandbox();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args([
-            "contract::",
-            "hostile::",
-            "--skip",
-            "wasm::",
-            "--test-threads",
-            "2",
-        ])
+        .args([suite, "--skip", "wasm::", "--test-threads", "2"])
         .env("RLEF_SANDBOX_ISOLATION", "wasm")
         .env("XDG_CACHE_HOME", cache_directory().parent().unwrap());
     for name in OF_THE_HOST {
@@ -57,7 +61,8 @@ fn contract_and_hostile_suites_hold_but_for_named_exceptions() {
             .collect()
     };
     let (passed, failed) = (ended("ok"), ended("FAILED"));
-    let exceptions = exceptions();
+    let mut exceptions = exceptions();
+    exceptions.retain(|name| name.starts_with(suite));
     let unexpected: Vec<_> = failed.difference(&exceptions).collect();
     assert!(
         unexpected.is_empty(),
@@ -66,5 +71,9 @@ fn contract_and_hostile_suites_hold_but_for_named_exceptions() {
     );
     let stale: Vec<_> = exceptions.difference(&failed).collect();
     assert!(stale.is_empty(), "no exceptions any more: {stale:?}");
-    assert!(passed.len() >= 90, "only {} passed\n{said}", passed.len());
+    assert!(
+        passed.len() >= least,
+        "only {} passed\n{said}",
+        passed.len()
+    );
 }
