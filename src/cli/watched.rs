@@ -108,6 +108,19 @@ impl Judge for Watched<'_> {
         })
     }
 
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.under_way(1, cancel, || {
+            let judged = self.judge.judge_with(keys, submission, cancel);
+            self.doing.judged.fetch_add(1, Ordering::Relaxed);
+            judged
+        })
+    }
+
     fn stamp_on(&self, submission: &Submission<'_>) -> String {
         self.judge.stamp_on(submission)
     }

@@ -34,14 +34,17 @@ type Memory = HashMap<String, HashMap<Same, Known>>;
 /// The judge, and what it said of the problems that are being played.
 pub(super) struct Once<'a> {
     judge: &'a dyn Judge,
+    /// Of the problems that are being played.
+    keys: Keys<'a>,
     known: Mutex<Memory>,
     changed: Condvar,
 }
 
 impl<'a> Once<'a> {
-    pub(super) fn new(judge: &'a dyn Judge) -> Self {
+    pub(super) fn new(judge: &'a dyn Judge, keys: Keys<'a>) -> Self {
         Self {
             judge,
+            keys,
             known: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -132,7 +135,7 @@ impl Judge for Once<'_> {
             same,
             found: None,
         };
-        let result = self.judge.judge(submission, cancel);
+        let result = self.judge.judge_with(&self.keys, submission, cancel);
         finding.found = result.as_ref().ok().cloned();
         result
     }

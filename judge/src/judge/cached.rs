@@ -44,7 +44,7 @@ impl<J: Judge> Cached<J> {
     }
 
     /// The key of a submission, where something is kept.
-    fn place<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+    fn place(&self, keys: &Keys<'_>, submission: &Submission<'_>) -> Option<JudgementKey> {
         self.cache.as_ref()?;
         self.judge.key(keys, submission)
     }
@@ -76,10 +76,10 @@ impl<J: Judge> Cached<J> {
         }
     }
 
-    fn ask<'a>(
+    fn ask(
         &self,
-        keys: &Keys<'a>,
-        submission: &Submission<'a>,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError> {
         let key = self.place(keys, submission);
@@ -106,6 +106,15 @@ impl<J: Judge> Judge for Cached<J> {
 
     fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
         self.ask(&Keys::default(), submission, cancel)
+    }
+
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.ask(keys, submission, cancel)
     }
 
     fn stamp_on(&self, submission: &Submission<'_>) -> String {
@@ -138,7 +147,7 @@ impl<J: Judge> Judge for Cached<J> {
         cancel: &Cancel,
         on_judgement: OnJudgement<'_>,
     ) {
-        let keys = Keys::default();
+        let keys = Keys::among(submissions.iter().map(|submission| submission.problem));
         if !self.is_batched() {
             return side_by_side(
                 submissions,

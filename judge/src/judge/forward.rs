@@ -33,6 +33,15 @@ macro_rules! forward {
                 (**self).judge(submission, cancel)
             }
 
+            fn judge_with(
+                &self,
+                keys: &Keys<'_>,
+                submission: &Submission<'_>,
+                cancel: &Cancel,
+            ) -> Result<Judgement, JudgeError> {
+                (**self).judge_with(keys, submission, cancel)
+            }
+
             fn stamp_on(&self, submission: &Submission<'_>) -> String {
                 (**self).stamp_on(submission)
             }

@@ -165,6 +165,15 @@ impl Judge for HostJudge {
         self.judge.judge(submission, cancel)
     }
 
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.judge.judge_with(keys, submission, cancel)
+    }
+
     fn stamp_on(&self, submission: &Submission<'_>) -> String {
         self.judge.stamp_on(submission)
     }
