@@ -1,15 +1,15 @@
 //! Training from a serving engine: fakes of vLLM and SGLang that hold real weights, sample from them, and load others when
 //! told. They speak the interfaces as documented; no real engine is asked.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
-use rlef::checkpoint;
 use rlef::checkpoint::tokenizer::Tokenizer;
+use rlef::checkpoint::{self, adapter_file};
 use rlef::completion::{FinishReason, Sampling};
 use rlef::model::decoder::Decoder;
 use rlef::model::sampler::{self, Request};
@@ -33,6 +33,8 @@ enum Fault {
     Stranger,
     /// From the second load of weights on it answers nothing.
     Gone,
+    /// It computes as coarsely as engines do: every log-probability is a little off, and one in forty is off by far.
+    Coarse,
 }
 
 struct Fake {
@@ -44,6 +46,10 @@ struct Fake {
     loads: usize,
     /// The longest context it serves, where it says so.
     context: Option<usize>,
+    /// What it computes with, where it says so.
+    dtype: Option<&'static str>,
+    /// The adapters that it holds, over the weights it was started with.
+    adapters: HashMap<String, Decoder>,
     paths: Vec<String>,
 }
 
@@ -59,6 +65,8 @@ fn serve(sglang: bool, fault: Fault) -> (String, Arc<Mutex<Fake>>) {
         failed: HashSet::new(),
         loads: 0,
         context: None,
+        dtype: None,
+        adapters: HashMap::new(),
         paths: Vec::new(),
     }));
     let shared = Arc::clone(&fake);
@@ -120,6 +128,34 @@ impl Fake {
                 Some(length) => json!({"data": [{"id": "m", "max_model_len": length}]}),
                 None => json!({"detail": "Not Found"}),
             }),
+            "/get_server_info" => Some(match self.dtype {
+                Some(dtype) => json!({"tp_size": 1, "kv_cache_dtype": "auto", "dtype": dtype}),
+                None => json!({"detail": "Not Found"}),
+            }),
+            "/server_info?config_format=json" => Some(match self.dtype {
+                Some(dtype) => {
+                    json!({"vllm_config": {"model_config": {"dtype": format!("torch.{dtype}")}}})
+                }
+                None => json!({"detail": "Not Found"}),
+            }),
+            "/load_lora_adapter" | "/v1/load_lora_adapter" => {
+                let (base, _) = self.held.as_ref().unwrap();
+                let folder = Path::new(body["lora_path"].as_str().unwrap());
+                let adapter = adapter_file::load(folder, base, &Device::default()).unwrap();
+                let adapted = Decoder {
+                    adapter: Some(adapter),
+                    ..base.clone()
+                };
+                let name = body["lora_name"].as_str().unwrap().to_owned();
+                assert!(self.adapters.insert(name, adapted).is_none());
+                self.loads += 1;
+                Some(json!({"success": true}))
+            }
+            "/unload_lora_adapter" | "/v1/unload_lora_adapter" => {
+                let gone = self.adapters.remove(body["lora_name"].as_str().unwrap());
+                assert!(gone.is_some());
+                Some(json!({"success": true}))
+            }
             "/generate" | "/inference/v1/generate" => self.generate(body),
             other => panic!("{other} was asked"),
         }
@@ -171,10 +207,19 @@ impl Fake {
             return None;
         }
         let ends = numbers(&parameters["stop_token_ids"]);
-        let (decoder, _) = self.held.as_ref().unwrap();
+        let adapter = body[if self.sglang { "lora_path" } else { "model" }].as_str();
+        let decoder = match adapter {
+            Some(name) => &self.adapters[name],
+            None => &self.held.as_ref().unwrap().0,
+        };
         let mut drawn = sampler::sample(decoder, &[request], &sampling, &ends, 1).remove(0);
         if self.fault == Fault::Stranger {
             drawn.sampled.ids[0] = 4_000_000;
+        }
+        if self.fault == Fault::Coarse {
+            for (place, value) in drawn.sampled.log_probs.iter_mut().enumerate() {
+                *value -= if place % 40 == 7 { 4.0 } else { 0.01 };
+            }
         }
         let cut = drawn.stop == FinishReason::Length;
         let pairs = drawn.sampled.ids.iter().zip(&drawn.sampled.log_probs);
@@ -282,10 +327,194 @@ fn training_from_either_engine_samples_the_weights_that_are_trained() {
                 ]
             );
         }
-        journals.push(std::fs::read(at.join("run/journal.jsonl")).unwrap());
+        journals.push(std::fs::read(at.join("run/journal.jsonl.zst")).unwrap());
     }
     assert!(!journals[0].is_empty());
     assert!(journals[0] == journals[1], "the journals differ");
+}
+
+/// Weights are handed over as the numbers that the engine computes with, where it says which or somebody else does.
+#[test]
+fn weights_are_handed_over_in_the_engine_s_numbers() {
+    for (kind, sglang, says, set, expected) in [
+        ("vllm", false, Some("bfloat16"), "", "bfloat16"),
+        ("sglang", true, Some("float16"), "", "float16"),
+        ("sglang", true, Some("auto"), "", "float32"),
+        ("vllm", false, None, "", "float32"),
+        (
+            "vllm",
+            false,
+            Some("bfloat16"),
+            "dtype = \"float32\"\n",
+            "float32",
+        ),
+        ("sglang", true, None, "bfloat16 = true\n", "bfloat16"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let (url, fake) = serve(sglang, Fault::None);
+        fake.lock().unwrap().dtype = says;
+        config(at, kind, &url, 1, "");
+        let text = std::fs::read_to_string(at.join("run.toml")).unwrap();
+        write(at, "run.toml", &(text + set));
+        let output = train(at, "run");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let [version] = &versions(at)[..] else {
+            panic!("there is one version");
+        };
+        let text = std::fs::read_to_string(version.join("config.json")).unwrap();
+        let about: Value = serde_json::from_str(&text).unwrap();
+        let dtype = about["dtype"].as_str().or(about["torch_dtype"].as_str());
+        assert_eq!(dtype, Some(expected), "{kind} {says:?} {set}");
+        let file = std::fs::metadata(version.join("model.safetensors")).unwrap();
+        let whole = if expected == "float32" { 4 } else { 2 };
+        let (decoder, _) = checkpoint::load(version, &Device::default()).unwrap();
+        let numbers: usize = (decoder.weights.tensors.iter())
+            .map(|tensor| tensor.dims().iter().product::<usize>())
+            .sum();
+        assert!(
+            file.len() < (numbers * whole + 65_536) as u64,
+            "{}",
+            file.len()
+        );
+    }
+}
+
+/// An adapter is handed over as one, under a name of its own, and answers; the whole model is never written.
+#[test]
+fn adapters_are_handed_over_as_adapters() {
+    let mut journals = Vec::new();
+    for (kind, sglang) in [("vllm", false), ("sglang", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let (url, fake) = serve(sglang, Fault::None);
+        // As it was started, with the policy that the run begins with.
+        let base = checkpoint::load(&starter(), &Device::default()).unwrap();
+        fake.lock().unwrap().held = Some(base);
+        config(at, kind, &url, 3, "");
+        let text = std::fs::read_to_string(at.join("run.toml")).unwrap();
+        write(
+            at,
+            "run.toml",
+            &(text + "adapters = true\n[lora]\nrank = 4\n"),
+        );
+        let output = train(at, "run");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        for round in metrics(at, "run") {
+            assert!(
+                round.sampler_gap_max < 1e-3 && round.tokens > 0,
+                "{round:?}"
+            );
+        }
+        let fake = fake.lock().unwrap();
+        assert_eq!((fake.loads, fake.adapters.len()), (3, 1));
+        let [version] = &versions(at)[..] else {
+            panic!("there is one version");
+        };
+        assert!(version.join("adapter_model.safetensors").exists());
+        assert!(!version.join("model.safetensors").exists());
+        journals.push(std::fs::read(at.join("run/journal.jsonl.zst")).unwrap());
+    }
+    assert!(journals[0] == journals[1], "the journals differ");
+    // Without one to train, there is nothing to hand over.
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    config(at, "vllm", "http://127.0.0.1:1", 1, "");
+    let text = std::fs::read_to_string(at.join("run.toml")).unwrap();
+    write(at, "run.toml", &(text + "adapters = true\n"));
+    let arguments = ["train", "--config", "run.toml", "--run", "run"];
+    refused(at, &arguments, 2, &["engine.adapters", "without [lora]"]);
+}
+
+/// Tokens that an engine's rounding moves by far are counted, and their weight is cut; the run goes on.
+#[test]
+fn a_coarse_engine_is_learnt_from_and_its_outliers_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (url, _) = serve(false, Fault::Coarse);
+    config(at, "vllm", &url, 2, "objective.algorithm = \"grpo\"\n");
+    let output = train(at, "run");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for round in metrics(at, "run") {
+        assert!(round.sampler_gap_max > 3.9, "{round:?}");
+        assert!(
+            round.sampler_outliers > 0.005 && round.sampler_outliers < 0.05,
+            "{round:?}"
+        );
+        let changed = round.own.get("correction_changed").unwrap();
+        assert!(changed > 0.005 && changed < 0.05, "{round:?}");
+    }
+    let kept = std::fs::read_to_string(at.join("run/config.toml")).unwrap();
+    assert!(kept.contains("veto = 0.0001"), "{kept}");
+}
+
+/// An engine is evaluated with what it serves, by the ids it is asked for when it is trained with.
+#[test]
+fn an_engine_is_evaluated_as_the_policy_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let all = rlef(at, &["contest", "--split", "test", "--out", "all.jsonl"]);
+    assert_eq!(all.status.code(), Some(0));
+    let all = std::fs::read_to_string(at.join("all.jsonl")).unwrap();
+    let some: Vec<&str> = all.lines().take(6).collect();
+    write(at, "some.jsonl", &some.join("\n"));
+    let folder_of = starter().display().to_string();
+    let mut journals = Vec::new();
+    for (kind, sglang) in [("vllm", false), ("sglang", true)] {
+        let (url, fake) = serve(sglang, Fault::None);
+        let mut held = fake.lock().unwrap();
+        held.held = Some(checkpoint::load(&starter(), &Device::default()).unwrap());
+        // Whoever started it gave it a name of his own.
+        held.version = "default".to_owned();
+        held.context = Some(700);
+        drop(held);
+        let policy = format!("engine:{url}");
+        let (journal, out) = (format!("{kind}.jsonl"), format!("{kind}.json"));
+        let shared = [
+            "eval",
+            "--policy",
+            &policy,
+            "--engine",
+            kind,
+            "--problems",
+            "some.jsonl",
+        ];
+        let more = [
+            "--rollouts",
+            "2",
+            "--turns",
+            "2",
+            "--journal",
+            &journal,
+            "--out",
+            &out,
+        ];
+        let output = rlef(
+            at,
+            &[&shared[..], &["--tokenizer", &folder_of], &more].concat(),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let episodes: Vec<rlef::journal::EpisodeRecord> =
+            rlef::journal::read(&at.join(&journal)).unwrap();
+        assert_eq!(episodes.len(), 12);
+        assert!(episodes[0].turns[0].tokens.is_some());
+        journals.push(episodes);
+        let fake = fake.lock().unwrap();
+        assert_eq!(fake.loads, 0, "{:?}", fake.paths);
+        let text = std::fs::read_to_string(at.join(&out)).unwrap();
+        assert!(text.contains(&format!("engine:{url}")), "{text}");
+    }
+    assert!(journals[0] == journals[1], "the journals differ");
+    let without = [
+        "eval",
+        "--policy",
+        "engine:http://127.0.0.1:1",
+        "--problems",
+        "some.jsonl",
+    ];
+    refused(at, &without, 2, &["--tokenizer FOLDER"]);
+    let without = [&without[..], &["--tokenizer", &folder_of]].concat();
+    refused(at, &without, 2, &["--engine vllm or --engine sglang"]);
 }
 
 /// What an engine with a short context would refuse is not asked of it, and episodes end where it would.
@@ -300,8 +529,10 @@ fn an_engine_s_context_is_asked_for_and_kept_to() {
         config(at, kind, &url, 1, "");
         let output = train(at, "run");
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-        let journal = std::fs::read_to_string(at.join("run/journal.jsonl")).unwrap();
-        assert!(journal.contains("\"stop\":\"context_full\""), "{journal}");
+        let episodes: Vec<rlef::journal::EpisodeRecord> =
+            rlef::journal::read(&at.join("run")).unwrap();
+        let cut = |stop| stop == rlef::episode::StopReason::ContextFull;
+        assert!(episodes.iter().any(|one| cut(one.stop)), "{episodes:?}");
     }
 }
 
@@ -332,7 +563,7 @@ fn a_run_whose_engine_goes_loses_no_round_and_continues_the_same() {
     write(at, "broken/config.toml", &text);
     let output = rlef(at, &["train", "--resume", "--run", "broken"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         assert!(read("whole") == read("broken"), "{name} differs");
     }
