@@ -18,6 +18,7 @@ use super::judging::interrupted;
 use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
+use crate::journal;
 use crate::judge::Judges;
 use crate::logger::Logger;
 use crate::model::device::Processor;
@@ -117,8 +118,12 @@ fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder: &Path) -> 
         Some(Logger::Csv) => "metrics.csv",
         None => "metrics.jsonl",
     };
+    let episodes = match journal::of_run(folder).file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => journal::NAME.to_owned(),
+    };
     format!(
-        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in journal.jsonl",
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}",
         folder.display(),
         config.rounds
     )
