@@ -1,8 +1,10 @@
 //! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
 //! environment says was played. Pure; it neither samples nor judges.
 
+use std::sync::Arc;
+
 use crate::completion::{Completion, FinishReason, Sampled};
-use crate::environment::Played;
+use crate::environment::{Played, Terms};
 use crate::judge::Score;
 use crate::program::{Found, NoProgram, Program};
 use crate::verdict::{Grade, Verdict};
@@ -55,11 +57,22 @@ impl Turn {
     }
 }
 
+/// What an episode began with, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// The first message; empty where nobody kept it.
+    pub text: Arc<str>,
+    /// Public tests of the problem: what failed of them may be told.
+    pub public_tests: usize,
+}
+
 /// One play of one problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
     /// The problem's id.
     pub problem_id: String,
+    /// What it began with.
+    pub opening: Opening,
     /// Which of the group's episodes this is.
     pub sample: usize,
     /// All ids in order: prompt, completion, feedback, completion ... Ids are only ever appended. Empty where only text was
@@ -73,6 +86,8 @@ pub struct Episode {
     pub outcome: Option<Verdict>,
     /// Reward of each turn, from the environment; `None` where the episode must not be learnt from, or was not scored.
     pub rewards: Option<Vec<f64>>,
+    /// The same, by what they are for.
+    pub terms: Option<Vec<Terms>>,
 }
 
 impl Episode {
@@ -80,12 +95,14 @@ impl Episode {
     pub fn start(problem_id: String, sample: usize, prompt: Vec<u32>) -> Self {
         Self {
             problem_id,
+            opening: Opening::default(),
             sample,
             tokens: prompt,
             turns: Vec::new(),
             stop: None,
             outcome: None,
             rewards: None,
+            terms: None,
         }
     }
 

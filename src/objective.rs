@@ -40,6 +40,7 @@ pub use inputs::{Credit, Known, Loss, LossInputs, Scored, Totals};
 pub use material::{Candidate, Material, Unit};
 pub use needs::{Needs, Old, Shape, Source, Values};
 pub use second::{Second, SecondConfig};
+pub(crate) use table::uses;
 pub use table::{Entry, Fault, build, names, register};
 
 /// A method of learning.

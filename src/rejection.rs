@@ -141,13 +141,17 @@ mod tests {
     fn record(sample: usize, programs: &[&str], outcome: Grade) -> EpisodeRecord {
         let turns = programs.iter().map(|program| TurnRecord {
             text: format!("```python\n{program}\n```"),
+            finish: None,
             tokens: None,
             sampler_logprobs: None,
             program: None,
             grade: Grade::WrongAnswer,
             passed: 0,
             total: 1,
+            stopped: false,
+            failures: Vec::new(),
             scores: Vec::new(),
+            reward: None,
             feedback: "Wrong.".to_owned(),
             full: None,
         });
@@ -155,6 +159,7 @@ mod tests {
             step: 0,
             problem_id: "p".to_owned(),
             sample,
+            prompt: None,
             turns: turns.collect(),
             stop: StopReason::Solved,
             outcome: Some(outcome),

@@ -15,16 +15,18 @@ mod stats;
 mod strangers;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::tokenizer::Place;
 use crate::completion::Sampling;
-pub use crate::environment::{COMPACT_FEEDBACK, FeedbackSource, turn_scope};
+pub use crate::environment::{COMPACT_FEEDBACK, FeedbackSource, PublicTests, turn_scope};
 use crate::environment::{Play, PlayConfig, RewardRule};
 use crate::episode::Episode;
 pub use crate::judge::Judge as Grader;
-use crate::judge::Judge;
+use crate::judge::{Judge, Keys};
 use crate::policy::{Policy, PolicyError};
 use crate::problem::Problem;
 use crate::prompt::PromptStyle;
@@ -59,6 +61,9 @@ pub struct RolloutConfig {
     pub style: PromptStyle,
     /// Whose feedback is shown: `real`, or for ablations `silent`, `random` or `self_repair`.
     pub feedback: FeedbackSource,
+    /// Which public tests an answer is run on: `needed`, those up to the first failure where feedback shows no more, or `all`,
+    /// so that a journal counts those it passes.
+    pub public_tests: PublicTests,
 }
 
 impl Default for RolloutConfig {
@@ -70,12 +75,13 @@ impl Default for RolloutConfig {
             sampling: Sampling::default(),
             style: PromptStyle::Compact,
             feedback: FeedbackSource::Real,
+            public_tests: PublicTests::Needed,
         }
     }
 }
 
-/// Is given each group, in the order of the problems, and what all cost until then.
-pub type OnGroup<'a> = &'a mut (dyn FnMut(Group, &RolloutStats) + Send);
+/// Is given each group, in the order of the problems, and what all cost until then; says whether to go on.
+pub type OnGroup<'a> = &'a mut (dyn FnMut(Group, &RolloutStats) -> ControlFlow<()> + Send);
 
 /// Plays `config.group` episodes of each problem. `seed` names the round: equal seeds give equal draws. Episodes carry the
 /// rewards of the paper.
@@ -114,12 +120,14 @@ pub fn play_scored(
         seed,
         &mut |group, _| {
             groups.push(group);
+            ControlFlow::Continue(())
         },
     )?;
     Ok((groups, stats))
 }
 
-/// [`play_scored`], and hands over each group in the order of the problems, as soon as it and all before it are over.
+/// [`play_scored`], and hands over each group in the order of the problems, as soon as it and all before it are over. Ends with
+/// [`PolicyError::Stopped`] where whoever takes them says so.
 pub fn play_each(
     policy: &dyn Policy,
     judge: &dyn Judge,
@@ -132,16 +140,18 @@ pub fn play_each(
         turns: config.turns,
         style: config.style,
         feedback: config.feedback,
+        public_tests: config.public_tests,
         rewards: rule.clone(),
     };
     let ids = policy.ids();
     let mut lives = Vec::with_capacity(problems.len() * config.group);
     for problem in problems {
         let play = Play::open(problem, &game);
-        let prompt = ids.map(|ids| ids.message(Place::Opening, &play.opening()));
+        let text: Arc<str> = play.opening().into();
+        let prompt = ids.map(|ids| ids.message(Place::Opening, &text));
         let prompt = prompt.transpose()?.unwrap_or_default();
-        let samples = 0..config.group;
-        lives.extend(samples.map(|sample| Live::new(play.clone(), sample, prompt.clone())));
+        let begin = |sample| Live::new(play.clone(), sample, prompt.clone(), Arc::clone(&text));
+        lives.extend((0..config.group).map(begin));
     }
     let strangers = (config.feedback == FeedbackSource::Random)
         .then(|| Strangers::new(seed, kin(problems, config.group)));
@@ -150,7 +160,8 @@ pub fn play_each(
     } else {
         judge.workers().clamp(1, lives.len().max(1))
     };
-    let parts = (Once::new(judge), config, ids, seed);
+    let keys = Keys::among(problems.iter().copied());
+    let parts = (Once::new(judge, keys), config, ids, seed);
     let stage = Stage::new(lives, strangers, parts, on_group);
     std::thread::scope(|threads| {
         for _ in 0..workers {

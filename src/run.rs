@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::adapter_file;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
-use crate::journal::{EpisodeRecord, Lines};
+use crate::journal::{FIRST_FORM, INDEX, Lines, NAME, RunJournal};
 use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
@@ -43,7 +43,7 @@ pub struct Progress {
     pub policy_steps: usize,
     /// Value updates done.
     pub value_steps: usize,
-    /// Bytes of `journal.jsonl`.
+    /// Bytes of the journal.
     pub journal_bytes: u64,
     /// Bytes of `metrics.jsonl`.
     pub metrics_bytes: u64,
@@ -54,7 +54,7 @@ pub struct Progress {
 /// An open run.
 pub struct Run {
     folder: PathBuf,
-    journal: Lines,
+    journal: RunJournal,
     metrics: Lines,
     timings: Lines,
     loggers: Loggers,
@@ -68,7 +68,7 @@ pub struct Run {
 const RATES: &str = "rates.json";
 
 /// What a run writes besides its configuration.
-const FILES: [&str; 3] = ["journal.jsonl", "metrics.jsonl", "timings.jsonl"];
+const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
 
 impl Run {
     /// Starts a run in an empty or new folder and writes its resolved configuration. Where that fails, the folder is as it was.
@@ -214,12 +214,7 @@ impl Run {
         metrics: &RoundMetrics,
         timings: &RoundTimings,
     ) -> Result<(), RunError> {
-        let episodes: Vec<EpisodeRecord> = groups
-            .iter()
-            .flat_map(|group| &group.episodes)
-            .map(|episode| EpisodeRecord::new(step, episode))
-            .collect();
-        self.journal.append(&episodes)?;
+        self.journal.append(step, groups)?;
         self.metrics.append(std::slice::from_ref(metrics))?;
         self.timings.append(std::slice::from_ref(timings))?;
         Ok(())

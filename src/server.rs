@@ -15,11 +15,12 @@ mod words;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::checkpoint::Precision;
 pub use address::{BASE_URL, base_url};
 pub use client::Outcome;
 use client::{Call, Client};
 pub use error::{LostAnswer, ServerError};
-use interface::{Form, Interface, LimitField, Question, Reply};
+use interface::{Form, Interface, LimitField, Question, Reply, Told};
 pub use usage::{Prices, Usage};
 
 /// Where a server is, and how patiently it is asked.
@@ -153,13 +154,27 @@ impl Server {
         weights: &std::path::Path,
         version: usize,
     ) -> Result<(), ServerError> {
-        for (path, body) in self.interface.reload(weights, version) {
+        self.tell(self.interface.reload(weights, version), version as u64)
+    }
+
+    /// Has an engine load an adapter that lies where both can read it, under a name, and forget the one before it.
+    pub fn load_adapter(
+        &self,
+        adapter: &std::path::Path,
+        name: &str,
+        before: Option<&str>,
+    ) -> Result<(), ServerError> {
+        self.tell(self.interface.adapt(adapter, name, before), 0)
+    }
+
+    fn tell(&self, all: Vec<Told>, seed: u64) -> Result<(), ServerError> {
+        for (path, body) in all {
             let call = Call {
                 path,
                 body: Some(&body.to_string()),
                 read: &interface::accepted,
             };
-            match self.client.ask(&call, version as u64, true).outcome {
+            match self.client.ask(&call, seed, true).outcome {
                 Outcome::Said(()) => {}
                 Outcome::Fatal(error) => return Err(error),
                 Outcome::Lost(lost) | Outcome::Unanswered(lost) => return Err(self.gone(&lost)),
@@ -177,6 +192,20 @@ impl Server {
         };
         match self.client.ask(&call, 0, false).outcome {
             Outcome::Said(length) => length,
+            // It need not know the question.
+            _ => None,
+        }
+    }
+
+    /// The numbers that it computes with, where it says so.
+    pub fn precision(&self) -> Option<Precision> {
+        let call = Call {
+            path: self.interface.about()?,
+            body: None,
+            read: &|value| Ok(interface::precision(value)),
+        };
+        match self.client.ask(&call, 0, false).outcome {
+            Outcome::Said(found) => found,
             // It need not know the question.
             _ => None,
         }

@@ -2,16 +2,17 @@
 //! told. They speak the interfaces as documented; no real engine is asked.
 
 mod fake;
+mod handed;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
-use rlef::checkpoint;
 use rlef::checkpoint::tokenizer::Tokenizer;
+use rlef::checkpoint::{self, adapter_file};
 use rlef::completion::{FinishReason, Sampling};
 use rlef::model::decoder::Decoder;
 use rlef::model::sampler::{self, Request};
@@ -101,7 +102,7 @@ fn training_from_either_engine_samples_the_weights_that_are_trained() {
                 ]
             );
         }
-        journals.push(std::fs::read(at.join("run/journal.jsonl")).unwrap());
+        journals.push(std::fs::read(at.join("run/journal.jsonl.zst")).unwrap());
     }
     assert!(!journals[0].is_empty());
     assert!(journals[0] == journals[1], "the journals differ");
@@ -119,8 +120,10 @@ fn an_engine_s_context_is_asked_for_and_kept_to() {
         config(at, kind, &url, 1, "");
         let output = train(at, "run");
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-        let journal = std::fs::read_to_string(at.join("run/journal.jsonl")).unwrap();
-        assert!(journal.contains("\"stop\":\"context_full\""), "{journal}");
+        let episodes: Vec<rlef::journal::EpisodeRecord> =
+            rlef::journal::read(&at.join("run")).unwrap();
+        let cut = |stop| stop == rlef::episode::StopReason::ContextFull;
+        assert!(episodes.iter().any(|one| cut(one.stop)), "{episodes:?}");
     }
 }
 
@@ -151,7 +154,7 @@ fn a_run_whose_engine_goes_loses_no_round_and_continues_the_same() {
     write(at, "broken/config.toml", &text);
     let output = rlef(at, &["train", "--resume", "--run", "broken"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         assert!(read("whole") == read("broken"), "{name} differs");
     }

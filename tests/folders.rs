@@ -59,7 +59,7 @@ fn a_run_is_extended_and_found_whatever_its_name() {
     assert!(said.contains("rounds of 16 episodes"), "{said}");
     let said = train(at, &["--resume", "--rounds", "2"]);
     assert!(said.contains("runs/grown"), "{said}");
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join("runs").join(run).join(name)).unwrap();
         assert!(read("mine") == read("grown"), "{name} differs");
     }

@@ -328,6 +328,7 @@ fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
     assert!(largest > bound && largest < 1e-4, "{largest}");
     assert_eq!(weights(&learner), before);
     config.objective.max_sampler_gap = f64::INFINITY;
+    config.objective.max_sampler_kl = f64::INFINITY;
     train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
     assert_ne!(weights(&learner), before);
 }

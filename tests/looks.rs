@@ -131,7 +131,7 @@ fn an_interrupt_keeps_the_rounds_that_are_done() {
     config(at, done + 1, "[evaluation]\nproblems = \"\"\n");
     let whole = [&TRAIN[..4], &["whole"]].concat();
     assert_eq!(rlef(at, &whole).status.code(), Some(0));
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         assert!(read("whole") == read("run"), "{name} differs");
     }

@@ -198,14 +198,12 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
         } else {
             Grade::WrongAnswer
         };
+        let problem_id = (row / golden.group).to_string();
         Episode {
-            problem_id: (row / golden.group).to_string(),
-            sample: row % golden.group,
-            tokens: tokens.clone(),
             turns: turns.collect(),
             stop: Some(StopReason::MaxTurns),
             outcome: Some(verdict(outcome)),
-            rewards: None,
+            ..Episode::start(problem_id, row % golden.group, tokens.clone())
         }
     })
     .collect()

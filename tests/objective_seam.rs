@@ -123,6 +123,90 @@ fn an_objective_from_elsewhere_learns_what_is_rewarded() {
     );
 }
 
+/// GRPO that wants all log-probabilities read before its updates.
+struct Asking(Box<dyn Objective>);
+
+const ASKING: Entry = Entry {
+    name: "test_asking",
+    older: &[],
+    about: "GRPO that reads everything first",
+    keys: &["objective.clip", "reward.kl_beta"],
+    build: |setup| {
+        let mut config = setup.config.clone();
+        config.algorithm = "grpo".into();
+        let setup = objective::Setup {
+            config: &config,
+            ..*setup
+        };
+        Ok(Box::new(Asking(objective::build(&setup)?)))
+    },
+};
+
+impl Objective for Asking {
+    fn needs(&self) -> Needs {
+        Needs {
+            old: Old::ForCredit,
+            ..self.0.needs()
+        }
+    }
+
+    fn credit(&self, scored: &Scored<'_>) -> Credit {
+        self.0.credit(scored)
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        self.0.loss(inputs)
+    }
+}
+
+/// What the first update's own pass computes is not computed before it, and is the same to the bit.
+#[test]
+fn no_pass_before_the_updates_reads_what_the_first_one_reads() {
+    if let Err(fault) = objective::register(ASKING) {
+        assert_eq!(fault.found, "test_asking");
+    }
+    let mut played = Vec::new();
+    for (name, updates) in [
+        ("grpo", 3),
+        ("test_asking", 3),
+        ("grpo", 1),
+        ("test_asking", 1),
+    ] {
+        let mut config = config();
+        config.updates_per_round = updates;
+        config.rollout.group = 2;
+        config.objective.algorithm = name.into();
+        let config = config.resolved().unwrap();
+        let mut learner = learner(&config);
+        let mut all = Vec::new();
+        for round in 0..2 {
+            let (_, metrics, _) =
+                train::round(&mut learner, &ToyGrader, &problems(), &config, round).unwrap();
+            assert_eq!(metrics.first_ratio_gap, 0.0);
+            assert!(metrics.entropy > 0.0 && metrics.sampler_gap_max > 0.0);
+            all.push(metrics);
+        }
+        played.push((bits(&learner.policy), all));
+    }
+    for pair in played.chunks(2) {
+        let [(weights, metrics), (others, other_metrics)] = pair else {
+            panic!("they come in pairs");
+        };
+        assert!(weights == others, "the weights differ");
+        for (one, other) in metrics.iter().zip(other_metrics) {
+            assert!(
+                (one.entropy - other.entropy).abs() < 1e-9,
+                "{one:?} {other:?}"
+            );
+            let same = train::RoundMetrics {
+                entropy: one.entropy,
+                ..other.clone()
+            };
+            assert_eq!(*one, same);
+        }
+    }
+}
+
 /// Stops a run after so many rounds.
 struct Until(usize, usize);
 
@@ -172,7 +256,7 @@ pub(crate) fn continues(config: &TrainConfig, data: Data<'_>) {
     assert_eq!(play(&stopped, None, data, 9), End::Done);
     let file = |run: &Path, name: &str| std::fs::read(run.join(name)).unwrap();
     let last = format!("checkpoints/{:06}/model.safetensors", config.rounds);
-    for name in ["journal.jsonl", "metrics.jsonl", "config.toml", &last] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl", "config.toml", &last] {
         assert!(file(&whole, name) == file(&stopped, name), "{name} differs");
     }
 }

@@ -61,11 +61,9 @@ fn a_model_with_a_chat_template_trains_on_own_problems_by_one_command() {
     for name in ["before.json", "after.json"] {
         assert_eq!(report(name)["problems"], 2, "{name}");
     }
-    let played = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
-    let problems: std::collections::BTreeSet<String> = played
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["problem_id"].to_string())
-        .collect();
+    let played: Vec<rlef::journal::EpisodeRecord> = rlef::journal::read(&run).unwrap();
+    let problems: std::collections::BTreeSet<&str> =
+        played.iter().map(|one| one.problem_id.as_str()).collect();
     assert_eq!(problems.len(), 8);
     // Continued, the same problems are held out.
     let more = ["train", "--resume", "--run", "run", "--rounds", "2"];

@@ -26,7 +26,11 @@ fn uninterrupted(at: &Path) {
 }
 
 fn equal(whole: &Path, other: &Path) {
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in [
+        "journal.jsonl.zst",
+        "journal.jsonl.zst.index",
+        "metrics.jsonl",
+    ] {
         let read = |run: &Path| std::fs::read(run.join(name)).unwrap();
         assert!(read(whole) == read(other), "{name} differs");
     }
@@ -70,7 +74,7 @@ fn a_run_killed_with_sigkill_continues_to_the_same_journal() {
         String::from_utf8_lossy(&resumed.stderr)
     );
     equal(&at.join("whole"), &at.join("killed"));
-    let replayed = rlef(at, &["replay", "--journal", "killed/journal.jsonl"]);
+    let replayed = rlef(at, &["replay", "--journal", "killed"]);
     assert_eq!(
         replayed.status.code(),
         Some(0),

@@ -169,7 +169,7 @@ fn a_round_that_is_killed_anywhere_is_played_again_as_it_was() {
         // Where it was done before the kill, there is nothing to go on with.
         let done = said.contains("done") || resumed.status.code() == Some(0);
         assert!(done, "{said}");
-        for name in ["journal.jsonl", "metrics.jsonl"] {
+        for name in ["journal.jsonl.zst", "metrics.jsonl"] {
             assert!(
                 read(&run, name) == read("whole", name),
                 "{run}: {name} differs"

@@ -113,7 +113,7 @@ fn draws_by_solve_rate_go_on_where_a_run_stopped() {
         at,
         &["train", "--resume", "--run", "parts", "--rounds", "4"],
     );
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         assert!(read("whole") == read("parts"), "{name} differs");
     }

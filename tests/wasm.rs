@@ -174,7 +174,7 @@ fn a_killed_run_in_webassembly_on_a_busy_machine_continues_to_the_same_journal()
             std::panic::resume_unwind(panic);
         }
     });
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let read = |run: &str| std::fs::read(at.join(run).join(name)).unwrap();
         let whole = read("whole");
         assert!(!whole.is_empty());

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::prompt::PromptStyle;
 use crate::verdict::Scope;
 pub use play::{Play, Played};
-pub use rewards::{RewardRule, rewards};
+pub use rewards::{RewardRule, Terms, rewards, terms};
 pub use together::{Together, judge_answers, judge_ends};
 
 /// Whose feedback a policy is shown.
@@ -72,6 +72,17 @@ pub enum StopReason {
     Aborted,
 }
 
+/// How many public tests a turn's answer is run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicTests {
+    /// As many as somebody reads of: where feedback shows one failing case at most, those up to the first failure.
+    #[default]
+    Needed,
+    /// All of them, so that those it passes can be counted.
+    All,
+}
+
 /// How an episode is played.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlayConfig {
@@ -81,6 +92,8 @@ pub struct PlayConfig {
     pub style: PromptStyle,
     /// Whose feedback is shown.
     pub feedback: FeedbackSource,
+    /// How many public tests an answer is run on.
+    pub public_tests: PublicTests,
     /// What a turn is worth.
     pub rewards: RewardRule,
 }

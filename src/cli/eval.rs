@@ -1,6 +1,7 @@
 //! `rlef eval`: play problems with a policy and report what it solves, turn by turn.
 
 mod args;
+mod engine;
 mod policy;
 mod server;
 mod shown;
@@ -27,9 +28,10 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let config = args.rollout()?;
     let judging = args.judging.judging(judges)?;
     judging::require_supported(&*judging.judge, &problems, &args.problems)?;
-    let stamp = match args.url() {
-        Some(_) => source::stamp(&args.server.name(&args.base_url()?)?, args.device)?,
-        None => source::stamp(&args.policy, args.device)?,
+    let stamp = match (args.url(), args.engine_url()) {
+        (Some(_), _) => source::stamp(&args.server.name(&args.base_url()?)?, args.device)?,
+        (None, Some(url)) => source::stamp(&args.engine.name(url, &args.server)?, args.device)?,
+        (None, None) => source::stamp(&args.policy, args.device)?,
     };
     let journal = open_journal(args, &judging, &problems, &config, &stamp)?;
     let play = Play {

@@ -9,20 +9,33 @@ use rlef_sandbox::Isolation;
 use super::output::{print, print_json, say};
 use super::{exit, source};
 use crate::journal::diff::diff;
-use crate::journal::{self, EpisodeRecord, again};
+use crate::journal::{EpisodeRecord, Selection, again, read_chosen};
 use crate::verdict::chosen_judge;
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
 #[command(
     after_help = "Everything is judged anew, whatever verdicts are kept.\n\nExit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\nExamples:\n  \
-    rlef replay --journal runs/train-001/journal.jsonl --problems contest:train\n  \
+    rlef replay --journal runs/train-001 --problems contest:train\n  \
+    rlef replay --journal runs/train-001 --show --problem contest/train/00003 --step 8\n  \
     rlef replay --journal monday.jsonl --against tuesday.jsonl"
 )]
 pub struct Args {
-    /// The journal to judge again.
+    /// The journal to judge again: a file, or the folder of a run.
     #[arg(long)]
     journal: PathBuf,
+    /// Only episodes of this problem.
+    #[arg(long, value_name = "ID")]
+    problem: Option<String>,
+    /// Only episodes that this version of the policy played.
+    #[arg(long)]
+    step: Option<usize>,
+    /// Only episodes with this number in their group.
+    #[arg(long)]
+    sample: Option<usize>,
+    /// Print the episodes as lines of JSON; nothing is run.
+    #[arg(long, conflicts_with = "against")]
+    show: bool,
     /// Compare with this journal instead; nothing is run.
     #[arg(long)]
     against: Option<PathBuf>,
@@ -49,9 +62,26 @@ pub struct Args {
 
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let records: Vec<EpisodeRecord> = journal::read(&args.journal)?;
+    let chosen = Selection {
+        step: args.step,
+        problem_id: args.problem.clone(),
+        sample: args.sample,
+    };
+    let records = read_chosen(&args.journal, &chosen)?;
+    if records.is_empty() && chosen != Selection::default() {
+        anyhow::bail!(
+            "failed to find such an episode in {}: --problem, --step and --sample leave none of it",
+            args.journal.display()
+        );
+    }
+    if args.show {
+        for record in &records {
+            print_json(&serde_json::to_string(record)?);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let (changes, lost, what) = if let Some(path) = &args.against {
-        (diff(&records, &journal::read(path)?), 0, "compared")
+        (diff(&records, &read_chosen(path, &chosen)?), 0, "compared")
     } else {
         let found = judged_again(args, &records)?;
         for words in &found.lost {

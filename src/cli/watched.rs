@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rlef_sandbox::Cancel;
 
 use super::judging::Interrupts;
-use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Submission, Wrapper};
+use crate::judge::{Judge, JudgeError, Judgement, Keys, OnJudgement, Submission, Wrapper};
 use crate::train::Phase;
 
 /// What a run is doing just now, told from several threads.
@@ -90,9 +90,14 @@ impl<'a> Wrapper for Watched<'a> {
         self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
         self.under_way(1, cancel, || {
-            let judged = self.judge.judge(submission, cancel);
+            let judged = self.judge.judge_with(keys, submission, cancel);
             self.doing.judged.fetch_add(1, Ordering::Relaxed);
             judged
         })

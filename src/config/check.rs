@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{ConfigError, TrainConfig, ValueHead};
 use crate::objective::Source;
-use crate::policy::engine::EngineKind;
+use crate::policy::engine::{EngineDtype, EngineKind};
 
 /// The largest of the numbers that others are multiplied by, or that memory is made room for. Whoever means "all" by
 /// `problems_per_round` or "for ever" by `rounds` may say more.
@@ -136,6 +136,18 @@ impl TrainConfig {
             "engine.concurrency or engine.timeout_s",
             0,
             "at least 1",
+        )?;
+        refuse(
+            engine.adapters && self.lora.is_none(),
+            "engine.adapters",
+            true,
+            "false, or nothing, without [lora]: no adapter is trained",
+        )?;
+        refuse(
+            engine.bfloat16 && !matches!(engine.dtype, EngineDtype::Auto | EngineDtype::Bfloat16),
+            "engine.bfloat16",
+            true,
+            "nothing beside engine.dtype, which says it",
         )
     }
 
@@ -204,11 +216,9 @@ impl TrainConfig {
         let (objective, evaluation) = (&self.objective, &self.evaluation);
         let alpha = self.lora.as_ref().map_or(1.0, |lora| lora.alpha);
         // No bound is one.
-        let gap = if objective.max_sampler_gap == f64::INFINITY {
-            1.0
-        } else {
-            objective.max_sampler_gap
-        };
+        let bound = |value: f64| if value == f64::INFINITY { 1.0 } else { value };
+        let gap = bound(objective.max_sampler_gap);
+        let kl = bound(objective.max_sampler_kl);
         let nuclear = "a number above 0, at most 1";
         let temperature = sampling.temperature;
         let coefficient = objective.value_coefficient;
@@ -218,7 +228,7 @@ impl TrainConfig {
         let (unusable, held_out) = (self.resources.max_unusable_rate, evaluation.held_out);
         let part = |value: f64| value > 0.0 && value < 1.0;
         let overlap = self.data.overlap;
-        let numbers: [Number<'_>; 17] = [
+        let numbers: [Number<'_>; 18] = [
             (
                 "data.overlap",
                 overlap,
@@ -276,6 +286,7 @@ impl TrainConfig {
                 "a number other than 0",
             ),
             ("objective.max_sampler_gap", gap, &positive, gap_words),
+            ("objective.max_sampler_kl", kl, &positive, gap_words),
         ];
         for (key, value, holds, expected) in numbers {
             refuse(!value.is_finite() || !holds(value), key, value, expected)?;

@@ -74,7 +74,7 @@ fn unset() -> Table {
     let mut all = table(&config);
     let more = "[rollout.sampling]\ntop_k = 0\nstop = []\n[evaluation]\ntop_k = 0\n\
         [engine]\nkind = \"vllm\"\nurl = \"http://localhost:8000\"\nmodel = \"\"\nweights = \"weights\"\n\
-        bfloat16 = true\nconcurrency = 64\ntries = 6\ntimeout_s = 600\napi_key_env = \"\"\n";
+        dtype = \"auto\"\nbfloat16 = true\nadapters = false\nconcurrency = 64\ntries = 6\ntimeout_s = 600\napi_key_env = \"\"\n";
     super::merge(&mut all, more.parse().expect("it is TOML"));
     all
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Assignment, ConfigError, HELD_OUT, PolicyFacts, Preset, TrainConfig, merge};
-use crate::objective::Source;
+use crate::objective::{self, Correction, Source};
 use crate::problem::contest;
 
 /// The keys that somebody has set, each checked alone.
@@ -80,6 +80,18 @@ impl Layers {
             reason: error.message().to_owned(),
         })?;
         config.preset = preset;
+        // What samples is then less exact than what trains; PPO has the paper's own correction.
+        let algorithm = config.objective.algorithm.name();
+        if config.engine.is_some()
+            && algorithm != "ppo"
+            && objective::uses(algorithm, "objective.correction")
+        {
+            let veto = Correction::USUAL_VETO;
+            config.objective.correction.get_or_insert(Correction {
+                veto,
+                ..Correction::default()
+            });
+        }
         if preset != Preset::Starter {
             // Whoever brings problems is told what is learnt of them, not of the built-in ones.
             let built_in = contest::parse_spec(&config.problems).is_some();
@@ -162,6 +174,36 @@ mod tests {
             TrainConfig::load(&path).unwrap(),
             config.resolved().unwrap()
         );
+    }
+
+    #[test]
+    fn an_engine_brings_a_correction_to_what_has_none_of_its_own() {
+        let engine = [
+            "engine.kind=sglang",
+            "engine.url=http://localhost:1",
+            "engine.weights=weights",
+        ];
+        let correction = |more: &[&str]| {
+            let mut table = Table::new();
+            for text in more {
+                let assignment: Assignment = text.parse().unwrap();
+                assignment.put(&mut table).unwrap();
+            }
+            let config = Layers { table }.over(None).unwrap();
+            config.check().unwrap();
+            config.objective.correction
+        };
+        let of = |name: &str| format!("objective.algorithm={name}");
+        for name in ["grpo", "rloo", "gspo"] {
+            let named = of(name);
+            let found = correction(&[&engine[..], &[&named]].concat()).unwrap();
+            assert_eq!((found.cap, found.veto), (2.0, 1e-4), "{name}");
+            assert_eq!(correction(&[&named]), None, "{name}");
+            let own = [&engine[..], &[&named, "objective.correction.cap=5"]].concat();
+            let found = correction(&own).unwrap();
+            assert_eq!((found.cap, found.veto), (5.0, 0.0), "{name}");
+        }
+        assert_eq!(correction(&engine), None);
     }
 
     #[test]

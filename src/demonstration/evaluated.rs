@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use rlef_sandbox::Cancel;
 
 use crate::comparator;
-use crate::judge::{Judge, JudgeError, Judgement, OnJudgement, Submission, Wrapper};
+use crate::judge::{Judge, JudgeError, Judgement, Keys, OnJudgement, Submission, Wrapper};
 use crate::problem::TestCase;
 use crate::problem::contest::ContestItem;
 use crate::verdict::{Failure, Grade, Scope, Verdict};
@@ -88,9 +88,14 @@ impl<'a> Wrapper for Evaluated<'a> {
         self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
         self.known(submission).map_or_else(
-            || self.judge.judge(submission, cancel),
+            || self.judge.judge_with(keys, submission, cancel),
             |verdict| Ok(verdict.into()),
         )
     }

@@ -2,6 +2,7 @@
 //! told a slice at a time, in the order of the problems. With a journal nothing is asked or judged that is in it.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::journal::{EvalJournal, JournalledJudge, JournalledPolicy};
 use super::{Report, report};
@@ -80,12 +81,17 @@ impl Play<'_> {
             seed,
             &mut |group, stats| {
                 groups.push(group);
-                if groups.len().is_multiple_of(SLICE) && unwritten.is_none() {
+                if groups.len().is_multiple_of(SLICE) {
                     unwritten = self.keep(&groups[kept..]).err();
                     kept = groups.len();
                     let stats = self.found_here(stats);
                     let so_far = report(&groups, problems, config.turns, &stats, seed);
                     on_progress(groups.len(), &so_far);
+                }
+                // What can't be kept is not paid for.
+                match unwritten {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
                 }
             },
         );

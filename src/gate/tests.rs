@@ -12,7 +12,7 @@ use crate::eval::record::Provenance;
 use crate::eval::record::Rules;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::prompt::PromptStyle;
-use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::rollout::{FeedbackSource, PublicTests, RolloutConfig};
 use crate::verdict::Grade;
 
 /// An evaluation of one turn with these (episodes, solved).
@@ -27,6 +27,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
         },
         style: PromptStyle::Full,
         feedback: FeedbackSource::Real,
+        public_tests: PublicTests::All,
     };
     Evaluation {
         schema: crate::eval::record::SCHEMA.to_owned(),

@@ -22,6 +22,8 @@ struct Item<'a> {
     problem: &'a Problem,
     text: &'a str,
     program: Option<Program>,
+    /// When its public tests ended.
+    stop: StopAt,
     was: Told,
 }
 
@@ -50,8 +52,9 @@ pub fn again(
     let (mut turns, mut finals) = (Vec::new(), Vec::new());
     for record in records.iter().filter(|record| record.outcome.is_some()) {
         let problem = by_id.find(&record.problem_id)?;
-        let item = |turn: Option<usize>, text, was: Told| Item {
+        let item = |turn: Option<usize>, text, was: Told, stop: StopAt| Item {
             record,
+            stop,
             turn,
             problem,
             text,
@@ -63,7 +66,12 @@ pub fn again(
                 grade: Some(turn.grade),
                 tests: Some((turn.passed, turn.total)),
             };
-            turns.push(item(Some(index + 1), &turn.text, was));
+            let stop = if turn.stopped {
+                StopAt::FirstFailure
+            } else {
+                StopAt::Never
+            };
+            turns.push(item(Some(index + 1), &turn.text, was, stop));
             if let Some(full) = turn.full {
                 finals.push(item(
                     Some(index + 1),
@@ -72,6 +80,7 @@ pub fn again(
                         grade: Some(full),
                         tests: None,
                     },
+                    StopAt::FirstFailure,
                 ));
             }
         }
@@ -83,6 +92,7 @@ pub fn again(
                 grade: record.outcome,
                 tests: None,
             },
+            StopAt::FirstFailure,
         ));
     }
     let mut found = Again::default();
@@ -129,7 +139,7 @@ impl Again {
                         .saturating_sub(1),
                     scope,
                     stop: if scope == Scope::Public {
-                        StopAt::Never
+                        item.stop
                     } else {
                         StopAt::FirstFailure
                     },

@@ -73,15 +73,18 @@ pub struct ObjectiveConfig {
     /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
     /// from an instructed model's features.
     pub value_warmup_rounds: usize,
-    /// Largest difference between the sampler's and the trainer's log-probability of a token that is still learnt from;
-    /// past it the run stops. The two compute the same policy: more than rounding between them is a mistake, and half of
-    /// the clip's width would be spent on it at 0.1. `inf` for no bound.
+    /// Largest mean difference between the sampler's and the trainer's log-probabilities of a round that is still learnt from;
+    /// past it the run stops. The two compute the same policy, and an engine that computes with 16 bits is 0.01 to 0.03 off.
+    /// No token counts as more than 1 apart: those that stand out are counted in the metrics (`sampler_outliers`) and left to
+    /// the correction. `inf` for no bound.
     pub max_sampler_gap: f64,
+    /// Largest KL a token between sampler and trainer, counted the same way. `inf` for no bound.
+    pub max_sampler_kl: f64,
     /// JSON lines to learn from, for an objective that learns from a data set; see [`crate::examples`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// The correction for a sampler that is not the trainer; with PPO it takes the place of the paper's own. Without it the
-    /// other objectives have none.
+    /// The correction for a sampler that is not the trainer; with PPO it takes the place of the paper's own. The other objectives
+    /// have one where an engine samples, which cuts weights to 2 and leaves out episodes with a ratio below 1e-4, and else none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
     /// A second source, whose loss is added in every update.
@@ -103,6 +106,7 @@ impl Default for ObjectiveConfig {
             normalisation: Normalisation::Batch,
             value_warmup_rounds: 0,
             max_sampler_gap: 0.1,
+            max_sampler_kl: 0.05,
             data: None,
             correction: None,
             second: None,

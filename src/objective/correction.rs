@@ -74,6 +74,9 @@ pub struct Weights {
 }
 
 impl Correction {
+    /// The veto that is usual.
+    pub const USUAL_VETO: f64 = 1e-4;
+
     /// The first setting that makes no sense.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let settings = [

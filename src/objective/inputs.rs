@@ -74,7 +74,8 @@ pub struct Credit {
 /// Everything that is known before the updates.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The policy's log-probability of every action; nothing where the update's own pass gives it.
+    /// The policy's log-probability of every action; nothing where the update's own pass gives it, and 0 for those of the first
+    /// update where that one's does.
     pub policy: Option<Vec<f32>>,
     /// The sampler's; nothing where nobody sampled.
     pub behaviour: Option<Vec<f32>>,

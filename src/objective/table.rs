@@ -126,6 +126,13 @@ pub fn build(setup: &Setup<'_>) -> Result<Box<dyn Objective>, Fault> {
     })
 }
 
+/// Whether the objective with this name uses a key that some don't.
+pub(crate) fn uses(name: &str, key: &str) -> bool {
+    let all = all().into_iter();
+    all.filter(|entry| entry.name == name)
+        .any(|entry| entry.keys.contains(&key))
+}
+
 /// A key that was set and that the objective does not use: it would silently do nothing.
 fn unused(setup: &Setup<'_>, entry: &Entry) -> Option<(&'static str, String)> {
     let (config, plain) = (setup.config, super::ObjectiveConfig::default());

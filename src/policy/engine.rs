@@ -34,9 +34,18 @@ pub struct EngineConfig {
     pub model: String,
     /// Folder that this machine writes and the engine reads; each version of the weights gets one of its own below it.
     pub weights: PathBuf,
-    /// Whether weights are handed over with 16 bits, as bfloat16, instead of 32.
+    /// The numbers that weights are handed over as: `auto` for those that the engine says it computes with, 32 bits where it
+    /// says nothing; or `float32`, `bfloat16`, `float16`.
     #[serde(default)]
+    pub dtype: EngineDtype,
+    /// The older way to say `dtype = "bfloat16"`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bfloat16: bool,
+    /// Whether the adapter alone is handed over, where one is trained, instead of the whole model with the adapter merged into
+    /// it. The engine must serve the policy that the run starts from, with adapters on: vLLM with `--enable-lora` and
+    /// `VLLM_ALLOW_RUNTIME_LORA_UPDATING=True`, SGLang with `--enable-lora`.
+    #[serde(default)]
+    pub adapters: bool,
     /// Completions under way at once.
     #[serde(default = "concurrency")]
     pub concurrency: usize,
@@ -49,6 +58,21 @@ pub struct EngineConfig {
     /// Name of the environment variable with the key that is sent; no key is sent where it isn't set.
     #[serde(default = "api_key_env")]
     pub api_key_env: String,
+}
+
+/// The numbers of weights that are handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineDtype {
+    /// Those that the engine says it computes with.
+    #[default]
+    Auto,
+    /// 32 bits.
+    Float32,
+    /// 16 bits, 8 of them for the exponent.
+    Bfloat16,
+    /// 16 bits, 5 of them for the exponent.
+    Float16,
 }
 
 /// The interfaces known.
@@ -106,12 +130,16 @@ pub enum EngineError {
 /// A serving engine and the version of the weights it holds.
 pub struct Engine {
     server: Server,
-    weights: Weights,
+    /// Where weights are written for it; nothing where it answers with what it serves.
+    weights: Option<Weights>,
+    /// The version that it holds.
     version: Option<usize>,
+    /// The name there of the adapter that it holds.
+    adapter: Option<String>,
     /// The longest context it serves, where it said so; asked once it holds weights.
     context: Option<usize>,
     /// Two runs would take each other's weights away.
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl EngineKind {
@@ -146,14 +174,33 @@ impl Engine {
         let lock = Lock::take(&config.weights)?;
         Ok(Self {
             server,
-            weights: Weights::new(config).map_err(folder)?,
+            weights: Some(Weights::new(config).map_err(folder)?),
             version: None,
+            adapter: None,
             context: None,
-            _lock: lock,
+            _lock: Some(lock),
         })
     }
 
-    /// Has the engine load these weights, which are the policy after `version` updates; asks nothing where it holds them.
+    /// An engine that answers with what it serves and is given no weights. Asks for its context.
+    pub fn serving(
+        kind: EngineKind,
+        config: &ServerConfig,
+        key: Option<String>,
+    ) -> Result<Self, EngineError> {
+        let server = Server::new(config, kind.interface(), key)?;
+        Ok(Self {
+            context: server.context(),
+            server,
+            weights: None,
+            version: None,
+            adapter: None,
+            _lock: None,
+        })
+    }
+
+    /// Has the engine load these weights, which are the policy after `version` updates; asks nothing where it holds them, or is
+    /// given none.
     pub fn load_weights(
         &mut self,
         policy: &Decoder,
@@ -163,8 +210,22 @@ impl Engine {
         if self.version == Some(version) {
             return Ok(());
         }
-        let folder = self.weights.write(policy, tokenizer, version)?;
-        self.server.load_weights(&folder, version)?;
+        let Some(weights) = &mut self.weights else {
+            return Ok(());
+        };
+        let folder = if weights.are_adapters() && policy.adapter.is_some() {
+            let folder = weights.write_adapter(policy, version)?;
+            // An engine may still hold those of a run that was killed.
+            let name = format!("rlef-{}-{version:06}", std::process::id());
+            let before = self.adapter.as_deref();
+            self.server.load_adapter(&folder, &name, before)?;
+            self.adapter = Some(name);
+            folder
+        } else {
+            let folder = weights.write(policy, tokenizer, version, &self.server)?;
+            self.server.load_weights(&folder, version)?;
+            folder
+        };
         if self.version.is_none() {
             self.context = self.server.context();
             let own = policy.config.max_position_embeddings;
@@ -177,6 +238,15 @@ impl Engine {
         self.version = Some(version);
         // What it loads it answers with: one completion without an answer says nothing of the others.
         self.server.set_served();
-        self.weights.keep_only(&folder)
+        weights.keep_only(&folder)
+    }
+
+    /// The version of the weights that its answers name: adapters have names of their own.
+    const fn answering(&self) -> Option<usize> {
+        if self.adapter.is_some() {
+            None
+        } else {
+            self.version
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Groups<'a> {
     /// The first group that was not handed over.
     next: usize,
     on_group: OnGroup<'a>,
+    /// Whether whoever takes them wants no more.
+    broken: bool,
 }
 
 impl<'a> Groups<'a> {
@@ -30,12 +32,18 @@ impl<'a> Groups<'a> {
             problem_ids,
             next: 0,
             on_group,
+            broken: false,
         }
     }
 
     /// Whether all were handed over.
     pub(super) fn are_done(&self) -> bool {
         self.next == self.left.len()
+    }
+
+    /// Whether whoever takes them wants no more.
+    pub(super) fn are_broken(&self) -> bool {
+        self.broken
     }
 
     /// Takes an episode that is over, and hands over what is complete. Gives the problem where its last episode is over.
@@ -51,14 +59,14 @@ impl<'a> Groups<'a> {
         if self.left[group] > 0 {
             return None;
         }
-        while self.left.get(self.next) == Some(&0) {
+        while !self.broken && self.left.get(self.next) == Some(&0) {
             let places = self.next * self.size..(self.next + 1) * self.size;
             let episodes = self.over[places].iter_mut().filter_map(Option::take);
             let group = Group {
                 problem_id: self.problem_ids[self.next].clone(),
                 episodes: episodes.collect(),
             };
-            (self.on_group)(group, stats);
+            self.broken = (self.on_group)(group, stats).is_break();
             self.next += 1;
         }
         Some(self.problem_ids[group].clone())

@@ -1,11 +1,13 @@
 //! An episode while it is played: its text, and its ids where the policy takes ids.
 
+use std::sync::Arc;
+
 use super::{FeedbackSource, RolloutConfig};
 use crate::checkpoint::tokenizer::{Place, TokenizerError};
 use crate::completion::Completion;
 use crate::dialogue::Message;
 use crate::environment::Play;
-use crate::episode::{Episode, StopReason};
+use crate::episode::{Episode, Opening, StopReason};
 use crate::policy::{Ids, SampleRequest};
 
 /// An episode that is being played.
@@ -15,11 +17,18 @@ pub(super) struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// Before its first turn; `prompt` are the ids of the first message.
-    pub(super) fn new(play: Play<'a>, sample: usize, prompt: Vec<u32>) -> Self {
-        let id = play.problem().id.clone();
+    /// Before its first turn; `prompt` are the ids of the first message, `text` is what it says.
+    pub(super) fn new(play: Play<'a>, sample: usize, prompt: Vec<u32>, text: Arc<str>) -> Self {
+        let problem = play.problem();
+        let opening = Opening {
+            text,
+            public_tests: problem.public_tests.len(),
+        };
         Self {
-            episode: Episode::start(id, sample, prompt),
+            episode: Episode {
+                opening,
+                ..Episode::start(problem.id.clone(), sample, prompt)
+            },
             play,
         }
     }
@@ -28,7 +37,7 @@ impl<'a> Live<'a> {
     pub(super) fn request(&self, seed: u64, with_ids: bool) -> SampleRequest {
         let (episode, turns) = (&self.episode, self.play.turns());
         let is_one_dialogue = self.play.config().feedback.is_one_dialogue();
-        let mut dialogue = vec![Message::user(self.play.opening())];
+        let mut dialogue = vec![Message::user(&*episode.opening.text)];
         for turn in turns.iter().filter(|_| is_one_dialogue) {
             dialogue.push(Message::assistant(&turn.text));
             dialogue.push(Message::user(&turn.feedback));
@@ -92,9 +101,10 @@ impl<'a> Live<'a> {
     }
 
     pub(super) fn into_episode(self) -> Episode {
-        let rewards = self.play.rewards();
+        let (rewards, terms) = (self.play.rewards(), self.play.terms());
         let (played, stop, outcome) = self.play.into_parts();
-        self.episode.ended(played, stop, outcome, rewards)
+        let episode = self.episode.ended(played, stop, outcome, rewards);
+        Episode { terms, ..episode }
     }
 }
 

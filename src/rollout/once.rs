@@ -6,7 +6,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rlef_sandbox::Cancel;
 
-use crate::judge::{Asks, Judge, JudgeError, Judgement, OnJudgement, Reads, Submission, Wrapper};
+use crate::judge::{
+    Asks, Judge, JudgeError, Judgement, Keys, OnJudgement, Reads, Submission, Wrapper,
+};
 use crate::program::Program;
 use crate::verdict::{Scope, StopAt};
 
@@ -30,14 +32,17 @@ type Memory = HashMap<String, HashMap<Same, Known>>;
 /// The judge, and what it said of the problems that are being played.
 pub(super) struct Once<'a> {
     judge: &'a dyn Judge,
+    /// Of the problems that are being played.
+    keys: Keys<'a>,
     known: Mutex<Memory>,
     changed: Condvar,
 }
 
 impl<'a> Once<'a> {
-    pub(super) fn new(judge: &'a dyn Judge) -> Self {
+    pub(super) fn new(judge: &'a dyn Judge, keys: Keys<'a>) -> Self {
         Self {
             judge,
+            keys,
             known: Mutex::default(),
             changed: Condvar::new(),
         }
@@ -105,7 +110,12 @@ impl<'a> Wrapper for Once<'a> {
         self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+    fn ask(
+        &self,
+        _: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
         let reads_text = self.judge.reads() == Reads::Text;
         let same = Same {
             program: submission.program.cloned(),
@@ -122,7 +132,7 @@ impl<'a> Wrapper for Once<'a> {
             same,
             found: None,
         };
-        let result = self.judge.judge(submission, cancel);
+        let result = self.judge.judge_with(&self.keys, submission, cancel);
         finding.found = result.as_ref().ok().cloned();
         result
     }

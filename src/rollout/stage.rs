@@ -163,7 +163,16 @@ impl<'a> Stage<'a> {
             }
         }
         state.meet_strangers();
+        let broken = state.groups.are_broken();
         drop(guard);
+        self.told(broken);
+    }
+
+    /// Lets everybody see what has changed; what is under way is not wanted any more where whoever takes groups has enough.
+    fn told(&self, broken: bool) {
+        if broken {
+            self.cancel.cancel();
+        }
         self.changed.notify_all();
     }
 
@@ -198,7 +207,7 @@ impl<'a> State<'a> {
         if let Some(problem_id) = done {
             judge.forget(&problem_id);
         }
-        self.closed |= self.groups.are_done();
+        self.closed |= self.groups.are_done() || self.groups.are_broken();
     }
 
     /// Notes what the first answer of an episode was told, where others may be told it.
@@ -277,7 +286,8 @@ impl SampleQueue for Stage<'_> {
                 }
             }
         }
+        let broken = state.groups.are_broken();
         drop(state);
-        self.changed.notify_all();
+        self.told(broken);
     }
 }

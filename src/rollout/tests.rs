@@ -258,6 +258,71 @@ fn what_is_said_again_is_judged_once() {
     assert_eq!(asked.len(), all);
 }
 
+/// A judge that looks something up by a problem's hash, and notes whether that was there.
+#[derive(Default)]
+struct LooksUp {
+    toy: Toy,
+    kept: Mutex<HashMap<String, Vec<bool>>>,
+}
+
+impl Judge for LooksUp {
+    fn name(&self) -> &'static str {
+        "looks up"
+    }
+
+    fn supports(&self, _: &Problem, _: Scope) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
+    fn judge(&self, _: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
+        unreachable!("whoever plays keeps the hashes");
+    }
+
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        let problem = submission.problem;
+        let before = keys.keeps(problem);
+        self.key(keys, submission);
+        let mut kept = self.kept.lock().unwrap();
+        kept.entry(problem.id.clone()).or_default().push(before);
+        drop(kept);
+        self.toy.judge(submission, cancel)
+    }
+
+    fn gives_verdicts(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_problem_is_hashed_once_however_often_it_is_played() {
+    let set = problems(3);
+    let some: Vec<&Problem> = set.iter().collect();
+    let judge = LooksUp::default();
+    let talker = Talker {
+        threads: 1,
+        pace: 0,
+    };
+    // As an evaluation or a run wraps it.
+    let wrapped: Box<dyn Judge> = Box::new(&judge);
+    play(&talker, &wrapped, &some, &config(FeedbackSource::Real), 5).unwrap();
+    drop(wrapped);
+    let kept = judge.kept.into_inner().unwrap();
+    assert_eq!(kept.len(), 3);
+    for asked in kept.values() {
+        assert!(asked.len() > 2 && !asked[0], "{asked:?}");
+        assert!(asked[1..].iter().all(|kept| *kept), "{asked:?}");
+    }
+}
+
 /// Groups come in the order of the problems, each as soon as those before it are over.
 #[test]
 fn groups_are_handed_over_in_order() {
@@ -274,13 +339,44 @@ fn groups_are_handed_over_in_order() {
         &some,
         (&config(FeedbackSource::Real), &RewardRule::default()),
         5,
-        &mut |group, stats| seen.push((group.problem_id, stats.programs)),
+        &mut |group, stats| {
+            seen.push((group.problem_id, stats.programs));
+            ControlFlow::Continue(())
+        },
     )
     .unwrap();
     let ids: Vec<&str> = seen.iter().map(|(id, _)| &**id).collect();
     assert_eq!(ids, ["p0", "p1", "p2", "p3", "p4", "p5"]);
     assert!(seen.is_sorted_by_key(|(_, programs)| *programs));
     assert!(seen[0].1 > 0);
+}
+
+#[test]
+fn whoever_takes_groups_may_have_enough() {
+    let set = problems(9);
+    let some: Vec<&Problem> = set.iter().collect();
+    for (threads, enough) in [(1, 1), (4, 3), (30, 8)] {
+        let mut seen = Vec::new();
+        let talker = Talker { threads, pace: 1 };
+        let ended = play_each(
+            &talker,
+            &Toy::default(),
+            &some,
+            (&config(FeedbackSource::Real), &RewardRule::default()),
+            5,
+            &mut |group, _| {
+                seen.push(group.problem_id);
+                if seen.len() < enough {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        );
+        assert!(matches!(ended, Err(PolicyError::Stopped)), "{ended:?}");
+        let ids: Vec<String> = (0..enough).map(|number| format!("p{number}")).collect();
+        assert_eq!(seen, ids);
+    }
 }
 
 /// Stops after some requests, as a policy does that was told to.

@@ -8,22 +8,22 @@ use serde::de::DeserializeOwned;
 use super::error::file;
 use super::{FILES, Progress, RunError};
 use crate::config::TrainConfig;
-use crate::journal::{Lines, write_atomically};
+use crate::journal::{Lines, RunJournal, write_atomically};
 
 /// The open files of a run.
 pub(super) struct Files {
-    pub(super) journal: Lines,
+    pub(super) journal: RunJournal,
     pub(super) metrics: Lines,
     pub(super) timings: Lines,
 }
 
 impl Files {
     pub(super) fn open(folder: &Path, progress: &Progress) -> Result<Self, RunError> {
-        let [journal, metrics, timings] = FILES.map(|name| folder.join(name));
+        let lines = |name, bytes| Lines::after(&folder.join(name), bytes);
         Ok(Self {
-            journal: Lines::after(&journal, progress.journal_bytes)?,
-            metrics: Lines::after(&metrics, progress.metrics_bytes)?,
-            timings: Lines::after(&timings, progress.timings_bytes)?,
+            journal: RunJournal::after(folder, progress.journal_bytes)?,
+            metrics: lines("metrics.jsonl", progress.metrics_bytes)?,
+            timings: lines("timings.jsonl", progress.timings_bytes)?,
         })
     }
 }

@@ -82,6 +82,8 @@ impl Client {
             Ok(value) => value,
             // Some paths answer nothing where they did what they were told.
             Err(_) if text.trim().is_empty() => Value::Null,
+            // Or say so in words, where nothing is to be read of it.
+            Err(_) if text.starts_with("Success") => Value::Null,
             Err(_) if text.starts_with("data:") => {
                 return Try::Again(
                     "the server streams, which it wasn't asked to".to_owned(),

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::checkpoint::Precision;
 use crate::completion::Sampled;
 use crate::dialogue::Message;
 
@@ -30,11 +31,22 @@ pub trait Interface: Sync {
     fn models(&self) -> Option<&'static str> {
         None
     }
+    /// Where it says which numbers it computes with; none where it doesn't.
+    fn about(&self) -> Option<&'static str> {
+        None
+    }
     /// The requests that make it load weights; none where it loads none.
-    fn reload(&self, _weights: &Path, _version: usize) -> Vec<(&'static str, Value)> {
+    fn reload(&self, _weights: &Path, _version: usize) -> Vec<Told> {
+        Vec::new()
+    }
+    /// The requests that make it load an adapter under a name, and forget another; none where it loads none.
+    fn adapt(&self, _adapter: &Path, _name: &str, _before: Option<&str>) -> Vec<Told> {
         Vec::new()
     }
 }
+
+/// One thing that a server is told: a path and a body.
+pub type Told = (&'static str, Value);
 
 /// `/chat/completions`: messages in, a message out.
 pub const CHAT: &dyn Interface = &chat::Chat;
@@ -61,8 +73,10 @@ pub struct Question<'a> {
     pub options: &'a Options,
     /// Seed of this completion, sent where `options` says so; it names the waits between tries, too.
     pub seed: u64,
-    /// The version of the weights that must answer, for an engine.
-    pub version: usize,
+    /// The version of the weights that must answer, for an engine that is given weights.
+    pub version: Option<usize>,
+    /// The adapter that must answer, by its name there.
+    pub adapter: Option<&'a str>,
 }
 
 impl<'a> Question<'a> {
@@ -74,7 +88,8 @@ impl<'a> Question<'a> {
             ends: &[],
             options,
             seed,
-            version: 0,
+            version: None,
+            adapter: None,
         }
     }
 }
@@ -183,6 +198,28 @@ pub(super) fn context(value: &Value, model: &str) -> Option<usize> {
     let named = models.iter().find(|entry| entry["id"] == model);
     let length = named.or(models.first())?["max_model_len"].as_u64()?;
     usize::try_from(length).ok()
+}
+
+/// The numbers that a server says it computes with, wherever in what it tells of itself: `"dtype": "bfloat16"`, or
+/// `dtype=torch.bfloat16` within a text.
+pub(super) fn precision(value: &Value) -> Option<Precision> {
+    const KEY: &str = "dtype";
+    let text = value.to_string();
+    text.match_indices(KEY).find_map(|(place, _)| {
+        // Those of caches and quantisation are others.
+        let before = text[..place].chars().next_back();
+        let own = !before.is_some_and(|one| one.is_alphanumeric() || one == '_')
+            || text[..place].ends_with("torch_");
+        let rest = text[place + KEY.len()..].trim_start_matches(['\\', '"', '\'', ':', '=', ' ']);
+        let rest = rest.strip_prefix("torch.").unwrap_or(rest);
+        let end = rest.find(|one: char| !one.is_ascii_alphanumeric());
+        match &rest[..end.unwrap_or(rest.len())] {
+            "bfloat16" if own => Some(Precision::Bf16),
+            "float16" | "half" if own => Some(Precision::F16),
+            "float32" | "float" if own => Some(Precision::F32),
+            _ => None,
+        }
+    })
 }
 
 /// Whether a server says that it did what it was told; one that says nothing did.

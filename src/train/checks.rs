@@ -2,7 +2,7 @@
 //! numbers are finite.
 
 use super::TrainError;
-use super::metrics::{RoundMetrics, sampler_gap};
+use super::metrics::{Gap, RoundMetrics};
 use crate::config::TrainConfig;
 use crate::episode::Turn;
 use crate::objective::Material;
@@ -85,7 +85,8 @@ pub(super) fn usable(groups: &[Group], config: &TrainConfig) -> Result<(), Train
     })
 }
 
-/// Records how far sampler and trainer are apart, and refuses what is too far.
+/// Records how far sampler and trainer are apart, and refuses two policies that are too far from each other. Single tokens that
+/// stand out are counted, and an objective's correction masks them.
 pub(super) fn compare(
     trainer: &[f32],
     sampler: &[f32],
@@ -96,21 +97,30 @@ pub(super) fn compare(
     // Each in its own name: a difference alone would not say whose fault it is.
     finite(sampler, "the sampler's log-probability of a token", round)?;
     finite(trainer, "the policy's log-probability of a token", round)?;
-    let [largest, mean, sampler_kl] = sampler_gap(trainer, sampler);
-    metrics.sampler_gap_max = largest;
-    metrics.sampler_gap_mean = mean;
-    metrics.sampler_kl = sampler_kl;
-    let bound = config.objective.max_sampler_gap;
-    if largest > bound || largest.is_nan() {
-        return Err(TrainError::SamplerGap {
-            round,
-            largest,
-            mean,
-            tokens: trainer.len(),
-            bound,
-        });
+    let gap = Gap::of(trainer, sampler);
+    metrics.sampler_gap_max = gap.largest;
+    metrics.sampler_gap_mean = gap.mean;
+    metrics.sampler_kl = gap.kl;
+    metrics.sampler_gap_q99 = gap.q99;
+    metrics.sampler_outliers = gap.outliers;
+    let [mean, kl] = gap.judged;
+    let (bound, kl_bound) = (
+        config.objective.max_sampler_gap,
+        config.objective.max_sampler_kl,
+    );
+    if mean <= bound && kl <= kl_bound {
+        return Ok(());
     }
-    Ok(())
+    Err(TrainError::SamplerGap {
+        round,
+        mean,
+        kl,
+        largest: gap.largest,
+        outliers: gap.outliers,
+        tokens: trainer.len(),
+        bound,
+        kl_bound,
+    })
 }
 
 /// Refuses numbers that are not finite, by their name.
@@ -214,10 +224,39 @@ mod tests {
     fn no_bound_on_the_gap_lets_no_infinite_one_through() {
         let mut config = TrainConfig::default();
         config.objective.max_sampler_gap = f64::INFINITY;
+        config.objective.max_sampler_kl = f64::INFINITY;
         let mut metrics = RoundMetrics::default();
         let bad = [f32::NEG_INFINITY];
         assert!(compare(&[-1.0], &bad, &config, 0, &mut metrics).is_err());
         assert!(compare(&[-1.0], &[-9.0], &config, 0, &mut metrics).is_ok());
+    }
+
+    #[test]
+    fn policies_are_judged_and_not_their_farthest_token() {
+        let config = TrainConfig::default();
+        let mut metrics = RoundMetrics::default();
+        // One token in fifty is far off: it is counted, and the rest is learnt from.
+        let sampler = vec![-1.0; 200];
+        let mut trainer = vec![-1.01; 200];
+        for place in [3, 70, 111, 199] {
+            trainer[place] = -9.0;
+        }
+        compare(&trainer, &sampler, &config, 0, &mut metrics).unwrap();
+        assert_eq!(
+            (metrics.sampler_gap_max, metrics.sampler_outliers),
+            (8.0, 0.02)
+        );
+        assert!(metrics.sampler_gap_q99 > 7.0, "{metrics:?}");
+        // All are a little off, by the temperature, say.
+        let said = compare(&[-1.2; 200], &sampler, &config, 0, &mut metrics);
+        let said = said.unwrap_err().to_string();
+        assert!(said.contains("differ by 2.000e-1"), "{said}");
+        // A mean within its bound, a KL beyond its own.
+        let mut config = TrainConfig::default();
+        config.objective.max_sampler_kl = 1e-6;
+        let said = compare(&[-1.01; 200], &sampler, &config, 0, &mut metrics);
+        let said = said.unwrap_err().to_string();
+        assert!(said.contains("max_sampler_kl is 0.000001"), "{said}");
     }
 
     #[test]

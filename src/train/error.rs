@@ -35,19 +35,25 @@ pub enum TrainError {
     Run(#[from] RunError),
     /// Sampler and trainer don't compute the same policy.
     #[error(
-        "failed to learn from round {round}: sampler and trainer differ by {largest:.3e} in the log-probability of a token, by {mean:.3e} on average of {tokens}; objective.max_sampler_gap is {bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bound only for a sampler that is known to be less exact"
+        "failed to learn from round {round}: sampler and trainer differ by {mean:.3e} in the log-probability of a token, on average of {tokens} of which none counts as more than 1, and by a KL of {kl:.3e} (at most by {largest:.3e}; {:.1}% of the tokens are twice as likely to one); objective.max_sampler_gap is {bound}, objective.max_sampler_kl is {kl_bound}. No weight was moved. What samples and what trains must be the same weights at the same temperature; raise the bounds only for a sampler that is known to be less exact", 100.0 * outliers
     )]
     SamplerGap {
         /// Round, counted from zero.
         round: usize,
+        /// Mean difference of a token, none of which counts as more than 1.
+        mean: f64,
+        /// KL a token, counted so.
+        kl: f64,
         /// Largest difference of a token.
         largest: f64,
-        /// Mean difference.
-        mean: f64,
+        /// Share of tokens that one finds twice as likely as the other.
+        outliers: f64,
         /// Tokens compared.
         tokens: usize,
-        /// What was allowed.
+        /// The mean that was allowed.
         bound: f64,
+        /// The KL that was allowed.
+        kl_bound: f64,
     },
     /// A number that the losses are made of is not finite.
     #[error(

@@ -1,18 +1,21 @@
 //! The evaluations before, between and after the rounds, and what is kept of a run that fails between them. Through the
 //! serving engine where there is one.
 
+use std::ops::ControlFlow;
+
 use super::{End, Event, Observer, Phase, Session, Stage, TrainError, checks};
 use crate::completion::Sampling;
+use crate::environment::RewardRule;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
 use crate::objective::Source;
 use crate::policy::engine::{Engine, EnginePolicy};
 use crate::policy::{ModelPolicy, Policy};
 use crate::problem::Problem;
-use crate::rollout::{self, Group, RolloutConfig, RolloutStats};
+use crate::rollout::{self, Group, PublicTests, RolloutConfig};
 
-/// Problems played between two words on how far it is.
-const SLICE: usize = 64;
+/// Problems that are over between two words on how far it is.
+const WORD_EVERY: usize = 64;
 /// Files of the reports in the run's folder.
 const BEFORE: &str = "before.json";
 const AFTER: &str = "after.json";
@@ -137,6 +140,8 @@ impl Session<'_> {
         let rollout = RolloutConfig {
             group: evaluation.rollouts,
             sampling,
+            // The report says which answers pass fewer tests than the one before.
+            public_tests: PublicTests::All,
             ..config.rollout
         };
         let decoder: &Decoder = &learner.policy;
@@ -163,27 +168,44 @@ impl Session<'_> {
             problems: problems.len(),
             stage: evaluation.stage,
         });
-        let (mut groups, mut total) = (Vec::new(), RolloutStats::default());
-        for slice in problems.chunks(SLICE) {
-            let some: Vec<&Problem> = slice.iter().collect();
-            observer.on(Event::Phase(Phase::Playing));
-            let (more, stats) = rollout::play(policy, self.grader, &some, &rollout, config.seed)?;
-            if observer.stop() {
-                return Err(TrainError::Stopped);
-            }
-            if evaluation.stage == Stage::Before && groups.is_empty() && plays {
+        observer.on(Event::Phase(Phase::Playing));
+        let some: Vec<&Problem> = problems.iter().collect();
+        let rule = RewardRule::default();
+        let mut groups: Vec<Group> = Vec::with_capacity(problems.len());
+        let mut refused = None;
+        let played = rollout::play_each(
+            policy,
+            self.grader,
+            &some,
+            (&rollout, &rule),
+            config.seed,
+            &mut |group, stats| {
+                groups.push(group);
+                if !groups.len().is_multiple_of(WORD_EVERY) && groups.len() < problems.len() {
+                    return ControlFlow::Continue(());
+                }
                 // What would stop the first round is found out before an evaluation has taken its time.
-                checks::usable(&more, config)?;
-            }
-            groups.extend(more);
-            total.add(&stats);
-            let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
-            observer.on(Event::Evaluated {
-                problems: groups.len(),
-                report: &report,
-            });
+                if evaluation.stage == Stage::Before && groups.len() <= WORD_EVERY && plays {
+                    refused = checks::usable(&groups, config).err();
+                }
+                let report = eval::report(&groups, problems, rollout.turns, stats, config.seed);
+                observer.on(Event::Evaluated {
+                    problems: groups.len(),
+                    report: &report,
+                });
+                if refused.is_some() || observer.stop() {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        if let Some(error) = refused {
+            return Err(error);
         }
-        let report = eval::report(&groups, problems, rollout.turns, &total, config.seed);
+        if observer.stop() {
+            return Err(TrainError::Stopped);
+        }
+        let report = eval::report(&groups, problems, rollout.turns, &played?, config.seed);
         Ok((groups, report))
     }
 }

@@ -75,6 +75,24 @@ impl Learner {
         })
     }
 
+    /// Whether the policy is its reference still: no update was taken, and every weight of the one is the other's.
+    pub(super) fn is_reference(&self) -> bool {
+        let (policy, reference) = (&self.policy, &self.reference);
+        if self.policy_optimizer.steps() > 0
+            || policy.adapter.is_some()
+            || reference.adapter.is_some()
+            || policy.arithmetic != reference.arithmetic
+        {
+            return false;
+        }
+        let (policy, reference) = (&policy.weights, &reference.weights);
+        let named = reference.names.iter().zip(&reference.tensors);
+        named.into_iter().all(|(name, tensor)| {
+            let place = policy.names.iter().position(|other| other == name);
+            place.is_some_and(|place| policy.tensors[place].to_data() == tensor.to_data())
+        })
+    }
+
     /// Takes what a round has played for the draws of later ones.
     pub(super) fn note(&mut self, groups: &[Group]) {
         if let Some(rates) = &mut self.rates {

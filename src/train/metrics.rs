@@ -2,6 +2,7 @@
 
 mod number;
 mod own;
+mod sampler;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::objective::{Material, Unit};
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
 pub use own::Own;
+pub(super) use sampler::Gap;
 
 /// What one round did, as it is written to `metrics.jsonl`; equal runs have equal lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,6 +83,12 @@ pub struct RoundMetrics {
     /// Estimated KL between sampler and trainer, a token.
     #[serde(default, with = "number")]
     pub sampler_kl: f64,
+    /// The difference that one token in a hundred exceeds.
+    #[serde(default, with = "number")]
+    pub sampler_gap_q99: f64,
+    /// Share of tokens that one of the two finds more than twice as likely as the other.
+    #[serde(default, with = "number")]
+    pub sampler_outliers: f64,
     /// Tokens sampled.
     pub tokens: usize,
     /// Episodes that are no data because an answer or a verdict of theirs was lost.
@@ -277,35 +285,9 @@ pub(super) fn describe(
     }
 }
 
-/// Compares the sampler's log-probabilities of the sampled tokens with the trainer's: largest and mean difference, and
-/// `KL(sampler ‖ trainer)` a token by the estimator `e^x - 1 - x` with `x = log π - log π_b` (Schulman's k3).
-pub(super) fn sampler_gap(trainer: &[f32], sampler: &[f32]) -> [f64; 3] {
-    let count = trainer.len().max(1) as f64;
-    let mut found = [0.0; 3];
-    for (&trainer, &sampler) in trainer.iter().zip(sampler) {
-        let away = f64::from(trainer) - f64::from(sampler);
-        let gap = f64::from((trainer - sampler).abs());
-        // `f64::max` would pass over what is not a number.
-        if gap > found[0] || gap.is_nan() {
-            found[0] = gap;
-        }
-        found[1] += gap / count;
-        found[2] += (away.exp() - 1.0 - away) / count;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hand_worked_gaps() {
-        let [largest, mean, kl] = sampler_gap(&[-1.0, -2.0], &[-1.0, -1.5]);
-        assert_eq!((largest, mean), (0.5, 0.25));
-        assert!((kl - 0.5 * (0.606_530_66 - 1.0 + 0.5)).abs() < 1e-8);
-        assert_eq!(sampler_gap(&[], &[]), [0.0; 3]);
-    }
 
     #[test]
     fn a_line_of_metrics_is_read_back_whatever_it_holds() {
@@ -356,13 +338,5 @@ mod tests {
             (1, 1, 1)
         );
         assert_eq!((found.solve_rate, found.reward), (1.0, 1.0));
-    }
-
-    #[test]
-    fn what_is_no_number_is_no_small_gap() {
-        for bad in [f32::NAN, f32::INFINITY] {
-            let [largest, ..] = sampler_gap(&[-1.0, bad, -1.0], &[-1.0, -1.0, -1.5]);
-            assert!(!largest.is_finite(), "{largest}");
-        }
     }
 }

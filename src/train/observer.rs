@@ -4,8 +4,8 @@ use super::{RoundMetrics, RoundTimings, Validated};
 use crate::eval::Report;
 use crate::run::RunError;
 
-/// Watches a run. A run that nobody watches takes `&mut ()`.
-pub trait Observer {
+/// Watches a run, from whichever thread something is done on. A run that nobody watches takes `&mut ()`.
+pub trait Observer: Send {
     /// Is told what happens, as it does.
     fn on(&mut self, event: Event<'_>);
     /// Whether to end: at once as long as the round has moved no weight, else after it.

@@ -55,13 +55,13 @@ pub(super) fn score(
     } = *chosen;
     let (needs, round) = (learner.objective.needs(), metrics.round);
     let passes = passes(batch, &*learner.objective, config);
-    // One update alone sees the old policy itself, so that its own pass gives the old log-probabilities, to the bit.
+    // The first update sees the old policy itself, so that its own pass gives its old log-probabilities, to the bit.
     let before = match needs.old {
-        Old::Never => false,
-        Old::ForLoss => minibatches.len() > 1,
-        Old::ForCredit => true,
+        Old::Never => &[],
+        Old::ForLoss => minibatches.get(1..).unwrap_or_default(),
+        Old::ForCredit => minibatches,
     };
-    let scores = before.then(|| passes.scores(&learner.policy, minibatches));
+    let scores = (!before.is_empty()).then(|| passes.scores(&learner.policy, before));
     let drawn = batch.actions.iter().map(|action| action.sampler_logprob);
     let behaviour: Option<Vec<f32>> = drawn.collect();
     let (policy, of_policy) = match scores {
@@ -72,16 +72,20 @@ pub(super) fn score(
             values,
         }) => {
             metrics.entropy = entropy;
-            if let Some(behaviour) = &behaviour {
+            if let (Some(behaviour), Old::ForCredit) = (&behaviour, needs.old) {
                 compare(&log_probs, behaviour, config, round, metrics)?;
             }
             (Some(log_probs), values)
         }
     };
     let asked = needs.reference;
-    let reference = asked.then(|| match needs.source {
-        Source::Episodes => passes.log_probs(&learner.reference, minibatches).0,
-        Source::Examples(_) => learner.kept.log_probs(&learner.reference, &passes),
+    let reference = asked.then(|| match (needs.source, &policy) {
+        // Before its first update the policy is its reference, and was read already.
+        (Source::Episodes, Some(all)) if needs.old == Old::ForCredit && learner.is_reference() => {
+            all.clone()
+        }
+        (Source::Episodes, _) => passes.log_probs(&learner.reference, minibatches).0,
+        (Source::Examples(_), _) => learner.kept.log_probs(&learner.reference, &passes),
     });
     let what = "the reference's log-probability of a token";
     finite(reference.as_deref().unwrap_or_default(), what, round)?;
@@ -98,7 +102,7 @@ pub(super) fn score(
         material: chosen.material,
         units: chosen.units,
         batch,
-        policy: policy.as_deref(),
+        policy: (policy.as_deref()).filter(|_| needs.old == Old::ForCredit),
         reference: reference.as_deref(),
         values: values.as_deref(),
     });

@@ -11,19 +11,21 @@ use super::{Event, Observer, Phase, TrainError};
 use crate::config::TrainConfig;
 use crate::learner::{MicroBatch, Passes};
 use crate::objective::stats::PpoStats;
-use crate::objective::{Known, LossInputs, Totals, Values, value};
+use crate::objective::{Known, LossInputs, Old, Totals, Values, value};
 use crate::update::Step;
 
 /// One round's updates on the way.
 struct Updates<'a> {
     passes: Passes<'a>,
     known: &'a Known,
+    /// The same for the first update, where its own pass gives the old log-probabilities of its actions.
+    first: Option<Known>,
     second: &'a SecondBatches,
     /// What values are to be.
     returns: Vec<f32>,
     /// How many there are.
     count: f64,
-    /// The policy's log-probabilities as the first update's pass found them, where nobody had read them before.
+    /// The policy's log-probabilities, those that nobody had read before as an update's own pass found them.
     seen: Vec<f32>,
 }
 
@@ -46,16 +48,21 @@ pub(super) fn update(
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
     let (batch, minibatches) = (chosen.batch, chosen.minibatches);
+    let needs = learner.objective.needs();
     let returns = known.credit.returns.iter().map(|&value| value as f32);
     let mut updates = Updates {
         passes: passes(batch, &*learner.objective, config),
         second: &chosen.second,
         known,
+        first: (needs.old == Old::ForLoss).then(|| Known {
+            policy: None,
+            ..known.clone()
+        }),
         returns: returns.collect(),
         count: minibatches.len() as f64,
-        seen: vec![0.0; batch.actions.len()],
+        seen: (known.policy.clone()).unwrap_or_else(|| vec![0.0; batch.actions.len()]),
     };
-    let values = learner.objective.needs().values;
+    let values = needs.values;
     for (number, units) in minibatches.iter().enumerate() {
         observer.on(Event::Phase(Phase::Updating {
             update: number + 1,
@@ -71,8 +78,7 @@ pub(super) fn update(
     }
     metrics.average_over_taken(minibatches.len(), values.map(|values| values.head));
     if let Some(reference) = &known.reference {
-        let policy = known.policy.as_ref().unwrap_or(&updates.seen);
-        metrics.reference_kl = reference_kl(batch, policy, reference);
+        metrics.reference_kl = reference_kl(batch, &updates.seen, reference);
     }
     Ok(())
 }
@@ -124,7 +130,9 @@ impl Updates<'_> {
         let totals = Totals::of(self.passes.batch, units);
         let objective = learner.objective.clone();
         let values = objective.needs().values;
-        let unread = self.known.policy.is_none();
+        let first = self.first.as_ref().filter(|_| number == 0);
+        let known = first.unwrap_or(self.known);
+        let unread = known.policy.is_none();
         let (mut seen, mut log_probs) = (Seen::default(), std::mem::take(&mut self.seen));
         let (mut gradients, loss) =
             self.passes
@@ -138,7 +146,7 @@ impl Updates<'_> {
                     let loss = objective.loss(&LossInputs {
                         micro,
                         new: &read.log_probs,
-                        known: self.known,
+                        known,
                         totals,
                     });
                     seen.ppo.add(loss.ppo);
@@ -188,7 +196,7 @@ impl Updates<'_> {
         Ok(())
     }
 
-    /// Compares sampler and trainer by what the first update's pass has read: no weight has moved by then.
+    /// Compares sampler and trainer by what was read until the end of the first update's pass: no weight has moved by then.
     fn compare_first(
         &self,
         units: &[usize],
@@ -196,6 +204,13 @@ impl Updates<'_> {
         metrics: &mut RoundMetrics,
     ) -> Result<(), TrainError> {
         let batch = self.passes.batch;
+        if self.known.policy.is_some() {
+            // The others were read before.
+            return match &self.known.behaviour {
+                Some(behaviour) => compare(&self.seen, behaviour, config, metrics.round, metrics),
+                None => Ok(()),
+            };
+        }
         let mut of_first = vec![false; batch.rows.len()];
         for row in batch.rows_of(units) {
             of_first[row] = true;

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Stranger,
     /// From the second load of weights on it answers nothing.
     Gone,
+    /// It computes as coarsely as engines do: every log-probability is a little off, and one in forty is off by far.
+    Coarse,
 }
 
 pub(super) struct Fake {
@@ -28,6 +30,10 @@ pub(super) struct Fake {
     pub(super) loads: usize,
     /// The longest context it serves, where it says so.
     pub(super) context: Option<usize>,
+    /// What it computes with, where it says so.
+    pub(super) dtype: Option<&'static str>,
+    /// The adapters that it holds, over the weights it was started with.
+    pub(super) adapters: HashMap<String, Decoder>,
     pub(super) paths: Vec<String>,
 }
 
@@ -43,6 +49,8 @@ pub(super) fn serve(sglang: bool, fault: Fault) -> (String, Arc<Mutex<Fake>>) {
         failed: HashSet::new(),
         loads: 0,
         context: None,
+        dtype: None,
+        adapters: HashMap::new(),
         paths: Vec::new(),
     }));
     let shared = Arc::clone(&fake);
@@ -104,6 +112,34 @@ impl Fake {
                 Some(length) => json!({"data": [{"id": "m", "max_model_len": length}]}),
                 None => json!({"detail": "Not Found"}),
             }),
+            "/get_server_info" => Some(match self.dtype {
+                Some(dtype) => json!({"tp_size": 1, "kv_cache_dtype": "auto", "dtype": dtype}),
+                None => json!({"detail": "Not Found"}),
+            }),
+            "/server_info?config_format=json" => Some(match self.dtype {
+                Some(dtype) => {
+                    json!({"vllm_config": {"model_config": {"dtype": format!("torch.{dtype}")}}})
+                }
+                None => json!({"detail": "Not Found"}),
+            }),
+            "/load_lora_adapter" | "/v1/load_lora_adapter" => {
+                let (base, _) = self.held.as_ref().unwrap();
+                let folder = Path::new(body["lora_path"].as_str().unwrap());
+                let adapter = adapter_file::load(folder, base, &Device::default()).unwrap();
+                let adapted = Decoder {
+                    adapter: Some(adapter),
+                    ..base.clone()
+                };
+                let name = body["lora_name"].as_str().unwrap().to_owned();
+                assert!(self.adapters.insert(name, adapted).is_none());
+                self.loads += 1;
+                Some(json!({"success": true}))
+            }
+            "/unload_lora_adapter" | "/v1/unload_lora_adapter" => {
+                let gone = self.adapters.remove(body["lora_name"].as_str().unwrap());
+                assert!(gone.is_some());
+                Some(json!({"success": true}))
+            }
             "/generate" | "/inference/v1/generate" => self.generate(body),
             other => panic!("{other} was asked"),
         }
@@ -155,10 +191,19 @@ impl Fake {
             return None;
         }
         let ends = numbers(&parameters["stop_token_ids"]);
-        let (decoder, _) = self.held.as_ref().unwrap();
+        let adapter = body[if self.sglang { "lora_path" } else { "model" }].as_str();
+        let decoder = match adapter {
+            Some(name) => &self.adapters[name],
+            None => &self.held.as_ref().unwrap().0,
+        };
         let mut drawn = sampler::sample(decoder, &[request], &sampling, &ends, 1).remove(0);
         if self.fault == Fault::Stranger {
             drawn.sampled.ids[0] = 4_000_000;
+        }
+        if self.fault == Fault::Coarse {
+            for (place, value) in drawn.sampled.log_probs.iter_mut().enumerate() {
+                *value -= if place % 40 == 7 { 4.0 } else { 0.01 };
+            }
         }
         let cut = drawn.stop == FinishReason::Length;
         let pairs = drawn.sampled.ids.iter().zip(&drawn.sampled.log_probs);

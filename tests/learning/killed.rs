@@ -57,13 +57,13 @@ fn continues(value_head: ValueHead) {
     );
     play(&whole, value_head, false, 5);
     play(&killed, value_head, false, 3);
-    // The third round is past the last checkpoint; a half-written line follows it.
-    let journal = killed.join("journal.jsonl");
+    // The third round is past the last checkpoint; a half-written frame follows it.
+    let journal = killed.join("journal.jsonl.zst");
     let mut text = std::fs::read(&journal).unwrap();
-    text.extend_from_slice(b"{\"step\": 12, \"prob");
+    text.extend_from_slice(&text.clone()[..40]);
     std::fs::write(&journal, text).unwrap();
     play(&killed, value_head, true, 5);
-    for name in ["journal.jsonl", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
         let (a, b) = (
             std::fs::read(whole.join(name)).unwrap(),
             std::fs::read(killed.join(name)).unwrap(),
@@ -72,4 +72,46 @@ fn continues(value_head: ValueHead) {
     }
     let records: Vec<EpisodeRecord> = rlef::journal::read(&journal).unwrap();
     assert_eq!(records.len(), 5 * 24 * 4);
+}
+
+/// A run whose journal is lines, as all were before, has lines of the same episodes to its end.
+#[test]
+fn a_run_that_began_with_lines_goes_on_in_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let (whole, older) = (at("whole"), at("older"));
+    play(&whole, ValueHead::Shared, false, 4);
+    play(&older, ValueHead::Shared, false, 3);
+    let lines = |run: &Path| -> Vec<String> {
+        let records: Vec<serde_json::Value> = rlef::journal::read(run).unwrap();
+        let bare = records.into_iter().map(|mut record| {
+            record.as_object_mut().unwrap().remove("prompt");
+            for turn in record["turns"].as_array_mut().unwrap() {
+                for name in ["finish", "failures", "reward"] {
+                    turn.as_object_mut().unwrap().remove(name);
+                }
+            }
+            record.to_string()
+        });
+        bare.collect()
+    };
+    let journal = lines(&older).join("\n") + "\n";
+    let of_two: usize = (journal.split_inclusive('\n').take(2 * 24 * 4))
+        .map(str::len)
+        .sum();
+    std::fs::write(older.join("journal.jsonl"), &journal).unwrap();
+    for name in ["journal.jsonl.zst", "journal.jsonl.zst.index"] {
+        std::fs::remove_file(older.join(name)).unwrap();
+    }
+    let path = older.join("checkpoints/000002/progress.json");
+    let mut progress: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    progress["journal_bytes"] = of_two.into();
+    std::fs::write(&path, progress.to_string()).unwrap();
+    play(&older, ValueHead::Shared, true, 4);
+    assert!(!older.join("journal.jsonl.zst").exists());
+    let text = std::fs::read_to_string(older.join("journal.jsonl")).unwrap();
+    assert!(text.starts_with(&journal[..of_two]));
+    assert!(!text.contains("\"reward\"") && !text.contains("\"prompt\""));
+    assert!(lines(&older) == lines(&whole), "the episodes differ");
 }

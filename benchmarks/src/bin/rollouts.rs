@@ -229,6 +229,7 @@ fn by_turns(
         turns: config.turns,
         style: config.style,
         feedback: config.feedback,
+        public_tests: config.public_tests,
         rewards: RewardRule::default(),
     };
     let mut plays: Vec<(Play<'_>, Episode, Vec<Message>)> = problems

@@ -1,7 +1,9 @@
 //! Play: what was said and judged in one episode, from the first prompt to its stop. A pure state machine; whoever drives it
 //! asks the judge and tells it the answer.
 
-use super::{COMPACT_FEEDBACK, FeedbackSource, PlayConfig, StopReason, rewards, turn_scope};
+use super::{
+    COMPACT_FEEDBACK, FeedbackSource, PlayConfig, PublicTests, StopReason, Terms, terms, turn_scope,
+};
 use crate::feedback::{self, FeedbackOptions};
 use crate::judge::{Asks, JudgeError, Judgement, Score, Submission};
 use crate::problem::Problem;
@@ -131,7 +133,7 @@ impl<'a> Play<'a> {
         (self.turns, self.stop, self.outcome)
     }
 
-    /// An answer as its turn is judged: public tests all run, for feedback shows what failed; grading ends at the first
+    /// An answer as its turn is judged: public tests run as far as somebody reads what they say; grading ends at the first
     /// failure.
     pub(super) fn submission<'s>(
         &self,
@@ -148,13 +150,25 @@ impl<'a> Play<'a> {
             program: found.as_ref().ok().map(|found| &found.program),
             turn: self.turns.len(),
             scope,
-            stop: if scope == Scope::Public {
+            stop: if scope == Scope::Public && self.reads_every_test() {
                 StopAt::Never
             } else {
                 StopAt::FirstFailure
             },
             asks: Asks::Everything,
         }
+    }
+
+    /// Whether anybody reads of a public test behind the first that failed: whoever counts them, and feedback of more than
+    /// one case.
+    fn reads_every_test(&self) -> bool {
+        let shows_cases = match self.config.feedback {
+            FeedbackSource::Real | FeedbackSource::Random => self.options().cases > 1,
+            FeedbackSource::Silent | FeedbackSource::SelfRepair | FeedbackSource::Independent => {
+                false
+            }
+        };
+        self.config.public_tests == PublicTests::All || shows_cases
     }
 
     /// Takes an answer and what was judged of it; where nothing was, the episode is over and no data.
@@ -325,8 +339,13 @@ impl<'a> Play<'a> {
 
     /// Rewards of the turns so far; `None` where the episode must not be learnt from.
     pub fn rewards(&self) -> Option<Vec<f64>> {
+        Some(self.terms()?.iter().map(Terms::sum).collect())
+    }
+
+    /// The same, by what they are for.
+    pub fn terms(&self) -> Option<Vec<Terms>> {
         let turns = (self.turns.iter()).map(|turn| (turn.verdict.grade, &turn.scores[..]));
-        rewards(
+        terms(
             turns,
             self.stop,
             self.outcome.as_ref(),

@@ -43,11 +43,37 @@ impl RewardRule {
     }
 
     /// What scores add to the reward of their turn: those of parts of it are an objective's to use.
-    fn of_scores(&self, scores: &[Score]) -> f64 {
+    fn of_scores(&self, scores: &[Score]) -> Vec<(String, f64)> {
         let whole = scores.iter().filter(|score| score.span.is_none());
-        whole
-            .filter_map(|score| Some(self.weights.get(&score.judge)? * score.value))
-            .sum()
+        let counted = whole.filter_map(|score| {
+            let weight = self.weights.get(&score.judge)?;
+            Some((score.judge.clone(), weight * score.value))
+        });
+        counted.collect()
+    }
+}
+
+/// The reward of a turn, by what it is for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// For what the turn came to: solved, failed, without a program, or none of them.
+    pub outcome: f64,
+    /// For what judges besides the tests said, with their weights, in the order in which they said it.
+    pub scores: Vec<(String, f64)>,
+}
+
+impl Terms {
+    /// For what a turn came to, and nothing else.
+    pub const fn of_outcome(outcome: f64) -> Self {
+        Self {
+            outcome,
+            scores: Vec::new(),
+        }
+    }
+
+    /// The reward.
+    pub fn sum(&self) -> f64 {
+        self.outcome + self.scores.iter().map(|(_, value)| value).sum::<f64>()
     }
 }
 
@@ -59,6 +85,17 @@ pub fn rewards<'a>(
     outcome: Option<&Verdict>,
     rule: &RewardRule,
 ) -> Option<Vec<f64>> {
+    let terms = terms(turns, stop, outcome, rule)?;
+    Some(terms.iter().map(Terms::sum).collect())
+}
+
+/// [`rewards`], by what they are for.
+pub fn terms<'a>(
+    turns: impl ExactSizeIterator<Item = (Grade, &'a [Score])>,
+    stop: Option<StopReason>,
+    outcome: Option<&Verdict>,
+    rule: &RewardRule,
+) -> Option<Vec<Terms>> {
     if stop == Some(StopReason::Aborted) {
         return None;
     }
@@ -71,16 +108,19 @@ pub fn rewards<'a>(
         (Some(_), _) => return None,
     };
     let last = turns.len().checked_sub(1)?;
-    let rewards = turns.enumerate().map(|(turn, (grade, scores))| {
+    let terms = turns.enumerate().map(|(turn, (grade, scores))| {
         let outcome = match (end.filter(|_| turn == last), grade) {
             (Some(true), _) => rule.solved,
             (Some(false), _) => rule.failed,
             (None, Grade::NoProgram) => rule.no_program,
             (None, _) => 0.0,
         };
-        outcome + rule.of_scores(scores)
+        Terms {
+            outcome,
+            scores: rule.of_scores(scores),
+        }
     });
-    Some(rewards.collect())
+    Some(terms.collect())
 }
 
 #[cfg(test)]

@@ -114,6 +114,7 @@ fn config(feedback: FeedbackSource) -> PlayConfig {
         turns: 3,
         style: PromptStyle::Compact,
         feedback,
+        public_tests: PublicTests::Needed,
         rewards: RewardRule::default(),
     }
 }
@@ -152,10 +153,76 @@ fn a_person_plays_one_episode_to_its_end() {
         .iter()
         .map(|(_, scope, stop, asks)| (*scope, *stop, *asks))
         .collect();
-    let turn = (Scope::Public, StopAt::Never, Asks::Everything);
+    // One failing case is shown, so that the first failure says all.
+    let turn = (Scope::Public, StopAt::FirstFailure, Asks::Everything);
     // Everything was said of the last answer before; its grade alone is asked for.
     let end = (Scope::Private, StopAt::FirstFailure, Asks::Verdict);
     assert_eq!(scopes, [turn, turn, end]);
+}
+
+#[test]
+fn public_tests_stop_at_a_failure_only_where_nobody_reads_the_rest() {
+    use FeedbackSource::{Independent, Random, Real, SelfRepair, Silent};
+    let set = problem();
+    for (feedback, style, public_tests, expected) in [
+        (
+            Real,
+            PromptStyle::Compact,
+            PublicTests::Needed,
+            StopAt::FirstFailure,
+        ),
+        (Real, PromptStyle::Compact, PublicTests::All, StopAt::Never),
+        (Real, PromptStyle::Full, PublicTests::Needed, StopAt::Never),
+        (
+            Random,
+            PromptStyle::Compact,
+            PublicTests::Needed,
+            StopAt::FirstFailure,
+        ),
+        (
+            Random,
+            PromptStyle::Full,
+            PublicTests::Needed,
+            StopAt::Never,
+        ),
+        (
+            Silent,
+            PromptStyle::Full,
+            PublicTests::Needed,
+            StopAt::FirstFailure,
+        ),
+        (Silent, PromptStyle::Full, PublicTests::All, StopAt::Never),
+        (
+            SelfRepair,
+            PromptStyle::Full,
+            PublicTests::Needed,
+            StopAt::FirstFailure,
+        ),
+        (
+            Independent,
+            PromptStyle::Full,
+            PublicTests::Needed,
+            StopAt::FirstFailure,
+        ),
+    ] {
+        let (judge, config) = (
+            Toy::default(),
+            PlayConfig {
+                style,
+                public_tests,
+                ..config(feedback)
+            },
+        );
+        let play = Play::open(&set, &config);
+        Environment::resume(play, &judge)
+            .step(&fenced("0"), &Cancel::never())
+            .unwrap();
+        let asked = judge.asked.lock().unwrap();
+        assert_eq!(
+            asked[0].2, expected,
+            "{feedback:?} {style:?} {public_tests:?}"
+        );
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl<J: Judge> Cached<J> {
     }
 
     /// The key of a submission, where something is kept.
-    fn place<'a>(&self, keys: &Keys<'a>, submission: &Submission<'a>) -> Option<JudgementKey> {
+    fn place(&self, keys: &Keys<'_>, submission: &Submission<'_>) -> Option<JudgementKey> {
         self.cache.as_ref()?;
         self.judge.key(keys, submission)
     }
@@ -75,10 +75,10 @@ impl<J: Judge> Cached<J> {
         }
     }
 
-    fn found<'a>(
+    fn found(
         &self,
-        keys: &Keys<'a>,
-        submission: &Submission<'a>,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
         cancel: &Cancel,
     ) -> Result<Judgement, JudgeError> {
         let key = self.place(keys, submission);
@@ -97,8 +97,13 @@ impl<J: Judge> Wrapper for Cached<J> {
         &self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        self.found(&Keys::default(), submission, cancel)
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.found(keys, submission, cancel)
     }
 
     fn ask_all(
@@ -107,7 +112,7 @@ impl<J: Judge> Wrapper for Cached<J> {
         cancel: &Cancel,
         on_judgement: OnJudgement<'_>,
     ) {
-        let keys = Keys::default();
+        let keys = Keys::among(submissions.iter().map(|submission| submission.problem));
         if !self.is_batched() {
             return side_by_side(
                 submissions,

@@ -1,6 +1,6 @@
 //! What a judgement depends on → a hash, under which caches and journals keep it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,12 +24,15 @@ impl std::fmt::Display for JudgementKey {
     }
 }
 
-/// Keys of submissions; a problem's tests, which may be large, are hashed once.
+/// Keys of submissions. The tests of the problems it was made for, which may be large, are hashed once; those of others each
+/// time.
 ///
-/// It borrows every problem it was asked about, so none can go away, and another come to its place, while this is in use.
+/// It borrows these problems, so none can go away, and another come to its place, while this is in use.
 #[derive(Debug, Default)]
 pub struct Keys<'a> {
-    problems: Mutex<HashMap<(ByPlace<'a>, Part), [u8; 32]>>,
+    problems: HashSet<ByPlace<'a>>,
+    /// By where the problem lies.
+    hashes: Mutex<HashMap<(usize, Part), [u8; 32]>>,
 }
 
 /// What of a problem was hashed.
@@ -58,11 +61,19 @@ impl Hash for ByPlace<'_> {
 }
 
 impl<'a> Keys<'a> {
+    /// Keys of submissions to these problems.
+    pub fn among(problems: impl IntoIterator<Item = &'a Problem>) -> Self {
+        Self {
+            problems: problems.into_iter().map(ByPlace).collect(),
+            hashes: Mutex::default(),
+        }
+    }
+
     /// The key of a submission to a judge with this stamp that reads so much of it; none where it reads programs and there is
     /// no program.
     pub fn of(
         &self,
-        submission: &Submission<'a>,
+        submission: &Submission<'_>,
         reads: Reads,
         stamp: &str,
     ) -> Option<JudgementKey> {
@@ -93,26 +104,39 @@ impl<'a> Keys<'a> {
         Some(JudgementKey(hash))
     }
 
-    fn hash(&self, problem: &'a Problem, part: Part) -> [u8; 32] {
-        let name = (ByPlace(problem), part);
+    fn hash(&self, problem: &Problem, part: Part) -> [u8; 32] {
+        if !self.problems.contains(&ByPlace(problem)) {
+            return hash_of_part(problem, part);
+        }
+        let name = (std::ptr::from_ref(problem).addr(), part);
         let known = self.lock().get(&name).copied();
         known.unwrap_or_else(|| {
-            let hash = match part {
-                Part::Tests(scope) => hash_of(&(
-                    (scope.tests(problem), problem.public_tests.len()),
-                    (&problem.limits, &problem.comparison),
-                    (&problem.preamble, &problem.files),
-                )),
-                Part::Whole => hash_of(problem),
-            };
+            let hash = hash_of_part(problem, part);
             self.lock().insert(name, hash);
             hash
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ByPlace<'a>, Part), [u8; 32]>> {
+    /// Whether something of this problem was hashed and is kept.
+    pub fn keeps(&self, problem: &Problem) -> bool {
+        let place = std::ptr::from_ref(problem).addr();
+        self.lock().keys().any(|(kept, _)| *kept == place)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(usize, Part), [u8; 32]>> {
         // Entries are inserted whole, so a poisoned map is still sound.
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hash_of_part(problem: &Problem, part: Part) -> [u8; 32] {
+    match part {
+        Part::Tests(scope) => hash_of(&(
+            (scope.tests(problem), problem.public_tests.len()),
+            (&problem.limits, &problem.comparison),
+            (&problem.preamble, &problem.files),
+        )),
+        Part::Whole => hash_of(problem),
     }
 }
 
@@ -121,18 +145,19 @@ fn hash_of(parts: &impl Serialize) -> [u8; 32] {
     Sha256::digest(serde_json::to_vec(parts).unwrap_or_default()).into()
 }
 
-/// A problem that another may take the place of can't be asked about: this does not compile.
+/// Keys don't outlive the problems they keep hashes of, so that no other takes the place of one: this does not compile.
 ///
 /// ```compile_fail
 /// use rlef_judge::judge::{Keys, Reads, Submission};
 /// use rlef_judge::problem::Problem;
 /// use rlef_judge::verdict::{Scope, StopAt};
 ///
-/// let keys = Keys::default();
-/// for id in ["one", "two"] {
-///     let problem = Problem { id: id.into(), ..Problem::default() };
-///     keys.of(&Submission::of(&problem, None, Scope::All, StopAt::Never), Reads::Text, "");
-/// }
+/// let other = Problem::default();
+/// let keys = {
+///     let problem = Problem::default();
+///     Keys::among([&problem])
+/// };
+/// keys.of(&Submission::of(&other, None, Scope::All, StopAt::Never), Reads::Text, "");
 /// ```
 ///
 /// With a problem that outlives the keys it does:
@@ -143,8 +168,9 @@ fn hash_of(parts: &impl Serialize) -> [u8; 32] {
 /// use rlef_judge::verdict::{Scope, StopAt};
 ///
 /// let problem = Problem::default();
-/// let keys = Keys::default();
+/// let keys = Keys::among([&problem]);
 /// assert!(keys.of(&Submission::of(&problem, None, Scope::All, StopAt::Never), Reads::Text, "").is_some());
+/// assert!(keys.keeps(&problem));
 /// ```
 #[cfg(doctest)]
 struct KeysBorrowTheirProblems;

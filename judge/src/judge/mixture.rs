@@ -2,7 +2,7 @@
 
 use rlef_sandbox::Cancel;
 
-use super::{Asks, Judge, JudgeError, Judgement, OnJudgement, Preference, Reads, Submission};
+use super::{Asks, Judge, JudgeError, Judgement, Keys, OnJudgement, Preference, Reads, Submission};
 use crate::problem::Problem;
 use crate::verdict::Scope;
 
@@ -86,8 +86,20 @@ impl Judge for Mixture {
     }
 
     fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
+        self.judge_with(&Keys::default(), submission, cancel)
+    }
+
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
         let heard: Heard = (self.asked(submission.asks).into_iter())
-            .map(|member| Ok((member, self.members[member].0.judge(submission, cancel)?)))
+            .map(|member| {
+                let judge = &self.members[member].0;
+                Ok((member, judge.judge_with(keys, submission, cancel)?))
+            })
             .collect();
         heard.map(joined)
     }

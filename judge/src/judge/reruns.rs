@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use rlef_sandbox::{Cancel, Limits};
 
-use super::{Judge, JudgeError, Judgement, OnJudgement, Submission, Tally, Wrapper, side_by_side};
+use super::{
+    Judge, JudgeError, Judgement, Keys, OnJudgement, Submission, Tally, Wrapper, side_by_side,
+};
 use crate::problem::Problem;
 use crate::verdict::{Failure, Grade, Scope, StopAt, Verdict};
 
@@ -104,8 +106,13 @@ impl<J: Judge> Wrapper for Reruns<J> {
         &self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        let first = self.judge.judge(submission, cancel)?;
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        let first = self.judge.judge_with(keys, submission, cancel)?;
         self.settle(submission, cancel, first)
     }
 

@@ -351,10 +351,25 @@ fn a_problem_is_never_taken_for_one_that_was_there_before() {
     for id in ["p", "q"] {
         place.id = id.to_owned();
         place.statement = id.to_owned();
-        let keys = Keys::default();
+        let keys = Keys::among([&*place]);
         found.push(keys.of(&said(&place, ""), Reads::Text, ""));
+        assert!(keys.keeps(&place));
     }
     assert_ne!(found[0], found[1]);
+}
+
+#[test]
+fn hashes_are_kept_of_the_problems_that_keys_were_made_for_and_change_nothing() {
+    let (one, other) = (problem("p"), problem("q"));
+    let keys = Keys::among([&one]);
+    for problem in [&one, &other] {
+        let answer = said(problem, "text");
+        for _ in 0..2 {
+            let found = keys.of(&answer, Reads::Text, "s");
+            assert_eq!(found, Keys::default().of(&answer, Reads::Text, "s"));
+        }
+    }
+    assert!(keys.keeps(&one) && !keys.keeps(&other));
 }
 
 #[test]

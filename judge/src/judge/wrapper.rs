@@ -19,8 +19,13 @@ pub trait Wrapper: Send + Sync {
     /// The judge that is wrapped.
     fn inner(&self) -> &Self::Inner;
 
-    /// What [`Judge::judge`] is to do.
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError>;
+    /// What [`Judge::judge_with`], and [`Judge::judge`] without a caller's keys, is to do.
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError>;
 
     /// What [`Judge::judge_all`] is to do.
     fn ask_all(
@@ -45,7 +50,16 @@ impl<W: Wrapper> Judge for W {
     }
 
     fn judge(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        self.ask(submission, cancel)
+        self.ask(&Keys::default(), submission, cancel)
+    }
+
+    fn judge_with(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.ask(keys, submission, cancel)
     }
 
     fn stamp_on(&self, submission: &Submission<'_>) -> String {
@@ -105,10 +119,11 @@ macro_rules! pointers {
 
             fn ask(
                 &self,
+                keys: &Keys<'_>,
                 submission: &Submission<'_>,
                 cancel: &Cancel,
             ) -> Result<Judgement, JudgeError> {
-                (**self).judge(submission, cancel)
+                (**self).judge_with(keys, submission, cancel)
             }
 
             fn ask_all(

@@ -9,7 +9,7 @@ use rlef_sandbox::{
 
 use super::{TestJudge, Verdict, VerdictCache};
 use crate::judge::{
-    self, Cached, Judge, JudgeCounts, JudgeError, Judgement, OnJudgement, Reruns, Submission,
+    self, Cached, Judge, JudgeCounts, JudgeError, Judgement, Keys, OnJudgement, Reruns, Submission,
     Tally, Wrapper,
 };
 
@@ -154,8 +154,13 @@ impl Wrapper for HostJudge {
         &*self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        self.judge.judge(submission, cancel)
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        self.judge.judge_with(keys, submission, cancel)
     }
 
     fn ask_all(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use rlef_judge::environment::{FeedbackSource, PlayConfig, RewardRule};
+use rlef_judge::environment::{FeedbackSource, PlayConfig, PublicTests, RewardRule};
 use rlef_judge::prompt::PromptStyle;
 use serde_json::{Value, json};
 
@@ -44,6 +44,8 @@ pub(crate) fn config(request: &Object<'_>) -> Result<PlayConfig, Failure> {
         turns,
         style: style.unwrap_or(PromptStyle::Full),
         feedback,
+        // Each step says how many it passes.
+        public_tests: PublicTests::All,
         rewards: RewardRule::default(),
     })
 }

@@ -7,19 +7,20 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::super::judging::JudgingArgs;
 use super::super::output::say;
 use super::super::{output, source};
+use super::engine::EngineArgs;
 use super::server::ServerArgs;
 use crate::completion::Sampling;
 use crate::config::Preset;
 use crate::model::device::Processor;
 use crate::policy::remote::Sent;
 use crate::prompt::PromptStyle;
-use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::rollout::{FeedbackSource, PublicTests, RolloutConfig};
 use crate::server;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --resume qwen.jsonl"
+    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --resume qwen.jsonl\n  rlef eval --policy engine:http://localhost:8000 --engine vllm --tokenizer Qwen2.5-Coder-1.5B-Instruct --problems humaneval.jsonl"
 )]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
@@ -27,8 +28,8 @@ pub struct Args {
     pub(super) problems: String,
     #[command(flatten)]
     pub(super) schema: source::SchemaArgs,
-    /// A checkpoint directory, replay:FILE with recorded completions, or openai:URL of a chat or completions server; openai:
-    /// alone takes the address in OPENAI_BASE_URL.
+    /// A checkpoint directory, replay:FILE with recorded completions, openai:URL of a chat or completions server, or engine:URL of
+    /// a serving engine, which is asked with token ids as training asks it; openai: alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,
     /// Completions per episode at most.
@@ -91,6 +92,8 @@ pub struct Args {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) server: ServerArgs,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -148,6 +151,20 @@ impl Args {
         Ok(server::base_url(self.url().unwrap_or_default())?)
     }
 
+    /// The engine's address, where the policy is one.
+    pub(super) fn engine_url(&self) -> Option<&str> {
+        self.policy.strip_prefix("engine:")
+    }
+
+    /// The folder that says what the policy is: its own, or the one whose tokenizer an engine's is.
+    fn folder(&self) -> anyhow::Result<Option<&Path>> {
+        if self.engine_url().is_some() {
+            return self.engine.tokenizer().map(Some);
+        }
+        let none = self.url().is_some() || self.policy.starts_with("replay:");
+        Ok((!none).then_some(Path::new(&self.policy)))
+    }
+
     pub(super) fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)
     }
@@ -174,11 +191,9 @@ impl Args {
 
     /// How episodes are played, as far as the arguments leave it open by what the policy is; that is said.
     pub(super) fn rollout(&self) -> anyhow::Result<RolloutConfig> {
-        let is_folder = self.url().is_none() && !self.policy.starts_with("replay:");
-        let facts = if is_folder {
-            source::facts(Path::new(&self.policy))?
-        } else {
-            None
+        let facts = match self.folder()? {
+            Some(folder) => source::facts(folder)?,
+            None => None,
         };
         let fitting = Preset::Auto.config(facts.as_ref());
         let (mut style, mut max_tokens) =
@@ -209,6 +224,8 @@ impl Args {
                 Feedback::SelfRepair => FeedbackSource::SelfRepair,
                 Feedback::Independent => FeedbackSource::Independent,
             },
+            // The table says which answers pass fewer tests than the one before.
+            public_tests: PublicTests::All,
         };
         if let Some(facts) = facts.filter(|_| fitting.preset == Preset::Llm) {
             let sampling = &config.sampling;

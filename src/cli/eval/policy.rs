@@ -13,6 +13,7 @@ use crate::eval::journal::{EvalJournal, ResumeError, Settings};
 use crate::eval::play::Play;
 use crate::eval::record::problems_hash;
 use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use crate::policy::engine::EnginePolicy;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::{ModelPolicy, PolicyError};
 use crate::problem::{Problem, printable};
@@ -49,6 +50,16 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
         let before = play.journal.map(EvalJournal::usage).unwrap_or_default();
         let report = report.with_usage(policy.usage(&before));
         return Ok((groups, report));
+    }
+    if let Some(url) = args.engine_url() {
+        let served = args.engine.served(url, &args.server)?;
+        let policy = EnginePolicy {
+            engine: &served.engine,
+            tokenizer: &served.tokenizer,
+            context: served.shape.max_position_embeddings,
+            vocabulary: served.shape.vocab_size,
+        };
+        return shown(play, &policy);
     }
     let (decoder, tokenizer) = source::policy(Path::new(&args.policy), &args.device.open()?)?;
     let policy = ModelPolicy {

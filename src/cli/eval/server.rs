@@ -57,18 +57,13 @@ impl ServerArgs {
     /// The policy at `url`.
     pub(super) fn policy(&self, url: &str, sent: Sent) -> anyhow::Result<RemotePolicy> {
         let model = self.model()?.to_owned();
-        anyhow::ensure!(
-            self.request_timeout > 0.0 && self.request_timeout < 1e6,
-            "--request-timeout is {}; expected seconds above 0",
-            self.request_timeout
-        );
         let config = RemoteConfig {
             server: ServerConfig {
                 url: url.to_owned(),
                 model,
-                concurrency: self.concurrency.clamp(1, 1024),
-                tries: self.tries.max(1),
-                timeout: Duration::from_secs_f64(self.request_timeout),
+                concurrency: self.concurrency(),
+                tries: self.tries(),
+                timeout: self.timeout()?,
                 backoff: Duration::from_millis(500),
             },
             endpoint: match self.endpoint {
@@ -100,13 +95,37 @@ impl ServerArgs {
         ))
     }
 
+    /// Requests under way at once.
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency.clamp(1, 1024)
+    }
+
+    /// Requests made for one answer at most.
+    pub(super) fn tries(&self) -> u32 {
+        self.tries.max(1)
+    }
+
+    /// Time for one request.
+    pub(super) fn timeout(&self) -> anyhow::Result<Duration> {
+        anyhow::ensure!(
+            self.request_timeout > 0.0 && self.request_timeout < 1e6,
+            "--request-timeout is {}; expected seconds above 0",
+            self.request_timeout
+        );
+        Ok(Duration::from_secs_f64(self.request_timeout))
+    }
+
+    /// The model's name there, where one is given.
+    pub(super) fn served(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     fn model(&self) -> anyhow::Result<&str> {
-        self.model
-            .as_deref()
+        self.served()
             .context("--policy openai:URL needs --model NAME, the model's name on the server")
     }
 
-    fn key(&self) -> anyhow::Result<Option<String>> {
+    pub(super) fn key(&self) -> anyhow::Result<Option<String>> {
         let name = self.api_key_env.as_deref().unwrap_or(KEY);
         let key = std::env::var(name).unwrap_or_default().trim().to_owned();
         anyhow::ensure!(

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::load::Loaded;
+use crate::journal;
 use crate::logger::Logger;
 
 /// What a run has changed, and where to look, in one line.
@@ -28,8 +29,12 @@ pub(super) fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder:
         Some(Logger::Csv) => "metrics.csv",
         None => "metrics.jsonl",
     };
+    let episodes = match journal::of_run(folder).file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => journal::NAME.to_owned(),
+    };
     format!(
-        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in journal.jsonl",
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}",
         folder.display(),
         config.rounds
     )

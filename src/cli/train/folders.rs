@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::super::output;
 use crate::config::TrainConfig;
+use crate::journal;
 use crate::run::{Inputs, Run, RunError};
 
 /// Where runs without a name go.
@@ -31,7 +32,7 @@ pub(super) fn newest() -> anyhow::Result<PathBuf> {
 fn last_written(run: &Path) -> Option<SystemTime> {
     let time = |name: &str| std::fs::metadata(run.join(name)).ok()?.modified().ok();
     let begun = time("config.toml")?;
-    let later = ["journal.jsonl", "metrics.jsonl"]
+    let later = [journal::NAME, journal::FIRST_FORM, "metrics.jsonl"]
         .into_iter()
         .filter_map(time);
     Some(later.fold(begun, SystemTime::max))

@@ -9,7 +9,7 @@ use super::EvalJournal;
 use super::event::{Event, Said};
 use crate::completion::Sampling;
 use crate::judge::{
-    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Submission, Wrapper, all,
+    Judge, JudgeError, Judgement, JudgementKey, Keys, OnJudgement, Submission, Wrapper,
 };
 use crate::policy::{
     Ids, LostAnswer, Next, Policy, PolicyError, Sample, SampleQueue, SampleRequest, Wait,
@@ -99,6 +99,17 @@ pub struct JournalledJudge<'a> {
     pub journal: &'a EvalJournal,
 }
 
+impl JournalledJudge<'_> {
+    /// Writes a judgement where it is worth keeping; whether that went well.
+    fn keep(&self, key: Option<String>, result: &Result<Judgement, JudgeError>) -> bool {
+        let (Ok(judgement), Some(key)) = (result, key) else {
+            return true;
+        };
+        let verdict = judgement.clone();
+        self.journal.lock().append(Event::Verdict { key, verdict })
+    }
+}
+
 impl<'a> Wrapper for JournalledJudge<'a> {
     type Inner = dyn Judge + 'a;
 
@@ -106,8 +117,26 @@ impl<'a> Wrapper for JournalledJudge<'a> {
         self.judge
     }
 
-    fn ask(&self, submission: &Submission<'_>, cancel: &Cancel) -> Result<Judgement, JudgeError> {
-        all(self, &[*submission], cancel).remove(0)
+    fn ask(
+        &self,
+        keys: &Keys<'_>,
+        submission: &Submission<'_>,
+        cancel: &Cancel,
+    ) -> Result<Judgement, JudgeError> {
+        let key = self.judge.key(keys, submission);
+        let key = key.as_ref().map(JudgementKey::to_string);
+        if let Some(found) = self.journal.verdict(key.as_deref()) {
+            return Ok(found);
+        }
+        if self.journal.is_stopped() {
+            return Err(JudgeError::Stopped);
+        }
+        let result = self.judge.judge_with(keys, submission, cancel);
+        let result = result.map(Judgement::shortened);
+        if !self.keep(key, &result) || self.journal.is_stopped() {
+            cancel.cancel();
+        }
+        result
     }
 
     fn ask_all(
@@ -116,7 +145,7 @@ impl<'a> Wrapper for JournalledJudge<'a> {
         cancel: &Cancel,
         on_judgement: OnJudgement<'_>,
     ) {
-        let keys = Keys::default();
+        let keys = Keys::among(submissions.iter().map(|submission| submission.problem));
         let keys: Vec<Option<String>> = submissions
             .iter()
             .map(|submission| {
@@ -124,20 +153,9 @@ impl<'a> Wrapper for JournalledJudge<'a> {
                 key.as_ref().map(JudgementKey::to_string)
             })
             .collect();
-        let found: Vec<Option<Judgement>> = {
-            let mut book = self.journal.lock();
-            let found: Vec<Option<Judgement>> = keys
-                .iter()
-                .map(|key| book.verdicts.get(key.as_ref()?).cloned())
-                .collect();
-            let count = found.iter().flatten().count();
-            book.found.1 += count;
-            book.reused.1 += count;
-            found
-        };
         let (mut places, mut rest) = (Vec::new(), Vec::new());
-        for (place, found) in found.into_iter().enumerate() {
-            if let Some(judgement) = found {
+        for (place, key) in keys.iter().enumerate() {
+            if let Some(judgement) = self.journal.verdict(key.as_deref()) {
                 on_judgement(place, Ok(judgement));
             } else {
                 places.push(place);
@@ -149,15 +167,8 @@ impl<'a> Wrapper for JournalledJudge<'a> {
         }
         self.judge.judge_all(&rest, cancel, &mut |index, result| {
             let place = places[index];
-            let mut goes_on = true;
             let result = result.map(Judgement::shortened);
-            if let (Ok(judgement), Some(key)) = (&result, &keys[place]) {
-                let event = Event::Verdict {
-                    key: key.clone(),
-                    verdict: judgement.clone(),
-                };
-                goes_on = self.journal.lock().append(event);
-            }
+            let goes_on = self.keep(keys[place].clone(), &result);
             on_judgement(place, result);
             if !goes_on || self.journal.is_stopped() {
                 cancel.cancel();

@@ -49,7 +49,8 @@ impl EnginePolicy<'_> {
         let question = Question {
             ids: request.prefix.as_deref().unwrap_or_default(),
             ends: &self.tokenizer.ends,
-            version: self.engine.version.unwrap_or_default(),
+            version: self.engine.answering(),
+            adapter: self.engine.adapter.as_deref(),
             ..Question::of_text(&request.dialogue, options, request.seed)
         };
         let asked = self.engine.server.ask_for(&question, &|reply| {

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{EngineConfig, EngineError};
+use super::{EngineConfig, EngineDtype, EngineError};
 use crate::checkpoint::tokenizer::Tokenizer;
-use crate::checkpoint::{self, Precision};
+use crate::checkpoint::{self, CheckpointError, Precision, adapter_file};
 use crate::model::decoder::Decoder;
+use crate::server::Server;
 
 /// The folder, and how weights are written there.
 pub(super) struct Weights {
     folder: PathBuf,
-    precision: Precision,
+    /// Nothing until the engine is asked.
+    precision: Option<Precision>,
+    adapters: bool,
+    /// What the engine calls the model that adapters are of.
+    model: String,
 }
 
 impl Weights {
@@ -18,25 +23,69 @@ impl Weights {
         Ok(Self {
             // The engine may have another working directory.
             folder: config.weights.canonicalize()?,
-            precision: if config.bfloat16 {
-                Precision::Bf16
-            } else {
-                Precision::F32
+            precision: match config.dtype {
+                EngineDtype::Auto if config.bfloat16 => Some(Precision::Bf16),
+                EngineDtype::Auto => None,
+                EngineDtype::Float32 => Some(Precision::F32),
+                EngineDtype::Bfloat16 => Some(Precision::Bf16),
+                EngineDtype::Float16 => Some(Precision::F16),
             },
+            adapters: config.adapters,
+            model: config.model.clone(),
+        })
+    }
+
+    pub(super) const fn are_adapters(&self) -> bool {
+        self.adapters
+    }
+
+    /// The numbers that are written: those that were asked for, else the engine's own.
+    fn precision(&mut self, server: &Server) -> Precision {
+        *self.precision.get_or_insert_with(|| {
+            let said = server.precision();
+            if said.is_none() {
+                tracing::info!(
+                    "the engine does not say which numbers it computes with, so that weights are handed over with 32 bits; engine.dtype sets others"
+                );
+            }
+            said.unwrap_or(Precision::F32)
         })
     }
 
     /// Writes a version whole or not at all, and gives its folder.
     pub(super) fn write(
-        &self,
+        &mut self,
         policy: &Decoder,
         tokenizer: &Tokenizer,
         version: usize,
+        server: &Server,
+    ) -> Result<PathBuf, EngineError> {
+        let precision = self.precision(server);
+        self.put(version, &|partial| {
+            checkpoint::save(partial, policy, tokenizer, precision)
+        })
+    }
+
+    /// Writes what of a version is trained, in the layout of adapters.
+    pub(super) fn write_adapter(
+        &self,
+        policy: &Decoder,
+        version: usize,
+    ) -> Result<PathBuf, EngineError> {
+        self.put(version, &|partial| {
+            adapter_file::save(partial, policy, &self.model)
+        })
+    }
+
+    fn put(
+        &self,
+        version: usize,
+        save: &dyn Fn(&Path) -> Result<(), CheckpointError>,
     ) -> Result<PathBuf, EngineError> {
         let partial = self.folder.join("partial");
         let whole = self.folder.join(format!("version-{version:06}"));
         self.remove(&partial)?;
-        checkpoint::save(&partial, policy, tokenizer, self.precision)?;
+        save(&partial)?;
         self.remove(&whole)?;
         std::fs::rename(&partial, &whole).map_err(|reason| self.failed(reason))?;
         Ok(whole)

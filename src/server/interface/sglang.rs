@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Form, Interface, Question, Reply};
+use super::{Form, Interface, Question, Reply, Told};
 use crate::completion::Sampled;
 
 pub(super) struct Sglang;
@@ -43,20 +43,26 @@ impl Interface for Sglang {
         if !options.stop.is_empty() {
             parameters["stop"] = json!(options.stop);
         }
-        json!({"input_ids": question.ids, "sampling_params": parameters, "return_logprob": true})
+        let mut body = json!({"input_ids": question.ids, "sampling_params": parameters, "return_logprob": true});
+        if let Some(adapter) = question.adapter {
+            body["lora_path"] = adapter.into();
+        }
+        body
     }
 
-    /// What it answered must come from the version of the weights that is asked for.
+    /// What it answered must come from the version of the weights that is asked for, where one is.
     fn read(&self, answer: &Value, question: &Question<'_>) -> Result<Reply, String> {
-        let (about, version) = (&answer["meta_info"], question.version);
-        let held = match &about["weight_version"] {
-            Value::String(held) => held.clone(),
-            other => other.to_string(),
-        };
-        if held != version.to_string() {
-            return Err(format!(
-                "the answer comes from version {held} of the weights, not from {version}: somebody else loads weights there"
-            ));
+        let about = &answer["meta_info"];
+        if let Some(version) = question.version {
+            let held = match &about["weight_version"] {
+                Value::String(held) => held.clone(),
+                other => other.to_string(),
+            };
+            if held != version.to_string() {
+                return Err(format!(
+                    "the answer comes from version {held} of the weights, not from {version}: somebody else loads weights there"
+                ));
+            }
         }
         let entries = about["output_token_logprobs"]
             .as_array()
@@ -101,10 +107,16 @@ impl Interface for Sglang {
         Some("v1/models")
     }
 
+    fn about(&self) -> Option<&'static str> {
+        Some("get_server_info")
+    }
+
     fn remedy(&self, status: u16) -> &'static str {
         match status {
             401 | 403 => "set the variable that engine.api_key_env names",
-            404 => "check engine.url (without /v1) and that it is an SGLang server",
+            404 => {
+                "check engine.url (without /v1) and that it is an SGLang server, started with --enable-lora where it is handed adapters"
+            }
             _ => {
                 "check the sampling options against what SGLang takes, and that it can read engine.weights"
             }
@@ -112,12 +124,21 @@ impl Interface for Sglang {
     }
 
     /// What it computed by the old weights is forgotten.
-    fn reload(&self, weights: &Path, version: usize) -> Vec<(&'static str, Value)> {
+    fn reload(&self, weights: &Path, version: usize) -> Vec<Told> {
         let question = json!({
             "model_path": weights.to_string_lossy(),
             "weight_version": version.to_string(),
             "flush_cache": true,
         });
         vec![("update_weights_from_disk", question)]
+    }
+
+    /// A name is of one version for good. The new one is there before the old one goes.
+    fn adapt(&self, adapter: &Path, name: &str, before: Option<&str>) -> Vec<Told> {
+        let path = adapter.to_string_lossy();
+        let load = json!({"lora_name": name, "lora_path": path});
+        let mut told = vec![("load_lora_adapter", load)];
+        told.extend(before.map(|name| ("unload_lora_adapter", json!({"lora_name": name}))));
+        told
     }
 }

@@ -12,7 +12,7 @@ fn question<'a>(options: &'a Options, ids: &'a [u32], ends: &'a [u32]) -> Questi
     Question {
         ids,
         ends,
-        version: 4,
+        version: Some(4),
         ..Question::of_text(&[], options, u64::MAX)
     }
 }
@@ -24,6 +24,61 @@ fn a_served_context_is_that_of_the_model() {
     assert_eq!(context(&list, ""), Some(8192));
     assert_eq!(context(&json!({"data": [{"id": "m"}]}), "m"), None);
     assert_eq!(context(&json!([]), "m"), None);
+}
+
+#[test]
+fn what_an_engine_computes_with_is_found_wherever_it_says_it() {
+    let of = |value: Value| precision(&value);
+    for (value, expected) in [
+        (json!({"dtype": "bfloat16"}), Some(Precision::Bf16)),
+        (
+            json!({"vllm_config": {"model_config": {"kv_cache_dtype": "float16", "dtype": "torch.bfloat16"}}}),
+            Some(Precision::Bf16),
+        ),
+        (
+            json!({"vllm_config": "model='m', dtype=torch.float16, max_seq_len=4096"}),
+            Some(Precision::F16),
+        ),
+        (json!({"torch_dtype": "float32"}), Some(Precision::F32)),
+        (
+            json!({"dtype": "auto", "model_config": {"dtype": "half"}}),
+            Some(Precision::F16),
+        ),
+        (json!({"dtype": "auto"}), None),
+        (
+            json!({"kv_cache_dtype": "bfloat16", "quant_dtype": "float16"}),
+            None,
+        ),
+        (json!({"detail": "Not Found"}), None),
+        (json!(null), None),
+    ] {
+        assert_eq!(of(value.clone()), expected, "{value}");
+    }
+}
+
+#[test]
+fn an_adapter_is_asked_by_its_name_and_loaded_before_the_old_one_goes() {
+    let options = Options::default();
+    let question = Question {
+        adapter: Some("rlef-000004"),
+        version: None,
+        ..question(&options, &[5], &[])
+    };
+    assert_eq!(VLLM.body(&question, &FORM)["model"], "rlef-000004");
+    assert_eq!(SGLANG.body(&question, &FORM)["lora_path"], "rlef-000004");
+    for engine in [VLLM, SGLANG] {
+        let told = engine.adapt(Path::new("/w/v"), "new", Some("old"));
+        let paths: Vec<&str> = told.iter().map(|(path, _)| *path).collect();
+        assert!(
+            paths[0].contains("/load") || paths[0].starts_with("load"),
+            "{paths:?}"
+        );
+        assert!(paths[1].contains("unload"), "{paths:?}");
+        assert_eq!(told[0].1["lora_name"], "new");
+        assert_eq!(told[0].1["lora_path"], "/w/v");
+        assert_eq!(told[1].1["lora_name"], "old");
+        assert_eq!(engine.adapt(Path::new("/w/v"), "new", None).len(), 1);
+    }
 }
 
 #[test]

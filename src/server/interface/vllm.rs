@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Form, Interface, Question, Reply};
+use super::{Form, Interface, Question, Reply, Told};
 use crate::completion::Sampled;
 
 pub(super) struct Vllm;
@@ -44,8 +44,10 @@ impl Interface for Vllm {
             "sampling_params": parameters,
             "output_mode": "tokens",
         });
-        if !form.model.is_empty() {
-            body["model"] = form.model.into();
+        // An adapter goes by a model's name there.
+        let model = question.adapter.unwrap_or(form.model);
+        if !model.is_empty() {
+            body["model"] = model.into();
         }
         body
     }
@@ -92,18 +94,22 @@ impl Interface for Vllm {
         Some("v1/models")
     }
 
+    fn about(&self) -> Option<&'static str> {
+        Some("server_info?config_format=json")
+    }
+
     fn remedy(&self, status: u16) -> &'static str {
         match status {
             401 | 403 => "set the variable that engine.api_key_env names",
             404 => {
-                "check engine.url (without /v1) and that vLLM runs with VLLM_SERVER_DEV_MODE=1, which it needs to load weights"
+                "check engine.url (without /v1) and that vLLM runs with VLLM_SERVER_DEV_MODE=1, which it needs to load weights, or for adapters with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
             }
             _ => "check engine.model and the sampling options against what vLLM takes",
         }
     }
 
     /// Nothing is under way while it loads, and nothing computed before is used after.
-    fn reload(&self, weights: &Path, _version: usize) -> Vec<(&'static str, Value)> {
+    fn reload(&self, weights: &Path, _version: usize) -> Vec<Told> {
         let weights = weights.to_string_lossy();
         vec![
             ("pause?mode=wait", json!({})),
@@ -114,5 +120,15 @@ impl Interface for Vllm {
             ("reset_prefix_cache", json!({})),
             ("resume", json!({})),
         ]
+    }
+
+    /// A name is of one version for good, so that nothing computed by another is used. The new one is there before the old one
+    /// goes.
+    fn adapt(&self, adapter: &Path, name: &str, before: Option<&str>) -> Vec<Told> {
+        let path = adapter.to_string_lossy();
+        let load = json!({"lora_name": name, "lora_path": path});
+        let mut told = vec![("v1/load_lora_adapter", load)];
+        told.extend(before.map(|name| ("v1/unload_lora_adapter", json!({"lora_name": name}))));
+        told
     }
 }

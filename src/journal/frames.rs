@@ -1,0 +1,174 @@
+//! A journal of frames that is appended to and can be cut back.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::frame::{Head, Packer, SCHEMA};
+use super::index::{Index, IndexFile};
+use super::tail::Tail;
+use super::{EpisodeRecord, JournalError};
+
+/// Bytes of lines after which a new frame begins: more of them are compressed better, fewer are found faster.
+const FRAME: usize = 1 << 20;
+
+/// A line that is no episode.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    /// The first one.
+    Journal { schema: &'a str },
+    /// The text of a prompt, before the first episode that it is of.
+    Prompt { name: &'a str, text: &'a str },
+}
+
+/// The open file.
+pub struct Frames {
+    tail: Tail,
+    index: IndexFile,
+    packer: Packer,
+    /// Frames there are.
+    count: usize,
+    /// Prompts whose texts are there.
+    prompts: HashSet<String>,
+}
+
+/// Frames on their way to the disk.
+struct Batch<'a> {
+    packer: &'a mut Packer,
+    head: Head,
+    lines: Vec<u8>,
+    out: Vec<u8>,
+    index: Vec<u8>,
+    start: u64,
+}
+
+impl Batch<'_> {
+    /// Ends a frame and begins the next.
+    fn end_frame(&mut self) -> std::io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let next = Head {
+            frame: self.head.frame + 1,
+            ..empty()
+        };
+        let mut head = std::mem::replace(&mut self.head, next);
+        head.at = self.start + self.out.len() as u64;
+        let packed = (self.packer).pack(head, &self.lines, &mut self.out, &mut self.index);
+        self.lines.clear();
+        packed
+    }
+
+    /// Adds an episode's line to those that go before it, and all of them to this frame, or to the next where it is full.
+    fn add(
+        &mut self,
+        mut lines: Vec<u8>,
+        record: &EpisodeRecord,
+        prompt: Option<&String>,
+    ) -> std::io::Result<()> {
+        line(&mut lines, record)?;
+        if self.lines.len() + lines.len() > FRAME {
+            self.end_frame()?;
+        }
+        self.lines.append(&mut lines);
+        let name = (record.step, record.problem_id.clone(), record.sample);
+        self.head.episodes.push(name);
+        self.head.prompts.extend(prompt.cloned());
+        Ok(())
+    }
+}
+
+const fn empty() -> Head {
+    Head {
+        schema: None,
+        frame: 0,
+        at: 0,
+        bytes: 0,
+        text: 0,
+        episodes: Vec::new(),
+        prompts: Vec::new(),
+    }
+}
+
+fn line(out: &mut Vec<u8>, record: &impl Serialize) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, record)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+impl Frames {
+    /// Opens for appending after the first `bytes` bytes. What was written past them stays until something takes its place:
+    /// whoever opens may yet find a reason not to go on.
+    pub fn after(path: &Path, bytes: u64) -> Result<Self, JournalError> {
+        let tail = Tail::after(path, bytes)?;
+        let index = Index::read(path, tail.file(), bytes)?;
+        if index.end() != bytes {
+            return Err(JournalError::Within {
+                path: path.to_owned(),
+                bytes,
+                part: "frame",
+            });
+        }
+        let count = index.entries.len();
+        let heads = index.entries.iter().map(|entry| &entry.head);
+        let prompts = heads.flat_map(|head| &head.prompts).cloned().collect();
+        let packer = Packer::new().map_err(JournalError::of_file("compress", path))?;
+        Ok(Self {
+            index: index.into_file(path)?,
+            tail,
+            packer,
+            count,
+            prompts,
+        })
+    }
+
+    /// Appends episodes with one write, each with the text of its prompt where it has one.
+    pub fn append(&mut self, episodes: &[(EpisodeRecord, Arc<str>)]) -> Result<(), JournalError> {
+        let path = self.tail.path().to_owned();
+        let mut batch = Batch {
+            packer: &mut self.packer,
+            head: Head {
+                frame: self.count,
+                ..empty()
+            },
+            lines: Vec::new(),
+            out: Vec::new(),
+            index: Vec::new(),
+            start: self.tail.bytes(),
+        };
+        let mut new = HashSet::new();
+        let packed = (|| {
+            if batch.head.frame == 0 {
+                batch.head.schema = Some(SCHEMA.to_owned());
+                line(&mut batch.lines, &Event::Journal { schema: SCHEMA })?;
+                batch.end_frame()?;
+            }
+            for (record, text) in episodes {
+                let mut lines = Vec::new();
+                let prompt = (record.prompt.as_ref())
+                    .filter(|&name| !self.prompts.contains(name) && new.insert(name.clone()));
+                if let Some(name) = prompt {
+                    line(&mut lines, &Event::Prompt { name, text })?;
+                }
+                batch.add(lines, record, prompt)?;
+            }
+            batch.end_frame()
+        })();
+        packed.map_err(JournalError::of_file("compress", &path))?;
+        let Batch {
+            head, out, index, ..
+        } = batch;
+        self.tail.append(&out)?;
+        self.count = head.frame;
+        self.prompts.extend(new);
+        self.index.append(&index)
+    }
+
+    /// Forces what was appended to the disk and gives the file's length.
+    pub fn sync(&mut self) -> Result<u64, JournalError> {
+        self.tail.sync()
+    }
+}

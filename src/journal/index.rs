@@ -1,0 +1,125 @@
+//! Where the frames of a journal are, in a file beside it that grows with it. It is made of the heads of the frames and can
+//! always be made again: what is missing at its end, or all of it, is read from the journal by walking from head to head.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::JournalError;
+use super::frame::{Entry, Found};
+use super::tail::Tail;
+
+/// The first line of an index.
+const FIRST: &str = "{\"schema\":\"rlef-journal-index/1\"}\n";
+
+/// Where the index of a journal is.
+pub(super) fn path_of(journal: &Path) -> PathBuf {
+    let mut name = journal.as_os_str().to_owned();
+    name.push(".index");
+    name.into()
+}
+
+/// The frames of a journal, and what is known of its index.
+pub(super) struct Index {
+    /// Its whole frames, one behind the other from the first byte.
+    pub(super) entries: Vec<Entry>,
+    /// Bytes of the index file that hold.
+    kept: u64,
+    /// What is missing behind them.
+    missing: Vec<u8>,
+}
+
+impl Index {
+    /// Of the first `bytes` bytes of a journal: what its index says, as far as that holds, and what the journal says itself.
+    pub(super) fn read(journal: &Path, file: &File, bytes: u64) -> Result<Self, JournalError> {
+        let text = crate::files::read(&path_of(journal)).unwrap_or_default();
+        let mut index = Self::of_text(&text, bytes);
+        // A line that fits among the others may still be of another journal.
+        if let Some(last) = index.entries.last() {
+            let (at, frame) = (last.head.at, last.head.frame);
+            let found = Entry::at(file, journal, (at, frame), bytes);
+            if !matches!(found, Ok(Found::Whole(entry, _)) if entry == *last) {
+                index = Self::of_text(&[], bytes);
+            }
+        }
+        index.walk(journal, file, bytes)?;
+        Ok(index)
+    }
+
+    /// What of an index's text holds for so many bytes of a journal.
+    fn of_text(text: &[u8], bytes: u64) -> Self {
+        let mut index = Self {
+            entries: Vec::new(),
+            kept: 0,
+            missing: Vec::new(),
+        };
+        let Some(rest) = text.strip_prefix(FIRST.as_bytes()) else {
+            index.missing.extend_from_slice(FIRST.as_bytes());
+            return index;
+        };
+        index.kept = FIRST.len() as u64;
+        for line in rest.split_inclusive(|&byte| byte == b'\n') {
+            let Some(line) = line.strip_suffix(b"\n") else {
+                break;
+            };
+            let Ok(head) = Entry::parsed(line) else {
+                break;
+            };
+            if (head.at, head.frame) != (index.end(), index.entries.len()) {
+                break;
+            }
+            let entry = Entry::new(head, line.len());
+            if entry.end() > bytes {
+                break;
+            }
+            index.entries.push(entry);
+            index.kept += line.len() as u64 + 1;
+        }
+        index
+    }
+
+    /// Reads the heads that the index doesn't know.
+    fn walk(&mut self, journal: &Path, file: &File, bytes: u64) -> Result<(), JournalError> {
+        while self.end() < bytes {
+            let place = (self.end(), self.entries.len());
+            let Found::Whole(entry, text) = Entry::at(file, journal, place, bytes)? else {
+                break;
+            };
+            self.missing.extend_from_slice(&text);
+            self.missing.push(b'\n');
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Where the last whole frame ends.
+    pub(super) fn end(&self) -> u64 {
+        self.entries.last().map_or(0, Entry::end)
+    }
+
+    /// The file, to be written along with the journal.
+    pub(super) fn into_file(self, journal: &Path) -> Result<IndexFile, JournalError> {
+        let path = path_of(journal);
+        // Nobody was asked for what is not there.
+        let kept = if path.exists() { self.kept } else { 0 };
+        Ok(IndexFile {
+            tail: Tail::after(&path, kept)?,
+            missing: self.missing,
+        })
+    }
+}
+
+/// An index that is written along with its journal. It is never forced to the disk: what is lost can be read again.
+pub(super) struct IndexFile {
+    tail: Tail,
+    /// Lines that go before the next ones.
+    missing: Vec<u8>,
+}
+
+impl IndexFile {
+    /// Appends lines.
+    pub(super) fn append(&mut self, lines: &[u8]) -> Result<(), JournalError> {
+        let mut all = std::mem::take(&mut self.missing);
+        all.extend_from_slice(lines);
+        self.tail.append(&all)
+    }
+}
