@@ -160,10 +160,10 @@ impl<'a> Image<'a> {
         self.own_memory_bytes = self
             .own_memory_bytes
             .saturating_add(folder.returned_bytes());
-        self.recipe.get_or_insert_default().wanted = Some(Wanted {
+        self.recipe.get_or_insert_default().wanted = Some(Box::new(Wanted {
             names: folder.wanted.clone(),
             bytes: folder.most_bytes(limits),
-        });
+        }));
         self
     }
 

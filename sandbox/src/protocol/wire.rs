@@ -73,7 +73,7 @@ pub(crate) struct Recipe {
     /// Names of the files for input and output, if it has them.
     pub(crate) files: Option<[String; 2]>,
     /// What is wanted of a program which is given a folder of files.
-    pub(crate) wanted: Option<Wanted>,
+    pub(crate) wanted: Option<Box<Wanted>>,
 }
 
 /// Files to bring home.

@@ -228,11 +228,14 @@ fn spend(sandbox: &Sandbox) {
             let (outcome, files) = run_among_in(sandbox, &job, &around, &limits)
                 .unwrap_or_else(|error| panic!("{source}: failed to {error}"));
             let given = files.iter().filter(|(name, _)| name == "given");
-            assert!(given.into_iter().all(|(_, bytes)| bytes == b"g"), "{source}: {:?}", outcome.status);
+            assert!(
+                given.into_iter().all(|(_, bytes)| bytes == b"g"),
+                "{source}: {:?}",
+                outcome.status
+            );
         }
         let around = folder(&[("given", "g")], &["given"]);
-        let (outcome, files) =
-            run_among_in(sandbox, &job("print(1)"), &around, &limits).unwrap();
+        let (outcome, files) = run_among_in(sandbox, &job("print(1)"), &around, &limits).unwrap();
         assert_eq!(text(&outcome.stdout), "1\n");
         assert_eq!(files, [("given".to_owned(), b"g".to_vec())], "{source}");
     }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::Verdict;
-use crate::eval::estimators::pass_at_k;
+use crate::evaluation::estimators::pass_at_k;
 use crate::statistics::{bootstrap, normal_quantile, paired};
 
 /// Both sides of some problems.

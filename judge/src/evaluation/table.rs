@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Formatter, Result, Write as _};
 
+use super::Usage;
 use super::{Report, TurnReport};
-use crate::server::Usage;
 use crate::verdict::Grade;
 
 impl Display for Report {
@@ -252,8 +252,8 @@ fn charged(usage: &Usage) -> String {
     text
 }
 
-/// Grades and counts, the most frequent first.
-pub(crate) fn histogram<'a>(grades: impl Iterator<Item = (&'a Grade, &'a usize)>) -> String {
+/// How often each grade was given, the most frequent first, in words.
+pub fn histogram<'a>(grades: impl Iterator<Item = (&'a Grade, &'a usize)>) -> String {
     let mut counts: Vec<(&Grade, &usize)> = grades.collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let mut text = String::new();

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::eval::record::{Evaluation, ProblemRecord};
-use crate::eval::stamp::SandboxStamp;
+use crate::evaluation::record::{Evaluation, ProblemRecord};
+use crate::evaluation::stamp::SandboxStamp;
 
 /// Something that must be equal before a difference in scores says anything of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// Problems added, removed or changed; when accepted, the unchanged ones are compared.
     Problems,
@@ -29,6 +29,28 @@ pub enum Difference {
 }
 
 impl Difference {
+    /// All of them, with what they are in words.
+    pub const ALL: [(Self, &str); 9] = [
+        (
+            Self::Problems,
+            "Problems added, removed or changed; when accepted, the unchanged ones are compared",
+        ),
+        (Self::Limits, "Limits of time and memory"),
+        (Self::Comparison, "Comparison rules"),
+        (Self::Feedback, "Whose feedback was shown"),
+        (
+            Self::Turns,
+            "Turn limits; when accepted, compare at a turn both have with --turn",
+        ),
+        (Self::Prompt, "Wording of the prompts"),
+        (Self::Sampling, "Temperature, nucleus or length"),
+        (
+            Self::Sandbox,
+            "Version or isolation of the sandbox, or version of its interpreter",
+        ),
+        (Self::Rules, "Rules that turn answers into verdicts"),
+    ];
+
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,7 +94,7 @@ pub fn differences(
             ));
         }
     };
-    let name = |play: &crate::eval::stamp::PlayStamp| play.feedback.name().to_owned();
+    let name = |play: &crate::evaluation::stamp::PlayStamp| play.feedback.name().to_owned();
     differ(Difference::Feedback, "feedback", name(old), name(new));
     differ(
         Difference::Turns,
@@ -80,11 +102,11 @@ pub fn differences(
         old.turns.to_string(),
         new.turns.to_string(),
     );
-    let wording = |play: &crate::eval::stamp::PlayStamp| {
+    let wording = |play: &crate::evaluation::stamp::PlayStamp| {
         format!("{:?} {}", play.style, play.wording).to_lowercase()
     };
     differ(Difference::Prompt, "the prompt", wording(old), wording(new));
-    let sampling = |play: &crate::eval::stamp::PlayStamp| {
+    let sampling = |play: &crate::evaluation::stamp::PlayStamp| {
         let sampling = &play.sampling;
         let mut parts = vec![format!(
             "temperature {}, top-p {}, at most {} tokens",

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::super::exit;
-use crate::gate::{Difference, Verdict};
+use rlef_judge::gate::{Difference, Verdict};
 
 /// Arguments of `rlef gate`.
 #[derive(ClapArgs)]
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     pub(super) quarantine: Vec<String>,
     /// Accept that the evaluations differ in this; may be repeated.
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = difference())]
     pub(super) allow: Vec<Difference>,
     /// Largest share of episodes the sandbox may have lost.
     #[arg(long, default_value_t = 0.02)]
@@ -69,6 +70,19 @@ pub struct Args {
     /// Append a Markdown summary to this file.
     #[arg(long)]
     pub(super) summary: Option<PathBuf>,
+}
+
+/// The parser of a difference, which shows what each is.
+fn difference() -> impl TypedValueParser<Value = Difference> {
+    let values = Difference::ALL
+        .map(|(difference, about)| PossibleValue::new(difference.name()).help(about));
+    PossibleValuesParser::new(values).map(|name| {
+        let named = Difference::ALL
+            .into_iter()
+            .find(|(one, _)| one.name() == name);
+        // It takes no other names.
+        named.map_or(Difference::Problems, |(difference, _)| difference)
+    })
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -124,7 +124,7 @@ fn row(text: &mut String, name: &str, test: &Test) {
 /// Solved of all, and why the rest is not, for both sides.
 pub fn difference(pair: &Pair) -> String {
     let side = |score: &super::Score| {
-        let failures = crate::eval::histogram(score.failures.iter());
+        let failures = crate::evaluation::histogram(score.failures.iter());
         let failures = if failures.is_empty() {
             String::new()
         } else {

@@ -60,7 +60,7 @@ impl Evaluation {
 
 #[cfg(test)]
 mod tests {
-    use crate::eval::record::Evaluation;
+    use crate::evaluation::record::Evaluation;
     use crate::gate::tests::evaluation;
     use crate::verdict::Grade;
 

@@ -2,11 +2,11 @@
 //! found out before the work begins. A FIFO would be waited for, a device read for ever, and a link may lead to either.
 
 use std::fs::{File, Metadata};
-use std::io::{Error, ErrorKind, Read};
+use std::io::{Error, ErrorKind, Read, Write as _};
 use std::path::Path;
 
 /// Bytes of a text that is parsed whole: configurations, tokenizers, indices.
-pub(crate) const LARGEST_TEXT: u64 = 1 << 30;
+pub const LARGEST_TEXT: u64 = 1 << 30;
 
 /// What a path is, where it is no regular file.
 fn kind_of(metadata: &Metadata) -> Option<&'static str> {
@@ -26,14 +26,14 @@ fn kind_of(metadata: &Metadata) -> Option<&'static str> {
 }
 
 /// Opens a regular file; links are followed.
-pub(crate) fn open(path: &Path) -> std::io::Result<File> {
+pub fn open(path: &Path) -> std::io::Result<File> {
     // Looked at before it is opened: to open a FIFO is to wait for a writer.
     regular(path)?;
     File::open(path)
 }
 
 /// Refuses what is there and is no regular file; links are followed.
-pub(crate) fn regular(path: &Path) -> std::io::Result<Metadata> {
+pub fn regular(path: &Path) -> std::io::Result<Metadata> {
     let metadata = std::fs::metadata(path)?;
     match kind_of(&metadata) {
         None => Ok(metadata),
@@ -45,13 +45,13 @@ pub(crate) fn regular(path: &Path) -> std::io::Result<Metadata> {
 }
 
 /// Reads a regular file of at most [`LARGEST_TEXT`] bytes.
-pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     bounded(open(path)?)
 }
 
 /// [`read_to_string`], also from a pipe that a shell made: `<(...)`, or /dev/stdin. One with a name of its own would be waited
 /// for.
-pub(crate) fn read_given(path: &Path) -> std::io::Result<String> {
+pub fn read_given(path: &Path) -> std::io::Result<String> {
     let from_shell = path == Path::new("/dev/stdin") || path.starts_with("/dev/fd");
     let piped = from_shell && kind_of(&std::fs::metadata(path)?) == Some("a FIFO");
     let bytes = if piped {
@@ -75,7 +75,7 @@ fn bounded(file: File) -> std::io::Result<Vec<u8>> {
 }
 
 /// [`read`], as text.
-pub(crate) fn read_to_string(path: &Path) -> std::io::Result<String> {
+pub fn read_to_string(path: &Path) -> std::io::Result<String> {
     text(read(path)?)
 }
 
@@ -86,11 +86,39 @@ fn text(bytes: Vec<u8>) -> std::io::Result<String> {
 }
 
 /// Whether an error says that the disk is full or may not be written, rather than that a name is wrong.
-pub(crate) fn is_of_disk(error: &Error) -> bool {
+pub fn is_of_disk(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
     )
+}
+
+/// An unnamed file beside the one it will become, with the permissions any new file of this user gets.
+pub fn partial_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o666))
+        .tempfile_in(directory)
+        .map_err(|error| {
+            // The name that was tried says nothing to anybody.
+            let text = error.to_string();
+            let reason = text.split(" at path ").next().unwrap_or_default();
+            Error::new(error.kind(), reason.to_owned())
+        })
+}
+
+/// Writes a whole file under a temporary name in the same directory, then renames it into place.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = partial_in(directory)?;
+    // By the file itself: the errors of its name say a name that nobody knows.
+    file.as_file_mut().write_all(bytes)?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,29 +5,23 @@ use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::completion::Sampling;
-use crate::eval::record::Provenance;
-use crate::eval::record::Rules;
-use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use crate::environment::FeedbackSource;
+use crate::evaluation::record::Provenance;
+use crate::evaluation::record::Rules;
+use crate::evaluation::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
 use crate::prompt::PromptStyle;
-use crate::rollout::{FeedbackSource, RolloutConfig};
+use crate::sampling::Sampling;
 use crate::verdict::Grade;
 
 /// An evaluation of one turn with these (episodes, solved).
 pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
-    let config = RolloutConfig {
-        group: 1,
-        turns: 1,
-        sampling: Sampling {
-            temperature: 0.2,
-            top_p: 0.95,
-            ..Sampling::default()
-        },
-        style: PromptStyle::Full,
-        feedback: FeedbackSource::Real,
+    let sampling = Sampling {
+        temperature: 0.2,
+        top_p: 0.95,
+        ..Sampling::default()
     };
     Evaluation {
-        schema: crate::eval::record::SCHEMA.to_owned(),
+        schema: crate::evaluation::record::SCHEMA.to_owned(),
         provenance: Provenance {
             rlef: "0".to_owned(),
             problems: "set".to_owned(),
@@ -37,7 +31,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
                 hash: None,
                 device: None,
             },
-            play: PlayStamp::of(&config),
+            play: PlayStamp::of(1, FeedbackSource::Real, PromptStyle::Full, &sampling),
             sandbox: SandboxStamp {
                 version: "0".to_owned(),
                 isolation: "process".to_owned(),

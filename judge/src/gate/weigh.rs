@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Data, Options, Pair, Report, Score, Test, Verdict, decide, text};
-use crate::eval::estimators::denominator;
-use crate::eval::record::Evaluation;
+use crate::evaluation::estimators::denominator;
+use crate::evaluation::record::Evaluation;
 use crate::statistics::{holm, paired};
 
 /// Tests all problems and every slice, adjusts, and decides.

@@ -19,7 +19,7 @@ mod weigh;
 
 use std::collections::BTreeMap;
 
-use crate::eval::record::{Evaluation, ProblemRecord};
+use crate::evaluation::record::{Evaluation, ProblemRecord};
 use crate::problem::printable;
 pub use comparable::{Difference, differences};
 pub use decision::{Data, Test, decide};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Test;
-use crate::eval::record::Provenance;
+use crate::evaluation::record::Provenance;
 use crate::verdict::Grade;
 
 /// Form of the JSON output.

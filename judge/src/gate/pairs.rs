@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LeftOut, Options, Pair, Report, Score};
-use crate::eval::estimators::pass_at_k;
-use crate::eval::record::{Evaluation, ProblemRecord};
+use crate::evaluation::estimators::pass_at_k;
+use crate::evaluation::record::{Evaluation, ProblemRecord};
 
 /// Puts the two sides of each problem together.
 pub(super) fn pair(

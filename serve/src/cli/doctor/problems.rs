@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use super::super::output::{keep, print, print_json, say};
 use super::super::{exit, progress::Progress, source};
 use super::Args;
-use crate::problem::audit::{Audit, Finding, Seen, Told};
-use crate::problem::quarantine::Quarantine;
-use crate::problem::{printable, printable_lines};
-use crate::verdict::chosen_judge;
+use rlef_judge::problem::audit::{Audit, Finding, Seen, Told};
+use rlef_judge::problem::quarantine::Quarantine;
+use rlef_judge::problem::{printable, printable_lines};
+use rlef_judge::verdict::chosen_judge;
 
 /// Tries every problem's programs, prints a line for each problem that isn't fine (all of them as JSON), and writes
 /// the quarantine list. Exit code 1 where a problem isn't usable.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Options;
-use crate::eval::record::Evaluation;
+use crate::evaluation::record::Evaluation;
 use crate::problem::quarantine::{Quarantine, is_date};
 
 /// What is wrong with the names, a reason each, with the nearest name there is.
