@@ -56,6 +56,7 @@ class Questions:
         A request is waited for `timeout` seconds; a server that is busy is asked again for `patience` seconds. `client` names
         whoever asks, so that others with the same token have their turn."""
         self._server: Server | None = None
+        self.endpoint: Endpoint
         if url is None:
             self._server = Server(
                 problems, workers=workers, isolation=isolation, python=python, cache=cache, arguments=arguments

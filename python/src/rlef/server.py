@@ -71,7 +71,7 @@ class Server:
             self.process.kill()
             self.process.wait()
             raise StartError(f"failed to start a private server: {self.words() or 'it said nothing'}")
-        self.endpoint = Endpoint.of(self._where, token)
+        self.endpoint: Endpoint = Endpoint.of(self._where, token)
 
     def _listen(self) -> None:
         """Keeps the last lines that it says, so that it never waits for somebody to read them."""

@@ -32,7 +32,7 @@ class RlefTask(vf.Task[RlefData]):  # type: ignore[misc]
             feedback="none",
         )
 
-    @vf.reward
+    @vf.reward  # type: ignore[untyped-decorator]
     async def solved(self, trace: Any) -> float:
         """1 or -1 by all tests."""
         verdict = await self.verdict(trace)
@@ -40,7 +40,7 @@ class RlefTask(vf.Task[RlefData]):  # type: ignore[misc]
             raise InfrastructureError(f"nothing is known of the program: {verdict.verdict}", verdict.verdict)
         return verdict.reward
 
-    @vf.metric
+    @vf.metric  # type: ignore[untyped-decorator]
     async def passed(self, trace: Any) -> float:
         """Share of tests passed."""
         verdict = await self.verdict(trace)

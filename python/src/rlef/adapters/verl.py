@@ -61,14 +61,15 @@ def install() -> None:
     core = importlib.import_module("verl.trainer.ppo.core_algos")
     core.register_adv_est(NAME)(rlef_advantage)
     trainer = importlib.import_module("verl.trainer.ppo.ray_trainer")
-    if not hasattr(trainer.compute_advantage, "of_rlef"):
-        wrapped = with_values(trainer.compute_advantage)
-        old, trainer.compute_advantage = trainer.compute_advantage, wrapped
+    old = trainer.compute_advantage
+    if not hasattr(old, "of_rlef"):
+        wrapped = with_values(old)
+        setattr(trainer, "compute_advantage", wrapped)
         # Those that took it by name before.
         for module in list(sys.modules.values()):
             name = getattr(module, "__name__", "")
             if name.startswith("verl.") and getattr(module, "compute_advantage", None) is old:
-                module.compute_advantage = wrapped  # type: ignore[attr-defined]
+                setattr(module, "compute_advantage", wrapped)
     agent_loop = importlib.import_module("verl.experimental.agent_loop.agent_loop")
     loop = importlib.import_module("rlef.adapters.verl_loop")
     agent_loop.register(NAME)(loop.RlefAgentLoop)

@@ -57,7 +57,9 @@ class RlefAgentLoop(AgentLoopBase):  # type: ignore[misc]
         except InfrastructureError as error:
             return lost(error)
         messages = list(row["raw_prompt"])
-        ids, mask, log_probs = await self.ct_build_initial_tokens(messages), [], None
+        ids: list[int] = await self.ct_build_initial_tokens(messages)
+        mask: list[int] = []
+        log_probs: list[float] | None = None
         metrics, request, played = AgentLoopMetrics(), uuid4().hex, 0
         rewards: list[float] | None = None
         extra: dict[str, Any] = {}
