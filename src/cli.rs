@@ -27,9 +27,9 @@ use std::process::ExitCode;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
-use crate::config::MOST_WORKERS;
 use crate::judge::Judges;
-use crate::problem::printable_lines;
+pub(crate) use rlef_serve::cli::host::workers;
+pub use rlef_serve::cli::sentence;
 
 /// The verbs.
 #[derive(Parser)]
@@ -78,45 +78,26 @@ enum Verb {
 
 /// Exit codes of all verbs.
 pub mod exit {
-    use rlef_sandbox::SandboxError;
+    pub use rlef_serve::cli::exit::{INFRASTRUCTURE, NO, PROTECTION, USAGE};
+    use rlef_serve::cli::exit::{cause_is_of_disk, code_of as code_of_plain};
 
-    use super::output::OutputError;
     use crate::checkpoint::CheckpointError;
     use crate::eval::journal::ResumeError;
-    use crate::eval::record::RecordError;
     use crate::files::is_of_disk;
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
-    use crate::problem::ProblemError;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
     use crate::train::TrainError;
-
-    /// Ran, and the answer is no.
-    pub const NO: u8 = 1;
-    /// Usage, configuration or input.
-    pub const USAGE: u8 = 2;
-    /// A protection or runtime is missing.
-    pub const PROTECTION: u8 = 3;
-    /// Infrastructure failed during the run.
-    pub const INFRASTRUCTURE: u8 = 4;
 
     /// The code an error asks for: what the sandbox says of itself is told from wrong input.
     pub fn code_of(error: &anyhow::Error) -> u8 {
         if is_of_machine(error) {
             return INFRASTRUCTURE;
         }
-        match error.downcast_ref::<SandboxError>() {
-            Some(
-                SandboxError::NoPython { .. }
-                | SandboxError::MissingProtection { .. }
-                | SandboxError::MissingLanguage { .. },
-            ) => PROTECTION,
-            Some(_) => INFRASTRUCTURE,
-            None => USAGE,
-        }
+        code_of_plain(error)
     }
 
     /// Whether a server, a disk or the numbers of a run failed, rather than what the user gave.
@@ -185,19 +166,10 @@ pub mod exit {
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
             }
-            if let Some(RecordError::File { cause, .. }) = cause.downcast_ref() {
-                return is_of_disk(cause);
-            }
-            if let Some(ProblemError::Write { cause, .. }) = cause.downcast_ref() {
-                return is_of_disk(cause);
-            }
             if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;
             }
-            if let Some(error) = cause.downcast_ref::<OutputError>() {
-                return error.is_of_disk();
-            }
-            cause.downcast_ref().is_some_and(is_of_disk)
+            cause_is_of_disk(cause)
         })
     }
 }
@@ -205,23 +177,6 @@ pub mod exit {
 /// The parser of a count of which none would be no evaluation, and which others are multiplied by.
 pub(crate) fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=1 << 20)
-}
-
-/// The parser of a number of workers: each is a jail of its own.
-pub(crate) fn workers() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(0..=MOST_WORKERS as u64)
-}
-
-/// An error and its causes as one sentence. Some errors quote their cause already; none is said twice.
-pub fn sentence(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    // Ids, fields and paths in it are others'.
-    printable_lines(&text)
 }
 
 /// Runs the verb the arguments name.

@@ -17,7 +17,6 @@ mod tests;
 
 pub use crate::objective::{Algorithm, ObjectiveConfig, ValueHead};
 pub use assign::{Assignment, merge};
-pub(crate) use check::MOST_WORKERS;
 pub use commented::{commented, commented_sft};
 pub use data::{Curriculum, DataConfig, Decontamination, SetConfig};
 pub use error::ConfigError;

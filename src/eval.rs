@@ -1,117 +1,22 @@
 //! Groups of graded episodes → what an evaluation says: solved by turn, pass@k, n@k, repair, with intervals that resample
 //! whole clusters of problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
 
-pub mod estimators;
 pub mod journal;
 pub mod play;
 pub mod record;
 mod repair;
 pub mod stamp;
-mod table;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Serialize};
+pub use rlef_judge::evaluation::{NAtK, Report, Slice, TurnReport, estimators};
 
 use crate::episode::{Episode, StopReason};
 use crate::problem::Problem;
 use crate::rollout::{Group, RolloutStats};
-use crate::server::Usage;
 pub use crate::statistics::Estimate;
 use crate::statistics::bootstrap;
-use crate::verdict::Grade;
 use estimators::{Counts, episodes_of, n_at_k, pass_at_k};
-pub use repair::TurnReport;
-pub(crate) use table::histogram;
-
-/// What an evaluation says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// Problems evaluated.
-    pub problems: usize,
-    /// Clusters they form, which are what intervals resample; 0 in files made before there were any.
-    #[serde(default)]
-    pub clusters: usize,
-    /// Problems without public tests, of which one turn is played: there is nothing to tell a policy.
-    #[serde(default)]
-    pub single_turn: usize,
-    /// Episodes that were graded.
-    pub episodes: usize,
-    /// Episodes that the sandbox or the policy's server lost; they count nowhere else.
-    pub aborted: usize,
-    /// Those of them that the policy's server refused, which says something of the policy.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub refused: usize,
-    /// What the server said when it first refused one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
-    /// Share of episodes that all tests accept when stopped after turn 1, 2, ...: the last entry is 1@turns.
-    pub solved_by_turn: Vec<Estimate>,
-    /// Share solved in the end among those that the first answer did not solve, whichever test it failed.
-    pub repair_rate: Estimate,
-    /// Share of later answers that repeat the program before them.
-    pub identical_resubmissions: f64,
-    /// Answers that were cut at the token limit, with a program in them or without.
-    #[serde(default)]
-    pub cut: usize,
-    /// Those of them without a program: among the grades they count as `no_program`, though a longer answer may have had one.
-    #[serde(default)]
-    pub cut_without_program: usize,
-    /// Grades of the last answers.
-    pub grades: BTreeMap<Grade, usize>,
-    /// Mean number of turns.
-    pub turns: f64,
-    /// Sampled tokens per second of sampling; 0 where nothing was timed, or not every token counted.
-    pub tokens_per_second: f64,
-    /// Programs judged per second of judging; 0 where nothing was timed.
-    pub programs_per_second: f64,
-    /// Probability that one of k episodes solves a problem (unbiased), by k.
-    #[serde(default)]
-    pub pass_at: BTreeMap<usize, Estimate>,
-    /// n@k, where every turn counts as a sample: by (n, k).
-    #[serde(default)]
-    pub n_at: Vec<NAtK>,
-    /// What happened at each turn.
-    #[serde(default)]
-    pub by_turn: Vec<TurnReport>,
-    /// Sampled tokens over episodes solved; absent where none was, or not every token was counted.
-    #[serde(default)]
-    pub tokens_per_solved: Option<f64>,
-    /// Share solved in the end, by label and its value, for example `difficulty`, `hard`.
-    #[serde(default)]
-    pub by_label: BTreeMap<String, BTreeMap<String, Slice>>,
-    /// What a server was asked and charged; absent where the policy is no server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn is_zero(value: &usize) -> bool {
-    *value == 0
-}
-
-/// n@k with what it was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NAtK {
-    /// Programs that may be submitted.
-    pub n: usize,
-    /// Answers they are chosen from, turns included.
-    pub k: usize,
-    /// Share of problems solved.
-    pub solved: Estimate,
-}
-
-/// One part of the problems.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Slice {
-    /// Problems in it.
-    pub problems: usize,
-    /// Share of its episodes solved in the end.
-    pub solved: Estimate,
-}
 
 /// Values of k that pass@k is reported for, where there are as many episodes.
 const PASS_AT: [usize; 8] = [1, 2, 4, 5, 10, 25, 50, 100];
@@ -319,56 +224,43 @@ fn share(
     bootstrap::ratio(&bootstrap::gathered(&pairs, clusters), seed)
 }
 
-impl Report {
-    /// The same report, split by the labels that `problems` carry.
-    #[must_use]
-    pub fn with_labels(mut self, groups: &[Group], problems: &[Problem], seed: u64) -> Self {
-        let problem_of = by_id(problems);
-        for label in LABELS {
-            let mut parts: BTreeMap<String, Vec<Group>> = BTreeMap::new();
-            for group in groups {
-                let value = problem_of
-                    .get(group.problem_id.as_str())
-                    .and_then(|problem| problem.labels.get(label));
-                if let Some(value) = value {
-                    parts.entry(value.clone()).or_default().push(group.clone());
-                }
-            }
-            if (2..=LABEL_VALUES).contains(&parts.len()) {
-                let slices = parts.into_iter().map(|(value, part)| {
-                    let clusters = clusters(&part, &problem_of);
-                    let solved = share(&graded(&part), &clusters, seed, |episode| {
-                        Some(episode.is_solved())
-                    });
-                    (
-                        value,
-                        Slice {
-                            problems: part.len(),
-                            solved,
-                        },
-                    )
-                });
-                self.by_label.insert(label.to_owned(), slices.collect());
+/// The same report, split by the labels that `problems` carry.
+#[must_use]
+pub fn with_labels(
+    mut report: Report,
+    groups: &[Group],
+    problems: &[Problem],
+    seed: u64,
+) -> Report {
+    let problem_of = by_id(problems);
+    for label in LABELS {
+        let mut parts: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+        for group in groups {
+            let value = problem_of
+                .get(group.problem_id.as_str())
+                .and_then(|problem| problem.labels.get(label));
+            if let Some(value) = value {
+                parts.entry(value.clone()).or_default().push(group.clone());
             }
         }
-        self
+        if (2..=LABEL_VALUES).contains(&parts.len()) {
+            let slices = parts.into_iter().map(|(value, part)| {
+                let clusters = clusters(&part, &problem_of);
+                let solved = share(&graded(&part), &clusters, seed, |episode| {
+                    Some(episode.is_solved())
+                });
+                (
+                    value,
+                    Slice {
+                        problems: part.len(),
+                        solved,
+                    },
+                )
+            });
+            report.by_label.insert(label.to_owned(), slices.collect());
+        }
     }
-
-    /// The same report with what a server was asked and charged.
-    #[must_use]
-    pub fn with_usage(mut self, usage: Usage) -> Self {
-        self.usage = Some(usage);
-        self
-    }
-
-    /// Share solved within all turns: 1@turns.
-    pub fn final_solved(&self) -> Estimate {
-        self.solved_by_turn.last().copied().unwrap_or(Estimate {
-            mean: 0.0,
-            low: 0.0,
-            high: 1.0,
-        })
-    }
+    report
 }
 
 #[cfg(test)]

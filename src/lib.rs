@@ -22,8 +22,10 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) use rlef_judge::files;
 pub use rlef_judge::{
-    comparator, environment, feedback, judge, problem, program, programs, prompt, verdict,
+    comparator, environment, feedback, gate, judge, problem, program, programs, prompt, statistics,
+    verdict,
 };
 
 pub mod advantage;
@@ -38,8 +40,6 @@ pub mod dialogue;
 pub mod episode;
 pub mod eval;
 pub mod examples;
-mod files;
-pub mod gate;
 pub mod journal;
 pub mod learner;
 pub mod logger;
@@ -58,6 +58,5 @@ pub mod rollout;
 pub mod run;
 pub mod server;
 pub mod sft;
-pub mod statistics;
 pub mod train;
 pub mod update;

@@ -9,7 +9,6 @@ mod client;
 mod error;
 mod http;
 pub mod interface;
-mod usage;
 mod words;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +20,7 @@ pub use client::Outcome;
 use client::{Call, Client};
 pub use error::{LostAnswer, ServerError};
 use interface::{Form, Interface, LimitField, Question, Reply, Told};
-pub use usage::{Prices, Usage};
+pub use rlef_judge::evaluation::{Prices, Usage};
 
 /// Where a server is, and how patiently it is asked.
 #[derive(Clone, Debug)]

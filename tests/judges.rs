@@ -8,12 +8,12 @@ use rlef::episode::{Episode, StopReason};
 use rlef::eval::journal::{EvalJournal, Settings};
 use rlef::eval::play::{Play, mean_scores};
 use rlef::eval::record::problems_hash;
-use rlef::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use rlef::eval::stamp::{PolicyStamp, SandboxStamp};
 use rlef::judge::{
     Judge, JudgeConfig, JudgeError, Judgement, Judges, Parts, Reads, Settings as JudgeSettings,
     Submission,
 };
-use rlef::machine::Machine;
+use rlef::machine;
 use rlef::model::device::Processor;
 use rlef::policy::replay::ReplayPolicy;
 use rlef::problem::{Problem, TestCase};
@@ -150,7 +150,7 @@ const ALL: [FeedbackSource; 5] = [
 #[test]
 fn a_judge_from_outside_is_seen_by_doctor_journal_and_resume() {
     let judges = Judges::default().with(BREVITY);
-    let (machine, _) = Machine::look(Isolation::Process, None, &judges);
+    let (machine, _) = machine::look(Isolation::Process, None, &judges);
     assert!(machine.to_string().contains("judge brevity"), "{machine}");
     let folder = tempfile::tempdir().unwrap();
     let (set, config) = (problems(), config(FeedbackSource::Real));
@@ -164,7 +164,7 @@ fn a_judge_from_outside_is_seen_by_doctor_journal_and_resume() {
         let settings = Settings::new(
             problems_hash(&set),
             PolicyStamp::of("said", None, Processor::Cpu).unwrap(),
-            PlayStamp::of(&config),
+            config.stamp(),
             SandboxStamp::of(super::host::judge().runner().protection()),
             config.group,
             1,

@@ -8,16 +8,24 @@
 //! - [`verdict`] runs a program on tests and says what they say; the only caller of the sandbox.
 //! - [`feedback`] makes the text of the next turn from a public verdict.
 //! - [`programs`] judges a file of programs.
-//! - [`environment`] plays one problem with a judge, turn by turn, as text.
+//! - [`environment`] plays one problem with a judge, turn by turn, as text; [`sampling`] is how its answers are drawn.
+//! - [`evaluation`] is what many episodes say, and the file it is kept in; [`gate`] says whether one has lost something over
+//!   another, by [`statistics`].
+//! - [`files`] reads what others name and writes what they want.
 
 #![forbid(unsafe_code)]
 
 pub mod comparator;
 pub mod environment;
+pub mod evaluation;
 pub mod feedback;
+pub mod files;
+pub mod gate;
 pub mod judge;
 pub mod problem;
 pub mod program;
 pub mod programs;
 pub mod prompt;
+pub mod sampling;
+pub mod statistics;
 pub mod verdict;

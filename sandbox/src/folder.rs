@@ -1,9 +1,10 @@
 //! Files that lie around a program when it starts, and those that are wanted of it afterwards. How they cross to the jail: one
-//! after the other, each behind its name's and its own length.
+//! after the other, each behind its name's and its own length. What comes back begins with a byte that says whether it is all.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::SandboxError;
+use crate::limits::Limits;
 
 /// Files given and wanted at most.
 const MOST: usize = 256;
@@ -15,18 +16,35 @@ const LONGEST_WISH: usize = 4096;
 const DEEPEST: usize = 16;
 /// A file takes whole pages.
 const PAGE: u64 = 4096;
+/// First byte of what comes back: all that was found, or nothing because it is too much. See `rlef_collect.py`.
+const WHOLE: u8 = 1;
+const TOO_MUCH: u8 = 2;
 
 /// Files in a program's work directory: names with `/` between folders, relative to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folder {
     /// What lies there when it starts.
     pub given: Vec<(String, Vec<u8>)>,
-    /// Files wanted from it once everything that it started has ended. Only plain files are given back.
+    /// Files wanted from it once everything that it started has ended. Only plain files are given back, and only where all
+    /// together hold no more than `Limits::file_bytes` and what is given.
     pub wanted: Vec<String>,
 }
 
 /// Files by their names.
 pub type FoundFiles = Vec<(String, Vec<u8>)>;
+
+/// What came back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unpacked {
+    /// All that was found of what was asked for.
+    All(FoundFiles),
+    /// It holds more than it may.
+    TooMuch,
+    /// Whoever gathers it was ended before.
+    Unfinished,
+    /// Something else.
+    Foreign,
+}
 
 impl Folder {
     /// Refuses names that lead anywhere else, and those that can't all be there.
@@ -53,6 +71,10 @@ impl Folder {
         if names.len() < self.given.len() {
             return bad("one is given twice");
         }
+        let wanted: HashSet<&String> = self.wanted.iter().collect();
+        if wanted.len() < self.wanted.len() {
+            return bad("one is wanted twice");
+        }
         let is_folder_too = |name: &&str| {
             name.match_indices('/')
                 .any(|(at, _)| names.contains(&name[..at]))
@@ -63,8 +85,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Bytes that they take in the memory of the jail.
-    pub(crate) fn memory_bytes(&self) -> u64 {
+    /// Bytes that what is given takes in the memory of the jail.
+    pub(crate) fn given_bytes(&self) -> u64 {
         self.given
             .iter()
             .map(|(name, bytes)| {
@@ -72,6 +94,28 @@ impl Folder {
                 (bytes.len() as u64).next_multiple_of(PAGE) + folders * PAGE
             })
             .sum()
+    }
+
+    /// The same of what is given and wanted back.
+    pub(crate) fn returned_bytes(&self) -> u64 {
+        let sizes: HashMap<&str, u64> = self
+            .given
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.len() as u64))
+            .collect();
+        self.wanted
+            .iter()
+            .filter_map(|name| sizes.get(name.as_str()))
+            .map(|size| size.next_multiple_of(PAGE))
+            .sum()
+    }
+
+    /// What those that come back may hold together: as much as there is room for in the work directory.
+    pub(crate) fn most_bytes(&self, limits: &Limits) -> u64 {
+        limits
+            .file_bytes
+            .saturating_add(self.given_bytes())
+            .min(1 << 61)
     }
 
     /// What is given, as it crosses.
@@ -86,8 +130,18 @@ impl Folder {
         out
     }
 
-    /// What came back. Only what was asked for counts.
-    pub(crate) fn unpacked(&self, mut packed: &[u8]) -> Option<FoundFiles> {
+    /// What came back. Only what was asked for counts, and each once.
+    pub(crate) fn unpacked(&self, packed: &[u8]) -> Unpacked {
+        match packed.split_first() {
+            Some((&WHOLE, rest)) => self.files(rest).map_or(Unpacked::Foreign, Unpacked::All),
+            Some((&TOO_MUCH, _)) => Unpacked::TooMuch,
+            Some((0, _)) | None => Unpacked::Unfinished,
+            Some(_) => Unpacked::Foreign,
+        }
+    }
+
+    fn files(&self, mut packed: &[u8]) -> Option<FoundFiles> {
+        let mut missing: HashSet<&str> = self.wanted.iter().map(String::as_str).collect();
         let mut found = Vec::new();
         while !packed.is_empty() {
             let number = |at: usize| {
@@ -99,7 +153,7 @@ impl Folder {
             let end = start.checked_add(size)?;
             let name = std::str::from_utf8(packed.get(16..start)?).ok()?;
             let bytes = packed.get(start..end)?;
-            if !self.wanted.iter().any(|wanted| wanted == name) {
+            if !missing.remove(name) {
                 return None;
             }
             found.push((name.to_owned(), bytes.to_vec()));
@@ -160,7 +214,9 @@ mod tests {
                 wanted: names.iter().map(|name| (*name).to_owned()).collect(),
                 given: Vec::new(),
             };
-            let fits = names.iter().all(|name| is_plain(name));
+            // A folder that was wished for is not found, which is no reason to refuse.
+            let twice = names.len() == 2 && names[0] == names[1];
+            let fits = names.iter().all(|name| is_plain(name)) && !twice;
             assert_eq!(wanted.check().is_ok(), fits, "{names:?}");
         }
     }
@@ -177,6 +233,49 @@ mod tests {
         assert!(wishes(60).check().is_err());
     }
 
+    #[test]
+    fn what_came_back_is_known_to_be_all_of_it_or_is_not_taken() {
+        let folder = Folder {
+            wanted: vec!["a".to_owned(), "b".to_owned()],
+            ..given(&["a"])
+        };
+        let whole = |files: &[u8]| [&[WHOLE][..], files].concat();
+        let a = folder.packed();
+        assert_eq!(
+            folder.unpacked(&whole(&a)),
+            Unpacked::All(folder.given.clone())
+        );
+        assert_eq!(folder.unpacked(&whole(b"")), Unpacked::All(Vec::new()));
+        // Twice the same, another name, less than it says, and a word that nobody says.
+        for foreign in [
+            whole(&[&a[..], &a].concat()),
+            whole(&given(&["c"]).packed()),
+            whole(&a[..a.len() - 1]),
+            vec![3],
+        ] {
+            assert_eq!(folder.unpacked(&foreign), Unpacked::Foreign, "{foreign:?}");
+        }
+        assert_eq!(folder.unpacked(&[TOO_MUCH]), Unpacked::TooMuch);
+        for unfinished in [&[][..], &[0], &[0, 1, 1]] {
+            assert_eq!(folder.unpacked(unfinished), Unpacked::Unfinished);
+        }
+    }
+
+    #[test]
+    fn as_much_comes_back_as_there_is_room_for() {
+        let limits = Limits::default();
+        let mut folder = given(&["a", "b/c"]);
+        folder.wanted = vec!["b/c".to_owned(), "d".to_owned()];
+        assert_eq!(folder.given_bytes(), 3 * PAGE);
+        assert_eq!(folder.returned_bytes(), PAGE);
+        assert_eq!(folder.most_bytes(&limits), limits.file_bytes + 3 * PAGE);
+        let unbounded = Limits {
+            file_bytes: u64::MAX,
+            ..limits
+        };
+        assert!(folder.most_bytes(&unbounded) < u64::MAX);
+    }
+
     proptest! {
         #[test]
         fn what_is_packed_comes_out_again_and_nothing_else_does(
@@ -188,10 +287,11 @@ mod tests {
                 given: files.into_iter().collect(),
             };
             let packed = folder.packed();
-            prop_assert_eq!(folder.unpacked(&packed), Some(folder.given.clone()));
+            prop_assert_eq!(folder.files(&packed), Some(folder.given.clone()));
             // Whatever comes, nothing panics.
             let _ = folder.unpacked(&noise);
-            let _ = folder.unpacked(&packed[..packed.len() / 2]);
+            let _ = folder.files(&noise);
+            let _ = folder.files(&packed[..packed.len() / 2]);
         }
     }
 }

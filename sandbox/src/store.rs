@@ -6,7 +6,7 @@
 //! used the longest ago goes first where all together are too large. `$RLEF_CACHE` moves every store at once.
 //!
 //! An entry is *sealed*, and its bytes are checked by hash whenever it is read, or a *file*, too large for that, whose
-//! reader has means of its own (see [`Store::open_file`] and [`Store::file_or_make`]). Knows nothing of what they hold.
+//! reader has means of its own (a module in WebAssembly, see [`Store::file_or_make`] for the other). Knows nothing of what they hold.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -186,6 +186,7 @@ impl Store {
     }
 
     /// The file of this key, if it is there. Its bytes are not checked: whoever reads them knows whether they are whole.
+    #[cfg(any(test, feature = "wasm"))]
     pub(crate) fn open_file(&self, key: &StoreKey) -> Result<Option<File>, StoreError> {
         let file = trust::open(&self.file_path(key))?;
         file.iter().for_each(touch);
@@ -193,6 +194,7 @@ impl Store {
     }
 
     /// Keeps a file; readers see all of it or nothing, and whoever has the one before open keeps that.
+    #[cfg(any(test, feature = "wasm"))]
     pub(crate) fn put_file(&self, key: &StoreKey, content: &[u8]) -> Result<(), StoreError> {
         self.write(&self.file_path(key), key, &[content], 0o600)
             .map(drop)

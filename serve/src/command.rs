@@ -1,8 +1,8 @@
 //! `serve` as a person types it: arguments → a server that runs until it is told to end.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +10,19 @@ use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use clap::builder::RangedU64ValueParser;
 use rlef_judge::problem::contest::{self, ContestConfig};
-use rlef_judge::problem::{self, Schema, printable_lines};
-use rlef_judge::verdict::{CACHE_BYTES, HostJudge, VerdictCache, chosen_judge};
-use rlef_sandbox::Isolation;
 
+use crate::cli::host::HostArgs;
+use crate::cli::output::say;
+use crate::cli::source;
 use crate::config::{Bounds, Config, tokens};
 use crate::problems::{Set, Sets};
 use crate::server::Server;
 
+/// How often it is looked whether the parent is still there.
+const PARENT_LOOK: Duration = Duration::from_millis(200);
+
 /// Arguments of `serve`.
 #[derive(ClapArgs, Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 #[command(
     after_help = "It answers rlef's own interface (GET /v1/openapi.json), and those of SandboxFusion, OpenEnv, OpenRLHF, slime, \
     NeMo-Gym, open-instruct and Piston; docs/serve.md says which setting of which client to change.\n\n\
@@ -45,22 +44,8 @@ pub struct Args {
     /// Let anybody who reaches the address run programs here, without a token.
     #[arg(long)]
     open: bool,
-    /// Programs run side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0, value_parser = RangedU64ValueParser::<usize>::new().range(0..=1024))]
-    workers: usize,
-    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
-    /// can jail them and has a python3, else WebAssembly).
-    #[arg(long, default_value_t)]
-    isolation: Isolation,
-    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment.
-    #[arg(long, value_name = "PATH")]
-    python: Option<PathBuf>,
-    /// Judge everything anew, and keep no verdicts.
-    #[arg(long)]
-    no_cache: bool,
-    /// Let every timeout stand, without a second run of those near the limit.
-    #[arg(long)]
-    no_reruns: bool,
+    #[command(flatten)]
+    host: HostArgs,
     /// Requests held at once; more are told to come again.
     #[arg(long, default_value_t = Bounds::default().requests, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 20))]
     queue: usize,
@@ -70,17 +55,15 @@ pub struct Args {
     /// Seconds that requests under way have once the server is told to end by SIGTERM or Ctrl-C.
     #[arg(long, default_value_t = Bounds::default().drain.as_secs(), value_parser = RangedU64ValueParser::<u64>::new().range(0..=86_400))]
     drain_seconds: u64,
+    /// End as soon as this process, which started the server, is gone.
+    #[arg(long, value_name = "PID")]
+    while_parent: Option<u32>,
     /// Write a line for each request to standard error: from where, route, status, time.
     #[arg(long)]
     log: bool,
     /// Write bodies as well: programs, tests and answers.
     #[arg(long, requires = "log")]
     log_bodies: bool,
-}
-
-/// Says words to a person; where nobody can be told, nobody is.
-fn say(words: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", printable_lines(words));
 }
 
 impl Args {
@@ -105,27 +88,6 @@ impl Args {
         config.check().map_err(failed)?;
         Ok(config)
     }
-
-    fn judge(&self) -> anyhow::Result<HostJudge> {
-        let mut judge = chosen_judge(self.isolation, self.python.as_deref(), self.workers)?;
-        if !self.no_reruns {
-            judge = judge.with_reruns();
-        }
-        if self.no_cache {
-            return Ok(judge);
-        }
-        let Some(folder) = VerdictCache::default_folder() else {
-            say("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
-            return Ok(judge);
-        };
-        Ok(match VerdictCache::open(&folder, CACHE_BYTES) {
-            Ok(cache) => judge.with_cache(cache),
-            Err(error) => {
-                say(&format!("failed to {error}"));
-                judge
-            }
-        })
-    }
 }
 
 fn failed(error: crate::ConfigError) -> anyhow::Error {
@@ -138,16 +100,8 @@ fn set(name: &str) -> anyhow::Result<Set> {
         let problems = contest::generate(split, &ContestConfig::default());
         return Ok(Set::new(name, problems));
     }
-    let (schema, path) = match name.split_once(':') {
-        Some((schema, path)) if Schema::named(schema).is_some() => {
-            (Schema::named(schema), Path::new(path))
-        }
-        _ => (None, Path::new(name)),
-    };
-    let (problems, notices) = problem::read(path, schema)?;
-    for notice in notices {
-        say(&format!("warning: {notice}"));
-    }
+    let problems = source::problems(name)?;
+    let (_, path) = source::named(name);
     let file = path
         .file_name()
         .unwrap_or(path.as_os_str())
@@ -161,14 +115,14 @@ fn set(name: &str) -> anyhow::Result<Set> {
 }
 
 /// Serves until it is told to end: once to finish what is under way, twice to end at once.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config()?;
     more_descriptors();
     let sets = args.problems.iter().map(|name| set(name));
     let sets: Vec<Set> = sets.collect::<anyhow::Result<_>>()?;
-    let judge = Arc::new(args.judge()?);
+    let judge = Arc::new(args.host.judge()?);
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()
         .context("failed to watch for signals")?;
     // Before it is said that it listens: whoever reads that may end it.
@@ -177,18 +131,39 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Ends::new().context("failed to watch for signals")?
     };
     let server = Server::start(config, judge, Sets::new(sets)).map_err(failed)?;
-    say(&format!("listening on http://{}", server.address()));
-    runtime.block_on(ends.next());
-    say("ending: requests under way are finished; once more ends at once");
+    say!("listening on http://{}", server.address());
+    let told = runtime.block_on(async {
+        tokio::select! {
+            () = ends.next() => true,
+            () = orphaned(args.while_parent) => false,
+        }
+    });
+    if !told {
+        server.end();
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("ending: requests under way are finished; once more ends at once");
     server.drain();
     let ended = server.ended();
     runtime.block_on(async {
         tokio::select! {
             () = ended => {}
             () = ends.next() => server.end(),
+            () = orphaned(args.while_parent) => server.end(),
         }
     });
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the process that started this one is gone; for ever where none is named.
+async fn orphaned(parent: Option<u32>) {
+    let Some(parent) = parent else {
+        return std::future::pending().await;
+    };
+    // Whoever takes its place as parent is another.
+    while std::os::unix::process::parent_id() == parent {
+        tokio::time::sleep(PARENT_LOOK).await;
+    }
 }
 
 /// Signals that end a server.

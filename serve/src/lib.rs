@@ -5,13 +5,14 @@
 //! same one (`flights`), a run without a verdict (`runs`), or a step of an episode (`episodes`). Whoever hangs up is taken out of
 //! it all (`caller`).
 //!
-//! `native` is rlef's own interface; `dialects` are those of others, one a file. `machine` is the boundary to the judge.
+//! `cli` are the verbs of a program that carries no models, and what they share with those of one that does. `native` is rlef's own interface; `dialects` are those of others, one a file. `machine` is the boundary to the judge.
 
 #![forbid(unsafe_code)]
 
 mod app;
 mod body;
 mod caller;
+pub mod cli;
 pub mod command;
 mod config;
 mod dialects;

@@ -1,11 +1,13 @@
 //! rlef-judge: the verbs that need no model, in a program that carries none.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use rlef_judge::problem::printable_lines;
-use rlef_sandbox::SandboxError;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use rlef_judge::judge::Judges;
+use rlef_serve::cli::host::HostArgs;
+use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, sentence};
+use rlef_serve::command;
 
 /// The verbs.
 #[derive(Parser)]
@@ -22,8 +24,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Show what this machine can enforce and run.
+    Doctor(doctor::Args),
+    /// Run programs against problems' tests and print one verdict a line.
+    Judge(JudgeArgs),
+    /// Compare two evaluations; exit code 1 where the candidate has lost something.
+    Gate(Box<gate::Args>),
     /// Judge programs and play episodes over HTTP.
-    Serve(rlef_serve::command::Args),
+    Serve(Box<command::Args>),
+    /// Write problems of any known schema as rlef JSON lines or Parquet.
+    Convert(convert::Args),
+}
+
+#[derive(Args)]
+struct JudgeArgs {
+    #[command(flatten)]
+    programs: judge::Args,
+    #[command(flatten)]
+    host: HostArgs,
 }
 
 fn main() -> ExitCode {
@@ -36,27 +54,51 @@ fn main() -> ExitCode {
         // What can't be said is no reason to panic.
         .log_internal_errors(false)
         .init();
-    let Verb::Serve(args) = Cli::parse().verb;
-    match rlef_serve::command::run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(asked().verb) {
+        Ok(code) => output::code(code),
         Err(error) => {
-            let words = printable_lines(&format!("{error:#}"));
+            let words = sentence(&error);
             let words = words.strip_prefix("failed to ").unwrap_or(&words);
-            let _ = writeln!(std::io::stderr().lock(), "error: failed to {words}");
-            ExitCode::from(code_of(&error))
+            output::to_people(format_args!("error: failed to {words}"));
+            ExitCode::from(exit::code_of(&error))
         }
     }
 }
 
-/// As `rlef` has them: 2 usage, 3 a protection is missing, 4 the sandbox failed.
-fn code_of(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<SandboxError>() {
-        Some(
-            SandboxError::NoPython { .. }
-            | SandboxError::MissingProtection { .. }
-            | SandboxError::MissingLanguage { .. },
-        ) => 3,
-        Some(_) => 4,
-        None => 2,
+/// What was asked for. Examples of its verbs are shown by this program's name.
+fn asked() -> Cli {
+    let mut command = Cli::command();
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    for name in verbs {
+        command = command.mut_subcommand(&name, |verb| {
+            let words = verb.get_after_help().map(|words| {
+                let (other, own) = (format!("rlef {name} "), format!("rlef-judge {name} "));
+                words.to_string().replace(&other, &own)
+            });
+            match words {
+                Some(words) => verb.after_help(words),
+                None => verb,
+            }
+        });
+    }
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        // Devices are for models.
+        Verb::Doctor(args) => doctor::run(args, &Judges::default(), Vec::new()),
+        Verb::Judge(args) => judge::run(
+            &args.programs,
+            || args.host.judge(),
+            |host| judge::Judging { host, judge: host },
+            |host| args.host.tell(host),
+        ),
+        Verb::Gate(args) => gate::run(&args),
+        Verb::Serve(args) => command::run(&args),
+        Verb::Convert(args) => convert::run(&args),
     }
 }

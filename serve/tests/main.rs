@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod action;
 mod client;
 mod dialects;
 mod hostile;
 mod load;
 mod native;
+mod python;
 mod real;
 mod straw;

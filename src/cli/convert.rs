@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::output::{self, say};
+use super::output::say;
 use super::source;
 use crate::preference::{self, Form, Item, Loaded, Schema};
-use crate::problem;
 
 /// Arguments of `rlef convert`.
 #[derive(ClapArgs)]
@@ -57,22 +56,12 @@ impl Written {
 
 /// Reads, writes, and says how many.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let name = args.out.to_string_lossy();
-    anyhow::ensure!(
-        [".jsonl", ".jsonl.gz", ".parquet"]
-            .iter()
-            .any(|end| name.ends_with(end)),
-        "failed to write {name}: expected a name that ends in .jsonl, .jsonl.gz or .parquet"
-    );
-    output::check_file(&args.out)?;
+    rlef_serve::cli::convert::check(&args.out)?;
     if let Some(preferences) = &args.preferences {
         return convert(preferences, args);
     }
     let problems = args.problems.as_deref().unwrap_or_default();
-    let problems = source::problems(&args.schema.applied(problems)?)?;
-    problem::save(&args.out, &problems)?;
-    say!("{} problems written to {name}", problems.len());
-    Ok(ExitCode::SUCCESS)
+    rlef_serve::cli::convert::convert(problems, &args.schema, &args.out)
 }
 
 fn convert(name: &str, args: &Args) -> anyhow::Result<ExitCode> {

@@ -11,8 +11,9 @@ use std::process::ExitCode;
 use super::judging;
 use super::output::{print, print_json, say};
 use super::{exit, output, source};
+use crate::eval;
 use crate::eval::play::{Play, mean_scores};
-use crate::eval::record::{Evaluation, Setting};
+use crate::eval::record::{self, Setting};
 use crate::eval::stamp::SandboxStamp;
 use crate::judge::Judges;
 pub use args::Args;
@@ -69,7 +70,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     for (name, (mean, answers)) in mean_scores(&groups) {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }
-    let report = report.with_labels(&groups, &problems, args.seed());
+    let report = eval::with_labels(report, &groups, &problems, args.seed());
     if args.json {
         print_json(&serde_json::to_string(&report)?);
     } else {
@@ -84,7 +85,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             left_to_server: args.left_to_server(),
             seed: args.seed(),
         };
-        let evaluation = Evaluation::new(&setting, &problems, &groups, &report);
+        let evaluation = record::evaluation(&setting, &problems, &groups, &report);
         output::keep(path, evaluation.text().as_bytes())?;
     }
     unwritten?;

@@ -8,38 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::Args;
-use rlef_sandbox::{Cancel, Isolation};
+use rlef_sandbox::Cancel;
+use rlef_serve::cli::host::HostArgs;
 
 use super::output::say;
 use super::settings;
 use crate::config::Assignment;
 use crate::judge::{Judge, JudgeConfig, Judges, Parts};
 use crate::problem::Problem;
-use crate::verdict::{CACHE_BYTES, HostJudge, Scope, VerdictCache, chosen_judge};
+use crate::verdict::{HostJudge, Scope};
 
 /// Options of verbs that judge programs.
 #[derive(Args)]
 pub struct JudgingArgs {
-    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
-    /// can jail them and has a python3, else WebAssembly).
-    #[arg(long, default_value_t)]
-    pub(super) isolation: Isolation,
-    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
-    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
-    #[arg(long, value_name = "PATH")]
-    pub(super) python: Option<PathBuf>,
-    /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0, value_parser = crate::cli::workers())]
-    pub(super) workers: usize,
-    /// Judge everything anew. Without it verdicts are kept in RLEF_CACHE, else in the user's cache folder, and found there
-    /// by program, tests, limits, comparison, and version and isolation of what runs them; times shown are then those of
-    /// the run that was kept.
-    #[arg(long)]
-    pub(super) no_cache: bool,
-    /// Let every timeout stand. Without it a test that timed out is run once more with a quarter more time, and where the
-    /// program then ends, it is judged again up to twice.
-    #[arg(long)]
-    pub(super) no_reruns: bool,
+    #[command(flatten)]
+    pub(super) host: HostArgs,
     /// A TOML file that says who judges besides the tests, as in a run's configuration: one [[judges]] table each, with kind
     /// and its settings; `rlef doctor` lists the kinds. One of them must be tests, which give the verdict.
     #[arg(long, value_name = "FILE")]
@@ -87,7 +70,7 @@ impl JudgingArgs {
     /// Whoever they ask for, of those there are.
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
         let configs = self.configs()?;
-        let host = Arc::new(self.host()?);
+        let host = Arc::new(self.host.judge()?);
         let judge = assembled(judges, &configs, &host)?;
         let stamps = configs
             .iter()
@@ -105,34 +88,9 @@ impl JudgingArgs {
         })
     }
 
-    /// The tests of this machine. A cache that can't be opened is said and done without.
-    fn host(&self) -> anyhow::Result<HostJudge> {
-        let mut judge = chosen_judge(self.isolation, self.python.as_deref(), self.workers)?;
-        if !self.no_reruns {
-            judge = judge.with_reruns();
-        }
-        if self.no_cache {
-            return Ok(judge);
-        }
-        let Some(folder) = VerdictCache::default_folder() else {
-            say!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
-            return Ok(judge);
-        };
-        Ok(match VerdictCache::open(&folder, CACHE_BYTES) {
-            Ok(cache) => judge.with_cache(cache),
-            Err(error) => {
-                say!("failed to {error}");
-                judge
-            }
-        })
-    }
-
     /// Says what the judge did besides running programs.
     pub(super) fn tell(&self, judge: &HostJudge) {
-        let counts = judge.counts();
-        if !self.no_cache || counts.near_limit > 0 {
-            say!("{counts}");
-        }
+        self.host.tell(judge);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::policy::engine::{EngineDtype, EngineKind};
 const MOST: usize = 1 << 20;
 
 /// Programs judged side by side at most: each is a jail with processes of its own.
-pub(crate) const MOST_WORKERS: usize = 4096;
+pub(crate) const MOST_WORKERS: usize = rlef_serve::cli::host::MOST_WORKERS;
 
 /// A key, its value, what holds of it, and that in words.
 type Number<'a> = (&'static str, f64, &'a dyn Fn(f64) -> bool, &'static str);

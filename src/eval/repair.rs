@@ -2,52 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
-use super::is_zero;
+use super::TurnReport;
 use crate::completion::FinishReason;
 use crate::episode::{Episode, Turn};
-use crate::statistics::{Estimate, bootstrap};
-use crate::verdict::Grade;
-
-/// What happened at one turn. Passing is by the public tests, which is what an episode goes on or stops by.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TurnReport {
-    /// Answers given at this turn.
-    pub answers: usize,
-    /// Those that pass the public tests.
-    pub passed_public: usize,
-    /// Answers that were cut at the token limit, with a program in them or without.
-    #[serde(default)]
-    pub cut: usize,
-    /// Answers by what the public tests say, so an accepted one may still fail a private test.
-    #[serde(rename = "public_grades", alias = "grades")]
-    pub grades: BTreeMap<Grade, usize>,
-    /// Answers whose predecessor failed.
-    pub after_failure: usize,
-    /// Those of them that pass: fixed given failed.
-    pub fixed: usize,
-    /// `fixed` over `after_failure` with its interval; absent where there is none.
-    pub fixed_rate: Option<Estimate>,
-    /// Answers whose predecessor passed; only where episodes go on after a pass.
-    pub after_pass: usize,
-    /// Those of them that fail: broken by repair.
-    pub broken: usize,
-    /// Answers that pass fewer public tests than their predecessor.
-    pub fewer_tests: usize,
-    /// Answers that repeat the predecessor's program.
-    pub repeated: usize,
-    /// Mean share of lines that changed from the predecessor, repeats included: 0 the same, 1 nothing in common; absent at
-    /// the first turn.
-    pub edit: Option<f64>,
-    /// Mean number of sampled tokens; absent where not every answer's were counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<f64>,
-    /// Answers that are empty, for everything that was said is a thought.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub only_thought: usize,
-}
+use crate::statistics::bootstrap;
 
 /// One entry a turn, up to `turns`; `clusters[i]` is the cluster of the i-th group.
 pub(super) fn by_turn(

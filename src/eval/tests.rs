@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::episode::tests::played;
+use crate::verdict::Grade;
 
 fn group(id: &str, episodes: Vec<Episode>) -> Group {
     Group {

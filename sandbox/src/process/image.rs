@@ -7,7 +7,7 @@ use crate::folder::Folder;
 use crate::job::{Job, Start};
 use crate::languages::{LastWords, Launch, Tools, definition, python};
 use crate::limits::Limits;
-use crate::protocol::wire::{Beginning, Recipe};
+use crate::protocol::wire::{Beginning, Recipe, Wanted};
 
 /// Bytes in which memory is given.
 const PAGE: u64 = 4096;
@@ -154,10 +154,16 @@ impl<'a> Image<'a> {
         self
     }
 
-    /// The same program among these files.
-    pub(crate) fn among(mut self, folder: &Folder) -> Self {
-        self.given_bytes = folder.memory_bytes();
-        self.recipe.get_or_insert_default().wanted = Some(folder.wanted.clone());
+    /// The same program among these files. Those that come back as they were given lie in the memory of the jail twice.
+    pub(crate) fn among(mut self, folder: &Folder, limits: &Limits) -> Self {
+        self.given_bytes = folder.given_bytes();
+        self.own_memory_bytes = self
+            .own_memory_bytes
+            .saturating_add(folder.returned_bytes());
+        self.recipe.get_or_insert_default().wanted = Some(Box::new(Wanted {
+            names: folder.wanted.clone(),
+            bytes: folder.most_bytes(limits),
+        }));
         self
     }
 

@@ -174,7 +174,7 @@ impl Backend for Jails {
         let built = self.builder.build(job, batch.limits, cancel)?;
         let mut image = match built {
             Built::Ready(image) => match batch.files() {
-                Some(among) => image.among(among.folder),
+                Some(among) => image.among(among.folder, batch.limits),
                 None => image.with_files(job, inputs),
             },
             Built::Refused(outcome) => return Ok(batch.refused(outcome)),

@@ -15,6 +15,7 @@ use super::worker::Worker;
 use crate::batch::Among;
 use crate::cancel::Cancel;
 use crate::error::SandboxError;
+use crate::folder::{Folder, FoundFiles, Unpacked};
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Status};
 
@@ -73,16 +74,36 @@ pub(crate) fn run_among(
     let [outcome] = drive([run], Duration::ZERO, cancel)?;
     Ok(match (given, among) {
         (Some((answer, _)), Some(among)) => {
-            let files = among.folder.unpacked(&read_artifact(answer)?);
-            let files = files.ok_or_else(|| SandboxError::JailDied {
-                reason: "the files that it gave are not those that were asked for".to_owned(),
-            })?;
+            let (outcome, files) = gathered(outcome, among.folder, &read_artifact(answer)?)?;
             *among.found.lock().unwrap_or_else(PoisonError::into_inner) = files;
             outcome
         }
         (Some((answer, _)), None) => answered(outcome, read_artifact(answer)?, limits),
         (None, _) => outcome,
     })
+}
+
+/// The outcome of a program, and what of it was brought home. Nothing is of one that was ended before, whoever ended it; one
+/// whose files hold more than they may has written too much.
+fn gathered(
+    mut outcome: Outcome,
+    folder: &Folder,
+    packed: &[u8],
+) -> Result<(Outcome, FoundFiles), SandboxError> {
+    let ended_by_itself = matches!(outcome.status, Status::Exited(_));
+    match folder.unpacked(packed) {
+        Unpacked::All(files) => Ok((outcome, files)),
+        Unpacked::TooMuch => {
+            if ended_by_itself {
+                outcome.status = Status::OutputLimit;
+            }
+            Ok((outcome, FoundFiles::new()))
+        }
+        Unpacked::Unfinished if !ended_by_itself => Ok((outcome, FoundFiles::new())),
+        Unpacked::Unfinished | Unpacked::Foreign => Err(SandboxError::JailDied {
+            reason: "the files that it gave are not those that were asked for".to_owned(),
+        }),
+    }
 }
 
 /// The outcome of a program whose answer was a file.

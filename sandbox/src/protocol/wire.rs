@@ -72,8 +72,17 @@ pub(crate) struct Recipe {
     pub(crate) environment: BTreeMap<String, String>,
     /// Names of the files for input and output, if it has them.
     pub(crate) files: Option<[String; 2]>,
-    /// Names of the files that are wanted of a program which is given a folder of them.
-    pub(crate) wanted: Option<Vec<String>>,
+    /// What is wanted of a program which is given a folder of files.
+    pub(crate) wanted: Option<Box<Wanted>>,
+}
+
+/// Files to bring home.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Wanted {
+    /// Their names.
+    pub(crate) names: Vec<String>,
+    /// What they may hold together.
+    pub(crate) bytes: u64,
 }
 
 /// How a program's process begins.

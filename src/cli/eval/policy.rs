@@ -12,7 +12,7 @@ use crate::eval::Report;
 use crate::eval::journal::{EvalJournal, ResumeError, Settings};
 use crate::eval::play::Play;
 use crate::eval::record::problems_hash;
-use crate::eval::stamp::{PlayStamp, PolicyStamp, SandboxStamp};
+use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::policy::engine::EnginePolicy;
 use crate::policy::replay::ReplayPolicy;
 use crate::policy::{ModelPolicy, PolicyError};
@@ -90,11 +90,11 @@ pub(super) fn open_journal(
     let settings = Settings::new(
         problems_hash(problems),
         policy.clone(),
-        PlayStamp::of(config).left(args.left_to_server()),
+        config.stamp().left(args.left_to_server()),
         SandboxStamp::of(judging.host.protection()),
         config.group,
         args.seed(),
-        !args.judging.no_reruns,
+        !args.judging.host.no_reruns,
     )
     .with_judges(judging.others.clone());
     let interrupts = watch_interrupts(

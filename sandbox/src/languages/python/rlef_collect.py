@@ -1,5 +1,6 @@
 """What a compiler or a program left in the work directory, handed over after every process of it is dead."""
 
+import errno
 import os
 import stat
 import struct
@@ -8,6 +9,8 @@ OUT = "/box/out"
 BOX = "/box"
 # Before each file of a folder: the length of its name, and its own.
 LENGTHS = struct.Struct("<QQ")
+# What is brought home begins with one of these, which is written last.
+UNFINISHED, WHOLE, TOO_MUCH = b"\0", b"\1", b"\2"
 
 
 def place(path, descriptor):
@@ -40,39 +43,62 @@ def unpack(descriptor):
             os.close(target)
 
 
-def gather(descriptor, names):
-    """Hands over the plain files of these names, one after the other. No link is followed, wherever on the way it lies."""
+def gather(descriptor, names, most):
+    """Hands over the plain files of these names, one after the other; nothing but `TOO_MUCH` where they hold more than `most`
+    bytes, for a file that is sparse or has many names is larger than the room that it takes."""
+    os.write(descriptor, UNFINISHED)
+    left = most
     for name in names:
-        opened = []
+        source = find(name)
+        if source is None:
+            continue
         try:
-            place = os.open(BOX, os.O_RDONLY | os.O_DIRECTORY)
-            opened.append(place)
-            *folders, last = name.split("/")
-            for folder in folders:
-                place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
-                opened.append(place)
-            # A pipe would be waited for.
-            if not stat.S_ISREG(os.lstat(last, dir_fd=place).st_mode):
-                continue
-            source = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-            opened.append(source)
-        except OSError:
-            continue  # Not there, or not to be read.
-        else:
             size = os.fstat(source).st_size
+            left -= size
+            if left < 0:
+                return mark(descriptor, TOO_MUCH)
             text = name.encode()
             os.write(descriptor, LENGTHS.pack(len(text), size) + text)
             at = 0
             while at < size:
                 copied = os.sendfile(descriptor, source, at, size - at)
                 if copied == 0:
-                    # Shorter than it said: nothing else may take the place of what is missing.
-                    os.ftruncate(descriptor, 0)
-                    return
+                    # Nobody who could cut it is alive.
+                    raise OSError(errno.EIO, "a file is shorter than it was")
                 at += copied
+        except OSError as problem:
+            if problem.errno != errno.EFBIG:
+                raise
+            # The host lets no file be as large as all of them.
+            return mark(descriptor, TOO_MUCH)
         finally:
-            for each in opened:
-                os.close(each)
+            os.close(source)
+    mark(descriptor, WHOLE)
+
+
+def mark(descriptor, word):
+    os.pwrite(descriptor, word, 0)
+
+
+def find(name):
+    """A plain file below the work directory, opened. No link is followed, wherever on the way it lies."""
+    place = None
+    try:
+        place = os.open(BOX, os.O_RDONLY | os.O_DIRECTORY)
+        *folders, last = name.split("/")
+        for folder in folders:
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = below
+        # A pipe would be waited for.
+        if not stat.S_ISREG(os.lstat(last, dir_fd=place).st_mode):
+            return None
+        return os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    except OSError:
+        return None  # Not there, or not to be read.
+    finally:
+        if place is not None:
+            os.close(place)
 
 
 def collect(descriptor, path=None):

@@ -38,6 +38,8 @@ IMPORTED_ON_SIGHT = frozenset(
 )
 # Says of the host that it is full, nothing of the file that is to be executed.
 HOST_IS_FULL = (errno.EAGAIN, errno.ENFILE, errno.EMFILE, errno.EINTR)
+# What names and lengths of files take at most, beside what these hold.
+NAMES_BYTES = 1 << 16
 MAY_USE_ANYTHING = frozenset("__import__ eval exec fork importlib runpy".split())
 
 
@@ -158,7 +160,7 @@ class Program:
         self.connection, self.zygote = connection, zygote
         # Input and output, where a program has files for them.
         self.files = ["/box/" + name for name in recipe["files"]] if recipe and recipe["files"] else None
-        # Names of what is wanted of a program that is given a folder of files.
+        # What is wanted of a program that is given a folder of files: names, and bytes of all at most.
         self.wanted = recipe["wanted"] if recipe else None
         self.recipe = recipe = recipe if recipe and recipe["command"] else None
         self.kept = self  # Never destroyed, which would cost every test.
@@ -224,7 +226,9 @@ class Program:
             os.write(self.image, zygote.magic + b"\0" * 12 + image)
         if self.memory_bounds:
             resource.setrlimit(resource.RLIMIT_AS, unbounded)
-        resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes))
+        # What is brought home is one file, with its names.
+        beside = 0 if self.wanted is None else self.wanted["bytes"] + NAMES_BYTES
+        resource.setrlimit(resource.RLIMIT_FSIZE, bounded(resource.RLIMIT_FSIZE, file_bytes, beside))
         del source, code, image
         gc.freeze()
         connection.send(struct.pack("<c?Q", b"C", compiled, self.own_cpu()))
@@ -304,7 +308,10 @@ class Program:
                     raise OSError(errno.ENOEXEC, text.decode("utf-8", "replace"))
             if len(streams) > 3:
                 if self.wanted is not None:
-                    rlef_collect.gather(artifact, self.wanted)
+                    # Of this process alone: there is one test among files.
+                    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+                    rlef_collect.gather(artifact, self.wanted["names"], self.wanted["bytes"])
                 else:
                     rlef_collect.collect(artifact, self.files and self.files[1])
                 close(artifact)

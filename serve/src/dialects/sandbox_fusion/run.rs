@@ -1,5 +1,6 @@
 //! `/run_code`: a program on its input, with files around it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,6 +132,9 @@ fn folder(request: &Object<'_>) -> Result<Option<Folder>, Failure> {
     }
     let wanted = request.get::<Vec<String>>("fetch_files", "a list of texts")?;
     folder.wanted = wanted.unwrap_or_default();
+    // Their answer has each name once, however often it was asked for.
+    let mut seen = HashSet::new();
+    folder.wanted.retain(|name| seen.insert(name.clone()));
     let is_empty = folder.given.is_empty() && folder.wanted.is_empty();
     Ok((!is_empty).then_some(folder))
 }

@@ -1,0 +1,26 @@
+//! The verbs that need no model, one file each, and what all verbs share. Words for people go to stderr, data to stdout.
+
+pub mod convert;
+pub mod doctor;
+pub mod exit;
+pub mod gate;
+pub mod host;
+pub mod judge;
+pub mod machine;
+pub mod output;
+pub mod progress;
+pub mod source;
+
+use rlef_judge::problem::printable_lines;
+
+/// An error and its causes as one sentence. Some errors quote their cause already; none is said twice.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    // Ids, fields and paths in it are others'.
+    printable_lines(&text)
+}
