@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::config::MOST_WORKERS;
 use crate::judge::Judges;
 use crate::problem::printable_lines;
+use crate::reward_model;
 
 /// The verbs.
 #[derive(Parser)]
@@ -231,6 +232,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
+    let judges = &judges.clone().or(reward_model::JUDGE);
     if matches!(
         cli.verb,
         Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)

@@ -1,6 +1,7 @@
 //! Groups of graded episodes → what an evaluation says: solved by turn, pass@k, n@k, repair, with intervals that resample
 //! whole clusters of problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
 
+pub mod best_of;
 pub mod estimators;
 pub mod journal;
 pub mod play;
@@ -20,6 +21,7 @@ use crate::server::Usage;
 pub use crate::statistics::Estimate;
 use crate::statistics::bootstrap;
 use crate::verdict::Grade;
+pub use best_of::BestOf;
 use estimators::{Counts, episodes_of, n_at_k, pass_at_k};
 pub use repair::TurnReport;
 pub(crate) use table::histogram;
@@ -71,6 +73,9 @@ pub struct Report {
     /// n@k, where every turn counts as a sample: by (n, k).
     #[serde(default)]
     pub n_at: Vec<NAtK>,
+    /// What choosing the best of n answers by judges' scores brings; empty where no judge besides the tests was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_of: Vec<BestOf>,
     /// What happened at each turn.
     #[serde(default)]
     pub by_turn: Vec<TurnReport>,
@@ -234,6 +239,7 @@ pub fn report(
                 }
             })
             .collect(),
+        best_of: Vec::new(),
         by_turn,
         tokens_per_solved: (tokens.filter(|_| solved > 0))
             .map(|tokens| tokens as f64 / solved as f64),

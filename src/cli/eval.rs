@@ -67,7 +67,9 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     for (name, (mean, answers)) in mean_scores(&groups) {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }
-    let report = report.with_labels(&groups, &problems, args.seed());
+    let report = report
+        .with_labels(&groups, &problems, args.seed())
+        .with_best_of(&groups, &problems, &args.judging.weights()?, args.seed());
     if args.json {
         print_json(&serde_json::to_string(&report)?);
     } else {

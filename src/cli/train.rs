@@ -6,6 +6,7 @@ mod folders;
 mod load;
 mod problems;
 mod sets;
+mod values;
 mod watch;
 
 use std::path::{Path, PathBuf};
