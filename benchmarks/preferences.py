@@ -9,7 +9,8 @@
 
 `bed` comes first; each of the others writes a table and a plot (SVG) into the work folder. What is there already is not made
 again. `--small` takes a few minutes for each and shows the sign of the main effect. Needs Python 3.9 and nothing else.
-Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N, --small.
+Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N, --train N, --held N,
+--test N (problems of each kind), --best-of N, --most N (the largest k), --small.
 """
 
 import argparse
@@ -34,8 +35,8 @@ class Bench:
         self.rlef, self.work = args.rlef.resolve(), args.work
         self.seeds = list(range(1, args.seeds + 1))
         self.small = args.small
-        self.train, self.held, self.test = (120, 60, 60) if args.small else (args.train, 120, 150)
-        self.samples = 8
+        self.train, self.held, self.test = (120, 60, 60) if args.small else (args.train, args.held, args.test)
+        self.samples, self.best_of, self.most = 8, args.best_of, args.most
         self.work.mkdir(parents=True, exist_ok=True)
 
     def at(self, name):
@@ -46,6 +47,8 @@ class Bench:
         if out is not None and self.at(out).exists():
             return None
         words = [str(word) for word in words]
+        # A loop without an end costs its limit once, not three times.
+        words += ["--no-reruns"] * (words[0] in ("eval", "pairs"))
         environment = {**os.environ, "RAYON_NUM_THREADS": "1", "RLEF_CACHE": str(self.at("cache"))}
         print("rlef", " ".join(words), file=sys.stderr, flush=True)
         done = subprocess.run([str(self.rlef), *words], cwd=self.work, env=environment, capture_output=True, text=True)
@@ -184,7 +187,7 @@ def bed(bench):
 
 
 def evaluate(bench, policy, out, turns=1):
-    play = ["--turns", turns, "--rollouts", 8, "--out", out]
+    play = ["--turns", turns, "--rollouts", 4, "--out", out]
     bench.run("eval", "--policy", policy, "--problems", "test.jsonl", *play, out=out)
 
 
@@ -218,7 +221,7 @@ def reward(bench, count, seed):
 
 def accuracy(bench):
     """A reward model's accuracy against its number of pairs."""
-    sizes = [50, 200, 600] if bench.small else [100, 250, 600, 1500, 4000]
+    sizes = [50, 200, 600] if bench.small else [50, 100, 250, 600, 1500, 4000]
     rows, by_seed, line = [], {seed: [] for seed in bench.seeds}, []
     for count in sizes:
         found = [reward(bench, count, seed)[1] for seed in bench.seeds]
@@ -242,8 +245,8 @@ def accuracy(bench):
 
 def best(bench):
     """The best of n by reward models of few and of many pairs."""
-    rollouts, problems = (16, 40) if bench.small else (128, 100)
-    sizes = [100, 600] if bench.small else [250, 1500]
+    rollouts, problems = (16, 40) if bench.small else (bench.best_of, min(bench.test, 100))
+    sizes = [50, 250] if bench.small else [100, 600]
     lines = open(bench.at("test.jsonl")).readlines()[:problems]
     bench.at("best.jsonl").write_text("".join(lines))
     play = ["--turns", 1, "--rollouts", rollouts]
@@ -290,7 +293,7 @@ def best(bench):
 
 def ppo(bench):
     """PPO against a reward model of few pairs, with the KL term and without."""
-    count = 100 if bench.small else 250
+    count = 50 if bench.small else 100
     rounds = 6 if bench.small else 16
     rows, series = [], []
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
@@ -335,7 +338,7 @@ def filtered(bench, count):
 
 def rft(bench):
     """Rejection sampling: distinct solutions and what is solved against log k, with repetitions dropped and not."""
-    most = [1, 3, 6, 12] if bench.small else [1, 3, 6, 12, 25, 50]
+    most = [k for k in [1, 3, 6, 12, 25, 50, 100] if k <= (6 if bench.small else bench.most)]
     samples = "samples-rft.jsonl"
     play = ["--turns", 1, "--rollouts", most[-1], "--temperature", 1, "--journal", samples]
     bench.run("eval", "--policy", "policy", "--problems", "train.jsonl", *play, out=samples)
@@ -343,7 +346,7 @@ def rft(bench):
     rows, series = [], []
     for control in [False, True]:
         line, points = [], {seed: [] for seed in bench.seeds}
-        for k in most:
+        for k in most[-1:] if control else most:
             kept = f"kept-{k}-{control}.jsonl"
             more = ["--repeated"] if control else []
             choose = ["--journal", filtered(bench, k), "--problems", "train.jsonl", "--most", most[-1], "--out", kept, *more]
@@ -367,10 +370,10 @@ def rft(bench):
                          problems, f"{share:.3f} ± {half:.3f}", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]",
                          f"{mean(passed):.3f}"])
             line.append((math.log10(k), share, share - half, share + half))
-        middle, half = over_seeds([slope(p) for p in points.values()])
-        name = "repetitions kept" if control else "repetitions dropped"
-        print(f"{name}: a tenfold of k {middle:+.3f} ± {half:.3f} in what is solved")
-        series.append((name, line))
+        if not control:
+            middle, half = over_seeds([slope(p) for p in points.values()])
+            print(f"a tenfold of k: {middle:+.3f} ± {half:.3f} in what is solved")
+        series.append(("repetitions kept" if control else "repetitions dropped", line))
     names = ["k", "repetitions", "demonstrations", "a problem", "problems", "solved", "against the start", "pass@4"]
     table(bench.at("rft.csv"), names, rows)
     plot(bench.at("rft.svg"), "Rejection sampling", "log10 of k", "solved", series)
@@ -432,6 +435,10 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target" / "preferences")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--train", type=int, default=400)
+    parser.add_argument("--held", type=int, default=120)
+    parser.add_argument("--test", type=int, default=150)
+    parser.add_argument("--best-of", type=int, default=128)
+    parser.add_argument("--most", type=int, default=50)
     parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     options.work = options.work.resolve()
