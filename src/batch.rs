@@ -91,6 +91,16 @@ impl<'a> TryFrom<&'a Episode> for Row<'a> {
     }
 }
 
+/// Where values are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ValuesAt {
+    /// At the last prompt token of every turn.
+    #[default]
+    Turns,
+    /// Before every token of an answer: at the token it follows.
+    Tokens,
+}
+
 /// Rows of tokens with their actions and turns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -102,6 +112,8 @@ pub struct Batch {
     pub turns: Vec<TurnSpan>,
     /// The rows of each unit, which no shuffle and no micro-batch takes apart. They follow each other.
     pub units: Vec<Range<usize>>,
+    /// Where values are read.
+    pub values_at: ValuesAt,
 }
 
 impl Batch {
@@ -134,6 +146,7 @@ impl Batch {
             rows,
             actions,
             turns,
+            values_at: ValuesAt::Turns,
         }
     }
 
@@ -162,6 +175,20 @@ impl Batch {
         let last = row.answers.last();
         let last = last.map_or(0, |answer| answer.start + answer.tokens.len());
         self.rows.push(row.tokens[..last].to_vec());
+    }
+
+    /// The same, with its values read there.
+    #[must_use]
+    pub fn with_values_at(self, values_at: ValuesAt) -> Self {
+        Self { values_at, ..self }
+    }
+
+    /// How many values there are to read.
+    pub fn values(&self) -> usize {
+        match self.values_at {
+            ValuesAt::Turns => self.turns.len(),
+            ValuesAt::Tokens => self.actions.len(),
+        }
     }
 
     /// Number of actions of every row.

@@ -28,6 +28,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::judge::Judges;
+use crate::reward_model;
 pub(crate) use rlef_serve::cli::host::workers;
 pub use rlef_serve::cli::sentence;
 
@@ -186,6 +187,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
+    let judges = &judges.clone().or(reward_model::JUDGE);
     if matches!(
         cli.verb,
         Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)

@@ -1,6 +1,7 @@
 //! Groups of graded episodes → what an evaluation says: solved by turn, pass@k, n@k, repair, with intervals that resample
 //! whole clusters of problems. Pure; the rollouts come from `rollout`. `record` is the file it is kept in, `table` what a person sees.
 
+pub mod best_of;
 pub mod journal;
 pub mod play;
 pub mod record;
@@ -16,6 +17,7 @@ use crate::problem::Problem;
 use crate::rollout::{Group, RolloutStats};
 pub use crate::statistics::Estimate;
 use crate::statistics::bootstrap;
+pub use best_of::with_best_of;
 use estimators::{Counts, episodes_of, n_at_k, pass_at_k};
 
 /// Values of k that pass@k is reported for, where there are as many episodes.
@@ -139,6 +141,7 @@ pub fn report(
                 }
             })
             .collect(),
+        best_of: Vec::new(),
         by_turn,
         tokens_per_solved: (tokens.filter(|_| solved > 0))
             .map(|tokens| tokens as f64 / solved as f64),

@@ -2,7 +2,7 @@
 //! together.
 //!
 //! Pairs and labelled answers are read in every form that [`crate::preference`] knows: rankings are all their pairs, and a pair
-//! is two labelled answers where those are asked for. A line of texts is `{"prompt": .., "completion": ..}`,
+//! is two labelled answers where those are asked for. Texts are JSON lines, gzipped or not, or Parquet; a row is `{"prompt": .., "completion": ..}`,
 //! `{"messages": [..]}` or `{"text": ..}`. A prompt or an answer is a text, or messages `{"role": .., "content": ..}` of a user
 //! and an assistant who take turns. Every assistant's message after the prompt is learnt, and every token of a `text` after
 //! its first. Other fields are left alone.
@@ -20,7 +20,7 @@ use crate::batch::{Answer, Row};
 use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::objective::Shape;
 use crate::preference::{self, Item, Pair, Placed, Said};
-use crate::problem::{Place, ProblemError};
+use crate::problem::{self, Place, ProblemError};
 use line::{Conversation, Turn};
 
 /// One example.
@@ -114,7 +114,7 @@ pub enum ExampleError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// Its preferences.
+    /// Its rows.
     #[error("failed to {0}")]
     Preferences(#[from] ProblemError),
     /// A row of it.
@@ -122,16 +122,6 @@ pub enum ExampleError {
     Row {
         /// File and row.
         place: Place,
-        /// What was found, and what was expected.
-        reason: String,
-    },
-    /// A line of it.
-    #[error("failed to read {path}, line {line}: {reason}")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Counted from one.
-        line: usize,
         /// What was found, and what was expected.
         reason: String,
     },
@@ -195,16 +185,8 @@ pub fn read(
             }
         }
         Shape::Texts => {
-            for (number, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
-                if bytes.trim_ascii().is_empty() {
-                    continue;
-                }
-                let text = line::read(bytes).map_err(|reason| ExampleError::Line {
-                    path: path.to_owned(),
-                    line: number + 1,
-                    reason,
-                })?;
-                found.add(&[text], None, tokenizer, context)?;
+            for conversation in conversations(path)? {
+                found.add(&[conversation], None, tokenizer, context)?;
             }
         }
     }
@@ -227,6 +209,32 @@ pub fn read(
         });
     }
     Ok(found)
+}
+
+/// The rows of a file of texts, in their order.
+fn conversations(path: &Path) -> Result<Vec<Conversation>, ExampleError> {
+    let mut rows = Vec::new();
+    problem::rows(path, &mut |place, value| {
+        rows.push((place, value));
+        Ok(())
+    })?;
+    let read = rows.into_iter().map(|(place, value)| {
+        let row = |reason| ExampleError::Row { place, reason };
+        line::read(&value).map_err(row)
+    });
+    read.collect()
+}
+
+/// All that is said in a file of texts: what a tokenizer for them should know.
+pub fn texts(path: &Path) -> Result<Vec<String>, ExampleError> {
+    let said = conversations(path)?.into_iter().flat_map(|row| match row {
+        Conversation::Text(text) => vec![text],
+        Conversation::Turns(turns) => {
+            let turns = turns.into_iter();
+            turns.flat_map(|turn| [turn.user, turn.assistant]).collect()
+        }
+    });
+    Ok(said.collect())
 }
 
 impl Examples {

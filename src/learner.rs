@@ -22,7 +22,7 @@ pub struct Readings {
     pub log_probs: Tensor<1>,
     /// `[n]`, one an action, without a gradient.
     pub entropies: Tensor<1>,
-    /// `[n]`, one a turn, where the policy has a value head.
+    /// `[n]`, one a value of the batch, where the policy has a value head.
     pub values: Option<Tensor<1>>,
 }
 
@@ -33,7 +33,7 @@ pub struct Scores {
     pub log_probs: Vec<f32>,
     /// Mean over the actions, in nats.
     pub entropy: f64,
-    /// One a turn; empty where the policy has no value head.
+    /// One a value of the batch; empty where the policy has no value head.
     pub values: Vec<f32>,
 }
 
@@ -52,14 +52,14 @@ pub struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    /// Log-probabilities of all actions and their mean entropy, and the values of all turns where the policy has a head
-    /// for them, without a graph.
+    /// Log-probabilities of all actions and their mean entropy, and all values where the policy has a head for them, without
+    /// a graph.
     ///
     /// `minibatches` are the units of the coming updates: cut the same way, they give the same numbers to the bit, so
     /// that the first update's ratio is exactly 1.
     pub fn scores(&self, policy: &Decoder, minibatches: &[Vec<usize>]) -> Scores {
         let plain = policy.plain();
-        let valued = plain.value_head().map_or(0, |_| self.batch.turns.len());
+        let valued = plain.value_head().map_or(0, |_| self.batch.values());
         let mut scores = Scores {
             log_probs: vec![0.0; self.batch.actions.len()],
             entropy: 0.0,
@@ -71,7 +71,7 @@ impl Passes<'_> {
                 scatter(&mut scores.log_probs, &micro.actions, read.log_probs);
                 scores.entropy += f64::from(read.entropies.sum().into_scalar::<f32>());
                 if let Some(values) = read.values {
-                    scatter(&mut scores.values, &micro.turns, values);
+                    scatter(&mut scores.values, &micro.valued, values);
                 }
             });
         }
@@ -85,13 +85,13 @@ impl Passes<'_> {
         (scores.log_probs, scores.entropy)
     }
 
-    /// Values at all turns, without a graph.
+    /// All values, without a graph.
     pub fn values(&self, value: &Decoder, minibatches: &[Vec<usize>]) -> Vec<f32> {
         let plain = value.plain();
-        let mut all = vec![0.0; self.batch.turns.len()];
+        let mut all = vec![0.0; self.batch.values()];
         for units in minibatches {
             self.each(units, |micro| {
-                scatter(&mut all, &micro.turns, micro.values(&plain));
+                scatter(&mut all, &micro.valued, micro.values(&plain));
             });
         }
         all

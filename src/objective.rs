@@ -26,9 +26,11 @@ pub mod grpo;
 pub mod gspo;
 pub mod ipo;
 pub mod kto;
+pub mod online_dpo;
 pub mod orpo;
 pub mod ppo;
 pub mod reinforce_pp;
+pub mod rlhf_ppo;
 pub mod rloo;
 pub mod rpo;
 pub mod sft;
@@ -66,6 +68,17 @@ pub trait Objective: Send + Sync {
 
     /// The part that one micro-batch has in the loss of its minibatch: the parts add up to it.
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss;
+
+    /// What moves along a run besides weights, and is kept with a checkpoint; nothing where nothing does.
+    fn state(&self) -> Option<serde_json::Value> {
+        None
+    }
+
+    /// Goes on with what was kept, or says what is wrong with it.
+    fn restore(&self, state: serde_json::Value) -> Result<(), String> {
+        let _ = state;
+        Ok(())
+    }
 
     /// A second objective whose loss is added in every update, with data of its own.
     fn second(&self) -> Option<&Second> {

@@ -1,5 +1,8 @@
-//! Judged answers → preferences: of each problem pairs of answers to one prompt, of which one did better. Pure; every draw is
-//! seeded. Knows neither journals nor judges.
+//! Judged answers → preferences: of each problem pairs of answers to one prompt, of which one did better. Every draw is
+//! seeded. `answers` has them from journals or a policy, `judged` has them judged.
+
+mod answers;
+mod judged;
 
 use std::collections::BTreeMap;
 
@@ -8,6 +11,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::preference::{Labels, Pair, Said};
+pub use answers::{Answer, of_journal, sampled};
+pub use judged::{Heard, OnJudged, judged};
+
+/// The label of a pair that says what its problem was sampled together with.
+pub const CLUSTER: &str = "cluster";
 
 /// An answer and what was said of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +34,31 @@ pub struct Judged {
     pub solved: bool,
     /// The weighted sum of what others say of the whole answer.
     pub score: f64,
+    /// Its place among the answers to its problem, 0 the best, where a judge has put them in order.
+    pub place: Option<usize>,
+    /// How likely that order is right, where there are two answers and the judge can tell.
+    pub certainty: Option<f64>,
+}
+
+impl Judged {
+    /// An answer of which nothing is said yet.
+    pub fn of(answer: &Answer) -> Self {
+        Self {
+            problem: answer.problem,
+            text: answer.text.clone(),
+            step: answer.step,
+            sample: answer.sample,
+            tests: None,
+            solved: false,
+            score: 0.0,
+            place: None,
+            certainty: None,
+        }
+    }
 }
 
 /// What makes an answer better.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rule {
     /// All tests passed, over any that failed.
     #[default]
@@ -38,6 +67,8 @@ pub enum Rule {
     Passed,
     /// A higher score of judges besides the tests.
     Score,
+    /// A better place, by a judge that compares.
+    Compared,
 }
 
 impl Rule {
@@ -47,6 +78,7 @@ impl Rule {
             Self::Solved => "solved",
             Self::Passed => "passed",
             Self::Score => "score",
+            Self::Compared => "compared",
         }
     }
 
@@ -61,6 +93,7 @@ impl Rule {
                 Some(share + f64::from(u8::from(answer.solved)))
             }
             Self::Score => Some(answer.score).filter(|score| score.is_finite()),
+            Self::Compared => answer.place.map(|place| -(place as f64)),
         }
     }
 }
@@ -93,13 +126,34 @@ pub struct Counts {
     pub more: usize,
 }
 
-/// The pairs of all problems. `prompts` and `ids` are the problems', in their order; `labels` go with every pair.
+impl std::fmt::Display for Counts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            out,
+            "{} are there twice, of {} nothing is known to compare by; {} ties, {} problems without a pair, {} pairs beyond --most",
+            self.repeated, self.unknown, self.ties, self.without, self.more
+        )
+    }
+}
+
+/// What is said of the problem of a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What its answers answer.
+    pub prompt: String,
+    /// The problem.
+    pub id: String,
+    /// What it was sampled together with: intervals draw it whole.
+    pub cluster: String,
+}
+
+/// The pairs of all problems. `asked` are the problems, in their order; `labels` go with every pair.
 ///
 /// Within a problem no answer is used much more often than another: of pairs in a drawn order, the next one is the one whose
 /// answers were used least.
 pub fn pairs(
     answers: &[Judged],
-    prompts: &[(String, String)],
+    asked: &[Asked],
     options: Options,
     labels: &Labels,
 ) -> (Vec<Pair>, Counts) {
@@ -126,10 +180,10 @@ pub fn pairs(
         let chosen = balanced(&all, answers.len(), options.most);
         counts.more += all.len() - chosen.len();
         counts.without += usize::from(chosen.is_empty());
-        let (prompt, id) = &prompts[problem];
+        let asked = &asked[problem];
         found.extend(chosen.into_iter().map(|(better, worse)| {
             let (better, worse) = (answers[better], answers[worse]);
-            pair(better, worse, prompt, id, options, labels)
+            pair(better, worse, asked, options, labels)
         }));
     }
     (found, counts)
@@ -182,14 +236,14 @@ fn balanced(all: &[(usize, usize)], answers: usize, most: usize) -> Vec<(usize, 
 fn pair(
     (better, value): (&Judged, f64),
     (worse, than): (&Judged, f64),
-    prompt: &str,
-    id: &str,
+    asked: &Asked,
     options: Options,
     labels: &Labels,
 ) -> Pair {
     let mut labels = labels.clone();
     let mut label = |name: &str, value: String| labels.insert(name.to_owned(), value);
-    label("problem", id.to_owned());
+    label("problem", asked.id.clone());
+    label(CLUSTER, asked.cluster.clone());
     label("rule", options.rule.name().to_owned());
     label("seed", options.seed.to_string());
     for (side, answer) in [("chosen", better), ("rejected", worse)] {
@@ -203,11 +257,16 @@ fn pair(
         }
     }
     Pair {
-        prompt: Said::plain(prompt),
+        prompt: Said::plain(&asked.prompt),
         chosen: Said::plain(&better.text),
         rejected: Said::plain(&worse.text),
         margin: None,
-        certainty: (value == than).then_some(0.5),
+        // A tie is one however sure of it somebody is.
+        certainty: if value == than {
+            Some(0.5)
+        } else {
+            better.certainty.map(|certainty| certainty.max(0.5))
+        },
         labels,
     }
 }
@@ -225,6 +284,8 @@ mod tests {
             tests: Some((passed, 4)),
             solved: passed == 4,
             score: sample as f64,
+            place: Some(sample),
+            certainty: None,
         }
     }
 
@@ -238,10 +299,13 @@ mod tests {
     }
 
     fn found(answers: &[Judged], options: Options) -> (Vec<Pair>, Counts) {
-        let prompts = [("Do it.", "p0"), ("Do that.", "p1")];
-        let prompts = prompts.map(|(prompt, id)| (prompt.to_owned(), id.to_owned()));
+        let asked = [("Do it.", "p0"), ("Do that.", "p1")].map(|(prompt, id)| Asked {
+            prompt: prompt.to_owned(),
+            id: id.to_owned(),
+            cluster: "both".to_owned(),
+        });
         let labels = Labels::from([("judge".to_owned(), "tests/1".to_owned())]);
-        pairs(answers, &prompts, options, &labels)
+        pairs(answers, &asked, options, &labels)
     }
 
     fn sides(pairs: &[Pair]) -> Vec<(String, String)> {
@@ -284,6 +348,11 @@ mod tests {
         let (score, _) = found(&answers[..2], options(Rule::Score));
         assert_eq!(sides(&score), expected(&[("1", "0")]));
         assert_eq!(score[0].labels["chosen_score"], "1");
+        let mut two = answers[..2].to_vec();
+        two[0].certainty = Some(0.8);
+        let (compared, _) = found(&two, options(Rule::Compared));
+        assert_eq!(sides(&compared), expected(&[("0", "1")]));
+        assert_eq!(compared[0].certainty, Some(0.8));
     }
 
     #[test]
@@ -309,6 +378,7 @@ mod tests {
         assert_eq!(pair.prompt, Said::plain("Do it."));
         for (name, value) in [
             ("problem", "p0"),
+            ("cluster", "both"),
             ("judge", "tests/1"),
             ("rule", "solved"),
             ("seed", "1"),

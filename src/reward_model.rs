@@ -5,6 +5,8 @@
 //! and their mean is kept beside the model, which has no place for it: it is taken off where a reward is used.
 
 mod data;
+mod judge;
+mod learn;
 mod loss;
 mod report;
 mod state;
@@ -18,22 +20,25 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Action, Batch, TurnSpan};
-use crate::checkpoint::tokenizer::Tokenizer;
+use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::checkpoint::{CheckpointError, Precision, reward_file};
+use crate::examples::Example;
 use crate::journal::write_atomically;
 use crate::learner::Passes;
 use crate::model::decoder::Decoder;
+use crate::model::lora::{Adapter, LoraConfig, LoraError};
 pub use data::{Compared, Comparison, Data, DataError, Prompted};
+pub use judge::{ROW as JUDGE, RewardJudge};
+pub use learn::{Keep, LearnError, learn};
 pub use loss::{Pairwise, bradley_terry, plackett_luce};
 pub use report::Report;
 pub use state::StateError;
-pub(crate) use state::discard;
 pub use train::{Loss, Progress, RewardConfig, Trainer, TrainingError};
 
 /// A decoder that scores answers, and what is taken off its scores.
 #[derive(Clone, Debug)]
 pub struct RewardModel {
-    /// The body and, as its last matrix, the head.
+    /// The body and, as the last matrix of what is trained, the head.
     pub decoder: Decoder,
     /// Turns texts into ids.
     pub tokenizer: Tokenizer,
@@ -57,7 +62,23 @@ const SCALE: &str = "reward.json";
 impl RewardModel {
     /// The body of a policy with a head drawn from a normal distribution of deviation `1 / √(width + 1)`.
     pub fn new(policy: &Decoder, tokenizer: Tokenizer, seed: u64) -> Self {
-        let mut decoder = policy.merged().value_network();
+        Self::of(&policy.merged(), tokenizer, seed)
+    }
+
+    /// The same, but of the body only a low-rank change is learnt beside the head.
+    pub fn adapted(
+        policy: &Decoder,
+        lora: &LoraConfig,
+        tokenizer: Tokenizer,
+        seed: u64,
+    ) -> Result<Self, LoraError> {
+        let mut policy = policy.merged();
+        policy.adapter = Some(Adapter::new(lora, &policy)?);
+        Ok(Self::of(&policy, tokenizer, seed))
+    }
+
+    fn of(policy: &Decoder, tokenizer: Tokenizer, seed: u64) -> Self {
+        let mut decoder = policy.value_network();
         let width = decoder.config.hidden_size;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut normal = || {
@@ -67,7 +88,7 @@ impl RewardModel {
         let deviation = 1.0 / ((width + 1) as f64).sqrt();
         let head: Vec<f32> = (0..width).map(|_| (deviation * normal()) as f32).collect();
         let device = decoder.device();
-        if let Some(last) = decoder.weights.tensors.last_mut() {
+        if let Some(last) = decoder.trained_mut().tensors.last_mut() {
             *last = Tensor::from_data(TensorData::new(head, [1, width]), &device);
         }
         Self {
@@ -75,6 +96,13 @@ impl RewardModel {
             tokenizer,
             scale: Scale::default(),
         }
+    }
+
+    /// A prompt with an answer as ids, as the model has learnt them.
+    pub fn ids(&self, prompt: &str, answer: &str) -> Result<Vec<u32>, TokenizerError> {
+        let example = Example::of_turns([(prompt, answer)], &self.tokenizer)?;
+        let row = example.rows().next();
+        Ok(row.map_or_else(Vec::new, |row| row.tokens.to_vec()))
     }
 
     /// Reads one that was written here or by transformers or TRL.
@@ -100,7 +128,8 @@ impl RewardModel {
 
     /// Writes it so that transformers and TRL read it as a classifier of one label.
     pub fn save(&self, folder: &Path, precision: Precision) -> Result<(), CheckpointError> {
-        reward_file::save(folder, &self.decoder, &self.tokenizer, precision)?;
+        let decoder = self.decoder.merged_with_head();
+        reward_file::save(folder, &decoder, &self.tokenizer, precision)?;
         let path = folder.join(SCALE);
         let text = serde_json::to_string(&self.scale).unwrap_or_default() + "\n";
         write_atomically(&path, text.as_bytes())
@@ -135,7 +164,7 @@ impl RewardModel {
         if !(deviation > 0.0 && deviation.is_finite()) {
             return;
         }
-        if let Some(head) = self.decoder.weights.tensors.last_mut() {
+        if let Some(head) = self.decoder.trained_mut().tensors.last_mut() {
             *head = head.clone().inner() / deviation;
         }
         self.scale = Scale {

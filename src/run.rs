@@ -67,6 +67,9 @@ pub struct Run {
 /// What a checkpoint holds of how often problems are solved.
 const RATES: &str = "rates.json";
 
+/// What a checkpoint holds of what moves along a run besides weights.
+const OBJECTIVE: &str = "objective.json";
+
 /// What a run writes besides its configuration.
 const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
 
@@ -273,6 +276,9 @@ impl Run {
         if let Some(rates) = &learner.rates {
             write_json(&partial.join(RATES), rates)?;
         }
+        if let Some(state) = learner.objective.state() {
+            write_json(&partial.join(OBJECTIVE), &state)?;
+        }
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
             &learner.policy.trained().names,
@@ -325,7 +331,8 @@ impl Run {
         };
         let path = folder.join("value.safetensors");
         if let Some(ValueNetwork { decoder, optimizer }) = &mut learner.value {
-            let mut value = policy.value_network();
+            // Its frozen weights, where there are any, are those that it started from.
+            let mut value = decoder.clone();
             let trained = value.trained_mut();
             let shapes = trained.tensors.iter().map(Tensor::dims);
             let expected: Vec<_> = trained.names.iter().cloned().zip(shapes).collect();
@@ -345,6 +352,12 @@ impl Run {
         let optimizer = &mut learner.policy_optimizer;
         optimizer.load(&moments, &policy, progress.policy_steps, device)?;
         learner.policy = policy;
+        if learner.objective.state().is_some() {
+            let path = folder.join(OBJECTIVE);
+            let state = read_json(&path)?;
+            let restored = learner.objective.restore(state);
+            restored.map_err(|reason| file("read", &path, reason))?;
+        }
         let path = folder.join(RATES);
         if learner.rates.is_some() && path.exists() {
             learner.rates = Some(read_json(&path)?);

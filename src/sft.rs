@@ -1,5 +1,9 @@
-//! Supervised fine-tuning: demonstrated episodes → a starter policy. The loss is on every demonstrated answer, and
-//! on nothing the environment said.
+//! Supervised fine-tuning: demonstrated episodes, or any data set of texts → a policy. The loss is on every demonstrated
+//! answer, and on nothing the environment said.
+
+mod make;
+
+use std::path::PathBuf;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -13,8 +17,9 @@ use crate::learner::Passes;
 use crate::model::decoder::{Decoder, Extras, ModelConfig};
 use crate::objective::sft::Sft;
 use crate::objective::{Known, LossInputs, Objective, Totals};
-use crate::problem::contest;
+use crate::problem::contest::{self, ContestConfig};
 use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
+pub use make::{SftError, SftEvent, make};
 
 /// Everything that decides the result of `rlef sft`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,14 +43,20 @@ pub struct SftConfig {
 }
 
 /// One lesson.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageConfig {
+    /// Texts to learn in place of demonstrations: JSON lines, gzipped or not, or Parquet, a row `{"prompt": .., "completion": ..}`,
+    /// `{"messages": [..]}` or `{"text": ..}`. What else a lesson says of problems and authors is then unused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
     /// Contest problems of one set, one episode each.
     pub problems: usize,
     /// Sets, each of its own seed. Many small sets show what is rare as often as a small test set does; few large
     /// ones run out of it and fill up with what has many constants.
     pub sets: usize,
+    /// Share of problems whose statement leaves a detail out, 0 to 1.
+    pub hidden_share: f64,
     /// Steps of the longest problem. More than the set's own three show many more compositions, none of which is
     /// held out: those all have three steps at most.
     pub longest: usize,
@@ -60,8 +71,10 @@ pub struct StageConfig {
 impl Default for StageConfig {
     fn default() -> Self {
         Self {
+            data: None,
             problems: 12_000,
             sets: 1,
+            hidden_share: ContestConfig::default().hidden_share,
             longest: contest::LONGEST,
             author: AuthorConfig::default(),
             epochs: 3,
@@ -176,6 +189,22 @@ pub struct SftProgress {
 }
 
 impl SftConfig {
+    /// The same with one lesson, on this data set, as long and as fast as the first one was.
+    #[must_use]
+    pub fn on_data(mut self, data: &std::path::Path) -> Self {
+        self.stages.truncate(1);
+        if self.stages.is_empty() {
+            self.stages.push(StageConfig::default());
+        }
+        self.stages[0].data = Some(data.to_owned());
+        self
+    }
+
+    /// Whether a lesson demonstrates problems, so that somebody must judge.
+    pub fn demonstrates(&self) -> bool {
+        self.stages.iter().any(|stage| stage.data.is_none())
+    }
+
     /// The first setting that makes no sense: its key, what it is, and what is expected.
     pub fn fault(&self) -> Option<(String, String, &'static str)> {
         let shape = &self.model;
@@ -226,6 +255,10 @@ impl SftConfig {
                 return Some((key("learning_rate"), found, "a finite number above 0"));
             }
             let author = &stage.author;
+            if !(0.0..=1.0).contains(&stage.hidden_share) {
+                let found = stage.hidden_share.to_string();
+                return Some((key("hidden_share"), found, "a number from 0 to 1"));
+            }
             let shares = [
                 ("careful_share", author.careful_share),
                 ("mistake_share", author.mistake_share),
@@ -327,7 +360,10 @@ mod tests {
     #[test]
     fn senseless_settings_are_refused_by_name() {
         assert_eq!(SftConfig::default().fault(), None);
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 10] = [
+            ("stages[0].hidden_share", |config| {
+                config.stages[0].hidden_share = 1.5;
+            }),
             ("batch", |config| config.batch = 0),
             ("tokens_per_pass", |config| config.tokens_per_pass = 0),
             ("model.heads", |config| config.model.heads = 0),

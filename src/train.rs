@@ -134,7 +134,8 @@ fn watched_round(
     let clock = Instant::now();
     let units = filter::selected(&*objective, &material, config);
     metrics.count(&material, &units);
-    let batch = Batch::of_units(material.rows_of(&units));
+    let values_at = (objective.needs().values).map_or_else(Default::default, |values| values.at);
+    let batch = Batch::of_units(material.rows_of(&units)).with_values_at(values_at);
     let minibatches = draw::minibatches(&material.groups_of(&units), config, round);
     let chosen = Chosen {
         material: &material,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor};
-use rlef::batch::{Action, Batch, TurnSpan};
+use rlef::batch::{Action, Batch, TurnSpan, ValuesAt};
 use rlef::checkpoint::load_tensors;
 use rlef::learner::{MicroBatch, Passes};
 use rlef::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
@@ -194,8 +194,8 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
 
         let (gradients, loss) = passes.gradients(&value, &rows, |micro, value| {
             let (old, returns) = (
-                micro.of_turns(&golden.old_values, &device),
-                micro.of_turns(&golden.returns, &device),
+                micro.of_values(&golden.old_values, &device),
+                micro.of_values(&golden.returns, &device),
             );
             values::loss(
                 micro.values(value),
@@ -220,5 +220,41 @@ fn log_probabilities_values_losses_and_gradients_are_pytorchs() {
         {
             close(name, &numbers(ours), &numbers(theirs), 1e-5);
         }
+    }
+}
+
+/// The value before a token is what a turn of that token alone would have.
+#[test]
+fn values_of_tokens_are_read_where_tokens_are_predicted() {
+    let golden = golden();
+    let batch = batch(&golden);
+    let (value, _) = network("value", Head::Value, &golden.config);
+    let units: Vec<usize> = (0..batch.units.len()).collect();
+    let mut apart = batch.clone();
+    apart.turns = (batch.actions.iter().enumerate())
+        .map(|(index, action)| TurnSpan {
+            row: action.row,
+            prompt_last: action.position,
+            start: index,
+            end: index + 1,
+        })
+        .collect();
+    for (index, action) in apart.actions.iter_mut().enumerate() {
+        action.turn = index;
+    }
+    let of_tokens = batch.clone().with_values_at(ValuesAt::Tokens);
+    assert_eq!(of_tokens.values(), batch.actions.len());
+    assert_eq!(batch.values(), batch.turns.len());
+    for tokens in [10_000, 1] {
+        let values = |batch: &Batch| {
+            let passes = Passes {
+                batch,
+                tokens,
+                temperature: 1.0,
+                recompute: false,
+            };
+            passes.values(&value, std::slice::from_ref(&units))
+        };
+        close("values", &values(&of_tokens), &values(&apart), 1e-6);
     }
 }

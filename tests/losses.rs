@@ -50,6 +50,11 @@ struct Case {
     settings: toml::Table,
     correction: Option<Correction>,
     advantages: Option<Vec<f32>>,
+    /// One a token, and what they are to be.
+    #[serde(default)]
+    values: Option<Vec<f32>>,
+    #[serde(default)]
+    returns: Option<Vec<f32>>,
     loss: f64,
     gradient: Vec<f32>,
 }
@@ -67,13 +72,23 @@ fn batch(model: &Model) -> Batch {
     batch_of(&model.rows, &model.actions, &model.turns, &model.behaviour)
 }
 
-/// Those whose units are pairs of rows, and supervised fine-tuning.
+/// Those on pairs of others, and supervised fine-tuning.
 fn learns_from_data(case: &Case) -> bool {
-    case.algorithm == "sft" || has_pairs(case)
+    let is_online = case.algorithm == "online_dpo";
+    case.algorithm == "sft" || has_pairs(case) && !is_online
 }
 
 fn has_pairs(case: &Case) -> bool {
-    let names = ["dpo", "cdpo", "ipo", "kto", "simpo", "orpo", "rpo"];
+    let names = [
+        "dpo",
+        "online_dpo",
+        "cdpo",
+        "ipo",
+        "kto",
+        "simpo",
+        "orpo",
+        "rpo",
+    ];
     names.contains(&case.algorithm.as_str())
 }
 
@@ -239,9 +254,13 @@ fn advantages_of_all_objectives_are_pytorchs() {
             batch: &batch,
             policy: Some(&model.old),
             reference: Some(&model.reference),
-            values: None,
+            values: case.values.as_deref(),
         });
         close(&case.algorithm, &credit.advantages, expected, 1e-5);
+        if let Some(expected) = &case.returns {
+            let returns: Vec<f32> = credit.returns.iter().map(|&value| value as f32).collect();
+            close(&case.algorithm, &returns, expected, 1e-5);
+        }
         compared += 1;
     }
     assert!(compared > 10);
@@ -281,6 +300,8 @@ fn a_sampler_that_agrees_is_not_corrected() {
             settings: case.settings.clone(),
             correction: None,
             advantages: None,
+            values: None,
+            returns: None,
             loss: 0.0,
             gradient: Vec::new(),
         };

@@ -219,8 +219,8 @@ fn the_value_loss_and_its_gradients_on_qwen2_are_pytorchs() {
         let (gradients, loss) = passes.gradients(&network, &rows, |micro: &MicroBatch, network| {
             values::loss(
                 micro.values(network),
-                micro.of_turns(&expected.old, &device),
-                micro.of_turns(&expected.returns, &device),
+                micro.of_values(&expected.old, &device),
+                micro.of_values(&expected.returns, &device),
                 golden.value_clip,
                 batch.turns.len(),
             )
@@ -271,8 +271,8 @@ fn a_shared_body_has_the_sum_of_both_gradients() {
             let (loss, _) = ppo::policy_loss(tokens, behaviour, golden.clip, count);
             let of_values = values::loss(
                 read.values.unwrap(),
-                micro.of_turns(&expected.old, &device),
-                micro.of_turns(&expected.returns, &device),
+                micro.of_values(&expected.old, &device),
+                micro.of_values(&expected.returns, &device),
                 golden.value_clip,
                 batch.turns.len(),
             );

@@ -13,20 +13,20 @@ use crate::checkpoints::folder;
 use crate::cli::{refused, rlef, write};
 use crate::golden::close;
 
-fn done(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn done(folder: &Path, arguments: &[&str]) -> String {
     let output = rlef(folder, arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
     said + &String::from_utf8_lossy(&output.stdout)
 }
 
-fn items(path: &Path) -> Vec<Item> {
+pub(crate) fn items(path: &Path) -> Vec<Item> {
     let loaded = preference::load(path, None).unwrap();
     loaded.items.into_iter().map(|placed| placed.item).collect()
 }
 
 /// Answers of a journal: one good, one that fails some tests, one that fails all, one that is no program, and one again.
-fn journal(at: &Path) {
+pub(crate) fn journal(at: &Path) {
     let tests = |numbers: &[i64]| -> Vec<Value> {
         let tests = numbers.iter();
         tests

@@ -63,6 +63,9 @@ pub struct Report {
     /// n@k, where every turn counts as a sample: by (n, k).
     #[serde(default)]
     pub n_at: Vec<NAtK>,
+    /// What choosing the best of n answers by judges' scores brings; empty where no judge besides the tests was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_of: Vec<BestOf>,
     /// What happened at each turn.
     #[serde(default)]
     pub by_turn: Vec<TurnReport>,
@@ -94,6 +97,20 @@ pub struct NAtK {
     pub k: usize,
     /// Share of problems solved.
     pub solved: Estimate,
+}
+
+/// What the best of n by score is like.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BestOf {
+    /// Episodes it is chosen from.
+    pub n: usize,
+    /// `log n - (n - 1) / n`, the KL divergence from the policy of whoever answers with the best of n, in nats.
+    pub kl: f64,
+    /// How often all tests accept it.
+    pub solved: Estimate,
+    /// The score it was chosen by.
+    pub score: Estimate,
 }
 
 /// One part of the problems.

@@ -4,6 +4,7 @@
 //! A judge that fails says so by an error; an error is never a score and never a verdict.
 
 mod cached;
+mod checked;
 mod counts;
 mod distinct;
 mod error;
@@ -36,7 +37,7 @@ pub(crate) use reruns::timeout;
 pub use rules::{Rules, RulesConfig};
 pub use submission::{Asks, Reads, Submission};
 pub use table::{
-    Build, JudgeConfig, Judges, Parts, Row, Settings, SettingsError, read as read_settings,
+    Build, JudgeConfig, Judges, Members, Parts, Row, Settings, SettingsError, read as read_settings,
 };
 pub use wrapper::Wrapper;
 

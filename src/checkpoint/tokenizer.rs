@@ -210,6 +210,12 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
+    /// Whether an id means the same to both: their vocabularies are one, and they mark who speaks by the same ids.
+    pub fn has_same_ids(&self, other: &Self) -> bool {
+        let ends = (&self.ends, self.begin) == (&other.ends, other.begin);
+        ends && self.inner.get_vocab(true) == other.inner.get_vocab(true)
+    }
+
     /// Ids of a text that holds no special token: special spellings inside it are plain text, so that no
     /// program or test can forge a speaker.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {

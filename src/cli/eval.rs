@@ -71,6 +71,8 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }
     let report = eval::with_labels(report, &groups, &problems, args.seed());
+    let weights = args.judging.weights()?;
+    let report = eval::with_best_of(report, &groups, &problems, &weights, args.seed());
     if args.json {
         print_json(&serde_json::to_string(&report)?);
     } else {

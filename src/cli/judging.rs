@@ -1,6 +1,6 @@
 //! Options of verbs that judge programs → the judge.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use rlef_serve::cli::host::HostArgs;
 use super::output::say;
 use super::settings;
 use crate::config::Assignment;
-use crate::judge::{Judge, JudgeConfig, Judges, Parts};
+use crate::judge::{Judge, JudgeConfig, Judges, Parts, SettingsError};
 use crate::problem::Problem;
 use crate::verdict::{HostJudge, Scope};
 
@@ -62,7 +62,7 @@ impl JudgingArgs {
     }
 
     /// What the scores of each judge count.
-    pub(super) fn weights(&self) -> anyhow::Result<HashMap<String, f64>> {
+    pub(super) fn weights(&self) -> anyhow::Result<BTreeMap<String, f64>> {
         let configs = self.configs()?.into_iter();
         Ok(configs.map(|config| (config.kind, config.weight)).collect())
     }
@@ -71,16 +71,7 @@ impl JudgingArgs {
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
         let configs = self.configs()?;
         let host = Arc::new(self.host.judge()?);
-        let judge = assembled(judges, &configs, &host)?;
-        let stamps = configs
-            .iter()
-            .filter(|config| config.kind != host.name())
-            .map(|config| {
-                let stamp = named(judges, std::slice::from_ref(config), &host)?.stamp();
-                Ok(format!("{} {stamp}", config.weight))
-            });
-        let stamps: Vec<String> = stamps.collect::<anyhow::Result<_>>()?;
-        let others = (!stamps.is_empty()).then(|| stamps.join("; "));
+        let (judge, others) = assembled(judges, &configs, &host)?;
         Ok(Judging {
             host,
             judge,
@@ -94,32 +85,30 @@ impl JudgingArgs {
     }
 }
 
-/// Whoever a configuration names. Refused where nobody gives verdicts: episodes would never end, and nothing be solved.
+/// Whoever a configuration names, and the stamps of those besides the tests, with their weights, where there are any. Refused
+/// where nobody gives verdicts: episodes would never end, and nothing be solved.
 pub(super) fn assembled(
     judges: &Judges,
     configs: &[JudgeConfig],
     host: &Arc<HostJudge>,
-) -> anyhow::Result<Box<dyn Judge>> {
-    let judge = named(judges, configs, host)?;
+) -> anyhow::Result<(Box<dyn Judge>, Option<String>)> {
+    let parts = Parts {
+        tests: Arc::clone(host) as Arc<dyn Judge>,
+    };
+    let fault = |error: SettingsError| anyhow::anyhow!("failed to {error}");
+    let members = judges.members(configs, &parts).map_err(fault)?;
+    let others = configs.iter().zip(&members);
+    let others = others.filter(|(config, _)| config.kind != host.name());
+    let stamps: Vec<String> = others
+        .map(|(_, (judge, weight))| format!("{weight} {}", judge.stamp()))
+        .collect();
+    let judge = Judges::join(members, &parts).map_err(fault)?;
     anyhow::ensure!(
         judge.gives_verdicts(),
         "failed to use the judges named: `{}` gives no verdict; add one that does, kind = \"tests\"",
         judge.name()
     );
-    Ok(judge)
-}
-
-fn named(
-    judges: &Judges,
-    configs: &[JudgeConfig],
-    host: &Arc<HostJudge>,
-) -> anyhow::Result<Box<dyn Judge>> {
-    let parts = Parts {
-        tests: Arc::clone(host) as Arc<dyn Judge>,
-    };
-    judges
-        .build(configs, &parts)
-        .map_err(|error| anyhow::anyhow!("failed to {error}"))
+    Ok((judge, (!stamps.is_empty()).then(|| stamps.join("; "))))
 }
 
 /// Refuses a set with problems that `judge` can't judge, before anything is asked or trained.

@@ -1,25 +1,25 @@
-//! `rlef pairs`: answers of journals, judged → preferences, for a reward model, for objectives on pairs, and for people.
+//! `rlef pairs`: answers of journals, or fresh ones of a policy, judged → preferences, for a reward model, for objectives on pairs,
+//! and for people.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use rlef_sandbox::Cancel;
 
 use super::convert::Written;
 use super::judging::JudgingArgs;
 use super::output::{self, say};
 use super::progress::Progress;
 use super::{exit, source};
-use crate::journal::{self, EpisodeRecord};
-use crate::judge::{Asks, Judgement, Judges, Submission};
-use crate::pairs::{self, Judged, Options, Rule};
+use crate::completion::Sampling;
+use crate::judge::{Judge, Judges};
+use crate::model::device::Processor;
+use crate::pairs::{self, Answer, Asked, Options, Rule};
+use crate::policy::ModelPolicy;
 use crate::preference::{self, Item, Labels};
 use crate::problem::Problem;
-use crate::problem::id::ById;
-use crate::program::{Program, Wanted};
 use crate::prompt::{self, PromptStyle};
-use crate::verdict::{Grade, Scope, StopAt};
+use crate::{journal, problem::printable};
 
 /// Arguments of `rlef pairs`.
 #[derive(ClapArgs)]
@@ -27,13 +27,29 @@ use crate::verdict::{Grade, Scope, StopAt};
     after_help = "Only first answers are compared: they answer the same prompt. Each is judged by all tests of its problem, \
     and by whom --judges names.\n\nExamples:\n  rlef eval --policy starter --problems contest:train --turns 1 --rollouts 8 --journal samples.jsonl\n  \
     rlef pairs --journal samples.jsonl --problems contest:train --out pairs.jsonl\n  \
-    rlef pairs --journal runs/train-001/journal.jsonl --problems contest:train --rule passed --out pairs.parquet"
+    rlef pairs --policy starter --rollouts 8 --problems contest:train --rule passed --out pairs.parquet\n  \
+    rlef pairs --policy starter --problems contest:train --judges judges.toml --rule compared --out pairs.jsonl"
 )]
 pub struct Args {
     /// A journal of `rlef train` or `rlef eval`; may be given again.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "policy")]
     journal: Vec<PathBuf>,
-    /// The problems that were played.
+    /// Fresh answers of this checkpoint in place of a journal's.
+    #[arg(long, conflicts_with = "journal")]
+    policy: Option<PathBuf>,
+    /// Fresh answers to each problem.
+    #[arg(long, default_value_t = 8, value_parser = crate::cli::count(), requires = "policy")]
+    rollouts: usize,
+    /// Temperature of fresh answers.
+    #[arg(long, default_value_t = 1.0, requires = "policy")]
+    temperature: f64,
+    /// Tokens of a fresh answer at most.
+    #[arg(long, default_value_t = 96, value_parser = crate::cli::count(), requires = "policy")]
+    max_tokens: usize,
+    /// What fresh answers are computed on.
+    #[arg(long, value_enum, default_value_t, requires = "policy")]
+    device: Processor,
+    /// The problems that were played, or are to be.
     #[arg(long)]
     problems: String,
     #[command(flatten)]
@@ -44,9 +60,10 @@ pub struct Args {
     /// How it is written: as rlef does, with where each pair comes from, or in the columns of TRL's data sets.
     #[arg(long, value_enum, default_value_t)]
     form: Written,
-    /// What makes an answer better: all tests passed, more tests passed, or a higher score of the judges besides the tests.
+    /// What makes an answer better: all tests passed, more tests passed, a higher score of the judges besides the tests, or the
+    /// order that a judge which compares puts answers in.
     #[arg(long, value_enum, default_value_t)]
-    rule: By,
+    rule: Rule,
     /// Pairs of a problem at most.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     most: usize,
@@ -61,14 +78,6 @@ pub struct Args {
     style: Style,
     #[command(flatten)]
     judging: JudgingArgs,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum By {
-    #[default]
-    Solved,
-    Passed,
-    Score,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -92,35 +101,51 @@ impl Style {
 pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     output::check_file(&args.out)?;
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
-    let (judged, lost, stamp) = judged(args, &problems, judges)?;
-    let style = args.style.style();
-    let prompt =
-        |problem: &Problem| prompt::statement(style, problem.language(), &problem.statement);
-    let prompts: Vec<(String, String)> = problems
-        .iter()
-        .map(|problem| (prompt(problem), problem.id.clone()))
-        .collect();
+    let judging = args.judging.judging(judges)?;
+    anyhow::ensure!(
+        args.rule != Rule::Compared || judging.judge.compares(),
+        "failed to use --rule compared: none of the judges of `{}` compares answers; name one that does with --judges",
+        judging.judge.name()
+    );
+    let mut labels = Labels::from([("judge".to_owned(), judging.judge.stamp())]);
+    let (answers, mut lost) = answers(args, &problems, &mut labels)?;
+    anyhow::ensure!(
+        !answers.is_empty(),
+        "failed to find an answer to judge: no episode has one"
+    );
+    let mut progress = Progress::new("answers", answers.len() as u64);
+    let weights = args.judging.weights()?;
+    let heard = pairs::judged(
+        answers,
+        &problems,
+        &*judging.judge,
+        &weights,
+        args.rule,
+        &mut |done| progress.set(done as u64, ""),
+    );
+    progress.finish();
+    args.judging.tell(&judging.host);
+    for (id, error) in &heard.lost {
+        say!("{}: {error}", printable(id));
+    }
+    lost += heard.lost.len();
+    let asked = problems.iter().map(|problem| {
+        let (style, language) = (args.style.style(), problem.language());
+        Asked {
+            prompt: prompt::statement(style, language, &problem.statement),
+            id: problem.id.clone(),
+            cluster: problem.cluster(),
+        }
+    });
+    let asked: Vec<Asked> = asked.collect();
     let options = Options {
-        rule: match args.rule {
-            By::Solved => Rule::Solved,
-            By::Passed => Rule::Passed,
-            By::Score => Rule::Score,
-        },
+        rule: args.rule,
         most: args.most,
         ties: args.ties,
         seed: args.seed,
     };
-    let labels = Labels::from([("judge".to_owned(), stamp)]);
-    let (pairs, counts) = pairs::pairs(&judged, &prompts, options, &labels);
-    say!(
-        "{} answers: {} are there twice, of {} nothing is known to compare by; {} ties, {} problems without a pair, {} pairs beyond --most",
-        judged.len(),
-        counts.repeated,
-        counts.unknown,
-        counts.ties,
-        counts.without,
-        counts.more
-    );
+    let (pairs, counts) = pairs::pairs(&heard.judged, &asked, options, &labels);
+    say!("{} answers: {counts}", heard.judged.len());
     anyhow::ensure!(
         !pairs.is_empty(),
         "failed to find a pair: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
@@ -130,102 +155,58 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let unsaid = preference::save(&args.out, &items, args.form.form())?;
     say!("{} pairs written to {}", unsaid.rows, args.out.display());
     if lost > 0 {
-        say!("{lost} answers were lost to a judge that failed, and are in no pair");
+        say!("{lost} answers were lost, and are in no pair");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first answers of all journals with what is said of them, how many judges failed on, and who judged.
-fn judged(
+/// The answers of all journals, or of the policy, and how many it lost.
+fn answers(
     args: &Args,
     problems: &[Problem],
-    judges: &Judges,
-) -> anyhow::Result<(Vec<Judged>, usize, String)> {
-    let by_id = ById::new(problems);
-    let mut answers = Vec::new();
-    for path in &args.journal {
-        for record in first_answers(path)? {
-            let problem = by_id.find(&record.problem_id).map_err(|reason| {
-                anyhow::anyhow!(
-                    "failed to use {} with {}: {reason}",
-                    path.display(),
-                    args.problems
-                )
-            })?;
-            let text = record.turns[0].text.clone();
-            let program = Program::find(&text, &Wanted::of(problem))
-                .ok()
-                .map(|found| found.program);
-            answers.push((record, problem, text, program));
-        }
+    labels: &mut Labels,
+) -> anyhow::Result<(Vec<Answer>, usize)> {
+    if let Some(path) = &args.policy {
+        return fresh(args, path, problems, labels);
     }
-    anyhow::ensure!(
-        !answers.is_empty(),
-        "failed to find an answer in the journals"
-    );
-    let judging = args.judging.judging(judges)?;
-    let weights = args.judging.weights()?;
-    let submissions: Vec<Submission<'_>> = answers
-        .iter()
-        .map(|(_, problem, text, program)| Submission {
-            problem,
-            text,
-            program: program.as_ref(),
-            turn: 0,
-            scope: Scope::All,
-            // How many tests fail is only known where all are run.
-            stop: StopAt::Never,
-            asks: Asks::Everything,
-        })
-        .collect();
-    let mut heard: Vec<Option<Judgement>> = vec![None; answers.len()];
-    let mut progress = Progress::new("answers", answers.len() as u64);
-    let (mut done, mut lost) = (0, 0);
-    judging
-        .judge
-        .judge_all(&submissions, &Cancel::default(), &mut |place, judgement| {
-            done += 1;
-            progress.set(done, "");
-            match judgement {
-                Ok(judgement) => heard[place] = Some(judgement),
-                Err(error) => {
-                    lost += 1;
-                    say!("{}: {error}", answers[place].0.problem_id.escape_debug());
-                }
-            }
-        });
-    progress.finish();
-    args.judging.tell(&judging.host);
-    let all = answers.iter().zip(heard);
-    let judged = all.filter_map(|((record, problem, text, _), judgement)| {
-        let judgement = judgement?;
-        let verdict = judgement.verdict.as_ref();
-        if verdict.is_some_and(|verdict| verdict.grade == Grade::Unsupported) {
-            return None;
-        }
-        let place = problems
-            .iter()
-            .position(|other| std::ptr::eq(other, *problem))?;
-        let whole = judgement.scores.iter().filter(|score| score.span.is_none());
-        let score =
-            whole.map(|score| weights.get(&score.judge).copied().unwrap_or(1.0) * score.value);
-        Some(Judged {
-            problem: place,
-            text: text.clone(),
-            step: record.step,
-            sample: record.sample,
-            tests: verdict.map(|verdict| (verdict.passed, verdict.total)),
-            solved: verdict.is_some_and(|verdict| verdict.grade == Grade::Accepted),
-            score: score.sum(),
-        })
-    });
-    Ok((judged.collect(), lost, judging.judge.stamp()))
+    let mut all = Vec::new();
+    for path in &args.journal {
+        let found = pairs::of_journal(journal::read(path)?, problems);
+        all.extend(found.map_err(|reason| {
+            let (path, problems) = (path.display(), &args.problems);
+            anyhow::anyhow!("failed to use {path} with {problems}: {reason}")
+        })?);
+    }
+    Ok((all, 0))
 }
 
-/// Episodes with an answer; those whose play was lost have none that says anything.
-fn first_answers(path: &Path) -> anyhow::Result<Vec<EpisodeRecord>> {
-    let records: Vec<EpisodeRecord> = journal::read(path)?;
-    let played = |record: &EpisodeRecord| !record.turns.is_empty();
-    Ok(records.into_iter().filter(played).collect())
+fn fresh(
+    args: &Args,
+    path: &Path,
+    problems: &[Problem],
+    labels: &mut Labels,
+) -> anyhow::Result<(Vec<Answer>, usize)> {
+    let temperature = args.temperature;
+    anyhow::ensure!(
+        temperature >= 0.0 && temperature.is_finite(),
+        "failed to use --temperature {temperature}; expected a number of at least 0"
+    );
+    let (decoder, tokenizer) = source::policy(path, &args.device.open()?)?;
+    let name = path.to_string_lossy();
+    let hash = source::stamp(&name, args.device)?.hash.unwrap_or_default();
+    labels.insert("policy".to_owned(), format!("{name} {hash}"));
+    let policy = ModelPolicy {
+        decoder: &decoder,
+        tokenizer: &tokenizer,
+        batch: 256,
+    };
+    let sampling = Sampling {
+        temperature,
+        max_tokens: args.max_tokens,
+        ..Sampling::default()
+    };
+    let counts = (args.rollouts, args.seed);
+    let style = args.style.style();
+    Ok(pairs::sampled(&policy, problems, style, &sampling, counts)?)
 }

@@ -1,18 +1,17 @@
 //! `rlef reward`: preferences → a reward model that transformers and TRL load.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args as ClapArgs, ValueEnum};
-use sha2::{Digest as _, Sha256};
+use clap::Args as ClapArgs;
 
 use super::output::{self, print, print_json, say};
 use super::progress::Progress;
 use super::{convert, source};
-use crate::checkpoint::Precision;
 use crate::model::device::Processor;
-use crate::reward_model::{self, Data, Loss, Report, RewardConfig, RewardModel, Trainer};
+use crate::model::lora::LoraConfig;
+use crate::reward_model::{self, Data, Keep, Loss, Report, RewardConfig};
 use crate::run::lock::Lock;
 
 /// Arguments of `rlef reward`.
@@ -20,7 +19,7 @@ use crate::run::lock::Lock;
 #[command(
     after_help = "Preferences are read in any form that `rlef convert --preferences` knows. All pairs of a prompt are learnt from \
     at once. The model is written as AutoModelForSequenceClassification with one label; reward.json holds the mean of training \
-    answers, which is taken off a score.\n\nExamples:\n  rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl --out reward\n  \
+    answers, which is taken off a score. As a judge it is kind = \"reward_model\" (`rlef doctor` lists them).\n\nExamples:\n  rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl --out reward\n  \
     rlef reward --policy starter --data nectar.parquet --loss plackett-luce --out reward --resume"
 )]
 pub struct Args {
@@ -41,7 +40,7 @@ pub struct Args {
     config: Option<PathBuf>,
     /// What is learnt of rankings: all their pairs, or the ranking as a whole.
     #[arg(long, value_enum)]
-    loss: Option<Learnt>,
+    loss: Option<Loss>,
     /// Passes over the prompts.
     #[arg(long, value_parser = crate::cli::count())]
     epochs: Option<usize>,
@@ -51,6 +50,9 @@ pub struct Args {
     /// Highest learning rate.
     #[arg(long)]
     learning_rate: Option<f64>,
+    /// Rank of an adapter: only that and the head are learnt, and merged into the body in the end.
+    #[arg(long, value_parser = crate::cli::count())]
+    lora_rank: Option<usize>,
     /// Seed of all draws.
     #[arg(long)]
     seed: Option<u64>,
@@ -68,13 +70,7 @@ pub struct Args {
     device: Processor,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Learnt {
-    Pairs,
-    PlackettLuce,
-}
-
-/// Learns, normalises, measures, saves.
+/// Learns, measures, tells.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = configuration(args)?;
     output::check_folder(&args.out)?;
@@ -98,29 +94,29 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("failed to write {}", args.out.display()))?;
     let _lock = Lock::take(&args.out)?;
-    let inputs = inputs(args, &train)?;
-    let model = RewardModel::new(&policy, tokenizer.clone(), config.seed);
-    let mut trainer = Trainer::new(model, &config, &train.prompts);
-    if args.resume {
-        trainer.restore(&args.out, &inputs, &device)?;
-        say!("continuing after update {}", trainer.done);
-    }
-    say!(
-        "{} pairs of {} prompts, {} updates",
-        train.pairs(),
-        train.prompts.len(),
-        trainer.updates()
-    );
-    learn(&mut trainer, args, &inputs)?;
-    let mut model = trainer.model;
-    let texts: Vec<Vec<u32>> = train
-        .prompts
-        .iter()
-        .flat_map(|one| one.texts.clone())
-        .collect();
-    model.normalise(&texts, config.tokens_per_pass);
-    model.save(&args.out, Precision::F32)?;
-    reward_model::discard(&args.out, None);
+    let stamp = source::stamp(&args.policy.to_string_lossy(), args.device)?;
+    let keep = Keep {
+        folder: &args.out,
+        every: args.keep_every,
+        resume: args.resume,
+        policy: &stamp.hash.unwrap_or_default(),
+    };
+    let (pairs, prompts) = (train.pairs(), train.prompts.len());
+    say!("{pairs} pairs of {prompts} prompts");
+    let updates = prompts.div_ceil(config.batch) * config.epochs;
+    let mut progress = Progress::new("learning", updates as u64);
+    let mut shown = |seen: reward_model::Progress| {
+        progress.set(seen.update as u64, &format!("loss {:.3}", seen.loss));
+    };
+    let model = reward_model::learn(
+        &policy,
+        tokenizer.clone(),
+        &train,
+        &config,
+        keep,
+        &mut shown,
+    )?;
+    progress.finish();
     let (measured, what) = match &held_out {
         Some(data) => (data, "held-out"),
         None => (&train, "training"),
@@ -136,51 +132,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn learn(trainer: &mut Trainer<'_>, args: &Args, inputs: &str) -> anyhow::Result<()> {
-    let mut progress = Progress::new("learning", trainer.updates() as u64);
-    while trainer.done < trainer.updates() {
-        let seen = trainer.update()?;
-        progress.set(seen.update as u64, &format!("loss {:.3}", seen.loss));
-        if seen.update.is_multiple_of(args.keep_every) || seen.update == seen.updates {
-            trainer.keep(&args.out, inputs)?;
-        }
-    }
-    progress.finish();
-    Ok(())
-}
-
 fn configuration(args: &Args) -> anyhow::Result<RewardConfig> {
-    let mut config = match &args.config {
-        Some(path) => read_config(path)?,
-        None => RewardConfig::default(),
-    };
-    config.loss = match args.loss {
-        Some(Learnt::Pairs) => Loss::Pairs,
-        Some(Learnt::PlackettLuce) => Loss::PlackettLuce,
-        None => config.loss,
-    };
+    let file = args.config.as_deref().map(RewardConfig::load);
+    let mut config = file.transpose()?.unwrap_or_default();
+    config.loss = args.loss.unwrap_or(config.loss);
     config.epochs = args.epochs.unwrap_or(config.epochs);
     config.batch = args.batch.unwrap_or(config.batch);
     config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(rank) = args.lora_rank {
+        let lora = config.lora.take().unwrap_or_default();
+        config.lora = Some(LoraConfig { rank, ..lora });
+    }
     let rate = &mut config.optimizer.learning_rate;
     *rate = args.learning_rate.unwrap_or(*rate);
     if let Some((key, found, expected)) = config.fault() {
         anyhow::bail!("failed to use configuration: {key} is {found}; expected {expected}");
     }
     Ok(config)
-}
-
-fn read_config(path: &Path) -> anyhow::Result<RewardConfig> {
-    let context = || format!("failed to read {}", path.display());
-    let text = crate::files::read_to_string(path).with_context(context)?;
-    toml::from_str(&text).with_context(context)
-}
-
-/// Names the policy and what is learnt from it.
-fn inputs(args: &Args, train: &Data) -> anyhow::Result<String> {
-    let stamp = source::stamp(&args.policy.to_string_lossy(), args.device)?;
-    let digest = Sha256::digest(format!("{:?}", train.prompts));
-    let hash = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
-    let hash = hash.collect::<Vec<_>>().concat();
-    Ok(format!("{} {hash}", stamp.hash.unwrap_or_default()))
 }

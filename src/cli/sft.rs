@@ -1,4 +1,4 @@
-//! `rlef sft`: make a starter policy from demonstrations on the built-in problems.
+//! `rlef sft`: make a policy from demonstrations on the built-in problems, or from any data set of texts.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,23 +11,18 @@ use super::output::{self, OutputError, say};
 use super::progress::Progress;
 use super::settings;
 use super::source;
-use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, CheckpointError, Precision};
-use crate::config::{Assignment, TrainConfig, commented_sft};
-use crate::demonstration;
-use crate::examples::Example;
+use crate::config::{Assignment, commented_sft};
 use crate::journal::write_atomically;
-use crate::model::decoder::Decoder;
 use crate::model::device::Processor;
-use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
 use crate::run::lock::Lock;
-use crate::sft::{self, SftConfig, StageConfig};
+use crate::sft::{self, SftConfig, SftEvent};
 use crate::verdict::chosen_judge;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Example (makes the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter"
+    after_help = "Examples (the first two make the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter\n  rlef sft --data texts.jsonl --from starter --set stages.0.learning_rate=3e-4 --out tuned"
 )]
 pub struct Args {
     /// Directory to write the policy to.
@@ -39,6 +34,10 @@ pub struct Args {
     /// Sets one key of the TOML, over the file: stages.0.epochs=1. May be given again.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Assignment>,
+    /// Learns this data set in one lesson, in the place of all demonstrations: JSON lines or Parquet, a row
+    /// {"prompt": .., "completion": ..}, {"messages": [..]} or {"text": ..}. Its epochs and rate are those of the first lesson.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
     /// Prints the complete configuration with what each key means, and ends.
     #[arg(long)]
     print_config: bool,
@@ -64,10 +63,13 @@ pub struct Args {
     device: Processor,
 }
 
-/// Demonstrates, learns, saves.
+/// Demonstrates or reads, learns, saves.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let base = toml::Table::try_from(SftConfig::default())?;
-    let config: SftConfig = settings::read(base, args.config.as_deref(), &args.set)?;
+    let mut config: SftConfig = settings::read(base, args.config.as_deref(), &args.set)?;
+    if let Some(data) = &args.data {
+        config = config.on_data(data);
+    }
     if let Some((key, found, expected)) = config.fault() {
         anyhow::bail!("failed to use configuration: {key} is {found}; expected {expected}");
     }
@@ -98,57 +100,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode> {
     let device = args.device.open()?;
-    let judge = chosen_judge(args.isolation, args.python.as_deref(), args.workers)?;
-    let (mut decoder, tokenizer) = if let Some(path) = &args.from {
-        source::policy(path, &device)?
-    } else {
-        let largest = config.stages.iter().max_by_key(|stage| stage.problems);
-        let items = largest.map_or_else(Vec::new, |stage| items(stage, 0));
-        let tokenizer = Tokenizer::train(&demonstration::texts(&items), config.vocab_size)?;
-        let shape = config.model.config(tokenizer.vocab_size());
-        let decoder = Decoder::random(&shape, config.seed, &device);
-        (decoder, tokenizer)
-    };
-    let rollout = TrainConfig::default().rollout;
-    for (number, stage) in config.stages.iter().enumerate() {
-        let seed = config.seed.wrapping_mul(1000).wrapping_add(number as u64);
-        let mut demonstrating = Progress::new("demonstrating", stage.sets as u64);
-        let mut episodes = Vec::new();
-        for set in 0..stage.sets {
-            episodes.extend(demonstration::demonstrate(
-                &items(stage, set),
-                &stage.author,
-                &tokenizer,
-                &judge,
-                &rollout,
-                seed.wrapping_add((set as u64) << 32),
-            )?);
-            demonstrating.set(set as u64 + 1, &format!("{} episodes", episodes.len()));
-        }
-        demonstrating.finish();
-        episodes.retain(|episode| episode.longest() <= decoder.config.max_position_embeddings);
-        let tokens = episodes.iter().map(Example::longest).sum::<usize>();
-        say!(
-            "stage {}: {} episodes, {tokens} tokens",
-            number + 1,
-            episodes.len()
-        );
-        let updates = (episodes.len().div_ceil(config.batch) * stage.epochs) as u64;
-        let mut progress = Progress::new("learning", updates);
-        let passed_over = sft::train(&mut decoder, &episodes, config, stage, |seen| {
-            progress.set(
-                seen.update as u64,
-                &format!("loss {:.3}, {} tokens", seen.loss, seen.tokens),
-            );
-        });
-        progress.finish();
-        match passed_over? {
-            0 => {}
-            count => {
-                say!("{count} updates were passed over: their gradient was not a finite number");
-            }
-        }
-    }
+    let judge = config
+        .demonstrates()
+        .then(|| chosen_judge(args.isolation, args.python.as_deref(), args.workers));
+    let judge = judge.transpose()?;
+    let from = args.from.as_deref();
+    let from = from.map(|path| source::policy(path, &device)).transpose()?;
+    let grader = judge.as_ref().map(|judge| judge as _);
+    let mut progress: Option<Progress> = None;
+    let made = sft::make(config, from, grader, &device, &mut |event| {
+        show(event, &mut progress);
+    });
+    let (decoder, tokenizer) = made?;
     let precision = if args.full_precision {
         Precision::F32
     } else {
@@ -182,13 +145,49 @@ fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// The train problems of one of a lesson's sets.
-fn items(stage: &StageConfig, set: usize) -> Vec<ContestItem> {
-    let config = ContestConfig {
-        seed: set as u64,
-        train: stage.problems,
-        longest: stage.longest,
-        ..ContestConfig::default()
-    };
-    contest::items(Split::Train, &config)
+/// Shows how far it is.
+fn show(event: SftEvent<'_>, progress: &mut Option<Progress>) {
+    match event {
+        SftEvent::Demonstrated { sets, of, episodes } => {
+            let shown = progress.get_or_insert_with(|| Progress::new("demonstrating", of as u64));
+            shown.set(sets as u64, &format!("{episodes} episodes"));
+        }
+        SftEvent::Stage {
+            number,
+            episodes,
+            too_long,
+            tokens,
+            updates,
+            config,
+        } => {
+            if let Some(shown) = progress.take() {
+                shown.finish();
+            }
+            let of = match &config.data {
+                Some(path) => format!(" of {}", path.display()),
+                None => String::new(),
+            };
+            say!("stage {number}: {episodes} episodes{of}, {tokens} tokens");
+            if too_long > 0 {
+                say!("{too_long} more are left out, for they exceed the context");
+            }
+            *progress = Some(Progress::new("learning", updates as u64));
+        }
+        SftEvent::Update(seen) => {
+            if let Some(shown) = progress {
+                let words = format!("loss {:.3}, {} tokens", seen.loss, seen.tokens);
+                shown.set(seen.update as u64, &words);
+            }
+        }
+        SftEvent::Ended { passed_over } => {
+            if let Some(shown) = progress.take() {
+                shown.finish();
+            }
+            if passed_over > 0 {
+                say!(
+                    "{passed_over} updates were passed over: their gradient was not a finite number"
+                );
+            }
+        }
+    }
 }

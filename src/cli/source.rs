@@ -117,7 +117,9 @@ fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
 
 /// Writes the built-in problems as JSON lines.
 #[derive(Args)]
-#[command(after_help = "Example:\n  rlef contest --split test --out test.jsonl")]
+#[command(
+    after_help = "Examples (the second is the test bed of benchmarks/README.md):\n  rlef contest --split test --out test.jsonl\n  rlef contest --split test --hidden-share 0 --out plain-test.jsonl"
+)]
 pub struct ContestArgs {
     /// train, validation or test.
     #[arg(long, default_value = "test")]
@@ -125,6 +127,12 @@ pub struct ContestArgs {
     /// Seed of everything drawn.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Share of problems whose statement leaves a detail out, so that a first answer can only guess: 0 to 1.
+    #[arg(long, default_value_t = ContestConfig::default().hidden_share)]
+    hidden_share: f64,
+    /// Problems at most [default: 4000 to train on, 200 to validate, 300 to test].
+    #[arg(long, value_parser = crate::cli::count())]
+    problems: Option<usize>,
     /// File to write.
     #[arg(long)]
     out: PathBuf,
@@ -138,14 +146,21 @@ pub fn run(args: &ContestArgs) -> anyhow::Result<ExitCode> {
             args.split
         )
     })?;
-    output::check_file(&args.out)?;
-    let problems = contest::generate(
-        split,
-        &ContestConfig {
-            seed: args.seed,
-            ..ContestConfig::default()
-        },
+    anyhow::ensure!(
+        (0.0..=1.0).contains(&args.hidden_share),
+        "failed to use --hidden-share {}; expected a number from 0 to 1",
+        args.hidden_share
     );
+    output::check_file(&args.out)?;
+    let mut config = ContestConfig {
+        seed: args.seed,
+        hidden_share: args.hidden_share,
+        ..ContestConfig::default()
+    };
+    if let Some(count) = args.problems {
+        (config.train, config.validation, config.test) = (count, count, count);
+    }
+    let problems = contest::generate(split, &config);
     problem::save(&args.out, &problems)?;
     say!("{}", contest::summary(&problems));
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ mod help;
 mod load;
 mod problems;
 mod sets;
+mod values;
 mod watch;
 
 use std::path::PathBuf;

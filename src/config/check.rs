@@ -196,6 +196,12 @@ impl TrainConfig {
             });
         }
         refuse(
+            objective.value_head == ValueHead::Shared && objective.value_from.is_some(),
+            "objective.value_from",
+            "set",
+            "nothing with objective.value_head = \"shared\": values are read from the policy itself",
+        )?;
+        refuse(
             objective.value_head == ValueHead::Shared && objective.value_warmup_rounds > 0,
             "objective.value_warmup_rounds",
             objective.value_warmup_rounds,

@@ -60,6 +60,7 @@ fn unset() -> Table {
         ..TrainConfig::default()
     };
     config.objective.data = Some("pairs.jsonl".into());
+    config.objective.value_from = Some("reward".into());
     config.objective.correction = Some(Correction::default());
     config.objective.second = Some(SecondConfig {
         data: "texts.jsonl".into(),

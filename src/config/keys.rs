@@ -51,7 +51,9 @@ pub(super) const SETTINGS: &[Definition] = defined! {
     "gspo": Settings in "../objective/gspo.rs",
     "ipo": Settings in "../objective/ipo.rs",
     "kto": Settings in "../objective/kto.rs",
+    "online_dpo": Settings in "../objective/online_dpo.rs",
     "orpo": Settings in "../objective/orpo.rs",
+    "rlhf_ppo": Settings in "../objective/rlhf_ppo.rs",
     "rpo": Settings in "../objective/rpo.rs",
     "simpo": Settings in "../objective/simpo.rs",
 };

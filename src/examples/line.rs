@@ -1,4 +1,4 @@
-//! One line of JSON → who says what in it, and what of that is learnt. Knows no tokens.
+//! One row → who says what in it, and what of that is learnt. Knows no tokens.
 
 use serde_json::{Map, Value};
 
@@ -23,12 +23,12 @@ pub(super) struct Turn {
 }
 
 /// The row of a text; the error says what was found and what was expected.
-pub(super) fn read(line: &[u8]) -> Result<Conversation, String> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let Value::Object(fields) = value else {
-        return Err(format!("expected an object, found {}", kind(&value)));
+pub(super) fn read(row: &Value) -> Result<Conversation, String> {
+    let Value::Object(fields) = row else {
+        return Err(format!("expected an object, found {}", kind(row)));
     };
-    let has = |name: &str| fields.contains_key(name);
+    // Columns of a table are there in every row, with nothing in some.
+    let has = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
     if has("text") {
         return match &fields["text"] {
             Value::String(text) if !text.is_empty() => Ok(Conversation::Text(text.clone())),
@@ -39,12 +39,12 @@ pub(super) fn read(line: &[u8]) -> Result<Conversation, String> {
         };
     }
     if has("messages") {
-        let all = messages(&fields, "messages", "user")?;
+        let all = messages(fields, "messages", "user")?;
         return turns(&[], &all, "messages");
     }
     if has("prompt") {
-        let prompt = messages(&fields, "prompt", "user")?;
-        let answer = messages(&fields, "completion", "assistant")?;
+        let prompt = messages(fields, "prompt", "user")?;
+        let answer = messages(fields, "completion", "assistant")?;
         return turns(&prompt, &answer, "completion");
     }
     Err(

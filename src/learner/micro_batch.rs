@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Readings;
 use super::spans::Spans;
-use crate::batch::Batch;
+use crate::batch::{Batch, ValuesAt};
 use crate::model::decoder::{self, Decoder};
 use crate::model::packing::Packing;
 
@@ -21,8 +21,10 @@ pub struct MicroBatch {
     pub actions: Vec<usize>,
     /// Indices into the batch's turns.
     pub turns: Vec<usize>,
+    /// Indices of the batch's values, which are of turns or of actions.
+    pub(super) valued: Vec<usize>,
     action_places: Vec<usize>,
-    turn_places: Vec<usize>,
+    value_places: Vec<usize>,
     targets: Vec<u32>,
     /// What the last block gives, where that was computed before.
     last: Option<Tensor<3>>,
@@ -54,15 +56,21 @@ impl MicroBatch {
         };
         let actions = of_rows(batch.actions.len(), &|index| batch.actions[index].row);
         let turns = of_rows(batch.turns.len(), &|index| batch.turns[index].row);
+        let action_places: Vec<usize> = actions
+            .iter()
+            .map(|&i| place(batch.actions[i].row, batch.actions[i].position))
+            .collect();
+        let turn_places = turns
+            .iter()
+            .map(|&i| place(batch.turns[i].row, batch.turns[i].prompt_last));
+        let (valued, value_places) = match batch.values_at {
+            ValuesAt::Turns => (turns.clone(), turn_places.collect()),
+            ValuesAt::Tokens => (actions.clone(), action_places.clone()),
+        };
         Self {
-            action_places: actions
-                .iter()
-                .map(|&i| place(batch.actions[i].row, batch.actions[i].position))
-                .collect(),
-            turn_places: turns
-                .iter()
-                .map(|&i| place(batch.turns[i].row, batch.turns[i].prompt_last))
-                .collect(),
+            action_places,
+            value_places,
+            valued,
             targets: actions.iter().map(|&i| batch.actions[i].target).collect(),
             spans: Spans::new(batch, &actions, units),
             packing: Arc::new(packing),
@@ -77,7 +85,7 @@ impl MicroBatch {
         self.read_log_probs(self.hidden(policy), policy, temperature)
     }
 
-    /// Values `[n]` at this micro-batch's turns.
+    /// Values `[n]` at this micro-batch's turns, or before each of its actions where the batch says so.
     ///
     /// # Panics
     /// When `decoder` has no value head.
@@ -112,7 +120,7 @@ impl MicroBatch {
     fn read_values(&self, hidden: Tensor<3>, decoder: &Decoder) -> Tensor<1> {
         let head = decoder.value_head().expect("values need a value head");
         decoder::values(
-            decoder::gather_rows(hidden, &self.turn_places),
+            decoder::gather_rows(hidden, &self.value_places),
             head.clone(),
         )
     }
@@ -142,9 +150,9 @@ impl MicroBatch {
         pick(all, &self.actions, device)
     }
 
-    /// The entries of `all` that belong to this micro-batch's turns, as a tensor.
-    pub fn of_turns(&self, all: &[f32], device: &Device) -> Tensor<1> {
-        pick(all, &self.turns, device)
+    /// The entries of `all`, one a value of the batch, that belong to this micro-batch's, as a tensor.
+    pub fn of_values(&self, all: &[f32], device: &Device) -> Tensor<1> {
+        pick(all, &self.valued, device)
     }
 }
 

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decoder::{Decoder, ModelConfig, Products, Weights};
+use crate::model::shape::VALUE_HEAD;
 
 /// What is adapted, and how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,5 +204,18 @@ impl Decoder {
             adapter: None,
             arithmetic: self.arithmetic,
         }
+    }
+
+    /// The same for a decoder that reads values: [`Decoder::merged`] leaves out the head that an adapter holds.
+    #[must_use]
+    pub fn merged_with_head(&self) -> Self {
+        let mut whole = self.merged();
+        if self.adapter.is_some()
+            && let Some(head) = self.value_head()
+        {
+            whole.weights.names.push(VALUE_HEAD.to_owned());
+            whole.weights.tensors.push(head.clone().inner());
+        }
+        whole
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup, Values, pairs,
 };
 use crate::advantage::{self, Normalisation};
+use crate::batch::ValuesAt;
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -20,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     keys: &[
         "objective.value_clip",
         "objective.value_coefficient",
+        "objective.value_from",
         "objective.normalisation",
     ],
     build: |setup| Ok(Box::new(Apa::new(setup)?)),
@@ -72,6 +74,7 @@ impl Apa {
             normalisation: config.normalisation,
             values: Values {
                 head: config.value_head,
+                at: ValuesAt::Turns,
                 clip: config.value_clip,
                 coefficient: config.value_coefficient,
                 warmup_rounds: config.value_warmup_rounds,

@@ -3,10 +3,8 @@
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -15,7 +13,12 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "DPO for labels of which some are wrong",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Cdpo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        pairs::smoothing(settings.label_smoothing)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Held(loss)))
+    },
 };
 
 /// Conservative DPO's own settings.
@@ -37,40 +40,6 @@ impl Default for Settings {
     }
 }
 
-/// Conservative DPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Cdpo(Settings);
-
-impl Cdpo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let settings: Settings = setup.settings()?;
-        pairs::positive("beta", settings.beta)?;
-        pairs::smoothing(settings.label_smoothing)?;
-        Ok(Self(settings))
-    }
-}
-
-impl Objective for Cdpo {
-    fn needs(&self) -> Needs {
-        pairs::needs(true)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&self.0)
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let (new, reference) = (inputs.new.clone(), inputs.reference());
-        let pairs = inputs.totals.units;
-        let (value, own) = loss(new, reference, inputs.spans(), self.0, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
-    }
-}
-
 /// `-Σ ((1 - ε) log σ(m) + ε log σ(-m)) / pairs` with `m` as in DPO: β times how far the preferred answer has moved from the
 /// reference beyond the rejected one. Inputs `[n]`, one entry an answer's token.
 pub fn loss(
@@ -80,8 +49,7 @@ pub fn loss(
     settings: Settings,
     pairs: usize,
 ) -> (Tensor<1>, Own) {
-    let ratios = spans.sums(new.clone() - reference);
-    let rewards = Pairs::of(spans, ratios).times(settings.beta);
+    let rewards = pairs::implicit(&new, reference, spans, settings.beta);
     let (margins, wrong) = (rewards.apart(), settings.label_smoothing);
     let each = log_sigmoid(margins.clone()) * (1.0 - wrong) + log_sigmoid(-margins) * wrong;
     let own = pairs::seen(&new, spans, &rewards, pairs);
@@ -118,7 +86,13 @@ mod tests {
             label_smoothing: 0.0,
         };
         let (ours, _) = loss(row(&NEW), row(&REFERENCE), &two_pairs(), settings, 2);
-        let (plain, _) = super::super::dpo::loss(row(&NEW), row(&REFERENCE), &two_pairs(), 0.3, 2);
+        let (plain, _) = super::super::dpo::loss(
+            row(&NEW),
+            row(&REFERENCE),
+            &two_pairs(),
+            super::super::dpo::Settings { beta: 0.3 },
+            2,
+        );
         near(number(ours), number(plain));
     }
 

@@ -68,6 +68,11 @@ pub struct ObjectiveConfig {
     /// What the value's loss counts beside the policy's where the head is shared (0.1 in Huang et al. 2024, arXiv
     /// 2403.17031).
     pub value_coefficient: f64,
+    /// Folder of a reward model whose body a separate value network starts from, its head at zero (Stiennon et al. 2020, arXiv
+    /// 2009.01325, section 3.4; Ouyang et al. 2022, arXiv 2203.02155, appendix C.4). It must have the policy's shape and
+    /// tokenizer. Without one it starts from the policy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<PathBuf>,
     /// Over what advantages are normalised, `batch` for all turns of a round or `off`; not stated in the paper.
     pub normalisation: Normalisation,
     /// Rounds at the start that train the value network alone; 0 in the paper, whose value network starts
@@ -103,6 +108,7 @@ impl Default for ObjectiveConfig {
             value_clip: 0.2,
             value_head: ValueHead::Separate,
             value_coefficient: 0.1,
+            value_from: None,
             normalisation: Normalisation::Batch,
             value_warmup_rounds: 0,
             max_sampler_gap: 0.1,

@@ -4,10 +4,8 @@
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -16,11 +14,15 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "preferred against rejected answers of a data set of pairs (objective.data)",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Dpo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Held(loss)))
+    },
 };
 
 /// DPO's own settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// β, how strongly the policy is held near the reference (0.1 is usual).
@@ -33,41 +35,6 @@ impl Default for Settings {
     }
 }
 
-/// DPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Dpo {
-    beta: f64,
-}
-
-impl Dpo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let Settings { beta } = setup.settings()?;
-        let beta = pairs::positive("beta", beta)?;
-        Ok(Self { beta })
-    }
-}
-
-impl Objective for Dpo {
-    fn needs(&self) -> Needs {
-        pairs::needs(true)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&Settings { beta: self.beta })
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let pairs = inputs.totals.units;
-        let (new, reference) = (inputs.new.clone(), inputs.reference());
-        let (value, own) = loss(new, reference, inputs.spans(), self.beta, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
-    }
-}
-
 /// `-Σ log σ(β (log π/ρ(preferred) - log π/ρ(rejected))) / pairs`, a row's log-probability the sum of its tokens'. Inputs
 /// `[n]`, one entry an answer's token; of each unit the first row is preferred, the second rejected. `pairs` are all of the
 /// update.
@@ -75,11 +42,10 @@ pub fn loss(
     new: Tensor<1>,
     reference: Tensor<1>,
     spans: &Spans,
-    beta: f64,
+    settings: Settings,
     pairs: usize,
 ) -> (Tensor<1>, Own) {
-    let ratios = spans.sums(new.clone() - reference);
-    let rewards = Pairs::of(spans, ratios).times(beta);
+    let rewards = pairs::implicit(&new, reference, spans, settings.beta);
     let own = pairs::seen(&new, spans, &rewards, pairs);
     (log_sigmoid(rewards.apart()).sum().neg() / pairs as f64, own)
 }
@@ -97,7 +63,7 @@ mod tests {
         let reference = [-1.0, -1.0, -1.0, -1.0, -1.0, -2.0];
         let spans = Spans::of_counts(&[2, 1, 1, 2], &[2, 2]);
         let at = row(&new).autodiff();
-        let (found, own) = loss(at, row(&reference), &spans, 0.5, 2);
+        let (found, own) = loss(at, row(&reference), &spans, Settings { beta: 0.5 }, 2);
         // -log σ(0.5) = 0.474077, -log σ(-0.5) = 0.974077.
         near(number(found.inner()), f64::midpoint(0.474_077, 0.974_077));
         assert_eq!(told(&own, "rewards/accuracies"), 0.5);
@@ -108,7 +74,7 @@ mod tests {
     fn its_gradient_agrees_with_finite_differences() {
         let reference = [-1.0, -0.7, -1.3, -0.4, -0.6, -2.0];
         let spans = Spans::of_counts(&[2, 1, 1, 2], &[2, 2]);
-        let loss = |x: Tensor<1>| loss(x, row(&reference), &spans, 0.7, 2).0;
+        let loss = |x: Tensor<1>| loss(x, row(&reference), &spans, Settings { beta: 0.7 }, 2).0;
         let at = [-0.5, -0.9, -1.4, -0.8, -0.8, -1.0];
         differences(&at, loss, |x| number(loss(row(x).autodiff()).inner()));
     }
@@ -118,7 +84,7 @@ mod tests {
     fn a_pair_far_apart_has_a_finite_loss() {
         let spans = Spans::of_counts(&[1, 1], &[2]);
         let at = row(&[-500.0, -1.0]).autodiff();
-        let (found, _) = loss(at, row(&[-1.0, -500.0]), &spans, 0.1, 1);
+        let (found, _) = loss(at, row(&[-1.0, -500.0]), &spans, Settings { beta: 0.1 }, 1);
         near(number(found.inner()) / 99.8, 1.0);
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::material::{Candidate, Material, Unit};
 use super::stats::PpoStats;
-use crate::batch::Batch;
+use crate::batch::{Batch, ValuesAt};
 use crate::learner::{MicroBatch, Spans};
 
 /// A round's rows with what was read of them before the updates.
@@ -20,7 +20,7 @@ pub struct Scored<'a> {
     pub policy: Option<&'a [f32]>,
     /// The reference's, where it was asked.
     pub reference: Option<&'a [f32]>,
-    /// The value of every turn, where there are values.
+    /// The values, where there are any: as many as the batch says.
     pub values: Option<&'a [f32]>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Scored<'a> {
 pub struct Credit {
     /// One an action.
     pub advantages: Vec<f32>,
-    /// What values are to be, one a turn; empty where there are none.
+    /// What values are to be, one each; empty where there are none.
     pub returns: Vec<f64>,
 }
 
@@ -81,7 +81,7 @@ pub struct Known {
     pub behaviour: Option<Vec<f32>>,
     /// The reference's; nothing where it was not asked.
     pub reference: Option<Vec<f32>>,
-    /// The value of every turn; nothing where there are none.
+    /// The values; nothing where there are none.
     pub values: Option<Vec<f32>>,
     /// What the answers are worth.
     pub credit: Credit,
@@ -101,6 +101,14 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// How many values of this batch they count.
+    pub const fn values(&self, batch: &Batch) -> usize {
+        match batch.values_at {
+            ValuesAt::Turns => self.turns,
+            ValuesAt::Tokens => self.tokens,
+        }
+    }
+
     /// Those of some units of a batch.
     pub fn of(batch: &Batch, units: &[usize]) -> Self {
         let mut chosen = vec![false; batch.rows.len()];

@@ -4,10 +4,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss, Pairs};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -16,7 +14,11 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "a squared error in place of DPO's logistic loss: pairs are moved so far apart, and no further",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Ipo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Held(loss)))
+    },
 };
 
 /// IPO's own settings.
@@ -36,39 +38,6 @@ impl Default for Settings {
             beta: 0.1,
             per_token: true,
         }
-    }
-}
-
-/// IPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Ipo(Settings);
-
-impl Ipo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let settings: Settings = setup.settings()?;
-        pairs::positive("beta", settings.beta)?;
-        Ok(Self(settings))
-    }
-}
-
-impl Objective for Ipo {
-    fn needs(&self) -> Needs {
-        pairs::needs(true)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&self.0)
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let (new, reference) = (inputs.new.clone(), inputs.reference());
-        let pairs = inputs.totals.units;
-        let (value, own) = loss(new, reference, inputs.spans(), self.0, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an objective needs of a round. Memory, configuration, metrics and the loop ask this and not for its name.
 
 use super::config::ValueHead;
+use crate::batch::ValuesAt;
 
 /// Everything that must be there before an objective can learn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,8 +73,10 @@ pub enum Old {
 /// Values, and how they are learnt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Values {
-    /// Where they are read.
+    /// What reads them.
     pub head: ValueHead,
+    /// Where they are read.
+    pub at: ValuesAt,
     /// How far they may move from the old ones before the loss stops rewarding it.
     pub clip: f64,
     /// What their loss counts beside the policy's where the head is shared.

@@ -4,10 +4,8 @@
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss, Pairs};
 use crate::learner::Spans;
 
 /// The mean log-probability above which odds are taken as if it were this.
@@ -26,7 +24,11 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "supervised fine-tuning on preferred answers with a term of odds against the rejected ones",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Orpo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Free(loss)))
+    },
 };
 
 /// ORPO's own settings.
@@ -40,39 +42,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { beta: 0.1 }
-    }
-}
-
-/// ORPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Orpo(Settings);
-
-impl Orpo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let settings: Settings = setup.settings()?;
-        pairs::positive("beta", settings.beta)?;
-        Ok(Self(settings))
-    }
-}
-
-impl Objective for Orpo {
-    fn needs(&self) -> Needs {
-        pairs::needs(false)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&self.0)
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let new = inputs.new.clone();
-        let pairs = inputs.totals.units;
-        let (value, own) = loss(new, inputs.spans(), self.0, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
     }
 }
 

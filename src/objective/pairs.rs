@@ -2,9 +2,10 @@
 //! are told of every update, under the names that TRL gives them.
 
 use burn::tensor::Tensor;
+use serde::Serialize;
 
-use super::stats::floats;
-use super::{Fault, Needs, Old, Shape, Source};
+use super::stats::{PpoStats, floats};
+use super::{Fault, Loss, LossInputs, Material, Needs, Objective, Old, Shape, Source, Unit};
 use crate::learner::Spans;
 
 /// Names and parts of means.
@@ -41,6 +42,56 @@ impl Pairs {
             chosen: self.chosen.clone() * factor,
             rejected: self.rejected.clone() * factor,
         }
+    }
+}
+
+/// The implicit rewards of pairs: β times how far the policy has moved the sum of an answer's log-probabilities from the
+/// reference's. Inputs `[n]`, one entry an answer's token.
+pub fn implicit(new: &Tensor<1>, reference: Tensor<1>, spans: &Spans, beta: f64) -> Pairs {
+    Pairs::of(spans, spans.sums(new.clone() - reference)).times(beta)
+}
+
+/// A loss on pairs: of the policy's log-probabilities, the reference's where it is held near one, the spans, the settings, and
+/// how many pairs the update has.
+pub(super) enum PairLoss<S> {
+    /// Held near the reference.
+    Held(fn(Tensor<1>, Tensor<1>, &Spans, S, usize) -> (Tensor<1>, Own)),
+    /// Without a reference.
+    Free(fn(Tensor<1>, &Spans, S, usize) -> (Tensor<1>, Own)),
+}
+
+/// An objective on the pairs of a data set: a pair's two rows are one unit. What sets one apart are its settings and its loss.
+pub(super) struct OnPairs<S> {
+    settings: S,
+    loss: PairLoss<S>,
+}
+
+impl<S: Copy + Serialize + Send + Sync + 'static> OnPairs<S> {
+    pub(super) fn boxed(settings: S, loss: PairLoss<S>) -> Box<dyn Objective> {
+        Box::new(Self { settings, loss })
+    }
+}
+
+impl<S: Copy + Serialize + Send + Sync> Objective for OnPairs<S> {
+    fn needs(&self) -> Needs {
+        needs(matches!(self.loss, PairLoss::Held(_)))
+    }
+
+    fn settings(&self) -> toml::Table {
+        super::config::table(&self.settings)
+    }
+
+    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
+        material.whole_groups()
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        let (new, spans, pairs) = (inputs.new.clone(), inputs.spans(), inputs.totals.units);
+        let (value, own) = match self.loss {
+            PairLoss::Held(loss) => loss(new, inputs.reference(), spans, self.settings, pairs),
+            PairLoss::Free(loss) => loss(new, spans, self.settings, pairs),
+        };
+        Loss::new(value, PpoStats::default()).with(own)
     }
 }
 
@@ -93,6 +144,12 @@ pub fn positive(name: &str, found: f64) -> Result<f64, Fault> {
 pub fn not_negative(name: &str, found: f64) -> Result<f64, Fault> {
     let good = found >= 0.0 && found.is_finite();
     refuse(name, found, good, "a finite number of at least 0")
+}
+
+/// Refuses a setting that is no number from 0 to 1.
+pub fn share(name: &str, found: f64) -> Result<f64, Fault> {
+    let good = (0.0..=1.0).contains(&found);
+    refuse(name, found, good, "a number from 0 to 1")
 }
 
 /// Refuses a share of wrong labels with which nothing would be learnt.

@@ -10,6 +10,7 @@ use super::{
     Values,
 };
 use crate::advantage::{self, Normalisation};
+use crate::batch::ValuesAt;
 use crate::reward;
 
 /// The line of the table.
@@ -21,6 +22,7 @@ pub const ENTRY: Entry = Entry {
         "objective.clip",
         "objective.value_clip",
         "objective.value_coefficient",
+        "objective.value_from",
         "objective.normalisation",
         "reward.kl_beta",
         "objective.correction",
@@ -48,6 +50,7 @@ impl Ppo {
             normalisation: config.normalisation,
             values: Values {
                 head: config.value_head,
+                at: ValuesAt::Turns,
                 clip: config.value_clip,
                 coefficient: config.value_coefficient,
                 warmup_rounds: config.value_warmup_rounds,

@@ -2,12 +2,8 @@
 //! the last one of a turn has the turn's reward as well; a token's return is standardised over all tokens of the round, and
 //! PPO's clip does the rest.
 
-use burn::tensor::Tensor;
-
-use super::stats::{Clip, PpoStats, Tokens};
-use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
-};
+use super::stats::{self, Tokens};
+use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -39,23 +35,11 @@ impl ReinforcePp {
 
 impl Objective for ReinforcePp {
     fn needs(&self) -> Needs {
-        let held = self.kl_beta != 0.0;
-        Needs {
-            reference: held,
-            old: if held { Old::ForCredit } else { Old::ForLoss },
-            ..Needs::POLICY_GRADIENT
-        }
+        stats::needs_held(self.kl_beta)
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
-        let count = scored.batch.actions.len();
-        let mut held = vec![0.0; count];
-        if self.kl_beta != 0.0 {
-            let pairs = scored.policy().iter().zip(scored.reference());
-            for (held, (policy, reference)) in held.iter_mut().zip(pairs) {
-                *held = self.kl_beta * (f64::from(*policy) - f64::from(*reference));
-            }
-        }
+        let held = stats::held(scored, self.kl_beta);
         let rewards: Vec<&[f64]> = scored.candidates().map(|row| &*row.rewards).collect();
         let by_turn: Vec<f64> = rewards.concat();
         let turns = scored.batch.turns.iter().zip(by_turn);
@@ -74,7 +58,7 @@ impl Objective for ReinforcePp {
 
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
-        let (loss, seen) = policy_loss(tokens, self.clip, inputs.totals.tokens);
+        let (loss, seen) = stats::token_loss(tokens, self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
     }
 }
@@ -112,16 +96,10 @@ fn standardised(returns: &[f64]) -> Vec<f32> {
     all.into_iter().map(|advantage| advantage as f32).collect()
 }
 
-/// `-Σ min(r A, clip(r, 1 - ε, 1 + ε) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a sampled token; `count`
-/// are all tokens of the update.
-pub fn policy_loss(tokens: Tokens, clip: f64, count: usize) -> (Tensor<1>, PpoStats) {
-    let seen = PpoStats::of(&tokens.plain_log_ratio(), clip.into());
-    let each = Clip::from(clip).surrogate(tokens.ratio(), tokens.advantages.clone());
-    (tokens.weighted(each).sum().neg() / count as f64, seen)
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Tensor;
+
     use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::*;
 
@@ -159,7 +137,7 @@ mod tests {
     fn hand_worked_loss() {
         // Ratios e^0.5 cut to 1.2, e^0.5 whole under A = -1, e^-0.5 = 0.6065 under A = -1 cut to 0.8.
         let at = tokens(row(&[-0.5, -0.5, -1.5]), &[-1.0; 3], &[1.0, -1.0, -1.0]);
-        let (loss, seen) = policy_loss(at, 0.2, 3);
+        let (loss, seen) = stats::token_loss(at, 0.2, 3);
         near(number(loss), -(1.2 - 1.648_721 - 0.8) / 3.0);
         assert_eq!(seen.clipped, 3.0);
     }
@@ -167,7 +145,7 @@ mod tests {
     #[test]
     fn its_gradient_agrees_with_finite_differences() {
         let (old, advantages) = ([-1.0, -0.7, -1.3], [0.7, -1.2, 0.4]);
-        let loss = |x: Tensor<1>| policy_loss(tokens(x, &old, &advantages), 0.2, 3).0;
+        let loss = |x: Tensor<1>| stats::token_loss(tokens(x, &old, &advantages), 0.2, 3).0;
         differences(&[-0.95, -0.8, -1.4], loss, |x| number(loss(row(x))));
     }
 }

@@ -5,9 +5,7 @@
 use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
-};
+use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -40,22 +38,17 @@ impl Rloo {
 
 impl Objective for Rloo {
     fn needs(&self) -> Needs {
-        let held = self.kl_beta != 0.0;
         Needs {
-            reference: held,
-            old: if held { Old::ForCredit } else { Old::ForLoss },
             least_group: 2,
-            ..Needs::POLICY_GRADIENT
+            ..stats::needs_held(self.kl_beta)
         }
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
         let mut held = vec![0.0; scored.batch.rows.len()];
-        if self.kl_beta != 0.0 {
-            let pairs = scored.policy().iter().zip(scored.reference());
-            for (action, (policy, reference)) in scored.batch.actions.iter().zip(pairs) {
-                held[action.row] += self.kl_beta * (f64::from(*policy) - f64::from(*reference));
-            }
+        let of_tokens = stats::held(scored, self.kl_beta);
+        for (action, token) in scored.batch.actions.iter().zip(of_tokens) {
+            held[action.row] += token;
         }
         Credit {
             advantages: stats::against_group_less(scored, &held, leave_one_out),

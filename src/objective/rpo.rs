@@ -4,10 +4,8 @@
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss, Pairs};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -16,7 +14,12 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "DPO with the loss of the preferred answer beside it",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Rpo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        pairs::positive("alpha", settings.alpha)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Held(loss)))
+    },
 };
 
 /// RPO's own settings.
@@ -38,40 +41,6 @@ impl Default for Settings {
     }
 }
 
-/// RPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Rpo(Settings);
-
-impl Rpo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let settings: Settings = setup.settings()?;
-        pairs::positive("beta", settings.beta)?;
-        pairs::positive("alpha", settings.alpha)?;
-        Ok(Self(settings))
-    }
-}
-
-impl Objective for Rpo {
-    fn needs(&self) -> Needs {
-        pairs::needs(true)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&self.0)
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let (new, reference) = (inputs.new.clone(), inputs.reference());
-        let pairs = inputs.totals.units;
-        let (value, own) = loss(new, reference, inputs.spans(), self.0, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
-    }
-}
-
 /// `Σ (-log σ(m) - α mean log π(preferred)) / pairs` with `m` as in DPO. Inputs `[n]`, one entry an answer's token.
 pub fn loss(
     new: Tensor<1>,
@@ -80,8 +49,7 @@ pub fn loss(
     settings: Settings,
     pairs: usize,
 ) -> (Tensor<1>, Own) {
-    let ratios = spans.sums(new.clone() - reference);
-    let rewards = Pairs::of(spans, ratios).times(settings.beta);
+    let rewards = pairs::implicit(&new, reference, spans, settings.beta);
     let said = Pairs::of(spans, spans.means(new.clone())).chosen;
     let each = log_sigmoid(rewards.apart()) + said.clone() * settings.alpha;
     let mut own = pairs::seen(&new, spans, &rewards, pairs);

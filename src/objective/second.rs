@@ -14,7 +14,8 @@ use super::{Credit, Fault, Loss, LossInputs, Material, Needs, Objective, Scored,
 pub struct SecondConfig {
     /// JSON lines of texts or answers, as [`crate::examples`] reads them.
     pub data: PathBuf,
-    /// What their loss, a mean over tokens, counts beside the objective's own.
+    /// What their loss, a mean over tokens, counts beside the objective's own. PPO-ptx's γ is 27.8 (Ouyang et al. 2022, appendix
+    /// C.4), beside a policy's loss that is a mean over tokens, too.
     pub weight: f64,
     /// Examples drawn for every update.
     #[serde(default = "examples")]
@@ -81,6 +82,14 @@ impl Objective for WithSecond {
 
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         self.first.loss(inputs)
+    }
+
+    fn state(&self) -> Option<serde_json::Value> {
+        self.first.state()
+    }
+
+    fn restore(&self, state: serde_json::Value) -> Result<(), String> {
+        self.first.restore(state)
     }
 
     fn second(&self) -> Option<&Second> {

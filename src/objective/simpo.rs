@@ -4,10 +4,8 @@
 use burn::tensor::{Tensor, activation::log_sigmoid};
 use serde::{Deserialize, Serialize};
 
-use super::config::table;
-use super::pairs::{self, Own, Pairs};
-use super::stats::PpoStats;
-use super::{Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Setup, Unit};
+use super::Entry;
+use super::pairs::{self, OnPairs, Own, PairLoss, Pairs};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -16,7 +14,13 @@ pub const ENTRY: Entry = Entry {
     older: &[],
     about: "pairs by the mean log-probability of a token, with a margin and without a reference",
     keys: &["objective.data"],
-    build: |setup| Ok(Box::new(Simpo::new(setup)?)),
+    build: |setup| {
+        let settings: Settings = setup.settings()?;
+        pairs::positive("beta", settings.beta)?;
+        pairs::not_negative("gamma", settings.gamma)?;
+        pairs::smoothing(settings.label_smoothing)?;
+        Ok(OnPairs::boxed(settings, PairLoss::Free(loss)))
+    },
 };
 
 /// SimPO's own settings.
@@ -38,41 +42,6 @@ impl Default for Settings {
             gamma: 0.5,
             label_smoothing: 0.0,
         }
-    }
-}
-
-/// SimPO with the settings of a run.
-#[derive(Clone, Debug)]
-pub struct Simpo(Settings);
-
-impl Simpo {
-    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
-        let settings: Settings = setup.settings()?;
-        pairs::positive("beta", settings.beta)?;
-        pairs::not_negative("gamma", settings.gamma)?;
-        pairs::smoothing(settings.label_smoothing)?;
-        Ok(Self(settings))
-    }
-}
-
-impl Objective for Simpo {
-    fn needs(&self) -> Needs {
-        pairs::needs(false)
-    }
-
-    fn settings(&self) -> toml::Table {
-        table(&self.0)
-    }
-
-    fn select(&self, material: &Material<'_>) -> Vec<Unit> {
-        material.whole_groups()
-    }
-
-    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
-        let new = inputs.new.clone();
-        let pairs = inputs.totals.units;
-        let (value, own) = loss(new, inputs.spans(), self.0, pairs);
-        Loss::new(value, PpoStats::default()).with(own)
     }
 }
 

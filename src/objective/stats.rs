@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::correction::Correction;
 use super::inputs::{LossInputs, Scored};
+use super::needs::{Needs, Old};
 use super::table::Fault;
 use crate::learner::Spans;
 
@@ -223,6 +224,35 @@ pub fn against_group_less(
         .collect();
     let actions = scored.batch.actions.iter();
     actions.map(|action| by_row[action.row]).collect()
+}
+
+/// What an objective without values needs whose reward has the reference in it, with this weight.
+pub fn needs_held(kl_beta: f64) -> Needs {
+    let held = kl_beta != 0.0;
+    Needs {
+        reference: held,
+        old: if held { Old::ForCredit } else { Old::ForLoss },
+        ..Needs::POLICY_GRADIENT
+    }
+}
+
+/// Of every action `β (log π - log ρ)`, what its reward is lowered by so that the policy stays near the reference (Stiennon et
+/// al. 2020, arXiv 2009.01325, section 3.4); nothing is read where the weight is 0.
+pub fn held(scored: &Scored<'_>, kl_beta: f64) -> Vec<f64> {
+    if kl_beta == 0.0 {
+        return vec![0.0; scored.batch.actions.len()];
+    }
+    let pairs = scored.policy().iter().zip(scored.reference());
+    let away = pairs.map(|(policy, reference)| f64::from(*policy) - f64::from(*reference));
+    away.map(|away| kl_beta * away).collect()
+}
+
+/// PPO's loss without more: `-Σ min(r A, clip(r, 1 - ε, 1 + ε) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a
+/// sampled token; `count` are all tokens of the update.
+pub fn token_loss(tokens: Tokens, clip: f64, count: usize) -> (Tensor<1>, PpoStats) {
+    let seen = PpoStats::of(&tokens.plain_log_ratio(), clip.into());
+    let each = Clip::from(clip).surrogate(tokens.ratio(), tokens.advantages.clone());
+    (tokens.weighted(each).sum().neg() / count as f64, seen)
 }
 
 /// Return of every turn of the batch, from the rewards of its row's candidate; `reward` may change each, given the turn's

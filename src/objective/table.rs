@@ -5,8 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
 use super::{
-    Objective, Setup, apa, cdpo, cispo, dapo, dpo, dr_grpo, grpo, gspo, ipo, kto, orpo, ppo,
-    reinforce_pp, rloo, rpo, sft, simpo,
+    Objective, Setup, apa, cdpo, cispo, dapo, dpo, dr_grpo, grpo, gspo, ipo, kto, online_dpo, orpo,
+    ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo,
 };
 
 /// A line of the table.
@@ -38,6 +38,7 @@ pub struct Fault {
 /// Those that come with this crate.
 const BUILT_IN: &[Entry] = &[
     ppo::ENTRY,
+    rlhf_ppo::ENTRY,
     grpo::ENTRY,
     dr_grpo::ENTRY,
     rloo::ENTRY,
@@ -47,6 +48,7 @@ const BUILT_IN: &[Entry] = &[
     reinforce_pp::ENTRY,
     apa::ENTRY,
     dpo::ENTRY,
+    online_dpo::ENTRY,
     cdpo::ENTRY,
     ipo::ENTRY,
     kto::ENTRY,
@@ -156,6 +158,7 @@ fn unused(setup: &Setup<'_>, entry: &Entry) -> Option<(&'static str, String)> {
     let set = [
         ("objective.data", config.data.is_some()),
         ("objective.correction", config.correction.is_some()),
+        ("objective.value_from", config.value_from.is_some()),
     ];
     let set = set
         .into_iter()

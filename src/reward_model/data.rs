@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Pairwise;
 use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::examples;
+use crate::pairs::CLUSTER;
 use crate::preference::{Item, Placed, Said};
 use crate::problem::Place;
 
@@ -18,6 +19,8 @@ pub struct Prompted {
     pub lengths: Vec<usize>,
     /// What is known of them.
     pub compared: Vec<Compared>,
+    /// What its problem was sampled together with, where its pairs say it; intervals draw that whole.
+    pub cluster: Option<String>,
 }
 
 /// What is known of a prompt's answers, by their places.
@@ -121,6 +124,15 @@ impl Data {
                 data.prompts.push(Prompted::default());
             }
             let prompted = &mut data.prompts[at];
+            let labels = match item {
+                Item::Pair(pair) => &pair.labels,
+                Item::Ranking(ranking) => &ranking.labels,
+                Item::Labelled(one) => &one.labels,
+                Item::Steps(one) => &one.labels,
+            };
+            if let Some(cluster) = labels.get(CLUSTER) {
+                prompted.cluster = Some(cluster.clone());
+            }
             let places: Vec<usize> = texts.into_iter().map(|text| prompted.place(text)).collect();
             match item {
                 Item::Pair(_) if places[0] == places[1] => data.equal += 1,

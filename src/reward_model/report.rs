@@ -1,5 +1,7 @@
 //! Scores of held-out answers → how often the model orders pairs as people or judges do, and whether it is as sure as it is
-//! right. Prompts are drawn whole in intervals.
+//! right. Prompts are drawn whole in intervals, and those whose pairs name one cluster together.
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -47,7 +49,10 @@ impl Report {
     /// Of prompts that the model has not learnt from.
     pub fn of(model: &RewardModel, prompts: &[Prompted], tokens_per_pass: usize) -> Self {
         let mut seen = Vec::new();
-        for (cluster, prompted) in prompts.iter().enumerate() {
+        let mut clusters: HashMap<&str, usize> = HashMap::new();
+        for (place, prompted) in prompts.iter().enumerate() {
+            let cluster = prompted.cluster.as_deref();
+            let cluster = cluster.map_or(place, |name| *clusters.entry(name).or_insert(place));
             let scores = model.scores(&prompted.texts, tokens_per_pass);
             let scores: Vec<f64> = scores.into_iter().map(f64::from).collect();
             let certain = |pair: &Comparison| pair.certainty > 0.5;

@@ -69,7 +69,7 @@ impl Trainer<'_> {
         };
         let part = part(folder, self.done);
         std::fs::create_dir_all(&part).map_err(failed(&part))?;
-        let weights = self.model.decoder.weights.plain();
+        let weights = self.model.decoder.trained().plain();
         let named = weights.names.iter().cloned().zip(weights.tensors);
         save_tensors(&part.join("model.safetensors"), named, Precision::F32)?;
         self.optimizer
@@ -122,7 +122,7 @@ impl Trainer<'_> {
             return Err(changed("a setting"));
         }
         let part = part(folder, state.done);
-        let weights = &mut self.model.decoder.weights;
+        let weights = self.model.decoder.trained_mut();
         let shapes = weights.tensors.iter().map(burn::tensor::Tensor::dims);
         let expected: Vec<(String, [usize; 2])> =
             weights.names.iter().cloned().zip(shapes).collect();
@@ -136,7 +136,7 @@ impl Trainer<'_> {
 }
 
 /// Removes what was kept of a training, but for one update's.
-pub(crate) fn discard(folder: &Path, but: Option<usize>) {
+pub(super) fn discard(folder: &Path, but: Option<usize>) {
     let kept = but.map(|done| part(folder, done));
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {

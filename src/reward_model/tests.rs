@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::data::Data;
+use super::state::discard;
 use super::*;
 use crate::model::decoder::{Extras, ModelConfig};
 use crate::preference::{self, Placed};

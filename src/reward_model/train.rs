@@ -10,11 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::data::{Compared, Prompted};
 use super::loss::{bradley_terry, plackett_luce};
 use super::{RewardModel, batch, passes};
+use crate::config::ConfigError;
 use crate::learner::MicroBatch;
+use crate::model::lora::LoraConfig;
 use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
 
 /// What is learnt of a ranking.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// All its pairs, the mean over a prompt's pairs, as Ouyang et al. 2022 do.
@@ -40,6 +42,9 @@ pub struct RewardConfig {
     pub centre: f64,
     /// Tokens of one pass at most, counted as if its rows were all as long as the longest.
     pub tokens_per_pass: usize,
+    /// Low-rank adaptation: only small matrices beside the frozen body learn, and the head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
     /// AdamW; its rate falls to a tenth along a cosine.
     #[serde(deserialize_with = "optimizer")]
     pub optimizer: OptimizerConfig,
@@ -58,6 +63,7 @@ impl Default for RewardConfig {
             batch: 64,
             centre: 0.0,
             tokens_per_pass: 8192,
+            lora: None,
             optimizer: OptimizerConfig {
                 learning_rate: 3e-4,
                 weight_decay: 0.0,
@@ -72,6 +78,18 @@ impl Default for RewardConfig {
 }
 
 impl RewardConfig {
+    /// Reads a TOML file; what it leaves out has its default, an unknown key is refused.
+    pub fn load(path: &std::path::Path) -> Result<Self, ConfigError> {
+        let text = crate::files::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
     /// The first setting that makes no sense: its key, what it is, and what is expected.
     pub fn fault(&self) -> Option<(String, String, &'static str)> {
         let counts = [
@@ -85,6 +103,16 @@ impl RewardConfig {
         if !(self.centre >= 0.0 && self.centre.is_finite()) {
             let found = self.centre.to_string();
             return Some(("centre".to_owned(), found, "a finite number of at least 0"));
+        }
+        if let Some(lora) = &self.lora
+            && (!lora.alpha.is_finite() || lora.alpha == 0.0)
+        {
+            let found = lora.alpha.to_string();
+            return Some((
+                "lora.alpha".to_owned(),
+                found,
+                "a finite number other than 0",
+            ));
         }
         let (name, value, expected) = self.optimizer.fault()?;
         Some((format!("optimizer.{name}"), value.to_string(), expected))

@@ -26,6 +26,12 @@ pub struct Inputs {
     /// Of the files of examples, by their paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     examples: Vec<(String, String)>,
+    /// Of the reward model that values start from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value_from: Option<String>,
+    /// Stamps of the judges besides the tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judges: Option<String>,
 }
 
 impl Inputs {
@@ -37,6 +43,18 @@ impl Inputs {
             training: hashes(training),
             evaluation: hashes(evaluation),
             examples: Vec::new(),
+            value_from: None,
+            judges: None,
+        }
+    }
+
+    /// The same with the hash of what values start from, and the stamps of the judges besides the tests.
+    #[must_use]
+    pub fn with_models(self, value_from: Option<String>, judges: Option<String>) -> Self {
+        Self {
+            value_from,
+            judges,
+            ..self
         }
     }
 
@@ -67,6 +85,12 @@ impl Inputs {
         let mut differences = Vec::new();
         if before.policy != self.policy {
             differences.push("the policy that it started from has changed".to_owned());
+        }
+        if before.value_from != self.value_from {
+            differences.push("the reward model that values started from has changed".to_owned());
+        }
+        if before.judges != self.judges {
+            differences.push("a judge besides the tests has changed".to_owned());
         }
         let examples = before.examples.iter().zip(&self.examples);
         let same = before.examples.len() == self.examples.len();
@@ -200,6 +224,16 @@ mod tests {
             said.contains("examples have changed: pairs.jsonl"),
             "{said}"
         );
+        let judged = |by: &str| inputs("p", &set).with_models(Some("v".into()), Some(by.into()));
+        judged("one").save(folder.path()).unwrap();
+        assert!(judged("one").check(folder.path()).unwrap());
+        let said = message(judged("other"));
+        assert!(
+            said.contains("a judge besides the tests has changed"),
+            "{said}"
+        );
+        let said = message(judged("one").with_models(None, Some("one".into())));
+        assert!(said.contains("values started from has changed"), "{said}");
         let none = Inputs::new(Some("p".to_owned()), &set, &[]);
         assert!(message(none).contains("evaluation problems gone: x"));
     }

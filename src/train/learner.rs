@@ -93,6 +93,34 @@ impl Learner {
         })
     }
 
+    /// Has a separate value network start from the body of a decoder that scores texts, its head at zero; or says why it can't:
+    /// it must read the ids that the policy writes, and have the shape that a checkpoint of the run is read back in.
+    pub fn start_values(&mut self, body: &Decoder, tokenizer: &Tokenizer) -> Result<(), String> {
+        let Some(network) = &mut self.value else {
+            return Err("the objective has no value network of its own".to_owned());
+        };
+        if !self.tokenizer.has_same_ids(tokenizer) {
+            return Err(
+                "its tokenizer is another than the policy's, so that the same ids are other texts; take a reward model that was trained from this policy, or one of its family".to_owned(),
+            );
+        }
+        let (own, other) = (&network.decoder.config, &body.config);
+        if own != other {
+            let [own, other] =
+                [own, other].map(|shape| serde_json::to_string(shape).unwrap_or_default());
+            return Err(format!(
+                "it has another shape than the policy: expected {own}, found {other}"
+            ));
+        }
+        let body = Decoder {
+            adapter: network.decoder.adapter.clone(),
+            arithmetic: network.decoder.arithmetic,
+            ..body.clone()
+        };
+        network.decoder = body.value_network();
+        Ok(())
+    }
+
     /// Takes what a round has played for the draws of later ones.
     pub(super) fn note(&mut self, groups: &[Group]) {
         if let Some(rates) = &mut self.rates {

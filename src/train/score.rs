@@ -93,11 +93,7 @@ pub(super) fn score(
         Some(value) => passes.values(&value.decoder, minibatches),
         None => of_policy,
     });
-    finite(
-        values.as_deref().unwrap_or_default(),
-        "the value of a turn",
-        round,
-    )?;
+    finite(values.as_deref().unwrap_or_default(), "a value", round)?;
     let credit = learner.objective.credit(&Scored {
         material: chosen.material,
         units: chosen.units,
@@ -107,8 +103,8 @@ pub(super) fn score(
         values: values.as_deref(),
     });
     let returns: Vec<f32> = credit.returns.iter().map(|&value| value as f32).collect();
-    finite(&returns, "the return of a turn", round)?;
-    finite(&credit.advantages, "the advantage of a turn", round)?;
+    finite(&returns, "a return", round)?;
+    finite(&credit.advantages, "an advantage", round)?;
     if let Some(values) = &values {
         let values: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
         metrics.explained_variance = explained_variance(&credit.returns, &values);

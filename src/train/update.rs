@@ -85,14 +85,14 @@ pub(super) fn update(
 
 impl Updates<'_> {
     /// The part of a micro-batch in the loss of the values.
-    fn value_loss(&self, micro: &MicroBatch, new: Tensor<1>, clip: f64, turns: usize) -> Tensor<1> {
+    fn value_loss(&self, micro: &MicroBatch, new: Tensor<1>, clip: f64, count: usize) -> Tensor<1> {
         let device = new.clone().inner().device();
         let old = self.known.values.as_deref().unwrap_or_default();
         let (old, target) = (
-            micro.of_turns(old, &device),
-            micro.of_turns(&self.returns, &device),
+            micro.of_values(old, &device),
+            micro.of_values(&self.returns, &device),
         );
-        value::loss(new, old, target, clip, turns)
+        value::loss(new, old, target, clip, count)
     }
 
     /// One update of the value network, where there is one.
@@ -106,11 +106,11 @@ impl Updates<'_> {
         let Some(network) = &mut learner.value else {
             return;
         };
-        let turns = Totals::of(self.passes.batch, units).turns;
+        let count = Totals::of(self.passes.batch, units).values(self.passes.batch);
         let (gradients, loss) = self
             .passes
             .gradients(&network.decoder, units, |micro, decoder| {
-                self.value_loss(micro, micro.values(decoder), values.clip, turns)
+                self.value_loss(micro, micro.values(decoder), values.clip, count)
             });
         match network.optimizer.step(&mut network.decoder, &gradients) {
             Step::Taken { .. } => metrics.value_loss += loss / self.count,
@@ -154,7 +154,8 @@ impl Updates<'_> {
                     let Some((new, values)) = read.values.zip(values) else {
                         return loss.value;
                     };
-                    let of_values = self.value_loss(micro, new, values.clip, totals.turns);
+                    let count = totals.values(self.passes.batch);
+                    let of_values = self.value_loss(micro, new, values.clip, count);
                     let of_values = of_values * values.coefficient;
                     seen.value_loss += f64::from(of_values.clone().inner().into_scalar::<f32>());
                     loss.value + of_values

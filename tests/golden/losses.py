@@ -7,7 +7,8 @@ Reads the rows and log-probabilities of objectives.json (its model qwen2; see ob
 weights) and writes losses.json. The formulas are written here from the papers, not taken from this crate: Dr. GRPO (arXiv
 2503.20783), DAPO (2503.14476), GSPO (2507.18071), CISPO (2506.13585), RLOO (2402.14740, with the clip of TRL), REINFORCE++
 (2501.03262), DPO (2305.18290), cDPO (Mitchell 2023), IPO (2310.12036), KTO (2402.01306), SimPO (2405.14734), ORPO (2403.07691),
-RPO (2404.19733), APA (2306.02231); truncated and masked importance sampling as weights of tokens.
+RPO (2404.19733), APA (2306.02231), PPO against a reward model with advantages by GAE (1506.02438), DPO on own samples (2402.04792);
+truncated and masked importance sampling as weights of tokens.
 """
 
 import json
@@ -65,6 +66,26 @@ def token_returns():
     return (returns - returns.mean()) / (returns.std(unbiased=False) + 1e-8)
 
 
+# A value before every token.
+VALUES = torch.sin(torch.arange(COUNT, dtype=torch.float64)) / 2
+
+
+def generalised(gamma=1.0, lam=0.95):
+    """Advantages of tokens, and what their values are to be."""
+    rewards = -BETA * (old - reference)
+    for turn, reward in enumerate(REWARDS):
+        last = (turn_of == turn).nonzero().flatten()[-1]
+        rewards[last] = rewards[last] + reward
+    advantages = []
+    for of_row, values in zip(by_row(rewards), by_row(VALUES)):
+        later = torch.cat([values[1:], torch.zeros(1, dtype=torch.float64)])
+        deltas = of_row + gamma * later - values
+        discounts = [[(gamma * lam) ** (j - i) if j >= i else 0.0 for j in range(len(deltas))] for i in range(len(deltas))]
+        advantages.append(torch.tensor(discounts, dtype=torch.float64) @ deltas)
+    raw = torch.cat(advantages)
+    return (raw - raw.mean()) / (raw.std(unbiased=False) + 1e-8), raw + VALUES
+
+
 def weights(kind, level, cap, floor=0.0, veto=0.0):
     ratios = []
     for row in by_row(old - behaviour):
@@ -113,9 +134,9 @@ def cispo(high):
     return lambda new, a, w: -(w * (new - old).exp().clamp(max=1 + high).detach() * a * new).mean()
 
 
-def dpo(beta):
+def dpo(beta, anchor=reference):
     def loss(new, a, w):
-        apart = torch.stack([row.sum() for row in by_row(new - reference)])
+        apart = torch.stack([row.sum() for row in by_row(new - anchor)])
         return -F.logsigmoid(beta * (apart[0::2] - apart[1::2])).mean()
 
     return loss
@@ -194,7 +215,7 @@ def apa(lam, anchor):
     return lambda new, a, w: ((new - anchor - a / lam) ** 2).mean()
 
 
-def case(algorithm, loss, advantages=None, settings=None, correction=None):
+def case(algorithm, loss, advantages=None, settings=None, correction=None, **more):
     new = NEW.clone().requires_grad_()
     without = None if algorithm == "ppo" else torch.ones(COUNT, dtype=torch.float64)
     value = loss(new, advantages, weights(**correction) if correction else without)
@@ -206,7 +227,14 @@ def case(algorithm, loss, advantages=None, settings=None, correction=None):
         "advantages": None if advantages is None else advantages.tolist(),
         "loss": float(value.detach()),
         "gradient": new.grad.tolist(),
+        **more,
     }
+
+
+def against_reward_model(gamma=1.0, lam=0.95, settings=None, correction=None):
+    advantages, returns = generalised(gamma, lam)
+    lists = {"values": VALUES.tolist(), "returns": returns.tolist()}
+    return case("rlhf_ppo", of_tokens(CLIP, CLIP, COUNT), advantages, settings, correction, **lists)
 
 
 given = torch.tensor(MODEL["advantages"], dtype=torch.float64)
@@ -225,7 +253,12 @@ cases = [
     case("cispo", cispo(5.0), STANDARD),
     case("cispo", cispo(0.1), STANDARD, {"clip_high": 0.1}),
     case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns()),
+    against_reward_model(),
+    against_reward_model(0.9, 0.5, {"gamma": 0.9, "lambda": 0.5}),
+    against_reward_model(correction=tis("token", 1.2)),
     case("dpo", dpo(0.1)),
+    case("online_dpo", dpo(0.1)),
+    case("online_dpo", dpo(0.5, old), None, {"beta": 0.5, "renew_reference": True}),
     case("dpo", dpo(0.5), None, {"beta": 0.5}),
     case("cdpo", cdpo(0.1, 0.1)),
     case("cdpo", cdpo(0.5, 0.3), None, {"beta": 0.5, "label_smoothing": 0.3}),

@@ -72,6 +72,16 @@ impl Display for Report {
                 format!("{}  {of}", item.solved),
             )?;
         }
+        for best in &self.best_of {
+            let (kl, score) = (best.kl, best.score.mean);
+            line(
+                format!("best of {}", best.n),
+                format!(
+                    "{}  chosen by score, {score:.3} on average; KL {kl:.2} nats",
+                    best.solved
+                ),
+            )?;
+        }
         if turns > 1 {
             let of = "of episodes whose first answer was wrong";
             line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rlef_sandbox::Cancel;
 
+use super::checked::Checked;
 use super::{Asks, Judge, JudgeError, Judgement, Reads, Submission};
 use crate::program::Program;
 use crate::verdict::{Scope, StopAt};
@@ -27,7 +28,7 @@ pub fn all(
 ) -> Vec<Result<Judgement, JudgeError>> {
     let mut found = vec![Err(JudgeError::Stopped); submissions.len()];
     if !submissions.is_empty() {
-        judge.judge_all(submissions, cancel, &mut |index, result| {
+        Checked(judge).judge_all(submissions, cancel, &mut |index, result| {
             found[index] = result;
         });
     }

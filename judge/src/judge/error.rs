@@ -93,6 +93,16 @@ pub enum JudgeError {
         /// What it said.
         cause: Arc<dyn Error + Send + Sync>,
     },
+    /// A judge gave a number that is none.
+    #[error("ask judge `{judge}` about an answer to problem `{name}`: it gave {found} where a finite number is expected; mend the judge, or leave it out", name = printable(id))]
+    NotFinite {
+        /// The judge.
+        judge: String,
+        /// The problem.
+        id: String,
+        /// The number.
+        found: f64,
+    },
     /// Whoever asked needs a verdict.
     #[error("judge an answer to problem `{name}`: judge `{judge}` gives no verdict; add a judge that does, such as tests", name = printable(id))]
     NoVerdict {
@@ -185,6 +195,7 @@ impl JudgeError {
             | Self::Incomplete { .. }
             | Self::Tester { .. }
             | Self::Failed { .. }
+            | Self::NotFinite { .. }
             | Self::NoVerdict { .. }
             | Self::NoComparison { .. }
             | Self::Stopped => false,

@@ -2,6 +2,7 @@
 
 use rlef_sandbox::Cancel;
 
+use super::checked::Checked;
 use super::{Asks, Judge, JudgeError, Judgement, Keys, OnJudgement, Preference, Reads, Submission};
 use crate::problem::Problem;
 use crate::verdict::Scope;
@@ -36,6 +37,8 @@ impl Mixture {
             ));
         }
         let name = names.join("+");
+        let checked = |(judge, weight)| (Box::new(Checked(judge)) as Box<dyn Judge>, weight);
+        let members = members.into_iter().map(checked).collect();
         Ok(Self { members, name })
     }
 
@@ -200,19 +203,6 @@ impl Judge for Mixture {
         for (judge, weight) in self.members.iter().filter(|(judge, _)| judge.compares()) {
             let said = judge.compare(submissions, cancel)?;
             let places = &said.places;
-            if places.len() != submissions.len() {
-                return Err(JudgeError::Failed {
-                    judge: judge.name().to_owned(),
-                    id: submissions
-                        .first()
-                        .map_or_else(String::new, |first| first.problem.id.clone()),
-                    cause: std::sync::Arc::new(std::io::Error::other(format!(
-                        "it placed {} of {} answers",
-                        places.len(),
-                        submissions.len()
-                    ))),
-                });
-            }
             for (one, place) in places.iter().enumerate() {
                 for (other, beside) in places.iter().enumerate() {
                     votes[one] += match place.cmp(beside) {

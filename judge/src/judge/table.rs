@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::checked::Checked;
 use super::{Judge, Mixture, Rules, rules};
 
 /// What a configuration says of a judge besides its kind and weight.
@@ -36,6 +37,9 @@ pub struct Parts {
     /// The judge by tests, over the sandbox that was asked for.
     pub tests: Arc<dyn Judge>,
 }
+
+/// Judges, each with what its word counts.
+pub type Members = Vec<(Box<dyn Judge>, f64)>;
 
 /// Makes a judge of its settings, or says what is wrong with them.
 pub type Build = fn(&Settings, &Parts) -> Result<Box<dyn Judge>, String>;
@@ -134,6 +138,16 @@ impl Judges {
         self
     }
 
+    /// The same, with one more unless there is one of its name.
+    #[must_use]
+    pub fn or(self, row: Row) -> Self {
+        if self.rows.iter().any(|other| other.name == row.name) {
+            self
+        } else {
+            self.with(row)
+        }
+    }
+
     /// The rows.
     pub fn rows(&self) -> &[Row] {
         &self.rows
@@ -145,6 +159,15 @@ impl Judges {
         configs: &[JudgeConfig],
         parts: &Parts,
     ) -> Result<Box<dyn Judge>, SettingsError> {
+        Self::join(self.members(configs, parts)?, parts)
+    }
+
+    /// Each judge that a configuration names, with its weight.
+    pub fn members(
+        &self,
+        configs: &[JudgeConfig],
+        parts: &Parts,
+    ) -> Result<Members, SettingsError> {
         let mut members = Vec::with_capacity(configs.len());
         for config in configs {
             let wrong = |reason| SettingsError::Settings {
@@ -166,13 +189,19 @@ impl Judges {
             let judge = (row.build)(&config.settings, parts).map_err(wrong)?;
             members.push((judge, config.weight));
         }
+        Ok(members)
+    }
+
+    /// One judge of several: tests where there is none, a mixture where there are more than one.
+    pub fn join(mut members: Members, parts: &Parts) -> Result<Box<dyn Judge>, SettingsError> {
         if members.len() > 1 {
             let mixture =
                 Mixture::of(members).map_err(|reason| SettingsError::Mixture { reason })?;
             return Ok(Box::new(mixture));
         }
         let only = members.pop().map(|(judge, _)| judge);
-        Ok(only.unwrap_or_else(|| Box::new(Arc::clone(&parts.tests))))
+        let only = only.unwrap_or_else(|| Box::new(Arc::clone(&parts.tests)));
+        Ok(Box::new(Checked(only)))
     }
 
     fn names(&self) -> String {

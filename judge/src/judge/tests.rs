@@ -9,6 +9,7 @@ use super::*;
 use crate::program::Program;
 use crate::verdict::{CACHE_BYTES, Grade, StopAt, Verdict, VerdictCache};
 
+mod checked;
 mod named;
 
 fn problem(id: &str) -> Problem {

@@ -34,6 +34,15 @@ pub trait Wrapper: Send + Sync {
         cancel: &Cancel,
         on_judgement: OnJudgement<'_>,
     );
+
+    /// What [`Judge::compare`] is to do.
+    fn ask_which(
+        &self,
+        submissions: &[Submission<'_>],
+        cancel: &Cancel,
+    ) -> Result<Preference, JudgeError> {
+        self.inner().compare(submissions, cancel)
+    }
 }
 
 impl<W: Wrapper> Judge for W {
@@ -104,7 +113,7 @@ impl<W: Wrapper> Judge for W {
         submissions: &[Submission<'_>],
         cancel: &Cancel,
     ) -> Result<Preference, JudgeError> {
-        self.inner().compare(submissions, cancel)
+        self.ask_which(submissions, cancel)
     }
 }
 

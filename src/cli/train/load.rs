@@ -12,7 +12,7 @@ use super::super::watched::{Doing, Watched};
 use super::configuration::opened;
 use super::problems::Problems;
 use super::sets::Sets;
-use super::{Args, folders};
+use super::{Args, folders, values};
 use crate::checkpoint::tokenizer::Place;
 use crate::config::TrainConfig;
 use crate::journal::write_atomically;
@@ -64,14 +64,6 @@ impl Loaded {
             Inputs::new(stamp.hash, &read.training, &read.measured()),
             &config,
         );
-        if let Some((run, _)) = &opened
-            && !inputs.check(run.folder())?
-        {
-            say!(
-                "{} holds no inputs.json: whether problems or policy have changed since the run began is not known",
-                run.folder().display()
-            );
-        }
         let Problems {
             training: problems,
             weights,
@@ -108,12 +100,23 @@ impl Loaded {
             python,
             resources.workers,
         )?);
-        let judge = assembled(judges, &config.judges, &host)?;
+        let (judge, others) = assembled(judges, &config.judges, &host)?;
+        let value_from = values::stamp(&config)?;
+        let inputs = inputs.with_models(value_from, others);
+        if let Some((run, _)) = &opened
+            && !inputs.check(run.folder())?
+        {
+            say!(
+                "{} holds no inputs.json: whether problems or policy have changed since the run began is not known",
+                run.folder().display()
+            );
+        }
         require_supported(&*judge, &problems, &config.problems)?;
         require_supported(&*judge, &held_out, &config.evaluation.problems)?;
         require_supported(&*judge, &validation, &config.validation.problems)?;
         let engine = config.engine.as_ref().map(Engine::new).transpose()?;
         let mut learner = Learner::new(policy, tokenizer, &config, engine)?;
+        values::start(&mut learner, &config, &device)?;
         if let Some((run, done)) = &opened {
             run.restore(&mut learner, done, &device)?;
         }

@@ -1,0 +1,36 @@
+//! The reward model that a run's value network starts from.
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+
+use crate::config::TrainConfig;
+use crate::eval::stamp::PolicyStamp;
+use crate::reward_model::RewardModel;
+use crate::train::Learner;
+
+/// The hash of its files, where the configuration names one.
+pub(super) fn stamp(config: &TrainConfig) -> anyhow::Result<Option<String>> {
+    let Some(folder) = &config.objective.value_from else {
+        return Ok(None);
+    };
+    let name = folder.to_string_lossy();
+    let stamp = PolicyStamp::of(&name, Some(folder), config.resources.device);
+    let stamp = stamp.with_context(|| format!("failed to read {name}"))?;
+    Ok(stamp.hash)
+}
+
+/// Has the value network start from it, where the configuration names one.
+pub(super) fn start(
+    learner: &mut Learner,
+    config: &TrainConfig,
+    device: &Device,
+) -> anyhow::Result<()> {
+    let Some(folder) = &config.objective.value_from else {
+        return Ok(());
+    };
+    let named = || format!("failed to use objective.value_from = {}", folder.display());
+    let model = RewardModel::load(folder, device).with_context(named)?;
+    learner
+        .start_values(&model.decoder, &model.tokenizer)
+        .map_err(|reason| anyhow::anyhow!("{}: {reason}", named()))
+}

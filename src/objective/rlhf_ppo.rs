@@ -1,0 +1,393 @@
+//! PPO as it is used against a reward model (Stiennon et al. 2020, arXiv 2009.01325; Ouyang et al. 2022, arXiv 2203.02155,
+//! section 3.5 and appendix C): a value before every token, the reference in the reward of every token, what an answer is worth
+//! at its last one, and generalised advantage estimates. The pretraining loss beside it (PPO-ptx) is `[objective.second]`,
+//! which any objective takes.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::config::table;
+use super::stats::{self, Tokens};
+use super::{
+    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
+    Values, pairs,
+};
+use crate::advantage::{self, Normalisation};
+use crate::batch::ValuesAt;
+
+/// The line of the table.
+pub const ENTRY: Entry = Entry {
+    name: "rlhf_ppo",
+    older: &[],
+    about: "PPO against a reward model: a value and the reference at every token, GAE",
+    keys: &[
+        "objective.clip",
+        "objective.value_clip",
+        "objective.value_coefficient",
+        "objective.value_from",
+        "objective.normalisation",
+        "objective.correction",
+        "reward.kl_beta",
+    ],
+    build: |setup| Ok(Box::new(RlhfPpo::new(setup)?)),
+};
+
+/// Its own settings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// γ, what a later reward counts (1 in both papers: no discount).
+    pub gamma: f64,
+    /// λ of the advantage estimates (Schulman et al. 2015, arXiv 1506.02438, equation 16; 0.95 in lm-human-preferences).
+    pub lambda: f64,
+    /// Whether rewards are brought to deviation 1 before advantages are estimated, their mean kept (The N Implementation Details
+    /// of RLHF with PPO, general detail 9; off in TRL).
+    pub whiten_rewards: bool,
+    /// What is taken off the reward of an answer that was cut before its end (TRL's missing_eos_penalty; 1 there in its recipes).
+    pub missing_end_penalty: f64,
+    /// The KL divergence of an episode, in nats, that `reward.kl_beta` is moved towards; 0 leaves it where it is (Ziegler et al.
+    /// 2019, arXiv 1909.08593, section 2.2: 6 and 10).
+    pub kl_target: f64,
+    /// Episodes over which it is moved: `β ← β (1 + clip(KL / target - 1, -0.2, 0.2) · episodes / horizon)` (10,000 there).
+    pub kl_horizon: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gamma: 1.0,
+            lambda: 0.95,
+            whiten_rewards: false,
+            missing_end_penalty: 1.0,
+            kl_target: 0.0,
+            kl_horizon: 10_000.0,
+        }
+    }
+}
+
+/// What moves along a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct State {
+    /// β of the next round.
+    kl_beta: f64,
+}
+
+/// The same on disk: a text, for a number of JSON is not read back to the last bit.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    kl_beta: String,
+}
+
+/// What was found in the last round.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    kl_beta: f64,
+    kl: f64,
+}
+
+/// PPO against a reward model with the settings of a run.
+#[derive(Debug)]
+pub struct RlhfPpo {
+    settings: Settings,
+    clip: f64,
+    normalisation: Normalisation,
+    values: Values,
+    correction: Option<Correction>,
+    moving: Mutex<(State, Seen)>,
+}
+
+impl RlhfPpo {
+    fn new(setup: &Setup<'_>) -> Result<Self, Fault> {
+        let (settings, config): (Settings, _) = (setup.settings()?, setup.config);
+        pairs::share("gamma", settings.gamma)?;
+        pairs::share("lambda", settings.lambda)?;
+        pairs::not_negative("missing_end_penalty", settings.missing_end_penalty)?;
+        pairs::not_negative("kl_target", settings.kl_target)?;
+        pairs::positive("kl_horizon", settings.kl_horizon)?;
+        if settings.kl_target > 0.0 && setup.kl_beta == 0.0 {
+            return Err(Fault {
+                key: "reward.kl_beta".to_owned(),
+                found: "0".to_owned(),
+                expected: "a number above 0 where objective.settings.kl_target moves it: 0 stays 0"
+                    .to_owned(),
+            });
+        }
+        let state = State {
+            kl_beta: setup.kl_beta,
+        };
+        Ok(Self {
+            settings,
+            clip: config.clip,
+            normalisation: config.normalisation,
+            values: Values {
+                head: config.value_head,
+                at: ValuesAt::Tokens,
+                clip: config.value_clip,
+                coefficient: config.value_coefficient,
+                warmup_rounds: config.value_warmup_rounds,
+            },
+            correction: config.correction,
+            moving: Mutex::new((state, Seen::default())),
+        })
+    }
+
+    fn moving(&self) -> std::sync::MutexGuard<'_, (State, Seen)> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reward of every token: what holds it near the reference, and at an answer's last one what the answer is worth.
+    fn rewards(&self, scored: &Scored<'_>, kl_beta: f64) -> Vec<f64> {
+        let held = stats::held(scored, kl_beta);
+        let mut rewards: Vec<f64> = held.into_iter().map(|held| -held).collect();
+        let mut turns = scored.batch.turns.iter();
+        for candidate in scored.candidates() {
+            for (turn, reward) in candidate.rewards.iter().enumerate() {
+                let Some(span) = turns.next() else { break };
+                let said = candidate
+                    .episode
+                    .and_then(|episode| episode.turns.get(turn));
+                let penalty = if said.is_some_and(crate::episode::Turn::is_cut) {
+                    self.settings.missing_end_penalty
+                } else {
+                    0.0
+                };
+                // An answer without a token has its reward where the one before it ends.
+                let last = span.end.checked_sub(1);
+                let last = last.filter(|&last| scored.batch.actions[last].row == span.row);
+                if let Some(last) = last {
+                    rewards[last] += reward - penalty;
+                }
+            }
+        }
+        if self.settings.whiten_rewards {
+            return advantage::scaled(&rewards);
+        }
+        rewards
+    }
+}
+
+/// `β (1 + clip(KL / target - 1, -0.2, 0.2) · episodes / horizon)`.
+fn moved(kl_beta: f64, kl: f64, episodes: usize, settings: &Settings) -> f64 {
+    let error = (kl / settings.kl_target - 1.0).clamp(-0.2, 0.2);
+    kl_beta * (1.0 + error * episodes as f64 / settings.kl_horizon)
+}
+
+impl Objective for RlhfPpo {
+    fn needs(&self) -> Needs {
+        Needs {
+            reference: self.moving().0.kl_beta != 0.0,
+            values: Some(self.values),
+            old: Old::ForCredit,
+            ..Needs::POLICY_GRADIENT
+        }
+    }
+
+    fn settings(&self) -> toml::Table {
+        table(&self.settings)
+    }
+
+    fn credit(&self, scored: &Scored<'_>) -> Credit {
+        let kl_beta = self.moving().0.kl_beta;
+        let rewards = self.rewards(scored, kl_beta);
+        let values: Vec<f64> = scored.values().iter().map(|&v| f64::from(v)).collect();
+        let (mut raw, mut start) = (Vec::with_capacity(rewards.len()), 0);
+        let Settings { gamma, lambda, .. } = self.settings;
+        let counts = scored.batch.row_actions();
+        for count in &counts {
+            let row = start..start + count;
+            let (rewards, values) = (&rewards[row.clone()], &values[row]);
+            raw.extend(advantage::generalised(rewards, values, gamma, lambda));
+            start += count;
+        }
+        let returns: Vec<f64> = raw.iter().zip(&values).map(|(a, v)| a + v).collect();
+        let zeros = vec![0.0; raw.len()];
+        let advantages = advantage::advantages(&raw, &zeros, self.normalisation);
+        let episodes = counts.len();
+        let kl = if kl_beta == 0.0 {
+            0.0
+        } else {
+            stats::held(scored, 1.0).iter().sum::<f64>() / episodes.max(1) as f64
+        };
+        let mut moving = self.moving();
+        moving.1 = Seen { kl_beta, kl };
+        if self.settings.kl_target > 0.0 {
+            moving.0.kl_beta = moved(kl_beta, kl, episodes, &self.settings);
+        }
+        Credit {
+            advantages: advantages.into_iter().map(|a| a as f32).collect(),
+            returns,
+        }
+    }
+
+    fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
+        let (tokens, mut own) = Tokens::corrected(inputs, self.correction);
+        let (loss, seen) = stats::token_loss(tokens, self.clip, inputs.totals.tokens);
+        let Seen { kl_beta, kl } = self.moving().1;
+        // Each micro-batch has its rows' part of them.
+        let share = inputs.spans().rows() as f64 / inputs.totals.rows as f64;
+        own.push(("kl_beta", kl_beta * share));
+        own.push(("episode_kl", kl * share));
+        Loss::new(loss, seen).with(own)
+    }
+
+    fn state(&self) -> Option<serde_json::Value> {
+        let kl_beta = self.moving().0.kl_beta.to_string();
+        let moves = self.settings.kl_target > 0.0;
+        moves.then(|| serde_json::json!(Kept { kl_beta }))
+    }
+
+    fn restore(&self, state: serde_json::Value) -> Result<(), String> {
+        let Kept { kl_beta } = serde_json::from_value(state).map_err(|error| error.to_string())?;
+        let number = kl_beta.parse().ok();
+        let kl_beta = number.filter(|beta: &f64| *beta > 0.0 && beta.is_finite());
+        let found = kl_beta.ok_or("kl_beta: expected a finite number above 0 as a text")?;
+        self.moving().0 = State { kl_beta: found };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Material, ObjectiveConfig, Unit};
+    use super::*;
+    use crate::batch::Batch;
+    use crate::completion::FinishReason;
+    use crate::episode::tests::played;
+    use crate::reward::RewardConfig;
+    use crate::rollout::Group;
+    use crate::verdict::Grade;
+
+    fn objective(kl_beta: f64, settings: &Settings) -> Result<RlhfPpo, Fault> {
+        let config = ObjectiveConfig {
+            algorithm: "rlhf_ppo".into(),
+            normalisation: Normalisation::Off,
+            settings: table(settings),
+            ..ObjectiveConfig::default()
+        };
+        RlhfPpo::new(&Setup {
+            config: &config,
+            kl_beta,
+            longest: 10,
+        })
+    }
+
+    /// Two turns and one, with rewards of 0, 1 and -1; the last answer of the second is cut.
+    fn groups() -> Vec<Group> {
+        let mut cut = played(&[Grade::WrongAnswer], false);
+        cut.turns[0].finish = FinishReason::Length;
+        let episodes = vec![played(&[Grade::WrongAnswer, Grade::Accepted], true), cut];
+        vec![Group {
+            problem_id: "p".to_owned(),
+            episodes,
+        }]
+    }
+
+    /// What the credit of these two episodes is, with log-ratios and values that count up.
+    fn credit(objective: &RlhfPpo) -> (Batch, Vec<f64>, Credit) {
+        let groups = groups();
+        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
+        let units: Vec<Unit> = material.each_alone();
+        let batch = Batch::of_units(material.rows_of(&units)).with_values_at(ValuesAt::Tokens);
+        let count = batch.actions.len();
+        let away: Vec<f64> = (0..count).map(|index| 0.1 * index as f64).collect();
+        let policy: Vec<f32> = away.iter().map(|away| (*away - 2.0) as f32).collect();
+        let reference = vec![-2.0; count];
+        let values: Vec<f32> = (0..count).map(|index| 0.05 * index as f32).collect();
+        let found = objective.credit(&Scored {
+            material: &material,
+            units: &units,
+            batch: &batch,
+            policy: Some(&policy),
+            reference: Some(&reference),
+            values: Some(&values),
+        });
+        (batch, away, found)
+    }
+
+    #[test]
+    fn the_reward_is_at_the_last_token_and_the_reference_at_every_one() {
+        let settings = Settings {
+            lambda: 1.0,
+            missing_end_penalty: 0.5,
+            ..Settings::default()
+        };
+        let objective = objective(0.2, &settings).unwrap();
+        let (batch, away, found) = credit(&objective);
+        // With λ = 1 what a value is to be is the rest of its row's rewards.
+        let last = |turn: usize| batch.turns[turn].end - 1;
+        let mut rewards: Vec<f64> = away.iter().map(|away| -0.2 * away).collect();
+        rewards[last(1)] += 1.0;
+        rewards[last(2)] += -1.0 - 0.5;
+        let (mut sum, mut row) = (0.0, usize::MAX);
+        for index in (0..rewards.len()).rev() {
+            if batch.actions[index].row != row {
+                (sum, row) = (0.0, batch.actions[index].row);
+            }
+            sum += rewards[index];
+            assert!(
+                (found.returns[index] - sum).abs() < 1e-6,
+                "{index}: {found:?}"
+            );
+            let value = 0.05 * index as f64;
+            let expected = sum - value;
+            assert!((f64::from(found.advantages[index]) - expected).abs() < 1e-5);
+        }
+        assert_eq!(found.returns.len(), batch.values());
+    }
+
+    #[test]
+    fn the_weight_of_the_reference_follows_its_target_and_is_kept() {
+        let settings = Settings {
+            kl_target: 1.0,
+            kl_horizon: 10.0,
+            ..Settings::default()
+        };
+        // Twice the target: the error is cut at 0.2; 4 of 10 episodes. Just below it: -0.1.
+        assert!((moved(0.5, 2.0, 4, &settings) - 0.5 * 1.08).abs() < 1e-12);
+        assert!((moved(0.5, 0.9, 10, &settings) - 0.5 * 0.9).abs() < 1e-12);
+        let first = objective(0.2, &settings).unwrap();
+        let before = first.state().unwrap();
+        let (_, away, _) = credit(&first);
+        let kl = away.iter().sum::<f64>() / 2.0;
+        let expected = moved(0.2, kl, 2, &settings);
+        let after = first.state().unwrap();
+        let found: f64 = after["kl_beta"].as_str().unwrap().parse().unwrap();
+        assert!((found - expected).abs() < 1e-7, "{found} {expected}");
+        assert_ne!(before, after);
+        // One that is continued goes on with it.
+        let second = objective(0.2, &settings).unwrap();
+        second.restore(after).unwrap();
+        assert_eq!(second.state(), first.state());
+        let (one, other) = (credit(&first).2, credit(&second).2);
+        assert_eq!(one, other);
+        for bad in ["-1", "NaN", "much"] {
+            assert!(second.restore(serde_json::json!({"kl_beta": bad})).is_err());
+        }
+        let none = objective(0.0, &Settings::default()).unwrap();
+        assert!(none.state().is_none() && !none.needs().reference);
+        assert!(objective(0.0, &settings).is_err());
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        type Change = fn(&mut Settings);
+        let cases: [(&str, Change); 6] = [
+            ("gamma", |settings| settings.gamma = 1.1),
+            ("lambda", |settings| settings.lambda = f64::NAN),
+            ("missing_end_penalty", |settings| {
+                settings.missing_end_penalty = -1.0;
+            }),
+            ("kl_target", |settings| settings.kl_target = -1.0),
+            ("kl_horizon", |settings| settings.kl_horizon = 0.0),
+            ("lambda", |settings| settings.lambda = -0.1),
+        ];
+        for (name, change) in cases {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            let fault = objective(0.1, &settings).unwrap_err();
+            assert_eq!(fault.key, format!("objective.settings.{name}"));
+        }
+    }
+}
