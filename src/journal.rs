@@ -27,12 +27,13 @@ pub use frame::Name;
 pub use frames::Frames;
 pub use lines::Lines;
 pub(crate) use lines::is_event;
+pub(crate) use read::text;
 pub use read::{of_run, read, read_chosen};
 pub use reader::{FrameReader, Selection};
 pub use record::{EpisodeRecord, FailureRecord, RewardRecord, TurnRecord};
 pub use run_journal::RunJournal;
-pub(crate) use whole::partial_in;
 pub use whole::write_atomically;
+pub(crate) use whole::{UNNAMED, partial_in};
 
 /// The file in a run's folder.
 pub const NAME: &str = "journal.jsonl.zst";

@@ -24,8 +24,8 @@ use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 pub use best::Best;
-use checkpoints::checkpoints;
 pub use checkpoints::latest;
+use checkpoints::{checkpoints, remove_begun};
 pub use error::RunError;
 use error::file;
 use files::{Files, read_json, remains, write_config, write_json};
@@ -142,6 +142,7 @@ impl Run {
         }
         // Before anything is cut back: a process that still writes to it is not disturbed.
         let lock = Lock::take(folder)?;
+        remove_begun(folder);
         let config = TrainConfig::load(&path).map_err(|error| file("read", &path, error))?;
         let progress = match latest(folder)? {
             Some(checkpoint) => {

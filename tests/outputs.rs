@@ -187,7 +187,10 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_done() {
                 "{verb:?} {option} {place}: {said}"
             );
             assert!(said.contains("nothing was begun"), "{said}");
-            assert!(said.contains(place) && !said.contains(".tmp"), "{said}");
+            assert!(
+                said.contains(place) && !said.contains(".rlef-begun"),
+                "{said}"
+            );
             assert!(
                 output.stdout.is_empty() && !said.contains("evaluating"),
                 "{said}"

@@ -62,9 +62,14 @@ pub fn read_given(path: &Path) -> std::io::Result<String> {
     text(bytes)
 }
 
-fn bounded(file: File) -> std::io::Result<Vec<u8>> {
+/// The text that somebody gives, of at most [`LARGEST_TEXT`] bytes.
+pub(crate) fn text_of(given: impl Read) -> std::io::Result<String> {
+    text(bounded(given)?)
+}
+
+fn bounded(given: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(LARGEST_TEXT + 1).read_to_end(&mut bytes)?;
+    given.take(LARGEST_TEXT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_TEXT {
         return Err(Error::new(
             ErrorKind::InvalidData,

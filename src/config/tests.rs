@@ -116,7 +116,7 @@ fn every_number_of_the_file_is_finite_and_in_its_range() {
     };
     let mut all = Vec::new();
     keys(&toml::Table::try_from(config).unwrap(), "", &mut all);
-    assert_eq!(all.len(), 29, "{all:?}");
+    assert_eq!(all.len(), 30, "{all:?}");
     for key in &all {
         let unbounded = ["max_sampler_gap", "max_sampler_kl", "max_gradient_norm"];
         let may_be_infinite = unbounded.iter().any(|name| key.ends_with(name));

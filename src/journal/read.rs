@@ -47,14 +47,15 @@ fn found(path: &Path) -> PathBuf {
 
 fn form(path: &Path, file: &File) -> Result<Form, JournalError> {
     let mut start = [0; 4];
-    match file.read_exact_at(&mut start, 0) {
-        // Too short to be anything but lines.
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(Form::Lines),
-        Err(error) => Err(JournalError::of_file("read", path)(error)),
-        Ok(()) if start == frame::MARK => Ok(Form::Frames),
-        Ok(()) if start == ZSTD => Ok(Form::Compressed),
-        Ok(()) => Ok(Form::Lines),
-    }
+    let read = file.read_at(&mut start, 0);
+    let count = read.map_err(JournalError::of_file("read", path))?;
+    Ok(match &start[..count] {
+        [] => Form::Lines,
+        // A writer may have been killed within it.
+        some if frame::MARK.starts_with(some) => Form::Frames,
+        some if some == ZSTD => Form::Compressed,
+        _ => Form::Lines,
+    })
 }
 
 /// Reads all records of a journal; in an evaluation's, its episodes.
@@ -82,6 +83,20 @@ pub fn read_chosen(path: &Path, selection: &Selection) -> Result<Vec<EpisodeReco
     let all: Vec<EpisodeRecord> = read(path)?;
     let takes = |one: &EpisodeRecord| selection.takes(one.step, &one.problem_id, one.sample);
     Ok(all.into_iter().filter(takes).collect())
+}
+
+/// The lines of a file of JSON lines, however it is packed.
+pub(crate) fn text(path: &Path) -> std::io::Result<String> {
+    let path = &found(path);
+    let file = crate::files::open(path)?;
+    match form(path, &file).map_err(std::io::Error::other)? {
+        Form::Lines => crate::files::read_to_string(path),
+        Form::Compressed => crate::files::text_of(zstd::stream::read::Decoder::new(file)?),
+        Form::Frames => {
+            let reader = FrameReader::open(path).map_err(std::io::Error::other)?;
+            reader.text(crate::files::LARGEST_TEXT)
+        }
+    }
 }
 
 fn lines<T: DeserializeOwned>(path: &Path, text: impl Read) -> Result<Vec<T>, JournalError> {

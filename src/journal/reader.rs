@@ -95,6 +95,16 @@ impl FrameReader {
                     format!("there are {found} episodes, and its head names {expected}"),
                 ));
             }
+            let named = records.iter().zip(&entry.head.episodes);
+            if let Some((record, _)) = named.into_iter().find(|(one, (step, id, sample))| {
+                (one.step, &one.problem_id, one.sample) != (*step, id, *sample)
+            }) {
+                let id = &record.problem_id;
+                return Err(self.damaged(
+                    entry,
+                    format!("it holds {id:?}, and its head names another"),
+                ));
+            }
             chosen.extend(
                 records
                     .into_iter()
@@ -111,6 +121,22 @@ impl FrameReader {
             all.extend(self.records(entry)?);
         }
         Ok(all)
+    }
+
+    /// All lines, of at most so many bytes.
+    pub(super) fn text(&self, most: u64) -> std::io::Result<String> {
+        let all: u64 = self.entries.iter().map(|entry| entry.head.text).sum();
+        if all > most {
+            return Err(std::io::Error::other(format!(
+                "expected at most {most} bytes of lines, found {all}"
+            )));
+        }
+        let mut text = String::with_capacity(all as usize);
+        for entry in &self.entries {
+            let lines = entry.lines(&self.file, &self.path);
+            text += &lines.map_err(std::io::Error::other)?;
+        }
+        Ok(text)
     }
 
     /// The text of the prompt that a record names, where the journal holds it.

@@ -8,6 +8,7 @@ use super::record::name_of;
 use super::*;
 use crate::episode::Opening;
 use crate::episode::tests::played;
+use crate::policy::replay::ReplayPolicy;
 use crate::rollout::Group;
 use crate::verdict::Grade;
 
@@ -107,12 +108,24 @@ fn a_journal_is_an_ordinary_file_of_zstd_whose_lines_say_its_form() {
         .lines()
         .filter(|line| line.contains(r#""event":"prompt""#));
     assert_eq!(prompts.count(), 4);
+    assert_eq!(super::text(&whole.path).unwrap(), text);
     let reader = FrameReader::open(&whole.path).unwrap();
     for problem in ["a", "b", "c", "d"] {
         let text = format!("What is {problem}?");
         assert_eq!(reader.prompt(&name_of(&text)).unwrap(), Some(text));
     }
     assert_eq!(reader.prompt("none").unwrap(), None);
+}
+
+#[test]
+fn the_answers_of_a_round_are_a_policy_that_says_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = RunJournal::after(folder.path(), 0).unwrap();
+    journal.append(0, &rounds()[0]).unwrap();
+    for path in [folder.path().to_owned(), folder.path().join(FIRST_FORM)] {
+        let policy = ReplayPolicy::load(&path).unwrap();
+        assert_eq!((policy.samples_of("a"), policy.samples_of("b")), (2, 2));
+    }
 }
 
 #[test]

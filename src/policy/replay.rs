@@ -86,7 +86,7 @@ impl ReplayPolicy {
     /// Reads JSON lines, one episode a line; several lines of one problem are its samples. A journal that `eval` or `train`
     /// wrote is such a file, too: its episodes come in the order of their numbers, whatever order they were written in.
     pub fn load(path: &Path) -> Result<Self, ReplayError> {
-        let text = crate::files::read_to_string(path).map_err(|cause| ReplayError::Read {
+        let text = crate::journal::text(path).map_err(|cause| ReplayError::Read {
             path: path.to_owned(),
             cause,
         })?;

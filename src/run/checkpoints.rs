@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{RunError, file};
+use crate::journal::UNNAMED;
 
 /// The newest whole checkpoint of a run folder.
 pub fn latest(folder: &Path) -> Result<Option<PathBuf>, RunError> {
@@ -35,9 +36,57 @@ pub(super) fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     Ok(all.into_iter().map(|(_, path)| path).collect())
 }
 
+/// Removes what a killed process had begun to write: checkpoints that are not whole, each of which may be a whole model, and
+/// files that were never renamed into place. What can't be removed is in nobody's way.
+pub(super) fn remove_begun(folder: &Path) {
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let parent = folder.join("checkpoints");
+    for entry in entries(folder).chain(entries(&parent)) {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if path.is_dir() {
+            // The best policy that was being kept is seen to where it is asked for.
+            let number = name.strip_prefix("partial-").unwrap_or_default();
+            if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+                let _ = std::fs::remove_dir_all(path);
+            }
+        } else if name.starts_with(UNNAMED) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_only_begun_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let parent = folder.path().join("checkpoints");
+        for name in [
+            "000001",
+            "partial-000002",
+            "partial-best",
+            "best",
+            "partial-mine",
+        ] {
+            std::fs::create_dir_all(parent.join(name)).unwrap();
+            std::fs::write(parent.join(name).join("file"), "x").unwrap();
+        }
+        let begun = crate::journal::partial_in(folder.path()).unwrap();
+        let (_, begun) = begun.keep().unwrap();
+        std::fs::write(folder.path().join("notes"), "x").unwrap();
+        remove_begun(folder.path());
+        assert!(!begun.exists());
+        assert!(folder.path().join("notes").exists());
+        let mut names: Vec<_> = std::fs::read_dir(&parent)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["000001", "best", "partial-best", "partial-mine"]);
+    }
 
     #[test]
     fn the_newest_is_the_one_of_most_rounds() {

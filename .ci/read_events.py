@@ -1,4 +1,4 @@
-"""Reads a run's event files with TensorBoard itself and compares every number with the run's record: python tensorboard.py RUN.
+"""Reads a run's event files with TensorBoard itself and compares every number with the run's record: python read_events.py RUN.
 Ends with 1 where a round, a name or a number differs, or where there is nothing to compare."""
 
 import json
