@@ -3,6 +3,7 @@
 use rlef_serve::Bounds;
 use serde_json::{Value, json};
 
+use super::keys;
 use crate::client::post;
 use crate::straw::{Straw, server};
 

@@ -3,8 +3,8 @@
 use rlef_serve::{Bounds, Config, Machine, Server, Token};
 use serde_json::json;
 
-use crate::client::{Client, get, post};
-use crate::straw::{Straw, config, sets};
+use crate::client::{Client, get};
+use crate::straw::{Straw, config, server, sets};
 
 #[test]
 fn who_has_no_token_gets_nothing_but_health() {

@@ -3,7 +3,7 @@
 use rlef_serve::Bounds;
 use serde_json::{Value, json};
 
-use crate::client::{get, post};
+use crate::client::{Client, get, post};
 use crate::straw::{Straw, server};
 
 #[test]
