@@ -5,6 +5,7 @@
 
 mod action;
 mod client;
+mod deploy;
 mod dialects;
 mod hostile;
 mod load;
