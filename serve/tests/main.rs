@@ -13,3 +13,4 @@ mod native;
 mod python;
 mod real;
 mod straw;
+mod verbs;
