@@ -71,7 +71,7 @@ class Tokens:
         return [ord(letter) for letter in text]
 
     def apply_chat_template(self, messages, add_generation_prompt=False, tokenize=True, return_dict=False):
-        text = "".join(f"<{one['role']}>{one['content']}</>" for one in messages)
+        text = "".join(f"<{one['role']}>{one['content']}~\n" for one in messages)
         text += "<assistant>" if add_generation_prompt else ""
         return self.encode(text) if tokenize else text
 
@@ -111,10 +111,10 @@ class Trl(Adapter):
             own = "".join(chr(one) for one, mine in zip(ids, mask) if mine)
             self.assertEqual(own, first + second)
             other = "".join(chr(one) for one, mine in zip(ids, mask) if not mine)
-            self.assertTrue(other.startswith("<user>") and other.endswith("<assistant>"), other)
+            self.assertTrue(other.startswith("~\n<user>") and other.endswith("<assistant>"), other)
             self.assertIn("Expected output '3' but got '4'", other)
             text = Tokens().decode(played["prompt_ids"][row])
-            self.assertEqual(text, f"<user>p{row + 1}</><assistant>")
+            self.assertEqual(text, f"<user>p{row + 1}~\n<assistant>")
             unsampled = [one for one, mine in zip(played["logprobs"][row], mask) if not mine]
             self.assertEqual(set(unsampled), {0.0})
         self.assertEqual(played["rlef_reward"], [1.0, 1.0])
@@ -142,7 +142,12 @@ class Trl(Adapter):
                 return super().apply_chat_template(messages[-1:], **options)
 
         with self.assertRaises(ValueError):
-            trl.feedback_ids(Forgets(), "x")
+            trl.feedback_ids(Forgets(), "f", None)
+
+    def test_the_end_of_an_answer_is_there_once(self):
+        end = ord("~")
+        for last, expected in [(end, "\n<user>f~\n<assistant>"), (ord("a"), "~\n<user>f~\n<assistant>")]:
+            self.assertEqual(Tokens().decode(trl.feedback_ids(Tokens(), "f", last)), expected)
 
 
 class Batch(SimpleNamespace):

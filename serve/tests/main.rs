@@ -5,6 +5,7 @@
 
 mod action;
 mod client;
+mod deploy;
 mod dialects;
 mod hostile;
 mod load;
@@ -12,3 +13,4 @@ mod native;
 mod python;
 mod real;
 mod straw;
+mod verbs;

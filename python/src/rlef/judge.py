@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 from urllib.parse import quote
 
 from rlef import wire
@@ -18,7 +18,10 @@ from rlef.results import Step, Verdict
 from rlef.server import Server
 from rlef.wire import Ask, Endpoint
 
-__all__ = ["AsyncEpisode", "AsyncJudge", "Episode", "Judge"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["AsyncEpisode", "AsyncJudge", "Episode", "Judge", "Options"]
 
 # Programs of one request.
 TOGETHER = 256
@@ -29,6 +32,21 @@ LONGEST_PAUSE = 10.0
 Item = Mapping[str, Any]
 Result = Verdict | RlefError
 Self = TypeVar("Self")
+
+
+class Options(TypedDict, total=False):
+    """What a judge may be told besides its URL."""
+
+    token: str | None
+    problems: Iterable[str | os.PathLike[str]]
+    workers: int
+    isolation: str
+    python: str | os.PathLike[str] | None
+    cache: bool
+    arguments: Sequence[str]
+    timeout: float
+    patience: float
+    client: str | None
 
 
 class Questions:
@@ -154,7 +172,7 @@ def reward_of(result: Result) -> float | None:
 class Judge(Questions):
     """Judges programs and plays episodes. Any thread may ask; close it, or use it in a `with`."""
 
-    def __init__(self, url: str | None = None, **options: Any) -> None:
+    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
         super().__init__(url, **options)
         self._transport = Transport(self.endpoint, self._timeout, self._client)
 
@@ -280,7 +298,7 @@ class Episode:
 class AsyncJudge(Questions):
     """The same for an event loop. Close it, or use it in an `async with`."""
 
-    def __init__(self, url: str | None = None, **options: Any) -> None:
+    def __init__(self, url: str | None = None, **options: Unpack[Options]) -> None:
         super().__init__(url, **options)
         self._transport = AsyncTransport(self.endpoint, self._timeout, self._client)
 

@@ -69,13 +69,13 @@ def rollout(
     turns: int = 3,
     style: str = "full",
     max_completion_tokens: int = 4096,
-    between: Callable[[Any, str], list[int]] | None = None,
+    between: Callable[[Any, str, int | None], list[int]] | None = None,
     first: Callable[[Any, Any], list[int]] | None = None,
     threads: int = 16,
 ) -> Callable[[list[Any], Any], dict[str, Any]]:
     """A `rollout_func`. `generate(ids of prompts, trainer)` samples; `problem_of(prompt)` names the problem of a prompt, as a
-    data set's row would. `between(tokenizer, feedback)` gives the ids that stand between an answer and the next, `first` those
-    of a prompt; without them the tokenizer's chat template does. Ids that were sampled are never written anew from text."""
+    data set's row would. `between(tokenizer, feedback, last id)` gives the ids that stand between an answer and the next,
+    `first(tokenizer, prompt)` those of a prompt; without them the tokenizer's chat template does. Ids that were sampled are never written anew from text."""
     between, first = between or feedback_ids, first or prompt_ids
 
     def opened(prompt: Any, trainer: Any) -> Play:
@@ -116,7 +116,7 @@ def rollout(
         if taken.done:
             play.reward = None if taken.rewards is None else sum(taken.rewards)
             return False
-        ids = between(tokenizer, taken.observation or "")
+        ids = between(tokenizer, taken.observation or "", play.ids[-1] if play.ids else None)
         if len(play.ids) + len(ids) >= max_completion_tokens:
             # No room for another answer: it ends here, and a public test fails.
             play.reward = None if taken.rewards is None else sum(taken.rewards[:-1]) + FAILED
@@ -144,12 +144,14 @@ def prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
     return list(ids)
 
 
-def feedback_ids(tokenizer: Any, feedback: str) -> list[int]:
-    """Ids of a message in the middle: what the template adds to a conversation by it."""
-    before = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
-    after = [*before, {"role": "user", "content": feedback}]
-    short = tokenizer.apply_chat_template(before, tokenize=False)
-    long = tokenizer.apply_chat_template(after, add_generation_prompt=True, tokenize=False)
-    if not long.startswith(short):
+def feedback_ids(tokenizer: Any, feedback: str, last: int | None) -> list[int]:
+    """Ids of a message in the middle: what the template puts behind an answer's words, the end of the answer among it unless
+    it was sampled itself, as `last`."""
+    before = [{"role": "user", "content": "x"}]
+    begun = tokenizer.apply_chat_template(before, add_generation_prompt=True, tokenize=False) + "y"
+    said = [*before, {"role": "assistant", "content": "y"}, {"role": "user", "content": feedback}]
+    whole = tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+    if not whole.startswith(begun):
         raise ValueError("this chat template rewrites what was said before; give rollout(between=...) the ids itself")
-    return list(tokenizer.encode(long[len(short) :], add_special_tokens=False))
+    ids = list(tokenizer.encode(whole[len(begun) :], add_special_tokens=False))
+    return ids[1:] if ids and ids[0] == last else ids

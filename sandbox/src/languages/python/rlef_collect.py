@@ -77,6 +77,8 @@ def gather(descriptor, names, most):
 
 
 def mark(descriptor, word):
+    if word == TOO_MUCH:
+        os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, word, 0)
 
 
