@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::completion::{Completion, Sampling};
 use crate::examples::Example;
+use crate::judge::Judge;
 use crate::policy::{Policy, PolicyError, SampleQueue, sample_each};
 use crate::problem::contest::{ContestItem, mistake};
 use crate::problem::{Problem, TestCase};
 use crate::prompt;
-use crate::rollout::{self, Grader, RolloutConfig};
+use crate::rollout::{self, RolloutConfig};
 
 mod evaluated;
 
@@ -101,12 +102,12 @@ fn careless(item: &ContestItem, config: &AuthorConfig, rng: &mut ChaCha8Rng) -> 
 
 /// Plays one demonstrated episode of each item, and gives them as examples: nobody sampled their ids. Episodes the sandbox
 /// lost are left out. What an item's own programs
-/// print is evaluated, not run; `grader` is asked about the rest.
+/// print is evaluated, not run; `judge` is asked about the rest.
 pub fn demonstrate(
     items: &[ContestItem],
     author: &AuthorConfig,
     tokenizer: &Tokenizer,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     rollout: &RolloutConfig,
     seed: u64,
 ) -> Result<Vec<Example>, PolicyError> {
@@ -126,8 +127,8 @@ pub fn demonstrate(
         group: 1,
         ..rollout.clone()
     };
-    let grader = Evaluated::new(items, grader);
-    let (groups, _) = rollout::play(&policy, &grader, &problems, &once, seed)?;
+    let judge = Evaluated::new(items, judge);
+    let (groups, _) = rollout::play(&policy, &judge, &problems, &once, seed)?;
     let played = items.iter().zip(groups);
     played
         .flat_map(|(item, group)| {

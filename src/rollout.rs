@@ -25,7 +25,6 @@ use crate::completion::Sampling;
 pub use crate::environment::{COMPACT_FEEDBACK, FeedbackSource, PublicTests, turn_scope};
 use crate::environment::{Play, PlayConfig, RewardRule};
 use crate::episode::Episode;
-pub use crate::judge::Judge as Grader;
 use crate::judge::{Judge, Keys};
 use crate::policy::{Policy, PolicyError};
 use crate::problem::Problem;

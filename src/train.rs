@@ -1,6 +1,5 @@
 //! Training, top to bottom: an evaluation, rounds of playing, choosing, scoring, crediting and updating, and an evaluation
-//! again. What is learnt from and how is the objective's; the loop asks what it needs and nothing else. Files and resuming
-//! are `run`'s, passes are `learner`'s.
+//! again. What is learnt from and how is the objective's; files and resuming are `run`'s, passes are `learner`'s.
 
 mod checks;
 mod draw;
@@ -23,31 +22,31 @@ use std::time::Instant;
 
 use crate::batch::Batch;
 use crate::config::TrainConfig;
+use crate::judge::Judge;
 use crate::objective::{Material, Source};
-use crate::rollout::{Grader, Group, RolloutStats};
+use crate::rollout::RolloutStats;
 use checks::enough_was_played;
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
+use observer::stop_if_told;
 pub use observer::{End, Event, Observer, Phase, Stage};
 pub use rates::Rates;
 pub use reference::KeptReference;
 use score::Chosen;
-pub use session::{Data, Session};
+pub use session::{Data, Played, Session};
 pub use validation::Validated;
 
 /// Trains to the last round, or until the observer says to stop.
 pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End, TrainError> {
     session.evaluate_before(observer)?;
-    let (config, every) = (session.config, session.config.resources.checkpoint_every);
-    observer.on(Event::Training {
-        rounds: config.rounds,
-    });
+    let config = session.config;
+    let rounds = config.rounds;
+    observer.on(Event::Training { rounds });
     while session.done.rounds < config.rounds {
         let step = session.learner.policy_optimizer.steps();
-        let (grader, data, number) = (session.grader, session.data, session.done.rounds);
-        let learner = &mut session.learner;
-        let played = watched_round(learner, grader, data, config, number, observer);
+        let (judge, data, number) = (session.judge, session.data, session.done.rounds);
+        let played = watched_round(&mut session.learner, judge, data, config, number, observer);
         let (groups, metrics, timings) = match played {
             Ok(played) => played,
             Err(TrainError::Stopped) => return session.stopped(),
@@ -68,13 +67,7 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
             return Err(error);
         }
         let stopping = observer.stop();
-        let due = rounds.is_multiple_of(every) || rounds == config.rounds || stopping;
-        if due && rounds < config.rounds && session.learner.is_in_doubt() {
-            // The one before it stays, to go on from if it gets no better.
-            observer.on(Event::NoCheckpoint { rounds });
-        } else if due {
-            session.run.checkpoint(&session.learner, rounds)?;
-        }
+        session.keep(stopping, observer)?;
         match session.validate(observer) {
             Err(TrainError::Stopped) => return session.stopped(),
             validated => validated?,
@@ -89,23 +82,20 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
     Ok(End::Done)
 }
 
-/// What a round has played, and what it did.
-pub type Played = (Vec<Group>, RoundMetrics, RoundTimings);
-
 /// Plays one round and learns from it, unless too much of it was lost: then no weight is moved.
 pub fn round<'a>(
     learner: &mut Learner,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     data: impl Into<Data<'a>>,
     config: &TrainConfig,
     round: usize,
 ) -> Result<Played, TrainError> {
-    watched_round(learner, grader, data.into(), config, round, &mut ())
+    watched_round(learner, judge, data.into(), config, round, &mut ())
 }
 
 fn watched_round(
     learner: &mut Learner,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     data: Data<'_>,
     config: &TrainConfig,
     round: usize,
@@ -115,7 +105,7 @@ fn watched_round(
     data.check(&*objective)?;
     observer.on(Event::Phase(Phase::Playing));
     let (groups, stats) = match objective.needs().source {
-        Source::Episodes => sample::play_round(learner, grader, data, config, round)?,
+        Source::Episodes => sample::play_round(learner, judge, data, config, round)?,
         Source::Examples(_) => (Vec::new(), RolloutStats::default()),
     };
     stop_if_told(observer)?;
@@ -155,12 +145,4 @@ fn watched_round(
     observer.on(Event::Phase(Phase::Done));
     let timings = RoundTimings::new(round, &stats, scoring_seconds, clock.elapsed());
     Ok((groups, metrics, timings))
-}
-
-/// Ends a round that has moved no weight, where whoever watches says so.
-fn stop_if_told(observer: &dyn Observer) -> Result<(), TrainError> {
-    if observer.stop() {
-        return Err(TrainError::Stopped);
-    }
-    Ok(())
 }

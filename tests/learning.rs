@@ -36,9 +36,9 @@ const DIGITS: usize = 4;
 const WORDS: [&str; 6] = ["apple", "stone", "river", "cloud", "tiger", "paper"];
 
 /// "Runs" a program by reading the digit out of its text.
-pub(crate) struct ToyGrader;
+pub(crate) struct ToyJudge;
 
-impl Judge for ToyGrader {
+impl Judge for ToyJudge {
     fn name(&self) -> &'static str {
         "toy"
     }
@@ -216,7 +216,7 @@ pub(crate) fn solve_rate(learner: &Learner, problems: &[Problem]) -> f64 {
         tokenizer: &learner.tokenizer,
         batch: 64,
     };
-    let (groups, _) = rollout::play(&policy, &ToyGrader, &some, &config, 99).unwrap();
+    let (groups, _) = rollout::play(&policy, &ToyJudge, &some, &config, 99).unwrap();
     let episodes: Vec<&Episode> = groups.iter().flat_map(|group| &group.episodes).collect();
     let solved = episodes
         .iter()
@@ -236,7 +236,7 @@ fn a_policy_learns_what_is_rewarded() {
     let before = solve_rate(&learner, &problems);
     for round in 0..config.rounds {
         let (_, metrics, _) =
-            train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
+            train::round(&mut learner, &ToyJudge, &problems, &config, round).unwrap();
         assert!(
             metrics.first_ratio_gap == 0.0,
             "round {round}: the first update's ratio is off by {}",
@@ -270,7 +270,7 @@ fn a_policy_learns_what_is_rewarded_by_grpo() {
     let before = solve_rate(&learner, &problems);
     for round in 0..config.rounds {
         let (_, metrics, _) =
-            train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
+            train::round(&mut learner, &ToyJudge, &problems, &config, round).unwrap();
         assert_eq!((metrics.first_ratio_gap, metrics.value_loss), (0.0, 0.0));
     }
     let after = solve_rate(&learner, &problems);
@@ -294,7 +294,7 @@ fn a_policy_that_shares_its_body_with_the_values_learns_what_is_rewarded() {
     let mut value_losses = Vec::new();
     for round in 0..config.rounds {
         let (_, metrics, _) =
-            train::round(&mut learner, &ToyGrader, &problems, &config, round).unwrap();
+            train::round(&mut learner, &ToyJudge, &problems, &config, round).unwrap();
         assert!(metrics.first_ratio_gap == 0.0 && metrics.sampler_gap_max < 1e-4);
         value_losses.push(metrics.value_loss);
     }
@@ -321,7 +321,7 @@ fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
         [&learner.policy, value].map(|network| network.weights.tensors[3].to_data())
     };
     let before = weights(&learner);
-    let result = train::round(&mut learner, &ToyGrader, &problems(), &config, 0);
+    let result = train::round(&mut learner, &ToyJudge, &problems(), &config, 0);
     let Err(TrainError::SamplerGap { largest, bound, .. }) = result else {
         panic!("the round went on");
     };
@@ -329,7 +329,7 @@ fn a_sampler_gap_past_the_bound_stops_before_any_weight_moves() {
     assert_eq!(weights(&learner), before);
     config.objective.max_sampler_gap = f64::INFINITY;
     config.objective.max_sampler_kl = f64::INFINITY;
-    train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+    train::round(&mut learner, &ToyJudge, &problems(), &config, 0).unwrap();
     assert_ne!(weights(&learner), before);
 }
 

@@ -1,6 +1,9 @@
 //! An objective that this crate doesn't know is added from here, and found by configuration, memory estimate, training, files
 //! and resuming like any other.
 
+mod rlhf;
+mod sources;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -12,7 +15,7 @@ use rlef::objective::{
 use rlef::run::{Progress, Run};
 use rlef::train::{self, Data, End, Event, Observer, Session};
 
-use crate::learning::{ToyGrader, bits, config, learner, problems, solve_rate};
+use crate::learning::{ToyJudge, bits, config, learner, problems, solve_rate};
 
 /// REINFORCE against the mean of the round: nothing else in this crate is like it.
 struct Plain;
@@ -111,7 +114,7 @@ fn an_objective_from_elsewhere_learns_what_is_rewarded() {
         .collect();
     let before = solve_rate(&learner, &two);
     for round in 0..config.rounds {
-        let (_, metrics, _) = train::round(&mut learner, &ToyGrader, &two, &config, round).unwrap();
+        let (_, metrics, _) = train::round(&mut learner, &ToyJudge, &two, &config, round).unwrap();
         let share = metrics.own.get("test_share").unwrap();
         assert!((share - 1.0).abs() < 1e-9, "{share}");
         assert!(metrics.sampler_gap_max < 1e-4 && metrics.entropy > 0.0);
@@ -181,7 +184,7 @@ fn no_pass_before_the_updates_reads_what_the_first_one_reads() {
         let mut all = Vec::new();
         for round in 0..2 {
             let (_, metrics, _) =
-                train::round(&mut learner, &ToyGrader, &problems(), &config, round).unwrap();
+                train::round(&mut learner, &ToyJudge, &problems(), &config, round).unwrap();
             assert_eq!(metrics.first_ratio_gap, 0.0);
             assert!(metrics.entropy > 0.0 && metrics.sampler_gap_max > 0.0);
             all.push(metrics);
@@ -241,7 +244,7 @@ fn play(folder: &Path, begin: Option<&TrainConfig>, data: Data<'_>, until: usize
         data,
         held_out: &[],
         validation: &[],
-        grader: &ToyGrader,
+        judge: &ToyJudge,
     };
     train::run(session, &mut Until(until, 0)).unwrap()
 }
@@ -280,7 +283,7 @@ fn groups_that_say_nothing_are_drawn_again() {
     let config = config.resolved().unwrap();
     let play = |config: &TrainConfig| {
         let mut learner = learner(config);
-        train::round(&mut learner, &ToyGrader, &problems(), config, 0).unwrap()
+        train::round(&mut learner, &ToyJudge, &problems(), config, 0).unwrap()
     };
     let (groups, metrics, _) = play(&config);
     assert!(
@@ -309,7 +312,7 @@ fn a_round_that_says_nothing_moves_nothing() {
     let mut learner = learner(&config);
     let before = bits(&learner.policy);
     let (groups, metrics, _) =
-        train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+        train::round(&mut learner, &ToyJudge, &problems(), &config, 0).unwrap();
     assert_eq!(metrics.dropped_groups, groups.len());
     assert_eq!((metrics.step, metrics.policy_loss), (0, 0.0));
     assert_eq!(bits(&learner.policy), before);
@@ -337,7 +340,7 @@ fn every_objective_on_episodes_takes_its_updates() {
             let mut learner = learner(&config);
             let before = bits(&learner.policy);
             let (_, metrics, _) =
-                train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+                train::round(&mut learner, &ToyJudge, &problems(), &config, 0).unwrap();
             assert_eq!((metrics.step, metrics.skipped_updates), (2, 0), "{name}");
             assert!(metrics.first_ratio_gap < 1e-6, "{name}: {metrics:?}");
             assert!(metrics.policy_loss.is_finite() && metrics.gradient_norm > 0.0);
@@ -348,116 +351,5 @@ fn every_objective_on_episodes_takes_its_updates() {
                 assert!((mean - 1.0).abs() < 1e-3, "{name}: {mean}");
             }
         }
-    }
-}
-
-/// The weight of the reference moves with what was found, and is where it was after a stop.
-#[test]
-fn a_stopped_run_against_a_reward_model_continues_with_its_weight() {
-    let mut config = config();
-    config.rounds = 3;
-    config.objective.algorithm = "rlhf_ppo".into();
-    let settings = &mut config.objective.settings;
-    settings.insert("kl_target".into(), 0.5.into());
-    settings.insert("kl_horizon".into(), 100.0.into());
-    settings.insert("whiten_rewards".into(), true.into());
-    let config = config.resolved().unwrap();
-    continues(&config, Data::from(&problems()));
-    let mut learner = learner(&config);
-    let weight = |round, learner: &mut _| {
-        let (_, metrics, _) =
-            train::round(learner, &ToyGrader, &problems(), &config, round).unwrap();
-        assert!(metrics.own.get("episode_kl").is_some());
-        metrics.own.get("kl_beta").unwrap()
-    };
-    let weights = [0, 1, 2].map(|round| weight(round, &mut learner));
-    // Nothing was learnt when the first round was played: there is no divergence yet, and less is enough.
-    assert!((weights[0] - 0.05).abs() < 1e-6, "{weights:?}");
-    assert!(
-        weights[1] < weights[0] && weights[2] != weights[1],
-        "{weights:?}"
-    );
-}
-
-/// Both ways to learn what is rewarded that go by a reference.
-#[test]
-fn what_is_rewarded_is_learnt_against_a_reward_model_and_from_own_pairs() {
-    let two: Vec<_> = problems()
-        .into_iter()
-        .filter(|problem| problem.id.ends_with('2'))
-        .collect();
-    for (name, settings) in [
-        ("rlhf_ppo", ""),
-        ("online_dpo", "pairs_per_problem = 4"),
-        (
-            "online_dpo",
-            "pairs_per_problem = 4\nrenew_reference = true",
-        ),
-    ] {
-        let mut config = config();
-        config.rollout.group = 16;
-        config.updates_per_round = 2;
-        config.objective.algorithm = name.into();
-        config.objective.settings = toml::from_str(settings).unwrap();
-        let config = config.resolved().unwrap();
-        let mut learner = learner(&config);
-        let before = solve_rate(&learner, &two);
-        for round in 0..config.rounds {
-            train::round(&mut learner, &ToyGrader, &two, &config, round).unwrap();
-        }
-        let after = solve_rate(&learner, &two);
-        assert!(
-            after > before + 0.2,
-            "{name} {settings}: {before} before and {after} after"
-        );
-    }
-}
-
-/// Lines that are neither blank nor comment, before a file's own tests.
-fn code(path: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().map(str::trim);
-    let lines = lines.take_while(|line| *line != "#[cfg(test)]");
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with("//"))
-        .map(str::to_owned)
-        .collect()
-}
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-/// The loop is read in one go, and no file but the objectives' own, the configuration and the verb that sets the key tells
-/// one objective from another.
-#[test]
-fn the_loop_is_short_and_asks_for_no_name() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let lines = code(&source.join("train.rs")).len();
-    assert!(lines < 150, "{lines} lines");
-    let mut files = Vec::new();
-    sources(&source, &mut files);
-    assert!(files.len() > 100);
-    let may = ["objective", "objective.rs", "config", "config.rs"];
-    for path in files {
-        let place = path.strip_prefix(&source).unwrap();
-        let first = place.components().next().unwrap().as_os_str();
-        let sets = place.to_string_lossy().starts_with("cli/train");
-        if sets || may.iter().any(|name| first == *name) || place.ends_with("tests.rs") {
-            continue;
-        }
-        let code = code(&path).join("\n");
-        for (name, _) in objective::names() {
-            let quoted = format!("\"{name}\"");
-            assert!(!code.contains(&quoted), "{}: {quoted}", place.display());
-        }
-        assert!(!code.contains(".algorithm"), "{}", place.display());
     }
 }

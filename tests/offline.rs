@@ -10,7 +10,7 @@ use rlef::learner::Passes;
 use rlef::objective::{Known, LossInputs, SecondConfig, Shape, Totals};
 use rlef::train::{self, Data, RoundMetrics};
 
-use crate::learning::{ToyGrader, answer, bits, config, learner, problems};
+use crate::learning::{ToyJudge, answer, bits, config, learner, problems};
 use crate::objective_seam::continues;
 
 /// A file of pairs, one a word, in which the answer 2 is preferred to every other; and what is read of it.
@@ -60,7 +60,7 @@ fn dpo_learns_which_answers_are_preferred_from_pairs_alone() {
     let mut all: Vec<RoundMetrics> = Vec::new();
     for round in 0..config.rounds {
         let (groups, metrics, _) =
-            train::round(&mut learner, &ToyGrader, data, &config, round).unwrap();
+            train::round(&mut learner, &ToyJudge, data, &config, round).unwrap();
         assert!(groups.is_empty() && metrics.examples == 12);
         all.push(metrics);
     }
@@ -106,7 +106,7 @@ fn every_objective_on_pairs_orders_them() {
         };
         let metrics: Vec<RoundMetrics> = (0..10)
             .map(|round| {
-                let played = train::round(&mut learner, &ToyGrader, data, &config, round);
+                let played = train::round(&mut learner, &ToyJudge, data, &config, round);
                 played.unwrap().1
             })
             .collect();
@@ -149,7 +149,7 @@ fn kto_learns_which_answers_are_good() {
     };
     let mut margins = Vec::new();
     for round in 0..12 {
-        let (_, metrics, _) = train::round(&mut learner, &ToyGrader, data, &config, round).unwrap();
+        let (_, metrics, _) = train::round(&mut learner, &ToyJudge, data, &config, round).unwrap();
         assert!(metrics.own.get("kl").unwrap() >= 0.0);
         margins.push(metrics.own.get("rewards/margins").unwrap());
     }
@@ -218,11 +218,11 @@ fn what_the_reference_says_is_kept() {
         ..config
     };
     let mut seen = learner(&again);
-    train::round(&mut seen, &ToyGrader, data, &again, 0).unwrap();
+    train::round(&mut seen, &ToyJudge, data, &again, 0).unwrap();
     let before = seen.kept.len();
     assert_eq!(before, 36);
     seen.reference = seen.policy.clone();
-    train::round(&mut seen, &ToyGrader, data, &again, 1).unwrap();
+    train::round(&mut seen, &ToyJudge, data, &again, 1).unwrap();
     assert_eq!(seen.kept.len(), before);
 }
 
@@ -293,11 +293,11 @@ fn a_second_source_is_learnt_beside_the_first() {
     };
     let mut losses = Vec::new();
     for round in 0..8 {
-        let (_, metrics, _) = train::round(&mut with, &ToyGrader, data, &config, round).unwrap();
+        let (_, metrics, _) = train::round(&mut with, &ToyJudge, data, &config, round).unwrap();
         losses.push(metrics.own.get("second_loss").unwrap());
     }
     assert!(losses[7] < 0.8 * losses[0], "{losses:?}");
-    let (_, metrics, _) = train::round(&mut without, &ToyGrader, &problems, &plain, 0).unwrap();
+    let (_, metrics, _) = train::round(&mut without, &ToyJudge, &problems, &plain, 0).unwrap();
     assert!(metrics.own.is_empty());
     assert_ne!(bits(&with.policy), bits(&without.policy));
     config.objective.second.as_mut().unwrap().weight = 0.0;

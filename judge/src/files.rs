@@ -63,7 +63,7 @@ pub fn read_given(path: &Path) -> std::io::Result<String> {
 }
 
 /// The text that somebody gives, of at most [`LARGEST_TEXT`] bytes.
-pub(crate) fn text_of(given: impl Read) -> std::io::Result<String> {
+pub fn text_of(given: impl Read) -> std::io::Result<String> {
     text(bounded(given)?)
 }
 

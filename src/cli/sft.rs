@@ -106,9 +106,9 @@ fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode>
     let judge = judge.transpose()?;
     let from = args.from.as_deref();
     let from = from.map(|path| source::policy(path, &device)).transpose()?;
-    let grader = judge.as_ref().map(|judge| judge as _);
+    let judge = judge.as_ref().map(|judge| judge as _);
     let mut progress: Option<Progress> = None;
-    let made = sft::make(config, from, grader, &device, &mut |event| {
+    let made = sft::make(config, from, judge, &device, &mut |event| {
         show(event, &mut progress);
     });
     let (decoder, tokenizer) = made?;

@@ -77,15 +77,15 @@ fn judge_and_episodes_take_the_same_program_of_every_style() {
     };
     let judged = read(&completions, Path::new("judge.jsonl"), &problems, None).unwrap();
     let policy = ReplayPolicy::load(&write("replay.jsonl", &episodes)).unwrap();
-    let grader = Noting::default();
+    let judge = Noting::default();
     let config = RolloutConfig {
         group: 1,
         turns: 1,
         ..RolloutConfig::default()
     };
     let asked: Vec<&Problem> = problems.iter().collect();
-    let (groups, _) = rollout::play(&policy, &grader, &asked, &config, 0).unwrap();
-    let played = grader.0.into_inner().unwrap();
+    let (groups, _) = rollout::play(&policy, &judge, &asked, &config, 0).unwrap();
+    let played = judge.0.into_inner().unwrap();
     assert_eq!(judged.len(), groups.len());
     for (submission, group) in judged.iter().zip(&groups) {
         let id = &submission.problem.id;

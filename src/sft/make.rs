@@ -7,11 +7,11 @@ use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 use crate::config::TrainConfig;
 use crate::demonstration;
 use crate::examples::{self, Example, ExampleError};
+use crate::judge::Judge;
 use crate::model::decoder::Decoder;
 use crate::objective::Shape;
 use crate::policy::PolicyError;
 use crate::problem::contest::{self, ContestConfig, ContestItem, Split};
-use crate::rollout::Grader;
 
 /// Why no policy was made.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +77,11 @@ pub enum SftEvent<'a> {
 }
 
 /// Makes a policy by the lessons of a configuration: `from` one that is there, or from random weights with a tokenizer of its
-/// own. `grader` judges demonstrated programs that no set has written; lessons on data sets ask it nothing.
+/// own. `judge` judges demonstrated programs that no set has written; lessons on data sets ask it nothing.
 pub fn make(
     config: &SftConfig,
     from: Option<(Decoder, Tokenizer)>,
-    grader: Option<&dyn Grader>,
+    judge: Option<&dyn Judge>,
     device: &Device,
     on_event: &mut dyn FnMut(SftEvent<'_>),
 ) -> Result<(Decoder, Tokenizer), SftError> {
@@ -96,13 +96,13 @@ pub fn make(
     let context = decoder.config.max_position_embeddings;
     for (place, stage) in config.stages.iter().enumerate() {
         let number = place + 1;
-        let (episodes, too_long) = match (&stage.data, grader) {
+        let (episodes, too_long) = match (&stage.data, judge) {
             (Some(path), _) => {
                 let found = examples::read(path, Shape::Texts, &tokenizer, context)?;
                 (found.kept, found.too_long)
             }
-            (None, Some(grader)) => {
-                let mut all = demonstrated(config, place, &tokenizer, grader, on_event)?;
+            (None, Some(judge)) => {
+                let mut all = demonstrated(config, place, &tokenizer, judge, on_event)?;
                 let before = all.len();
                 all.retain(|episode| episode.longest() <= context);
                 let too_long = before - all.len();
@@ -147,7 +147,7 @@ fn demonstrated(
     config: &SftConfig,
     place: usize,
     tokenizer: &Tokenizer,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     on_event: &mut dyn FnMut(SftEvent<'_>),
 ) -> Result<Vec<Example>, PolicyError> {
     let (stage, rollout) = (&config.stages[place], TrainConfig::default().rollout);
@@ -158,7 +158,7 @@ fn demonstrated(
             &items(stage, set),
             &stage.author,
             tokenizer,
-            grader,
+            judge,
             &rollout,
             seed.wrapping_add((set as u64) << 32),
         )?);

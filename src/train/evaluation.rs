@@ -175,7 +175,7 @@ impl Session<'_> {
         let mut refused = None;
         let played = rollout::play_each(
             policy,
-            self.grader,
+            self.judge,
             &some,
             (&rollout, &rule),
             config.seed,

@@ -1,6 +1,6 @@
 //! What a run tells whoever watches it, and how that one stops it.
 
-use super::{RoundMetrics, RoundTimings, Validated};
+use super::{RoundMetrics, RoundTimings, TrainError, Validated};
 use crate::eval::Report;
 use crate::run::RunError;
 
@@ -119,4 +119,12 @@ pub enum End {
         /// Rounds done.
         rounds: usize,
     },
+}
+
+/// Ends a round that has moved no weight, where whoever watches says so.
+pub(super) fn stop_if_told(observer: &dyn Observer) -> Result<(), TrainError> {
+    if observer.stop() {
+        return Err(TrainError::Stopped);
+    }
+    Ok(())
 }

@@ -5,17 +5,18 @@ use std::collections::HashSet;
 use super::learner::Learner;
 use super::{Data, TrainError, draw, filter};
 use crate::config::TrainConfig;
+use crate::judge::Judge;
 use crate::objective::Material;
 use crate::policy::ModelPolicy;
 use crate::policy::engine::EnginePolicy;
 use crate::problem::Problem;
-use crate::rollout::{self, Grader, Group, RolloutStats};
+use crate::rollout::{self, Group, RolloutStats};
 
 /// Plays a round's problems. Where the objective selects nothing of a group, another problem is drawn for it, as often as the
 /// objective's needs say.
 pub(super) fn play_round(
     learner: &mut Learner,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     data: Data<'_>,
     config: &TrainConfig,
     round: usize,
@@ -24,7 +25,7 @@ pub(super) fn play_round(
     let problems = data.problems;
     let drawn = draw::problems(data, learner.rates.as_ref(), config, round);
     let seed = |redraw| draw::sampling_seed(config, round, redraw);
-    let (mut groups, mut stats) = play(learner, grader, &drawn, config, seed(0))?;
+    let (mut groups, mut stats) = play(learner, judge, &drawn, config, seed(0))?;
     for redraw in 1..=learner.objective.needs().redraws {
         let selected = selected(learner, &groups, config)?;
         let missing = drawn.len().saturating_sub(selected);
@@ -33,7 +34,7 @@ pub(super) fn play_round(
         if more.is_empty() {
             break;
         }
-        let (more, cost) = play(learner, grader, &more, config, seed(redraw))?;
+        let (more, cost) = play(learner, judge, &more, config, seed(redraw))?;
         groups.extend(more);
         stats.add(&cost);
     }
@@ -58,7 +59,7 @@ fn selected(
 /// Plays the drawn problems with the learner's policy as it is now.
 fn play(
     learner: &mut Learner,
-    grader: &dyn Grader,
+    judge: &dyn Judge,
     drawn: &[&Problem],
     config: &TrainConfig,
     seed: u64,
@@ -71,14 +72,14 @@ fn play(
             context: learner.policy.config.max_position_embeddings,
             vocabulary: learner.policy.config.vocab_size,
         };
-        rollout::play_scored(&sampler, grader, drawn, &config.rollout, &rule, seed)?
+        rollout::play_scored(&sampler, judge, drawn, &config.rollout, &rule, seed)?
     } else {
         let sampler = ModelPolicy {
             decoder: &learner.policy,
             tokenizer: &learner.tokenizer,
             batch: config.resources.sampling_batch,
         };
-        rollout::play_scored(&sampler, grader, drawn, &config.rollout, &rule, seed)?
+        rollout::play_scored(&sampler, judge, drawn, &config.rollout, &rule, seed)?
     };
     Ok(played)
 }

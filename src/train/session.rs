@@ -1,11 +1,12 @@
 //! What a run goes on with: its folder, what learns, and what it learns from.
 
-use super::{Learner, TrainError};
+use super::{Event, Learner, Observer, RoundMetrics, RoundTimings, TrainError};
 use crate::config::TrainConfig;
 use crate::examples::Example;
+use crate::judge::Judge;
 use crate::objective::{Objective, Source};
 use crate::problem::Problem;
-use crate::rollout::Grader;
+use crate::rollout::Group;
 use crate::run::{Progress, Run};
 
 /// A run that was opened or begun, and everything it goes on with.
@@ -25,8 +26,31 @@ pub struct Session<'a> {
     /// What it is validated on between rounds; nothing for no validation.
     pub validation: &'a [Problem],
     /// Who judges.
-    pub grader: &'a dyn Grader,
+    pub judge: &'a dyn Judge,
 }
+
+impl Session<'_> {
+    /// Writes a checkpoint where one is due after this round.
+    pub(super) fn keep(
+        &mut self,
+        stopping: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let (rounds, last) = (self.done.rounds, self.config.rounds);
+        let every = self.config.resources.checkpoint_every;
+        let due = rounds.is_multiple_of(every) || rounds == last || stopping;
+        if due && rounds < last && self.learner.is_in_doubt() {
+            // The one before it stays, to go on from if it gets no better.
+            observer.on(Event::NoCheckpoint { rounds });
+        } else if due {
+            self.run.checkpoint(&self.learner, rounds)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a round has played, and what it did.
+pub type Played = (Vec<Group>, RoundMetrics, RoundTimings);
 
 /// What rounds draw from.
 #[derive(Clone, Copy, Debug, Default)]

@@ -25,7 +25,7 @@ fn play(folder: &Path, value_head: ValueHead, resume: bool, until: usize) {
         let step = learner.policy_optimizer.steps();
         let (groups, metrics, timings) = train::round(
             &mut learner,
-            &ToyGrader,
+            &ToyJudge,
             &problems(),
             &config,
             progress.rounds,

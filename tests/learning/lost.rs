@@ -3,9 +3,9 @@
 use super::*;
 
 /// A judge whose sandbox is gone.
-struct BrokenGrader;
+struct BrokenJudge;
 
-impl Judge for BrokenGrader {
+impl Judge for BrokenJudge {
     fn name(&self) -> &'static str {
         "broken"
     }
@@ -40,7 +40,7 @@ fn a_lost_sandbox_gives_no_reward_and_moves_no_weight() {
     let mut learner = learner(&config);
     let weights = |learner: &Learner| learner.policy.weights.tensors[3].to_data();
     let before = weights(&learner);
-    let result = train::round(&mut learner, &BrokenGrader, &problems(), &config, 0);
+    let result = train::round(&mut learner, &BrokenJudge, &problems(), &config, 0);
     let Err(TrainError::Lost {
         played,
         answers,

@@ -16,7 +16,7 @@ fn a_gradient_that_is_no_number_moves_nothing_and_is_counted() {
     let config = exploding();
     let mut learner = learner(&config);
     let (groups, metrics, timings) =
-        train::round(&mut learner, &ToyGrader, &problems(), &config, 0).unwrap();
+        train::round(&mut learner, &ToyJudge, &problems(), &config, 0).unwrap();
     // The first update was taken, and there is no gradient at where it led.
     assert_eq!((metrics.step, metrics.skipped_updates), (1, 3));
     assert_eq!(metrics.skipped_value_updates, 0);
@@ -46,7 +46,7 @@ fn a_gradient_that_is_no_number_moves_nothing_and_is_counted() {
     let read: train::RoundMetrics = serde_json::from_str(text.trim()).unwrap();
     assert_eq!(read.skipped_updates, 3, "{text}");
     // Another round of it moves no weight either.
-    match train::round(&mut learner, &ToyGrader, &problems(), &config, 1) {
+    match train::round(&mut learner, &ToyJudge, &problems(), &config, 1) {
         Ok((_, metrics, _)) => assert_eq!(metrics.skipped_updates, 4),
         Err(error) => {
             let message = error.to_string();
@@ -66,7 +66,7 @@ fn networks_that_compute_no_number_are_named_and_nothing_moves() {
     let config = config();
     let play = |learner: &mut Learner| {
         let before = bits(&learner.policy);
-        let result = train::round(learner, &ToyGrader, &problems(), &config, 0);
+        let result = train::round(learner, &ToyJudge, &problems(), &config, 0);
         assert_eq!(bits(&learner.policy), before);
         result.err().unwrap()
     };
@@ -129,7 +129,7 @@ fn a_reference_that_computes_no_number_is_named_and_nothing_moves() {
     let mut learner = learner(&config);
     spoil(&mut learner.reference, 0, f32::NAN);
     let before = bits(&learner.policy);
-    let message = train::round(&mut learner, &ToyGrader, &problems(), &config, 0)
+    let message = train::round(&mut learner, &ToyJudge, &problems(), &config, 0)
         .err()
         .unwrap()
         .to_string();

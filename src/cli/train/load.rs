@@ -160,7 +160,7 @@ impl Loaded {
         &'a self,
         begun: Begun,
         args: &Args,
-        grader: &'a dyn Judge,
+        judge: &'a dyn Judge,
     ) -> anyhow::Result<Session<'a>> {
         let Begun {
             opened,
@@ -206,7 +206,7 @@ impl Loaded {
             },
             held_out: &self.held_out,
             validation: &self.validation,
-            grader,
+            judge,
         })
     }
 }
