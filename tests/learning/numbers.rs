@@ -96,7 +96,7 @@ fn networks_that_compute_no_number_are_named_and_nothing_moves() {
     let message = fault(&broken);
     assert!(message.contains("the value network computes"), "{message}");
     let message = play(&mut broken).to_string();
-    assert!(message.contains("the value of a turn is NaN"), "{message}");
+    assert!(message.contains("a value is NaN"), "{message}");
 }
 
 #[test]
