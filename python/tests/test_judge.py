@@ -5,7 +5,7 @@ import pickle
 import threading
 import unittest
 
-from support import PROBLEMS, RIGHT, WRONG, Straw, eventually, failed, fenced, is_there, judge, problems, verdict
+from support import PROBLEMS, RIGHT, WRONG, Straw, failed, fenced, is_there, judge, problems, verdict
 
 import rlef
 
@@ -157,7 +157,8 @@ class Ends(unittest.TestCase):
     def test_one_that_died_is_an_infrastructure_failure(self):
         with judge() as started:
             started._server.process.kill()
-            self.assertTrue(eventually(lambda: not is_there(started._server.process.pid)))
+            # All of its threads.
+            started._server.process.wait()
             with self.assertRaises(rlef.InfrastructureError) as caught:
                 started.judge(problem_id="sum", program=RIGHT)
             self.assertIn("the private server has ended", str(caught.exception))

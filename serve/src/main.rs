@@ -75,7 +75,7 @@ fn asked() -> Cli {
     for name in verbs {
         command = command.mut_subcommand(&name, |verb| {
             let words = verb.get_after_help().map(|words| {
-                let (other, own) = (format!("rlef {name} "), format!("rlef-judge {name} "));
+                let (other, own) = (format!("  rlef {name}"), format!("  rlef-judge {name}"));
                 words.to_string().replace(&other, &own)
             });
             match words {

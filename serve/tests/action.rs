@@ -137,7 +137,7 @@ fn a_step_exits_by_the_answer_and_hands_every_input_on() {
         ("same.json", &[("RLEF_INCONCLUSIVE", "pass")][..], 0),
         ("worse.json", &[("RLEF_MARGIN", "10")], 1),
         ("worse.json", &[("RLEF_MARGIN", "-1")], 2),
-        ("worse.json", &[("RLEF_GOLDEN", "p00\nnobody")], 2),
+        ("worse.json", &[("RLEF_GOLDEN", "p00\nnobody")], 3),
         (
             "same.json",
             &[
