@@ -1,5 +1,7 @@
 //! `rlef replay`: judge every answer of a journal again, or compare it with another journal, and tell where they part.
 
+mod chosen;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,8 +11,9 @@ use rlef_sandbox::Isolation;
 use super::output::{print, print_json, say};
 use super::{exit, source};
 use crate::journal::diff::diff;
-use crate::journal::{EpisodeRecord, Selection, again, read_chosen};
+use crate::journal::{EpisodeRecord, again};
 use crate::verdict::chosen_judge;
+use chosen::Chosen;
 
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
@@ -24,15 +27,8 @@ pub struct Args {
     /// The journal to judge again: a file, or the folder of a run.
     #[arg(long)]
     journal: PathBuf,
-    /// Only episodes of this problem.
-    #[arg(long, value_name = "ID")]
-    problem: Option<String>,
-    /// Only episodes that this version of the policy played.
-    #[arg(long)]
-    step: Option<usize>,
-    /// Only episodes with this number in their group.
-    #[arg(long)]
-    sample: Option<usize>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Print the episodes as lines of JSON; nothing is run.
     #[arg(long, conflicts_with = "against")]
     show: bool,
@@ -62,18 +58,7 @@ pub struct Args {
 
 /// Compares; exits with 1 where something changed and 4 where the sandbox failed.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let chosen = Selection {
-        step: args.step,
-        problem_id: args.problem.clone(),
-        sample: args.sample,
-    };
-    let records = read_chosen(&args.journal, &chosen)?;
-    if records.is_empty() && chosen != Selection::default() {
-        anyhow::bail!(
-            "failed to find such an episode in {}: --problem, --step and --sample leave none of it",
-            args.journal.display()
-        );
-    }
+    let records = args.chosen.read(&args.journal)?;
     if args.show {
         for record in &records {
             print_json(&serde_json::to_string(record)?);
@@ -81,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (changes, lost, what) = if let Some(path) = &args.against {
-        (diff(&records, &read_chosen(path, &chosen)?), 0, "compared")
+        (diff(&records, &args.chosen.of(path)?), 0, "compared")
     } else {
         let found = judged_again(args, &records)?;
         for words in &found.lost {

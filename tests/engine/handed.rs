@@ -107,11 +107,11 @@ fn a_coarse_engine_is_learnt_from_and_its_outliers_are_counted() {
     for round in metrics(at, "run") {
         assert!(round.sampler_gap_max > 3.9, "{round:?}");
         assert!(
-            round.sampler_outliers > 0.005 && round.sampler_outliers < 0.05,
+            round.sampler_outliers > 0.005 && round.sampler_outliers < 0.09,
             "{round:?}"
         );
         let changed = round.own.get("correction_changed").unwrap();
-        assert!(changed > 0.005 && changed < 0.05, "{round:?}");
+        assert!(changed > 0.005 && changed < 0.09, "{round:?}");
     }
     let kept = std::fs::read_to_string(at.join("run/config.toml")).unwrap();
     assert!(kept.contains("veto = 0.0001"), "{kept}");
