@@ -11,7 +11,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::preference::{Labels, Pair, Said};
-pub use answers::{Answer, of_journal, sampled};
+use crate::problem::Problem;
+use crate::prompt::{self, PromptStyle};
+pub use answers::{Answer, AnswersError, of_journals, sampled};
 pub use judged::{Heard, OnJudged, judged};
 
 /// The label of a pair that says what its problem was sampled together with.
@@ -145,6 +147,18 @@ pub struct Asked {
     pub id: String,
     /// What it was sampled together with: intervals draw it whole.
     pub cluster: String,
+}
+
+impl Asked {
+    /// Each of some problems, asked in this wording.
+    pub fn of(problems: &[Problem], style: PromptStyle) -> Vec<Self> {
+        let asked = problems.iter().map(|problem| Self {
+            prompt: prompt::statement(style, problem.language(), &problem.statement),
+            id: problem.id.clone(),
+            cluster: problem.cluster(),
+        });
+        asked.collect()
+    }
 }
 
 /// The pairs of all problems. `asked` are the problems, in their order; `labels` go with every pair.

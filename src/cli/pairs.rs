@@ -17,9 +17,8 @@ use crate::model::device::Processor;
 use crate::pairs::{self, Answer, Asked, Options, Rule};
 use crate::policy::ModelPolicy;
 use crate::preference::{self, Item, Labels};
-use crate::problem::Problem;
-use crate::prompt::{self, PromptStyle};
-use crate::{journal, problem::printable};
+use crate::problem::{Problem, printable};
+use crate::prompt::PromptStyle;
 
 /// Arguments of `rlef pairs`.
 #[derive(ClapArgs)]
@@ -129,15 +128,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         say!("{}: {error}", printable(id));
     }
     lost += heard.lost.len();
-    let asked = problems.iter().map(|problem| {
-        let (style, language) = (args.style.style(), problem.language());
-        Asked {
-            prompt: prompt::statement(style, language, &problem.statement),
-            id: problem.id.clone(),
-            cluster: problem.cluster(),
-        }
-    });
-    let asked: Vec<Asked> = asked.collect();
+    let asked = Asked::of(&problems, args.style.style());
     let options = Options {
         rule: args.rule,
         most: args.most,
@@ -167,18 +158,13 @@ fn answers(
     problems: &[Problem],
     labels: &mut Labels,
 ) -> anyhow::Result<(Vec<Answer>, usize)> {
-    if let Some(path) = &args.policy {
-        return fresh(args, path, problems, labels);
+    match &args.policy {
+        Some(path) => fresh(args, path, problems, labels),
+        None => Ok((
+            pairs::of_journals(&args.journal, problems, &args.problems)?,
+            0,
+        )),
     }
-    let mut all = Vec::new();
-    for path in &args.journal {
-        let found = pairs::of_journal(journal::read(path)?, problems);
-        all.extend(found.map_err(|reason| {
-            let (path, problems) = (path.display(), &args.problems);
-            anyhow::anyhow!("failed to use {path} with {problems}: {reason}")
-        })?);
-    }
-    Ok((all, 0))
 }
 
 fn fresh(

@@ -1,11 +1,13 @@
 //! Journals, or a policy that is asked → answers, each the first to its problem: those answer the same prompt.
 
+use std::path::PathBuf;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::checkpoint::tokenizer::Place;
 use crate::completion::Sampling;
 use crate::dialogue::Message;
-use crate::journal::EpisodeRecord;
+use crate::journal::{self, EpisodeRecord, JournalError};
 use crate::policy::{Policy, PolicyError, SampleRequest, sample_all};
 use crate::problem::Problem;
 use crate::problem::id::ById;
@@ -24,12 +26,45 @@ pub struct Answer {
     pub sample: usize,
 }
 
+/// Why a journal's answers can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswersError {
+    /// It can't be read.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// It is of other problems.
+    #[error("failed to use {path} with {problems}: {reason}")]
+    Problems {
+        /// The journal.
+        path: PathBuf,
+        /// The name of the problems.
+        problems: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The first answers of some journals, in their order.
+pub fn of_journals(
+    paths: &[PathBuf],
+    problems: &[Problem],
+    name: &str,
+) -> Result<Vec<Answer>, AnswersError> {
+    let mut all = Vec::new();
+    for path in paths {
+        let found = of_journal(journal::read(path)?, problems);
+        all.extend(found.map_err(|reason| AnswersError::Problems {
+            path: path.clone(),
+            problems: name.to_owned(),
+            reason,
+        })?);
+    }
+    Ok(all)
+}
+
 /// The first answers of a journal's episodes; those whose play was lost have none that says anything. The error says which
 /// problem is not known.
-pub fn of_journal(
-    records: Vec<EpisodeRecord>,
-    problems: &[Problem],
-) -> Result<Vec<Answer>, String> {
+fn of_journal(records: Vec<EpisodeRecord>, problems: &[Problem]) -> Result<Vec<Answer>, String> {
     let by_id = ById::new(problems);
     let answers = records.into_iter().filter_map(|record| {
         let text = record.turns.into_iter().next()?.text;

@@ -1,4 +1,4 @@
-//! Judged answers make pairs, and which.
+//! What of judged answers becomes a pair, and what does not.
 
 use super::*;
 
