@@ -18,7 +18,8 @@ const NOBODY: Range = Range {
     count: 1,
 };
 // linux/capability.h
-const NEEDED: u64 = 1 << 6 | 1 << 7 | 1 << 21; // CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN
+// CAP_CHOWN, which hands a program its pipes, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN.
+const NEEDED: u64 = 1 | 1 << 6 | 1 << 7 | 1 << 21;
 
 /// Ids, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Identity {
             SandboxError::MissingProtection {
                 safeguard: Safeguard::UserNamespace,
                 reason: "programs would run as root's user: this is root without the capabilities \
-                         SYS_ADMIN, SETUID and SETGID"
+                         SYS_ADMIN, SETUID, SETGID and CHOWN"
                     .to_owned(),
                 remedy: "run as an ordinary user, or give root those capabilities".to_owned(),
             }
@@ -125,7 +126,10 @@ mod tests {
         );
         assert_eq!(choose(true, all, ALONE, ALONE), Some(Identity::Own));
         assert_eq!(choose(true, 0, CONTAINER, CONTAINER), Some(Identity::Own));
-        assert_eq!(choose(true, all & !(1 << 21), EVERYBODY, EVERYBODY), None);
+        for lacking in [0, 6, 7, 21] {
+            let some = all & !(1 << lacking);
+            assert_eq!(choose(true, some, EVERYBODY, EVERYBODY), None, "{lacking}");
+        }
         assert_eq!(choose(true, 0, "", ""), None);
     }
 
