@@ -163,7 +163,17 @@ impl Server {
         name: &str,
         before: Option<&str>,
     ) -> Result<(), ServerError> {
-        self.tell(self.interface.adapt(adapter, name, before), 0)
+        match self.tell(self.interface.adapt(adapter, name, None), 0) {
+            // An answer was lost, and the question asked again: the name is this version's alone.
+            Err(ServerError::Refused { message, .. }) if message.contains("already") => {}
+            loaded => loaded?,
+        }
+        let all = self.interface.adapt(adapter, name, before);
+        let forget = all.into_iter().filter(|(path, _)| path.contains("unload"));
+        if let Err(error) = self.tell(forget.collect(), 0) {
+            tracing::warn!(%error, "the engine keeps an adapter that nobody asks for any more");
+        }
+        Ok(())
     }
 
     fn tell(&self, all: Vec<Told>, seed: u64) -> Result<(), ServerError> {

@@ -51,6 +51,18 @@ pub fn chances(scores: &[f64], n: usize) -> Vec<f64> {
     found
 }
 
+/// Who says something of the whole last answer that counts.
+fn speakers<'a>(episode: &'a Episode, weights: &BTreeMap<String, f64>) -> Vec<&'a str> {
+    let scores = episode.turns.last().map_or(&[][..], |turn| &turn.scores);
+    let whole = scores.iter().filter(|score| score.span.is_none());
+    let mut names: Vec<&str> = whole
+        .map(|score| score.judge.as_str())
+        .filter(|judge| weights.contains_key(*judge))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 /// The weighted sum of what judges say of the whole last answer; nothing where none of them says anything.
 fn score(episode: &Episode, weights: &BTreeMap<String, f64>) -> Option<f64> {
     let scores = episode.turns.last()?.scores.iter();
@@ -76,6 +88,12 @@ pub fn with_best_of(
         let scores: Option<Vec<f64>> = (episodes.iter())
             .map(|episode| score(episode, weights))
             .collect();
+        // Sums of unlike terms are not compared.
+        let unlike =
+            |episode: &&Episode| speakers(episode, weights) != speakers(episodes[0], weights);
+        if episodes.iter().any(unlike) {
+            return report;
+        }
         let Some(scores) = scores else { return report };
         if !scores.is_empty() {
             let solved = episodes.iter().map(|episode| episode.is_solved());

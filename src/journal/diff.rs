@@ -134,9 +134,11 @@ pub fn named(record: &EpisodeRecord, turn: Option<usize>, what: What) -> Change 
 
 fn parting(old: &EpisodeRecord, new: &EpisodeRecord) -> Option<(Option<usize>, What)> {
     for (index, (one, other)) in old.turns.iter().zip(&new.turns).enumerate() {
+        // Counts of a turn that ended at its first failure are of fewer tests than those of one that did not.
+        let alike = one.stopped == other.stopped;
         let told = |turn: &super::TurnRecord| Told {
             grade: Some(turn.grade),
-            tests: Some((turn.passed, turn.total)),
+            tests: alike.then_some((turn.passed, turn.total)),
         };
         let turn = Some(index + 1);
         if one.text != other.text {

@@ -21,7 +21,7 @@ const PREFIX: u64 = 8;
 /// Bytes of a head's text.
 const LARGEST_HEAD: u32 = 1 << 28;
 /// Bytes of a frame's lines.
-const LARGEST_TEXT: u64 = 1 << 32;
+const LARGEST_TEXT: u64 = crate::files::LARGEST_TEXT;
 /// As zstd has it: faster levels save little time, slower ones little room.
 const LEVEL: i32 = 3;
 
@@ -102,6 +102,12 @@ impl Entry {
         }
         let mut prefix = [0; PREFIX as usize];
         read(&mut prefix, at)?;
+        if prefix == [0; PREFIX as usize]
+            && only_zeros(file, at, length).map_err(JournalError::of_file("read", path))?
+        {
+            // A machine that died had made room, and written nothing.
+            return Ok(Found::Torn);
+        }
         let [a, b, c, d, e, f, g, h] = prefix;
         let size = u32::from_le_bytes([e, f, g, h]);
         if [a, b, c, d] != MARK || size > LARGEST_HEAD {
@@ -130,6 +136,42 @@ impl Entry {
         } else {
             Found::Whole(entry, text)
         })
+    }
+
+    /// Refuses a torn frame that others come after: one of its lengths was changed.
+    pub(super) fn none_behind(
+        file: &File,
+        path: &Path,
+        (at, frame): (u64, usize),
+        length: u64,
+    ) -> Result<(), JournalError> {
+        const WINDOW: usize = 1 << 20;
+        // Mark, length, and how a head begins: in compressed bytes nobody meets them by chance.
+        const START: &[u8] = b"{\"frame\":";
+        let whole = PREFIX as usize + START.len();
+        let (mut place, mut bytes) = (at + 1, vec![0; WINDOW]);
+        while place + (whole as u64) <= length {
+            let size = WINDOW.min((length - place) as usize);
+            let window = &mut bytes[..size];
+            let read = file.read_exact_at(window, place);
+            read.map_err(JournalError::of_file("read", path))?;
+            let found = window
+                .windows(whole)
+                .position(|part| part.starts_with(&MARK) && part.ends_with(START));
+            if let Some(found) = found {
+                return Err(JournalError::Frame {
+                    path: path.to_owned(),
+                    at,
+                    frame,
+                    reason: format!(
+                        "its length leads past the frame at byte {}",
+                        place + found as u64
+                    ),
+                });
+            }
+            place += (size - whole + 1) as u64;
+        }
+        Ok(())
     }
 
     /// The head that a text says.
@@ -166,6 +208,20 @@ impl Entry {
         }
         String::from_utf8(text).map_err(|error| damaged(format!("its lines: {error}")))
     }
+}
+
+/// Whether a file holds nothing else from here to its end.
+fn only_zeros(file: &File, at: u64, length: u64) -> std::io::Result<bool> {
+    let (mut place, mut bytes) = (at, vec![0; 1 << 16]);
+    while place < length {
+        let size = bytes.len().min((length - place) as usize);
+        file.read_exact_at(&mut bytes[..size], place)?;
+        if bytes[..size].iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        place += size as u64;
+    }
+    Ok(true)
 }
 
 /// Packs frames, one after the other.

@@ -27,7 +27,8 @@ enum Event<'a> {
 /// The open file.
 pub struct Frames {
     tail: Tail,
-    index: IndexFile,
+    /// None once it could not be written.
+    index: Option<IndexFile>,
     packer: Packer,
     /// Frames there are.
     count: usize,
@@ -117,7 +118,7 @@ impl Frames {
         let prompts = heads.flat_map(|head| &head.prompts).cloned().collect();
         let packer = Packer::new().map_err(JournalError::of_file("compress", path))?;
         Ok(Self {
-            index: index.into_file(path)?,
+            index: Some(index.into_file(path)?),
             tail,
             packer,
             count,
@@ -164,7 +165,12 @@ impl Frames {
         self.tail.append(&out)?;
         self.count = head.frame;
         self.prompts.extend(new);
-        self.index.append(&index)
+        if let Some(Err(error)) = self.index.as_mut().map(|file| file.append(&index)) {
+            // It is never needed.
+            tracing::warn!(%error, "the journal goes on without its index");
+            self.index = None;
+        }
+        Ok(())
     }
 
     /// Forces what was appended to the disk and gives the file's length.

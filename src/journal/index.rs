@@ -82,7 +82,8 @@ impl Index {
         while self.end() < bytes {
             let place = (self.end(), self.entries.len());
             let Found::Whole(entry, text) = Entry::at(file, journal, place, bytes)? else {
-                break;
+                // What is behind an end is damage, and would be lost without a word.
+                return Entry::none_behind(file, journal, place, bytes);
             };
             self.missing.extend_from_slice(&text);
             self.missing.push(b'\n');

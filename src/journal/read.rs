@@ -11,9 +11,14 @@ use serde::de::DeserializeOwned;
 use super::lines::is_event;
 use super::reader::{FrameReader, Selection};
 use super::{EpisodeRecord, FIRST_FORM, JournalError, NAME, frame};
+use crate::files::LARGEST_TEXT;
 
 /// How a file begins that zstd has compressed.
 const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
+/// How many bytes of lines one byte of a compressed journal may hold: some ten are usual, and what holds far more could fill
+/// any memory.
+const MOST_GROWTH: u64 = 200;
 
 /// Which form a file has.
 enum Form {
@@ -65,10 +70,15 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, JournalError> {
     let file = crate::files::open(path).map_err(failed("read"))?;
     match form(path, &file)? {
         Form::Frames => FrameReader::open(path)?.all(),
-        Form::Lines => lines(path, file),
+        Form::Lines => lines(path, file, u64::MAX),
         Form::Compressed => {
+            let packed = file.metadata().map_err(failed("read"))?.len();
             let decoder = zstd::stream::read::Decoder::new(file).map_err(failed("decompress"))?;
-            lines(path, decoder)
+            lines(
+                path,
+                decoder,
+                LARGEST_TEXT.max(packed.saturating_mul(MOST_GROWTH)),
+            )
         }
     }
 }
@@ -94,24 +104,43 @@ pub(crate) fn text(path: &Path) -> std::io::Result<String> {
         Form::Compressed => crate::files::text_of(zstd::stream::read::Decoder::new(file)?),
         Form::Frames => {
             let reader = FrameReader::open(path).map_err(std::io::Error::other)?;
-            reader.text(crate::files::LARGEST_TEXT)
+            reader.text(LARGEST_TEXT)
         }
     }
 }
 
-fn lines<T: DeserializeOwned>(path: &Path, text: impl Read) -> Result<Vec<T>, JournalError> {
-    let mut records = Vec::new();
-    for (index, line) in BufReader::new(text).lines().enumerate() {
-        let line = line.map_err(JournalError::of_file("read", path))?;
-        if line.trim().is_empty() || is_event(&line) {
+/// The records of lines, of which there are `most` bytes at most.
+fn lines<T: DeserializeOwned>(
+    path: &Path,
+    text: impl Read,
+    most: u64,
+) -> Result<Vec<T>, JournalError> {
+    let mut text = BufReader::new(text);
+    let (mut records, mut number, mut bytes) = (Vec::new(), 0, 0);
+    loop {
+        let mut line = Vec::new();
+        let read = (&mut text)
+            .take(LARGEST_TEXT + 1)
+            .read_until(b'\n', &mut line);
+        let read = read.map_err(JournalError::of_file("read", path))? as u64;
+        if read == 0 {
+            return Ok(records);
+        }
+        (number, bytes) = (number + 1, bytes + read);
+        let damaged = |reason: String| JournalError::Line {
+            path: path.to_owned(),
+            line: number,
+            reason,
+        };
+        if read > LARGEST_TEXT || bytes > most {
+            let most = most.min(LARGEST_TEXT);
+            return Err(damaged(format!("expected at most {most} bytes to here")));
+        }
+        let line = str::from_utf8(&line).map_err(|error| damaged(error.to_string()))?;
+        if line.trim().is_empty() || is_event(line) {
             continue;
         }
-        let record = serde_json::from_str(&line).map_err(|error| JournalError::Line {
-            path: path.to_owned(),
-            line: index + 1,
-            reason: error.to_string(),
-        })?;
+        let record = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
         records.push(record);
     }
-    Ok(records)
 }

@@ -245,6 +245,49 @@ fn a_byte_that_changed_is_an_error_and_never_another_episode() {
     assert!(refused > whole.bytes.len() / 2, "{refused}");
 }
 
+/// Zeros behind the last frame are room that a machine made before it died; a length that leads past other frames is damage.
+#[test]
+fn room_that_was_never_written_is_passed_over_and_a_changed_length_is_not() {
+    let (whole, folder) = (whole(), tempfile::tempdir().unwrap());
+    let path = folder.path().join(NAME);
+    let mut bytes = whole.bytes.clone();
+    bytes.extend([0; 5_000]);
+    fs::write(&path, &bytes).unwrap();
+    let found: Vec<EpisodeRecord> = read(&path).unwrap();
+    assert_eq!(found, records(&rounds()));
+    let heads: Vec<usize> = (0..whole.bytes.len() - 4)
+        .filter(|&at| whole.bytes[at..].starts_with(&frame::MARK))
+        .collect();
+    assert!(heads.len() > 2, "{heads:?}");
+    for &at in &heads[..heads.len() - 1] {
+        let mut bytes = whole.bytes.clone();
+        // The length of the head is far too large, and still one that a head may have.
+        bytes[at + 6] = 0x10;
+        fs::write(&path, &bytes).unwrap();
+        let error = read::<EpisodeRecord>(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("its length leads past"),
+            "byte {at}: {error}"
+        );
+    }
+}
+
+/// A small file that grows without end fills no memory.
+#[test]
+fn a_journal_that_is_packed_to_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl.zst");
+    let mut packer =
+        zstd::stream::write::Encoder::new(fs::File::create(&path).unwrap(), 1).unwrap();
+    let piece = vec![b' '; 1 << 20];
+    for _ in 0..1_100 {
+        std::io::Write::write_all(&mut packer, &piece).unwrap();
+    }
+    packer.finish().unwrap();
+    let error = read::<EpisodeRecord>(&path).unwrap_err().to_string();
+    assert!(error.contains("expected at most"), "{error}");
+}
+
 #[test]
 fn another_form_is_refused_by_its_name() {
     let (whole, folder) = (whole(), tempfile::tempdir().unwrap());

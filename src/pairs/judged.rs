@@ -73,12 +73,19 @@ pub fn judged(
             return None;
         }
         let whole = judgement.scores.iter().filter(|score| score.span.is_none());
-        let score =
-            whole.map(|score| weights.get(&score.judge).copied().unwrap_or(1.0) * score.value);
+        let weighed: Vec<f64> = whole
+            .map(|score| weights.get(&score.judge).copied().unwrap_or(1.0) * score.value)
+            .collect();
+        // Nobody's opinion is no number, and nothing to compare by.
+        let score = if weighed.is_empty() {
+            f64::NAN
+        } else {
+            weighed.iter().sum()
+        };
         Some(Judged {
             tests: verdict.map(|verdict| (verdict.passed, verdict.total)),
             solved: verdict.is_some_and(|verdict| verdict.grade == Grade::Accepted),
-            score: score.sum(),
+            score,
             ..Judged::of(answer)
         })
     });

@@ -136,6 +136,8 @@ pub struct Engine {
     version: Option<usize>,
     /// The name there of the adapter that it holds.
     adapter: Option<String>,
+    /// Part of such names, which no other process has.
+    mark: u64,
     /// The longest context it serves, where it said so; asked once it holds weights.
     context: Option<usize>,
     /// Two runs would take each other's weights away.
@@ -177,6 +179,7 @@ impl Engine {
             weights: Some(Weights::new(config).map_err(folder)?),
             version: None,
             adapter: None,
+            mark: rand::random(),
             context: None,
             _lock: Some(lock),
         })
@@ -195,6 +198,7 @@ impl Engine {
             weights: None,
             version: None,
             adapter: None,
+            mark: rand::random(),
             _lock: None,
         })
     }
@@ -215,8 +219,8 @@ impl Engine {
         };
         let folder = if weights.are_adapters() && policy.adapter.is_some() {
             let folder = weights.write_adapter(policy, version)?;
-            // An engine may still hold those of a run that was killed.
-            let name = format!("rlef-{}-{version:06}", std::process::id());
+            // An engine may still hold those of a run that was killed, in a container with the same process id.
+            let name = format!("rlef-{:016x}-{version:06}", self.mark);
             let before = self.adapter.as_deref();
             self.server.load_adapter(&folder, &name, before)?;
             self.adapter = Some(name);

@@ -112,6 +112,11 @@ impl RewardJudge {
         }
         let rewards = self.model.rewards(&[ids], 1);
         let reward = rewards.first().copied().unwrap_or(f64::NAN);
+        // Also where answers are compared: a number that is none would come before all others.
+        if !reward.is_finite() {
+            let reason = format!("the reward model computes {reward} for the answer");
+            return Err(Self::failed(submission.problem, reason));
+        }
         Ok((reward * DECIMALS).round() / DECIMALS)
     }
 }

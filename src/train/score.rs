@@ -56,7 +56,10 @@ pub(super) fn score(
     let (needs, round) = (learner.objective.needs(), metrics.round);
     let passes = passes(batch, &*learner.objective, config);
     // The first update sees the old policy itself, so that its own pass gives its old log-probabilities, to the bit.
+    let shared = needs.values.is_some() && learner.value.is_none();
     let before = match needs.old {
+        // Values of the policy's own body come of the same pass.
+        _ if shared => minibatches,
         Old::Never => &[],
         Old::ForLoss => minibatches.get(1..).unwrap_or_default(),
         Old::ForCredit => minibatches,

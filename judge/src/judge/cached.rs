@@ -85,7 +85,7 @@ impl<J: Judge> Cached<J> {
         if let Some(found) = self.kept(key) {
             return Ok(found);
         }
-        let judgement = self.judge.judge(submission, cancel)?;
+        let judgement = self.judge.judge_with(keys, submission, cancel)?;
         Ok(self.keep(key, submission, judgement))
     }
 }

@@ -123,12 +123,13 @@ impl<J: Judge> Wrapper for Reruns<J> {
         on_judgement: OnJudgement<'_>,
     ) {
         if !self.is_batched() {
+            let keys = Keys::among(submissions.iter().map(|submission| submission.problem));
             return side_by_side(
                 submissions,
                 self.workers(),
                 cancel,
                 on_judgement,
-                &|submission, cancel| self.judge(submission, cancel),
+                &|submission, cancel| self.ask(&keys, submission, cancel),
             );
         }
         self.judge
