@@ -25,7 +25,7 @@ pub(super) const TRAIN: &[Definition] = defined! {
     "": TrainConfig in "../config.rs",
     "lora": LoraConfig in "../model/lora.rs",
     "rollout": RolloutConfig in "../rollout.rs",
-    "rollout.sampling": Sampling in "../completion.rs",
+    "rollout.sampling": Sampling in "../../judge/src/sampling.rs",
     "reward": RewardConfig in "../reward.rs",
     "judges": JudgeConfig in "../../judge/src/judge/table.rs",
     "objective": ObjectiveConfig in "../objective/config.rs",
