@@ -1,18 +1,38 @@
 #!/usr/bin/env bash
 # The steps of action.yml, which hands its inputs over as variables: nothing that somebody typed is ever part of a command.
 #
-#   program   says which program is needed, and where it is kept between runs
+#   program   says which program is needed, and where it is kept between runs: a folder for each state of the sources, handed to
+#             the steps after it as RLEF_PROGRAMS
 #   install   builds it there, where it isn't yet
 #   evaluate  makes the candidate's evaluation, where none is given
 #   compare   compares, and exits by the answer
 set -euo pipefail
 sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-folder=${RLEF_PROGRAMS:-$HOME/.cache/rlef-gate}
 out=${GITHUB_OUTPUT:-/dev/null}
 
 # Evaluating takes the program with models; comparing is done by the one without, which is built in minutes.
 program() {
     if [ -n "${RLEF_GIVEN:-}" ]; then echo rlef-judge; else echo rlef; fi
+}
+
+# All files of the sources, for many are built into the programs: those of the commit, or of what was unpacked without one.
+files() {
+    if [ -e .git ] && git ls-files >/dev/null 2>&1; then
+        git ls-files -z
+    else
+        find . \( -name target -o -name .git \) -prune -o -type f -print0
+    fi
+}
+
+state() {
+    local file
+    cd "$sources"
+    {
+        rustc --version
+        files | LC_ALL=C sort -z | while IFS= read -r -d '' file; do
+            [ ! -f "$file" ] || printf '%s\0' "$file"
+        done | xargs -0 sha256sum --
+    } | sha256sum | cut -c 1-16
 }
 
 # `--flag=value`, one a line of the input.
@@ -23,13 +43,18 @@ flag() {
     done <<<"$2"
 }
 
+folder=${RLEF_PROGRAMS:-}
+if [ -z "$folder" ] && [ "${1:-}" != program ]; then
+    echo "expected RLEF_PROGRAMS, the folder that the step program says" >&2
+    exit 2
+fi
+
 case "${1:-}" in
     program)
-        hash=$(cd "$sources" && { rustc --version; find . \( -name target -o -name .git \) -prune -o -type f \
-            \( -name '*.rs' -o -name '*.py' -o -name 'Cargo.*' \) -print0 | sort -z | xargs -0 sha256sum; } | sha256sum)
+        state=$(state)
         {
-            echo "folder=$folder"
-            echo "key=$(program)-$(uname -s)-$(uname -m)-${hash:0:16}"
+            echo "folder=$HOME/.cache/rlef-gate/$state"
+            echo "key=$(program)-$(uname -s)-$(uname -m)-$state"
         } >>"$out"
         ;;
     install)

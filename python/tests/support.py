@@ -77,10 +77,21 @@ class Straw:
 
     def __init__(self, *answers, chunked=False):
         self.asked, left = [], list(answers)
-        straw = self
+        # Connections.
+        self.open = 0
+        straw, lock = self, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self):
+                with lock:
+                    straw.open += 1
+                try:
+                    super().handle()
+                finally:
+                    with lock:
+                        straw.open -= 1
 
             def answer(self):
                 length = int(self.headers.get("Content-Length", 0))
@@ -137,6 +148,27 @@ def verdict(name="accepted", reward=1.0, **more):
         "scores": [],
         "usage": {"cpu_ms": 1.0, "wall_ms": 2.0, "fuel": None, "isolation": "process"},
         **more,
+    }
+
+
+def opened(turn=0, **more):
+    """An episode, as it is opened or as it stands."""
+    return {"episode_id": "e/1", "problem_id": "p", "observation": "o", "turn": turn, **more}
+
+
+def stepped(turn=1, name="wrong_answer", done=False, rewards=(0.0,)):
+    """What a step comes to; without rewards nothing is known of the program."""
+    return {
+        "problem_id": "p",
+        "turn": turn,
+        "turns": 3,
+        "done": done,
+        "stop_reason": "solved" if done else None,
+        "rewards": rewards and list(rewards),
+        "outcome": verdict(name, None) if done else None,
+        "observation": None if done else "o",
+        "reward": rewards and rewards[-1],
+        "judged": verdict(name, None),
     }
 
 

@@ -7,7 +7,8 @@ import sys
 import unittest
 from types import SimpleNamespace
 
-from support import PROBLEMS, RIGHT, WRONG, Straw, failed, fenced, judge
+from support import PROBLEMS, RIGHT, WRONG, Straw, failed, fenced, judge, stepped, verdict
+from support import opened as episode
 
 import rlef
 from rlef import process
@@ -317,14 +318,64 @@ class Verifiers(Adapter):
         self.assertEqual(list(module.RlefTaskset(module.RlefConfig(problem_set="none"))), [])
 
         async def grade(said):
-            trace = SimpleNamespace(last_reply=said)
-            return await tasks[0].solved(trace), await tasks[0].passed(trace)
+            trace = sys.modules["verifiers.v1"].Trace(said)
+            return await tasks[0].solved(trace), trace.metrics["passed"]
 
         self.assertEqual(asyncio.run(grade(fenced(RIGHT))), (1.0, 1.0))
         self.assertEqual(asyncio.run(grade(fenced(WRONG))), (-1.0, 0.5))
         self.broken()
         with self.assertRaises(rlef.InfrastructureError):
             asyncio.run(grade("x"))
+
+
+class OfStraw(unittest.TestCase):
+    """What no real judge is needed for."""
+
+    def straw(self, *answers):
+        straw = Straw(*((200, {}, answer) for answer in answers))
+        self.addCleanup(straw.__exit__)
+        ask(straw.url)
+        return straw
+
+    def test_where_nothing_is_known_of_the_last_answer_there_is_no_reward(self):
+        last = stepped(2, "unsupported", done=True, rewards=None)
+        env = importlib.import_module("rlef.adapters.skyrl").RlefEnv(extras={"problem": "p"})
+        self.straw(episode(), stepped(), last)
+        env.init([])
+        self.assertEqual(env.step("x")["reward"], 0.0)
+        with self.assertRaises(rlef.InfrastructureError) as caught:
+            env.step("x")
+        self.assertEqual(caught.exception.kind, "unsupported")
+
+        async def play():
+            agent = importlib.import_module("rlef.adapters.openrlhf").AgentInstance()
+            straw = self.straw(episode(), stepped(), last)
+            await agent.reset({"observation": "", "label": "p"})
+            self.assertEqual((await agent.step({"action_text": "x"}))["rewards"].item(), 0.0)
+            with self.assertRaises(rlef.InfrastructureError):
+                await agent.step({"action_text": "x"})
+            # It is closed all the same.
+            self.assertEqual(straw.asked[-1][0], "DELETE")
+
+        asyncio.run(play())
+
+    def test_a_rollout_of_verifiers_is_judged_once(self):
+        module = importlib.import_module("rlef.adapters.verifiers")
+        marks = ("is_reward", "is_metric")
+        hooks = [one for one in vars(module.RlefTask).values() if any(hasattr(one, mark) for mark in marks)]
+        for said, reward, passed in [(verdict(), 1.0, 1.0), (verdict("wrong_answer", -1.0, total=2), -1.0, 0.5)]:
+            straw = self.straw(said)
+            task = module.RlefTask(module.RlefData(problem_id="p", problem_set=None))
+            trace = sys.modules["verifiers.v1"].Trace("x")
+
+            async def score():
+                return [await hook(task, trace) for hook in hooks]
+
+            self.assertEqual(asyncio.run(score()), [reward])
+            self.assertEqual((trace.metrics, len(straw.asked)), ({"passed": passed}, 1))
+        self.straw(verdict("unsupported", None))
+        with self.assertRaises(rlef.InfrastructureError):
+            asyncio.run(score())
 
 
 class CodeEval(Adapter):

@@ -81,6 +81,68 @@ fn every_flag_is_an_input_and_every_input_is_used() {
     );
 }
 
+#[test]
+fn a_program_is_kept_before_the_gate_may_fail() {
+    let action = std::fs::read_to_string(root().join("action.yml")).unwrap();
+    let steps = [
+        "gate.sh\" program",
+        "actions/cache/restore@",
+        "gate.sh\" install",
+        "actions/cache/save@",
+        "gate.sh\" evaluate",
+        "gate.sh\" compare",
+    ];
+    let places = steps.map(|step| action.find(step).unwrap_or_else(|| panic!("no {step}")));
+    assert!(places.is_sorted(), "{places:?}");
+    // The one that does both saves at the end of a job, and only of one that succeeds.
+    assert!(!action.contains("actions/cache@"), "{action}");
+    // Each step after the first is told where the program is.
+    let told = "RLEF_PROGRAMS: ${{ steps.program.outputs.folder }}";
+    assert_eq!(action.matches(told).count(), 3);
+}
+
+#[test]
+fn every_state_of_the_sources_has_a_program_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["action", "judge", "starter", "target"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    std::fs::copy(root().join("action/gate.sh"), at("action/gate.sh")).unwrap();
+    std::fs::write(at("judge/checker.cpp"), "int main() {}").unwrap();
+    let state = || {
+        let output = command("bash")
+            .arg(at("action/gate.sh"))
+            .arg("program")
+            .env_remove("RLEF_PROGRAMS")
+            .env("GITHUB_OUTPUT", at("target/out"))
+            .env("RLEF_GIVEN", "same.json")
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words}");
+        let out = std::fs::read_to_string(at("target/out")).unwrap();
+        std::fs::remove_file(at("target/out")).unwrap();
+        let state = out.trim_end().rsplit('-').next().unwrap().to_owned();
+        assert_eq!(state.len(), 16, "{out}");
+        // Where it is kept is no other state's, either.
+        assert!(out.contains(&format!("/rlef-gate/{state}\n")), "{out}");
+        state
+    };
+    let mut seen = BTreeSet::from([state()]);
+    for (name, text) in [
+        ("judge/checker.cpp", "int main() { return 1; }"),
+        ("judge/checker.hpp", "#pragma once"),
+        ("starter/words.txt", "a word"),
+        ("Cargo.lock", "version = 4"),
+    ] {
+        std::fs::write(at(name), text).unwrap();
+        assert!(seen.insert(state()), "{name}");
+    }
+    std::fs::write(at("target/built"), "a program").unwrap();
+    assert!(!seen.insert(state()));
+}
+
 /// An evaluation of twenty problems of which the first few are solved.
 fn evaluation(solved: usize) -> String {
     let problem = |number: usize| {

@@ -2,6 +2,27 @@
 
 use std::path::Path;
 
+/// A volume is the user's own only where the folder is there, and his, before it is declared.
+#[test]
+fn the_cache_of_the_container_belongs_to_its_user() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/Containerfile");
+    let text = std::fs::read_to_string(file).unwrap();
+    let at = |words: &str| {
+        let found = text.lines().position(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("no line has {words}"))
+    };
+    let made = at("install --directory --owner=10001 --group=10001");
+    assert!(
+        text.lines().nth(made).unwrap().ends_with("/cache"),
+        "{text}"
+    );
+    assert!(
+        made < at("USER 10001") && made < at("VOLUME /cache"),
+        "{text}"
+    );
+    assert!(at("--uid 10001") < made, "{text}");
+}
+
 #[test]
 fn the_flags_of_what_is_shipped_are_those_of_the_program() {
     #[expect(

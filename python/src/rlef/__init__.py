@@ -6,8 +6,9 @@
 What fails in the judge is an `InfrastructureError`, and never a reward."""
 
 from rlef.advantage import turn_advantages
-from rlef.errors import InfrastructureError, ProblemError, RequestError, RlefError, StartError
-from rlef.judge import AsyncEpisode, AsyncJudge, Episode, Judge
+from rlef.episode import AsyncEpisode, Episode
+from rlef.errors import InfrastructureError, ProblemError, ReplyLostError, RequestError, RlefError, StartError
+from rlef.judge import AsyncJudge, Judge
 from rlef.problem import problem_fields
 from rlef.results import Failure, Step, Usage, Verdict
 from rlef.server import Server
@@ -23,6 +24,7 @@ __all__ = [
     "InfrastructureError",
     "Judge",
     "ProblemError",
+    "ReplyLostError",
     "RequestError",
     "RlefError",
     "Server",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InfrastructureError", "ProblemError", "RequestError", "RlefError", "StartError"]
+__all__ = ["InfrastructureError", "ProblemError", "ReplyLostError", "RequestError", "RlefError", "StartError"]
 
 
 class RlefError(Exception):
@@ -19,6 +19,18 @@ class RlefError(Exception):
 
 class InfrastructureError(RlefError):
     """The judge, its sandbox, the way to it or its patience failed. Ask again later, or leave the sample out."""
+
+
+class ReplyLostError(InfrastructureError):
+    """A request was sent, and no answer of the server's came back. `taken`, of a step of an episode, says whether the server had
+    taken it when it was asked afterwards; `None` where that isn't known."""
+
+    def __init__(self, message: str, kind: str = "infrastructure", taken: bool | None = None) -> None:
+        super().__init__(message, kind)
+        self.taken = taken
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (str(self), self.kind, self.taken))
 
 
 class StartError(InfrastructureError):

@@ -9,25 +9,35 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
-from rlef.errors import InfrastructureError
+from rlef.errors import ReplyLostError
 from rlef.wire import Ask, Endpoint, Reply
 
 __all__ = ["AsyncTransport", "Transport", "Unsent"]
+
+# Connections that are kept between requests: some are asked on a new one each, so that all of them would only grow in number.
+MOST_IDLE = 16
+# Seconds that one is kept; a server of ours hangs up after a minute.
+IDLE_SECONDS = 45.0
 
 # Bytes of a line of an answer's head, and lines of it.
 LONGEST_LINE = 1 << 16
 MOST_LINES = 256
 LOST = (OSError, http.client.HTTPException, EOFError, ValueError)
 
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connection = TypeVar("Connection")
+
 
 class Unsent(Exception):
     """The server was not reached, or hung up before it said anything: it may be asked again."""
 
 
-def lost(endpoint: Endpoint, error: BaseException) -> InfrastructureError:
-    return InfrastructureError(f"failed to get an answer from {endpoint.url}: {type(error).__name__}: {error}")
+def lost(endpoint: Endpoint, error: BaseException) -> ReplyLostError:
+    return ReplyLostError(f"failed to get an answer from {endpoint.url}: {type(error).__name__}: {error}")
 
 
 def seconds(text: str | None) -> float | None:
@@ -37,6 +47,35 @@ def seconds(text: str | None) -> float | None:
         return None  # A date, which no server of ours sends.
 
 
+class Idle(Generic[Connection]):
+    """Connections that are kept, those used last at the end."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, Connection]] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def take(self) -> Connection | None:
+        """The one used last."""
+        return self._kept.pop()[1] if self._kept else None
+
+    def keep(self, connection: Connection) -> None:
+        self._kept.append((time.monotonic(), connection))
+
+    def surplus(self) -> list[Connection]:
+        """Takes out those that are to be closed: kept for too long, or too many, the oldest first."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        stale = sum(since < oldest for since, _ in self._kept)
+        return self.all(max(stale, len(self._kept) - MOST_IDLE))
+
+    def all(self, count: int | None = None) -> list[Connection]:
+        """Takes out all, or the first of them."""
+        count = len(self._kept) if count is None else count
+        out, self._kept = self._kept[:count], self._kept[count:]
+        return [connection for _, connection in out]
+
+
 class Transport:
     """For threads: each request has a connection of its own for as long as it lasts."""
 
@@ -44,15 +83,27 @@ class Transport:
         self.endpoint, self.timeout = endpoint, timeout
         self.headers = endpoint.headers(client)
         self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: Idle[http.client.HTTPConnection] = Idle()
         self._owner = os.getpid()
 
-    def _take(self) -> http.client.HTTPConnection | None:
+    def _take(self, again: bool) -> http.client.HTTPConnection | None:
+        """One that is kept, for what may be asked again."""
         with self._lock:
             if self._owner != os.getpid():
                 # Forked: these are the parent's. Closing them here closes nothing of his.
-                self._idle, self._owner = [], os.getpid()
-            return self._idle.pop() if self._idle else None
+                self._idle, self._owner = Idle(), os.getpid()
+            surplus = self._idle.surplus()
+            kept = self._idle.take() if again else None
+        for connection in surplus:
+            connection.close()
+        return kept
+
+    def _keep(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            self._idle.keep(connection)
+            surplus = self._idle.surplus()
+        for other in surplus:
+            other.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self.endpoint.tls else http.client.HTTPConnection
@@ -67,7 +118,7 @@ class Transport:
 
     def send(self, ask: Ask) -> Reply:
         """One request; on a connection that was kept and has been closed meanwhile, on a new one again."""
-        kept = self._take() if ask.again else None
+        kept = self._take(ask.again)
         if kept is not None:
             try:
                 return self._send(kept, ask)
@@ -91,20 +142,16 @@ class Transport:
             return Reply(response.status, seconds(response.headers.get("Retry-After")), body)
         finally:
             if keep:
-                with self._lock:
-                    self._idle.append(connection)
+                self._keep(connection)
             else:
                 connection.close()
 
     def close(self) -> None:
         """Closes what is kept open."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = self._idle.all()
         for connection in idle:
             connection.close()
-
-
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class AsyncTransport:
@@ -113,15 +160,25 @@ class AsyncTransport:
     def __init__(self, endpoint: Endpoint, timeout: float, client: str | None = None) -> None:
         self.endpoint, self.timeout = endpoint, timeout
         self.headers = endpoint.headers(client)
-        self._idle: list[Stream] = []
+        self._idle: Idle[Stream] = Idle()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def _take(self) -> Stream | None:
+    def _take(self, again: bool) -> Stream | None:
+        """As `Transport._take`."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             # Of a loop that is over.
-            self._idle, self._loop = [], loop
-        return self._idle.pop() if self._idle else None
+            self._idle, self._loop = Idle(), loop
+        hang_up(self._idle.surplus())
+        while again and (kept := self._idle.take()) is not None:
+            if not kept[0].at_eof() and not kept[1].is_closing():
+                return kept
+            hang_up([kept])
+        return None
+
+    def _keep(self, stream: Stream) -> None:
+        self._idle.keep(stream)
+        hang_up(self._idle.surplus())
 
     async def _connect(self) -> Stream:
         context = ssl.create_default_context() if self.endpoint.tls else None
@@ -140,7 +197,7 @@ class AsyncTransport:
             raise lost(self.endpoint, error) from error
 
     async def _sent(self, ask: Ask) -> Reply:
-        kept = self._take() if ask.again else None
+        kept = self._take(ask.again)
         if kept is not None:
             try:
                 return await self._send(kept, ask)
@@ -168,15 +225,21 @@ class AsyncTransport:
             return Reply(status, seconds(headers.get("retry-after")), body)
         finally:
             if keep:
-                self._idle.append(stream)
+                self._keep(stream)
             else:
                 writer.close()
 
     def close(self) -> None:
         """Closes what is kept open."""
-        idle, self._idle = self._idle, []
-        for _, writer in idle:
+        hang_up(self._idle.all())
+
+
+def hang_up(streams: list[Stream]) -> None:
+    for _, writer in streams:
+        try:
             writer.close()
+        except RuntimeError:
+            pass  # Its loop is over, and its socket with it.
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
 from urllib.parse import quote
 
 from rlef import wire
+from rlef.episode import AsyncEpisode, Episode
 from rlef.errors import InfrastructureError, RlefError
 from rlef.http import AsyncTransport, Transport, Unsent
-from rlef.results import Step, Verdict
+from rlef.results import Verdict
 from rlef.server import Server
 from rlef.wire import Ask, Endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["AsyncEpisode", "AsyncJudge", "Episode", "Judge", "Options"]
+__all__ = ["AsyncJudge", "Judge", "Options"]
 
 # Programs of one request.
 TOGETHER = 256
 # Times that a server is looked for that can't be reached.
 ATTEMPTS = 5
 LONGEST_PAUSE = 10.0
+# Seconds that an answer is waited for which is there already.
+SOON = 10.0
 
 Item = Mapping[str, Any]
 Result = Verdict | RlefError
@@ -144,10 +147,6 @@ def problem_ask(problem_id: str, problem_set: str | None) -> Ask:
     return Ask("GET", wire.path_of("problems", problem_id) + query)
 
 
-def step_ask(episode_id: str, completion: str) -> Ask:
-    return Ask("POST", wire.path_of("episodes", episode_id, "steps"), {"completion": completion}, again=False)
-
-
 def verdicts(said: Mapping[str, Any], count: int) -> list[Result]:
     return [one if isinstance(one, RlefError) else Verdict.of(one) for one in wire.results(said, count)]
 
@@ -207,11 +206,21 @@ class Judge(Questions):
                 failed: RlefError = self._lost(error)
                 again = pauses.attempts < ATTEMPTS
             except RlefError as error:
-                failed, again = error, wire.waits(error)
+                failed, again = error, wire.waits(error, ask)
             pause = pauses.after(wanted) if again else None
             if pause is None or self._gone():
                 raise (self._gone() or failed)
             time.sleep(pause)
+
+    def ask_once(self, ask: Ask) -> Any:
+        """The answer to one request on a new connection, waited for a few seconds; `None` where there is none."""
+        transport = Transport(self.endpoint, min(SOON, self._timeout), self._client)
+        try:
+            return wire.answered(transport.send(ask))
+        except (Unsent, RlefError):
+            return None
+        finally:
+            transport.close()
 
     def judge(self, **fields: Any) -> Verdict:
         """The verdict on one program: `problem_id` or a whole `problem`, `program`, its bare source, or `completion`, an answer
@@ -271,30 +280,6 @@ class Judge(Questions):
         return self.ask(Ask("GET", "/v1/version"))  # type: ignore[no-any-return]
 
 
-class Episode:
-    """One play of one problem: `observation` is what the policy is told first."""
-
-    def __init__(self, judge: Judge, episode_id: str, problem_id: str, observation: str) -> None:
-        self._judge, self.id, self.problem_id, self.observation = judge, episode_id, problem_id, observation
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
-    def step(self, completion: str) -> Step:
-        """Answers, and hears what became of it. After an `InfrastructureError` the episode stays as it was."""
-        return Step.of(self._judge.ask(step_ask(self.id, completion)))
-
-    def close(self) -> None:
-        """Forgets it; one that is left open is forgotten in time, too."""
-        try:
-            self._judge.ask(Ask("DELETE", wire.path_of("episodes", self.id)))
-        except RlefError:
-            pass
-
-
 class AsyncJudge(Questions):
     """The same for an event loop. Close it, or use it in an `async with`."""
 
@@ -333,11 +318,21 @@ class AsyncJudge(Questions):
                 failed: RlefError = self._lost(error)
                 again = pauses.attempts < ATTEMPTS
             except RlefError as error:
-                failed, again = error, wire.waits(error)
+                failed, again = error, wire.waits(error, ask)
             pause = pauses.after(wanted) if again else None
             if pause is None or self._gone():
                 raise (self._gone() or failed)
             await asyncio.sleep(pause)
+
+    async def ask_once(self, ask: Ask) -> Any:
+        """As `Judge.ask_once`."""
+        transport = AsyncTransport(self.endpoint, min(SOON, self._timeout), self._client)
+        try:
+            return wire.answered(await transport.send(ask))
+        except (Unsent, RlefError):
+            return None
+        finally:
+            transport.close()
 
     async def judge(self, **fields: Any) -> Verdict:
         """As `Judge.judge`."""
@@ -380,27 +375,3 @@ class AsyncJudge(Questions):
     async def problem(self, problem_id: str, problem_set: str | None = None) -> Mapping[str, Any]:
         """As `Judge.problem`."""
         return await self.ask(problem_ask(problem_id, problem_set))  # type: ignore[no-any-return]
-
-
-class AsyncEpisode:
-    """As `Episode`."""
-
-    def __init__(self, judge: AsyncJudge, episode_id: str, problem_id: str, observation: str) -> None:
-        self._judge, self.id, self.problem_id, self.observation = judge, episode_id, problem_id, observation
-
-    async def __aenter__(self: Self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        await self.close()
-
-    async def step(self, completion: str) -> Step:
-        """As `Episode.step`."""
-        return Step.of(await self._judge.ask(step_ask(self.id, completion)))
-
-    async def close(self) -> None:
-        """As `Episode.close`."""
-        try:
-            await self._judge.ask(Ask("DELETE", wire.path_of("episodes", self.id)))
-        except RlefError:
-            pass

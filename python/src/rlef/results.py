@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlef.errors import InfrastructureError
+
 __all__ = ["Failure", "Step", "Usage", "Verdict"]
 
 Json = Mapping[str, Any]
@@ -112,3 +114,11 @@ class Step:
             outcome=Verdict.of(outcome, problem_id) if outcome else None,
             raw=said,
         )
+
+    def earned(self) -> float:
+        """The turn's reward, for whoever has no place for `None`: raises `InfrastructureError` where the episode must not be
+        learnt from."""
+        if self.reward is None or self.rewards is None:
+            verdict = (self.outcome or self.judged).verdict
+            raise InfrastructureError(f"nothing is known of the program: {verdict}", verdict)
+        return self.reward

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from rlef.errors import InfrastructureError, ProblemError, RequestError, RlefError
+from rlef.errors import InfrastructureError, ProblemError, ReplyLostError, RequestError, RlefError
 
 __all__ = ["Ask", "Endpoint", "Reply", "answered", "error_of", "item", "waits"]
 
@@ -16,8 +16,8 @@ __all__ = ["Ask", "Endpoint", "Reply", "answered", "error_of", "item", "waits"]
 BUSY = frozenset({"busy", "share", "draining"})
 # What says nothing of the question either.
 LOST = BUSY | {"infrastructure", "deadline", "slow"}
-# Without a word of the server's: a proxy's.
-BUSY_STATUS = frozenset({429, 502, 503})
+# Without a word of the server's: a proxy's, which may have asked it.
+BUSY_STATUS = frozenset({502, 503})
 LOST_STATUS = frozenset({408, 504})
 
 
@@ -112,16 +112,18 @@ def answered(reply: Reply) -> Any:
         return said
     words = reply.body[:200].decode("utf-8", "replace")
     message = f"HTTP status {reply.status}, which is no answer of rlef: {words}"
-    if reply.status in BUSY_STATUS:
+    if reply.status == 429:
         raise InfrastructureError(message, "busy")
+    if reply.status in BUSY_STATUS:
+        raise ReplyLostError(message, "busy")
     if reply.status >= 500 or reply.status == 200 or reply.status in LOST_STATUS:
-        raise InfrastructureError(message)
+        raise ReplyLostError(message)
     raise RequestError(message, "request")
 
 
-def waits(error: RlefError) -> bool:
-    """Whether asking the same again later is what the server wants."""
-    return error.kind in BUSY
+def waits(error: RlefError, ask: Ask) -> bool:
+    """Whether asking the same again later is what the server wants, and does no harm."""
+    return error.kind in BUSY and (ask.again or not isinstance(error, ReplyLostError))
 
 
 def results(said: Mapping[str, Any], count: int) -> list[Mapping[str, Any] | RlefError]:

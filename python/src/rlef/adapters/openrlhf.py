@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from openrlhf.utils.agent import AgentInstanceBase, MultiTurnAgentExecutor
 
-from rlef.judge import AsyncEpisode
+from rlef.episode import AsyncEpisode
 from rlef.problem import problem_fields
 from rlef.process import shared_async
 
@@ -17,7 +17,7 @@ TURNS = 3
 
 
 class AgentInstance(AgentInstanceBase):  # type: ignore[misc]
-    """The label of a row names its problem. A judge that failed is raised, and is no reward."""
+    """The label of a row names its problem. A judge that failed, or that knows nothing of the program, is raised, and is no reward."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.episode: AsyncEpisode | None = None
@@ -34,10 +34,9 @@ class AgentInstance(AgentInstanceBase):  # type: ignore[misc]
         step = await self.episode.step(state_dict["action_text"])
         if step.done:
             await self.episode.close()
-        reward = 0.0 if step.reward is None else step.reward
         solved = bool(step.outcome and step.outcome.accepted)
         return {
-            "rewards": torch.tensor(reward),
+            "rewards": torch.tensor(step.earned()),
             "scores": torch.tensor(float(solved)),
             "environment_feedback": "" if step.done else self.feedback(step.observation or ""),
             "done": step.done,

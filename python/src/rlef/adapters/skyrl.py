@@ -6,7 +6,7 @@ from typing import Any
 
 from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput
 
-from rlef.judge import Episode
+from rlef.episode import Episode
 from rlef.problem import problem_fields
 from rlef.results import Step
 from rlef.process import shared
@@ -18,7 +18,8 @@ NAME = "rlef"
 
 class RlefEnv(BaseTextEnv):  # type: ignore[misc]
     """The problem is `extras["problem"]`, else the ground truth of `extras["reward_spec"]`; turns are `extras["max_turns"]`, else
-    3. A judge that failed is raised as `InfrastructureError`: there is no place for it in a step, and it is no reward."""
+    3. A judge that failed, or that knows nothing of the program, is raised as `InfrastructureError`: there is no place for it
+    in a step, and it is no reward."""
 
     def __init__(self, env_config: Any = None, extras: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -44,14 +45,11 @@ class RlefEnv(BaseTextEnv):  # type: ignore[misc]
         self.turns += 1
         self.last = step = self.episode.step(action)
         said = [] if step.done or step.observation is None else [{"role": "user", "content": step.observation}]
-        reward = 0.0 if step.reward is None else step.reward
-        # None of all rewards: nothing is known of the program, which is not to be learnt from.
-        known = step.rewards is not None
         return BaseTextEnvStepOutput(
             observations=said,
-            reward=reward,
+            reward=step.earned(),
             done=step.done,
-            metadata={"verdict": step.judged.verdict, "passed": step.judged.passed, "known": known},
+            metadata={"verdict": step.judged.verdict, "passed": step.judged.passed},
         )
 
     def get_metrics(self) -> dict[str, Any]:

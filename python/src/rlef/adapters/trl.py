@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from rlef.episode import Episode
 from rlef.errors import InfrastructureError
-from rlef.judge import Episode, Judge
+from rlef.judge import Judge
 from rlef.problem import problem_fields
 from rlef.results import Step
 from rlef.process import shared

@@ -8,7 +8,6 @@ from typing import Any
 import verifiers.v1 as vf
 
 from rlef.errors import InfrastructureError
-from rlef.results import Verdict
 from rlef.process import shared, shared_async
 
 __all__ = ["RlefConfig", "RlefData", "RlefTask", "RlefTaskset"]
@@ -24,27 +23,19 @@ class RlefData(vf.TaskData):  # type: ignore[misc]
 class RlefTask(vf.Task[RlefData]):  # type: ignore[misc]
     """Graded by the problem's tests."""
 
-    async def verdict(self, trace: Any) -> Verdict:
-        return await shared_async().judge(
+    @vf.reward  # type: ignore[untyped-decorator]
+    async def solved(self, trace: Any) -> float:
+        """1 or -1 by all tests. The share of tests passed is the metric `passed`, told here: a program is judged once."""
+        verdict = await shared_async().judge(
             problem_id=self.data.problem_id,
             set=self.data.problem_set,
             completion=trace.last_reply,
             feedback="none",
         )
-
-    @vf.reward  # type: ignore[untyped-decorator]
-    async def solved(self, trace: Any) -> float:
-        """1 or -1 by all tests."""
-        verdict = await self.verdict(trace)
         if verdict.reward is None:
             raise InfrastructureError(f"nothing is known of the program: {verdict.verdict}", verdict.verdict)
+        trace.record_metric("passed", verdict.passed / max(1, verdict.total))
         return verdict.reward
-
-    @vf.metric  # type: ignore[untyped-decorator]
-    async def passed(self, trace: Any) -> float:
-        """Share of tests passed."""
-        verdict = await self.verdict(trace)
-        return verdict.passed / max(1, verdict.total)
 
 
 class RlefConfig(vf.TasksetConfig):  # type: ignore[misc]

@@ -10,6 +10,14 @@ class TaskData:
         self.__dict__.update(fields)
 
 
+class Trace:
+    def __init__(self, last_reply):
+        self.last_reply, self.metrics = last_reply, {}
+
+    def record_metric(self, name, value):
+        self.metrics[name] = float(value)
+
+
 class TasksetConfig:
     system_prompt = None
 
