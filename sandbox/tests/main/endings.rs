@@ -203,7 +203,7 @@ fn what_is_left_to_the_end_still_happens() {
         "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalized')",
         "import contextlib\nf = open(1, 'w', closefd=False)\nwith contextlib.redirect_stdout(f): print('redirected')",
         "import logging, sys\nlogging.basicConfig(stream=sys.stdout)\nlogging.warning('said')",
-        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'print(1)'])\nimport time\ntime.sleep(0.3)",
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'print(1)'])\nimport time\ntime.sleep(2)",
         "import sys\nsys.stdout.write('no line')\nsys.stdout.buffer.write(b'!')",
         "import sys\nsys.stdout.reconfigure(line_buffering=True)\nprint(1, end='')",
         "import sys\nfrom code import interact\ninteract(banner='', exitmsg='')",
