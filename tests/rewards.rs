@@ -213,7 +213,7 @@ fn a_run_learns_against_a_reward_model_and_is_continued_with_the_same() {
     );
     let read = |run: &str, name: &str| std::fs::read(at.join(run).join(name)).unwrap();
     for name in [
-        "journal.jsonl",
+        "journal.jsonl.zst",
         "metrics.jsonl",
         "checkpoints/000002/model.safetensors",
         "checkpoints/000002/value.safetensors",
@@ -222,12 +222,11 @@ fn a_run_learns_against_a_reward_model_and_is_continued_with_the_same() {
         assert!(read("whole", name) == read("parts", name), "{name} differs");
     }
     // The reward of an episode is what the model says of its answer.
-    let journal = String::from_utf8(read("whole", "journal.jsonl")).unwrap();
-    let scores: Vec<f64> = journal
-        .lines()
+    let episodes: Vec<Value> = rlef::journal::read(&at.join("whole")).unwrap();
+    let scores: Vec<f64> = episodes
+        .iter()
         .take(4)
-        .map(|line| {
-            let episode: Value = serde_json::from_str(line).unwrap();
+        .map(|episode| {
             let score = &episode["turns"][0]["scores"][0];
             assert_eq!(score["judge"], "reward_model");
             score["value"].as_f64().unwrap()
