@@ -64,7 +64,9 @@ pub(super) fn score(
         Old::ForLoss => minibatches.get(1..).unwrap_or_default(),
         Old::ForCredit => minibatches,
     };
-    let scores = (!before.is_empty()).then(|| passes.scores(&learner.policy, before));
+    // A round that chose nothing has none of them, and is credited all the same.
+    let is_asked = needs.old == Old::ForCredit || !before.is_empty();
+    let scores = is_asked.then(|| passes.scores(&learner.policy, before));
     let drawn = batch.actions.iter().map(|action| action.sampler_logprob);
     let behaviour: Option<Vec<f32>> = drawn.collect();
     let (policy, of_policy) = match scores {
