@@ -228,11 +228,10 @@ fn a_step_exits_by_the_answer_and_hands_every_input_on() {
             .unwrap()
             .contains("<testsuite")
     );
-    assert!(
-        std::fs::read_to_string(at("summary.md"))
-            .unwrap()
-            .contains("p00")
-    );
+    let worse = compare("worse.json", &[("RLEF_MARGIN", "10")]);
+    assert_eq!(worse.status.code(), Some(1), "{}", said(&worse));
+    let summary = std::fs::read_to_string(at("summary.md")).unwrap();
+    assert!(summary.contains("p04"), "{summary}");
     // What is to be checked is given, or made; nothing else is tried.
     let output = step("evaluate", &[("RLEF_GIVEN", "same.json")]);
     assert!(output.status.success(), "{}", said(&output));
