@@ -1,67 +1,25 @@
 //! `rlef sft`: make a policy from demonstrations on the built-in problems, or from any data set of texts.
 
-use std::path::{Path, PathBuf};
+mod arguments;
+mod shown;
+
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args as ClapArgs;
-use rlef_sandbox::Isolation;
 
 use super::output::{self, OutputError, say};
 use super::progress::Progress;
 use super::settings;
 use super::source;
 use crate::checkpoint::{self, CheckpointError, Precision};
-use crate::config::{Assignment, commented_sft};
+use crate::config::commented_sft;
 use crate::journal::write_atomically;
-use crate::model::device::Processor;
 use crate::run::lock::Lock;
-use crate::sft::{self, SftConfig, SftEvent};
+use crate::sft::{self, SftConfig};
 use crate::verdict::chosen_judge;
-
-/// Arguments of `rlef sft`.
-#[derive(ClapArgs)]
-#[command(
-    after_help = "Examples (the first two make the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter\n  rlef sft --data texts.jsonl --from starter --set stages.0.learning_rate=3e-4 --out tuned"
-)]
-pub struct Args {
-    /// Directory to write the policy to.
-    #[arg(long, required_unless_present = "print_config")]
-    out: Option<PathBuf>,
-    /// TOML of the run; every key has a default.
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Sets one key of the TOML, over the file: stages.0.epochs=1. May be given again.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<Assignment>,
-    /// Learns this data set in one lesson, in the place of all demonstrations: JSON lines or Parquet, a row
-    /// {"prompt": .., "completion": ..}, {"messages": [..]} or {"text": ..}. Its epochs and rate are those of the first lesson.
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
-    /// Prints the complete configuration with what each key means, and ends.
-    #[arg(long)]
-    print_config: bool,
-    /// Start from this policy and its tokenizer instead of random weights.
-    #[arg(long)]
-    from: Option<PathBuf>,
-    /// Store f32 instead of bf16.
-    #[arg(long)]
-    full_precision: bool,
-    /// Programs judged side by side; 0 takes one a core.
-    #[arg(long, default_value_t = 0, value_parser = crate::cli::workers())]
-    workers: usize,
-    /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine
-    /// can jail them and has a python3, else WebAssembly).
-    #[arg(long, default_value_t)]
-    isolation: Isolation,
-    /// The interpreter of Python programs: a path, a name on the search path, or the folder of a virtual environment. Without
-    /// it RLEF_PYTHON names it, else it is the first usable python3 on the search path.
-    #[arg(long, value_name = "PATH")]
-    python: Option<PathBuf>,
-    /// What the model is computed on.
-    #[arg(long, value_enum, default_value_t)]
-    device: Processor,
-}
+pub use arguments::Args;
+use shown::show;
 
 /// Demonstrates or reads, learns, saves.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -143,51 +101,4 @@ fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode>
     }
     say!("wrote {}", out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// Shows how far it is.
-fn show(event: SftEvent<'_>, progress: &mut Option<Progress>) {
-    match event {
-        SftEvent::Demonstrated { sets, of, episodes } => {
-            let shown = progress.get_or_insert_with(|| Progress::new("demonstrating", of as u64));
-            shown.set(sets as u64, &format!("{episodes} episodes"));
-        }
-        SftEvent::Stage {
-            number,
-            episodes,
-            too_long,
-            tokens,
-            updates,
-            config,
-        } => {
-            if let Some(shown) = progress.take() {
-                shown.finish();
-            }
-            let of = match &config.data {
-                Some(path) => format!(" of {}", path.display()),
-                None => String::new(),
-            };
-            say!("stage {number}: {episodes} episodes{of}, {tokens} tokens");
-            if too_long > 0 {
-                say!("{too_long} more are left out, for they exceed the context");
-            }
-            *progress = Some(Progress::new("learning", updates as u64));
-        }
-        SftEvent::Update(seen) => {
-            if let Some(shown) = progress {
-                let words = format!("loss {:.3}, {} tokens", seen.loss, seen.tokens);
-                shown.set(seen.update as u64, &words);
-            }
-        }
-        SftEvent::Ended { passed_over } => {
-            if let Some(shown) = progress.take() {
-                shown.finish();
-            }
-            if passed_over > 0 {
-                say!(
-                    "{passed_over} updates were passed over: their gradient was not a finite number"
-                );
-            }
-        }
-    }
 }
