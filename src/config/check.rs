@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{ConfigError, TrainConfig, ValueHead};
 use crate::objective::Source;
-use crate::policy::engine::{EngineDtype, EngineKind};
+use crate::policy::engine::EngineDtype;
 
 /// The largest of the numbers that others are multiplied by, or that memory is made room for. Whoever means "all" by
 /// `problems_per_round` or "for ever" by `rounds` may say more.
@@ -125,12 +125,6 @@ impl TrainConfig {
         let Some(engine) = &self.engine else {
             return Ok(());
         };
-        refuse(
-            engine.kind == EngineKind::Openai,
-            "engine.kind",
-            "openai",
-            "vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it",
-        )?;
         refuse(
             engine.concurrency == 0 || engine.timeout_s == 0,
             "engine.concurrency or engine.timeout_s",

@@ -77,14 +77,25 @@ pub enum EngineDtype {
 
 /// The interfaces known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum EngineKind {
     /// vLLM's `/inference/v1/generate`, in development mode for the weights (`VLLM_SERVER_DEV_MODE=1`).
     Vllm,
     /// SGLang's `/generate` and `/update_weights_from_disk`.
     Sglang,
-    /// Refused: an OpenAI-compatible server gives no ids to learn from.
-    Openai,
+}
+
+impl TryFrom<String> for EngineKind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match name.as_str() {
+            "vllm" => Ok(Self::Vllm),
+            "sglang" => Ok(Self::Sglang),
+            "openai" => Err("engine.kind is openai; expected vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it".to_owned()),
+            _ => Err(format!("engine.kind is {name:?}; expected vllm or sglang")),
+        }
+    }
 }
 
 const fn concurrency() -> usize {
@@ -148,8 +159,7 @@ impl EngineKind {
     fn interface(self) -> &'static dyn Interface {
         match self {
             Self::Vllm => VLLM,
-            // The other one is refused where the configuration is read.
-            Self::Sglang | Self::Openai => SGLANG,
+            Self::Sglang => SGLANG,
         }
     }
 }
