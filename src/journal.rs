@@ -20,8 +20,9 @@ mod run_journal;
 mod tail;
 #[cfg(test)]
 mod tests;
-mod whole;
 
+pub use crate::files::write_atomically;
+pub(crate) use crate::files::{UNNAMED, partial_in};
 pub use error::JournalError;
 pub use frame::Name;
 pub use frames::Frames;
@@ -32,8 +33,6 @@ pub use read::{of_run, read, read_chosen};
 pub use reader::{FrameReader, Selection};
 pub use record::{EpisodeRecord, FailureRecord, RewardRecord, TurnRecord};
 pub use run_journal::RunJournal;
-pub use whole::write_atomically;
-pub(crate) use whole::{UNNAMED, partial_in};
 
 /// The file in a run's folder.
 pub const NAME: &str = "journal.jsonl.zst";

@@ -98,10 +98,14 @@ pub fn is_of_disk(error: &Error) -> bool {
     )
 }
 
+/// How the names of files begin that are not in their place yet.
+pub const UNNAMED: &str = ".rlef-begun-";
+
 /// An unnamed file beside the one it will become, with the permissions any new file of this user gets.
 pub fn partial_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     tempfile::Builder::new()
+        .prefix(UNNAMED)
         .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(directory)
         .map_err(|error| {

@@ -311,7 +311,7 @@ pub(super) fn code_only(source: &str, language: Language) -> String {
     code
 }
 
-/// Whether a source calls a name that is no method.
+/// Whether a source calls this name as a function, rather than as a method.
 pub(super) fn calls(code: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();

@@ -46,7 +46,7 @@ def function_of(reference: str) -> str:
 
 class CodeEval:
     """`CodeEval().compute(references=[...], predictions=[[...], ...], k=[1, 10])`, as `evaluate.load("code_eval")` gives it.
-    A judge that failed is raised: a pass@k of what is unknown is no number."""
+    A judge that failed raises an exception, because pass@k needs every verdict."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self.judge = judge
