@@ -4,6 +4,7 @@
 //! the limits fall back to rlimits. Knows nothing of programs.
 
 mod host;
+mod share;
 
 use std::fs::{self, File};
 use std::io;
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 pub(crate) use self::host::{Delegation, Host, Version, group_name};
+use self::share::{own_nice, shares};
 
 /// Why a control group could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -281,6 +283,20 @@ impl JailCgroup {
         Ok(used.saturating_sub(memory.details.number(Some(own))?))
     }
 
+    /// Bytes of host files that the kernel counts as this jail's, because it was the first to read them.
+    pub(crate) fn file_bytes(&self) -> Result<u64, CgroupError> {
+        let Some(memory) = &self.memory else {
+            return Ok(0);
+        };
+        let names = match memory.version {
+            Version::One => ["total_active_file", "total_inactive_file"],
+            Version::Two => ["active_file", "inactive_file"],
+        };
+        names.iter().try_fold(0, |sum, name| {
+            Ok(memory.details.number(Some(name))?.saturating_add(sum))
+        })
+    }
+
     /// Has the kernel take back what it keeps, down to so many bytes in use. What it cannot take stays.
     pub(crate) fn shrink(&mut self, bytes: u64) -> Result<(), CgroupError> {
         let Some(memory) = &self.memory else {
@@ -345,19 +361,6 @@ impl JailCgroup {
     }
 }
 
-/// How nice this process is, from proc_pid_stat(5): field 19, counted after the command's ')'.
-fn own_nice() -> i32 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let nice = fields.split_whitespace().nth(16);
-    nice.and_then(|nice| nice.parse().ok()).unwrap_or(0)
-}
-
-/// The share of a process as nice as this, as the scheduler has it: a quarter more for each step.
-fn shares(nice: i32) -> u64 {
-    (1024.0 / 1.25_f64.powi(nice)).max(2.0) as u64
-}
-
 /// Removes a group whose processes are dead or dying.
 pub(crate) fn remove_directory(directory: &Path) {
     for _ in 0..100 {
@@ -378,16 +381,4 @@ fn write_file(path: &Path, text: &str) -> Result<(), CgroupError> {
         path: path.to_owned(),
         source,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_has_the_share_of_a_process_as_nice() {
-        // sched_prio_to_weight of the kernel: 88761, 1024, 110, 15.
-        assert_eq!([-20, 0, 10, 19].map(shares), [88817, 1024, 109, 14]);
-        assert!((-20..20).contains(&own_nice()));
-    }
 }

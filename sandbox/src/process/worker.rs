@@ -17,7 +17,7 @@ use nix::unistd::{Uid, pipe2};
 use super::blueprint::Blueprint;
 use super::cgroup::{JailCgroup, group_name};
 use super::image::Image;
-use super::request::{OWN_PROCESSES, request};
+use super::request::request;
 use super::{stream, tree};
 use crate::error::SandboxError;
 use crate::languages::LastWords;
@@ -27,20 +27,14 @@ use crate::protocol::JAIL_ARGUMENT;
 use crate::protocol::plan::{INSIDE_ID, Plan, Progress};
 use crate::protocol::wire::{self, Reply, WireError};
 
+mod memory;
+
+use memory::{COLD_STARTS, Own};
+
 /// How long a step of the jail may take on a very busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The kernel has no more process ids (PID_MAX_LIMIT).
 pub(super) const MOST_PROCESSES: u64 = 1 << 22;
-/// What is added to a limit of memory, so that a jail that has grown a little since takes nothing from its program.
-const MEMORY_MARGIN: u64 = 256 << 10;
-/// The least that a program is given: with less, the kernel could not even set the limit.
-const LEAST_MEMORY: u64 = 1 << 20;
-/// Growth of what a jail uses beyond which it counts, and the kernel is asked how much of it is kept for nobody. Less is
-/// mostly the pages that the kernel charges each core ahead: to follow them would cost every test the writing of a limit.
-const NOTICED: u64 = 768 << 10;
-/// What the first process of a program may use of its own and still be expected before it is there.
-const EXPECTED: u64 = 4 << 20;
-
 /// A program that the jail holds ready.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -66,10 +60,7 @@ pub(crate) struct Worker {
     pub(crate) cgroup: JailCgroup,
     first_pid: i32,
     address_space_bytes: u64,
-    /// The least memory that was in use since it last grew: without a program, and with the first process of one.
-    settled_bytes: [u64; 2],
-    /// Of what the warm jail used, what is no process's own: host files that its interpreter reads, the kernel's names of them.
-    kept_bytes: u64,
+    own: Own,
     pub(crate) program: Option<Program>,
     /// Whether it cannot be used any more.
     pub(crate) broken: bool,
@@ -84,6 +75,18 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a jail and waits until its interpreter is warm.
     pub(crate) fn spawn(blueprint: &Blueprint) -> Result<Self, SandboxError> {
+        let mut worker = Self::start(blueprint)?;
+        for _ in 0..COLD_STARTS {
+            if !worker.is_charged_for_files()? {
+                break;
+            }
+            drop(worker);
+            worker = Self::start(blueprint)?;
+        }
+        Ok(worker)
+    }
+
+    fn start(blueprint: &Blueprint) -> Result<Self, SandboxError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let cgroup = JailCgroup::create(&blueprint.host, &group_name(number))?;
@@ -119,8 +122,7 @@ impl Worker {
             cgroup,
             first_pid: 0,
             address_space_bytes: 0,
-            settled_bytes: [0; 2],
-            kept_bytes: 0,
+            own: Own::default(),
             program: None,
             broken: false,
             version: String::new(),
@@ -165,8 +167,7 @@ impl Worker {
             .and_then(|pages| pages.parse().ok())
             .unwrap_or(0);
         self.address_space_bytes = pages * 4096;
-        self.kept_bytes = self.cgroup.kept_bytes()?;
-        self.settled_bytes[0] = self.cgroup.memory_bytes()?.unwrap_or(0);
+        self.own = Own::of_warm(&self.cgroup)?;
         Ok(())
     }
 
@@ -304,6 +305,7 @@ impl Worker {
             bounds_memory.then_some(base_bytes),
             (!self.cgroup.limits_processes()).then_some(self.most_processes),
         );
+        self.look_at_idle()?;
         let memory_kills = self.cgroup.memory_kills()?;
         let source = stream::sealed("source", &image.bytes)?;
         let (socket, theirs) = wire::pair()?;
@@ -321,48 +323,6 @@ impl Worker {
             wanted_memory: image.wanted_memory,
         });
         Ok(())
-    }
-
-    /// Bounds what the jail may use from now on, beyond what it uses by itself.
-    pub(crate) fn bound(&mut self, limits: &Limits) -> Result<(), SandboxError> {
-        let own = self.own_memory()?.saturating_add(MEMORY_MARGIN);
-        let processes = limits
-            .processes
-            .saturating_add(OWN_PROCESSES)
-            .min(self.most_processes);
-        self.cgroup.set_limits(
-            own.saturating_add(limits.memory_bytes.max(LEAST_MEMORY))
-                .min(1 << 62),
-            processes,
-        )?;
-        Ok(())
-    }
-
-    /// Bytes that the jail uses by itself. What earlier tests had the kernel keep of host files and their names is taken
-    /// back first: it would give later ones that much more memory.
-    ///
-    /// A program's first process is known to come, so that its coming changes no limit: to write one, and to ask
-    /// what is kept, costs a program of one short test more than the test.
-    fn own_memory(&mut self) -> Result<u64, SandboxError> {
-        let program = self.program.as_ref();
-        let held = usize::from(program.is_some_and(|program| program.accepted.is_some()));
-        let used = self.cgroup.memory_bytes()?.unwrap_or(0);
-        if used <= self.settled_bytes[held].saturating_add(NOTICED) {
-            self.settled_bytes[held] = self.settled_bytes[held].min(used);
-        } else {
-            self.settled_bytes[held] = used;
-            let kept = self.cgroup.kept_bytes()?;
-            if kept > self.kept_bytes.saturating_add(NOTICED) {
-                self.cgroup
-                    .shrink(used.saturating_sub(kept - self.kept_bytes))?;
-                self.settled_bytes[held] = self.cgroup.memory_bytes()?.unwrap_or(0);
-            }
-        }
-        let [idle, with_program] = self.settled_bytes;
-        Ok(match held {
-            0 => with_program.clamp(idle, idle.saturating_add(EXPECTED)),
-            _ => with_program,
-        })
     }
 
     /// Kills the program and everything it started; all of it is dead and reaped afterwards.

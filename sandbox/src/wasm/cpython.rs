@@ -31,7 +31,7 @@ pub(crate) const VERSION: &str = "CPython 3.14.0 (WebAssembly)";
 /// Bytes of the C stack: deep recursion through C, such as `lru_cache`, needs it.
 const STACK: u32 = 64 << 20;
 /// Bump when the way the module is made changes.
-const RECIPE: u32 = 7;
+const RECIPE: u32 = 8;
 /// Bytes of linear memory that starting may take.
 const STARTING_MEMORY: u64 = 1 << 30;
 /// The count of references that CPython 3.14 gives an immortal object where addresses have 32 bits.
@@ -46,12 +46,15 @@ pub(super) const RUN_PREPARED: &str = "run_prepared";
 pub(super) const PREPARE: &str = "prepare_program";
 /// Prints what a program that got stuck holds back.
 pub(super) const FLUSH: &str = "flush_streams";
+/// Sets the longest number that is read from text or written as text.
+const SET_DIGITS: &str = "set_int_max_str_digits";
 /// The functions of the C API that the host calls.
 const EXPORTS: [&str; 15] = [
     "malloc",
     "free",
     "Py_Initialize",
     "PyErr_Occurred",
+    "PyLong_FromLong",
     "PyGILState_Ensure",
     "PyErr_Print",
     "PyImport_ImportModule",
@@ -61,7 +64,6 @@ const EXPORTS: [&str; 15] = [
     "PyBytes_Size",
     "PyObject_CallOneArg",
     "PyLong_AsLong",
-    "PyRun_SimpleStringFlags",
     "__wasilibc_reset_preopens",
 ];
 

@@ -2,11 +2,12 @@
 //!
 //! A language whose tools this host lacks must be refused with the reason; the others must all hold.
 
-use rlef_sandbox::{Batch, Job, Language, Limits, Outcome, Safeguard, SandboxError, Start, Status};
+use rlef_sandbox::{Batch, Job, Language, Limits, Outcome, SandboxError, Start, Status};
 
-use crate::support::{canary, needs_control_group, sandbox, text};
+use crate::support::{canary, sandbox, text};
 
 mod compiler;
+mod memory;
 mod rows;
 
 fn job(language: Language, source: &str) -> Job {
@@ -283,36 +284,5 @@ fn a_compiled_file_that_cannot_be_executed_is_the_programs_failure() {
             );
         }
         canary();
-    });
-}
-
-/// Where a control group counts, a program gets its limit and no megabyte more.
-#[test]
-fn a_memory_limit_is_exact_to_a_megabyte() {
-    needs_control_group(Safeguard::MemoryLimit);
-    let touch = |megabytes: f64| {
-        format!(
-            "#include <stdio.h>\n#include <stdlib.h>\nint main(void) {{ size_t n = (size_t)({megabytes} * (1 << 20)); volatile char *p = malloc(n);\n\
-             for (size_t i = 0; i < n; i += 4096) p[i] = 1; puts(p[n - 4096] ? \"1\" : \"0\"); return 0; }}\n"
-        )
-    };
-    if_usable(Language::C, || {
-        for limit in [64_u32, 256] {
-            let limits = Limits {
-                memory_bytes: u64::from(limit) << 20,
-                ..limits()
-            };
-            for (extra, status) in [(-1.0, Status::Exited(0)), (1.0, Status::MemoryLimit)] {
-                let source = touch(f64::from(limit) + extra);
-                let outcome = sandbox()
-                    .run(&job(Language::C, &source), b"", &limits)
-                    .unwrap();
-                assert_eq!(
-                    outcome.status, status,
-                    "{limit} {extra}: {:?}",
-                    outcome.usage
-                );
-            }
-        }
     });
 }

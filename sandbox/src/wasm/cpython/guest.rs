@@ -5,7 +5,7 @@
 use wasmtime::{Instance, Memory, Store, Val};
 
 use super::link::START;
-use super::{FLUSH, PREPARE, RUN, RUN_PREPARED};
+use super::{FLUSH, PREPARE, RUN, RUN_PREPARED, SET_DIGITS};
 use crate::wasm::host::Host;
 
 /// Bytes of memory that are free when a run begins.
@@ -35,28 +35,30 @@ impl Guest<'_> {
         name: &str,
         bytes: &[u8],
     ) -> wasmtime::Result<i32> {
-        let Some(Val::I32(entry)) = self
-            .instance
-            .get_global(&mut *self.store, name)
-            .map(|global| global.get(&mut *self.store))
-        else {
-            return Err(wasmtime::format_err!("the interpreter has no {name}"));
-        };
+        let entry = self.entry(name)?;
         let address = self.put(bytes)?;
         let argument = self.call("PyBytes_FromStringAndSize", &[address, bytes.len() as i32])?;
         self.call("PyObject_CallOneArg", &[entry, argument])
     }
 
-    /// Sets the longest number that is read from text or written as text.
+    /// The address of an object of the runtime.
+    fn entry(&mut self, name: &str) -> wasmtime::Result<i32> {
+        let global = self.instance.get_global(&mut *self.store, name);
+        match global.map(|global| global.get(&mut *self.store)) {
+            Some(Val::I32(entry)) => Ok(entry),
+            _ => Err(wasmtime::format_err!("the interpreter has no {name}")),
+        }
+    }
+
+    /// Sets the longest number that is read from text or written as text. Called before every test, so it compiles nothing.
     pub(in crate::wasm) fn set_int_digits(&mut self, digits: u32) -> wasmtime::Result<()> {
-        let words = self.text(&format!(
-            "__import__('sys').set_int_max_str_digits({digits})"
-        ))?;
-        match self.call("PyRun_SimpleStringFlags", &[words, 0])? {
-            0 => Ok(()),
-            _ => Err(wasmtime::format_err!(
+        let entry = self.entry(SET_DIGITS)?;
+        let digits = self.call("PyLong_FromLong", &[digits as i32])?;
+        match self.call("PyObject_CallOneArg", &[entry, digits])? {
+            0 => Err(wasmtime::format_err!(
                 "the interpreter takes no limit of digits"
             )),
+            _ => Ok(()),
         }
     }
 
@@ -105,7 +107,7 @@ impl Guest<'_> {
         let name = self.text("rlef_runtime")?;
         let module = self.call("PyImport_ImportModule", &[name])?;
         let mut entries = Vec::new();
-        for name in [RUN, RUN_PREPARED, PREPARE, FLUSH] {
+        for name in [RUN, RUN_PREPARED, PREPARE, FLUSH, SET_DIGITS] {
             entries.push((name.to_owned(), self.attribute(module, name)?));
         }
         let seal = self.attribute(module, "seal")?;

@@ -21,6 +21,8 @@ import sys
 import threading
 import traceback
 import types
+# The host calls it before every test.
+from sys import set_int_max_str_digits
 
 PATH = "/program/main.py"
 DOES_NOT_COMPILE = -1
