@@ -10,42 +10,29 @@ use rlef::program::Program;
 use rlef::verdict::{Grade, Scope, StopAt, TestJudge, Verdict};
 use rlef_sandbox::{Isolation, Language, Limits, Sandbox, SandboxConfig};
 
-/// The judge over the sandbox of this host. A host that can't provide one fails the test and says why.
+/// A sandbox of this host. One that can't be provided fails the test and says why.
+pub(crate) fn sandbox(isolation: Isolation) -> Sandbox {
+    let config = SandboxConfig {
+        isolation,
+        workers: 2,
+        helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef"))),
+        cache_directory: Some(cache_home().join("rlef")),
+        ..SandboxConfig::default()
+    };
+    Sandbox::new(config).unwrap_or_else(|error| panic!("failed to {error}"))
+}
+
+/// The judge over processes.
 pub(crate) fn judge() -> &'static TestJudge<Sandbox> {
     static JUDGE: OnceLock<TestJudge<Sandbox>> = OnceLock::new();
-    JUDGE.get_or_init(|| {
-        let helper = Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef")));
-        let config = SandboxConfig {
-            isolation: Isolation::Process,
-            workers: 2,
-            helper,
-            cache_directory: Some(cache_home().join("rlef")),
-            ..SandboxConfig::default()
-        };
-        match Sandbox::new(config) {
-            Ok(sandbox) => TestJudge::new(sandbox),
-            Err(error) => panic!("failed to {error}"),
-        }
-    })
+    JUDGE.get_or_init(|| TestJudge::new(sandbox(Isolation::Process)).with_compiled_drivers())
 }
 
 /// The judge over WebAssembly; making its interpreter takes half a minute where these tests have not done so before.
 #[cfg(feature = "wasm")]
 pub(crate) fn wasm_judge() -> &'static TestJudge<Sandbox> {
     static JUDGE: OnceLock<TestJudge<Sandbox>> = OnceLock::new();
-    JUDGE.get_or_init(|| {
-        let config = SandboxConfig {
-            isolation: Isolation::Wasm,
-            workers: 2,
-            helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_rlef"))),
-            cache_directory: Some(cache_home().join("rlef")),
-            ..SandboxConfig::default()
-        };
-        match Sandbox::new(config) {
-            Ok(sandbox) => TestJudge::new(sandbox),
-            Err(error) => panic!("failed to {error}"),
-        }
-    })
+    JUDGE.get_or_init(|| TestJudge::new(sandbox(Isolation::Wasm)).with_compiled_drivers())
 }
 
 /// What `XDG_CACHE_HOME` is for these tests: never where the user keeps compiled programs.

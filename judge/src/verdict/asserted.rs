@@ -56,9 +56,15 @@ pub(super) fn judge<R: Runner>(
     limits: &Limits,
 ) -> Result<(), JudgeError> {
     let nonce = nonce();
-    let tester = driver::tester(case.preamble, case.code, case.entry_point, &nonce);
+    let tester = driver::tester(
+        case.preamble,
+        case.code,
+        case.entry_point,
+        &nonce,
+        run.compiled(),
+    );
     let judged = source::judged(case.preamble, program, Some(case.entry_point));
-    let candidate = driver::candidate(&judged, case.entry_point);
+    let candidate = driver::candidate(&judged, case.entry_point, run.compiled());
     let tester_limits = tester_limits(limits);
     run.pair(
         Side::new(&tester, &tester_limits),

@@ -23,6 +23,3 @@ def main():
     sink.flush()
     # The result is in: threads and exit handlers of the program have no say any more.
     os._exit(0)
-
-
-main()

@@ -47,7 +47,7 @@ pub(super) fn judge<R: Runner>(
     limits: &Limits,
     rule: &Comparison,
 ) -> Result<(), super::JudgeError> {
-    let job = driver::call(source);
+    let job = driver::call(source, run.compiled());
     let calls: Vec<String> = cases
         .iter()
         .map(|case| json!({"function": case.function, "arguments": case.arguments}).to_string())

@@ -74,6 +74,3 @@ def main():
     if function is not None:
         serve(function, source, sink)
     os._exit(0)
-
-
-main()

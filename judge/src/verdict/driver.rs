@@ -1,4 +1,4 @@
-//! Drivers + payload → the source of a job. The drivers are files of their own beside this one.
+//! Drivers + payload → the source of a job. The drivers are files of their own beside this one (`compiled`).
 
 use std::fmt::Write as _;
 
@@ -7,67 +7,18 @@ use serde::Serialize;
 
 use super::decider::PARTIAL_BASE;
 
-const WIRE: &str = include_str!("wire.py");
-const UNPACK: &str = include_str!("unpack.py");
-const PROGRAM: &str = include_str!("program.py");
-const CALL: &str = include_str!("call.py");
-const CANDIDATE: &str = include_str!("candidate.py");
-const TESTER: &str = include_str!("tester.py");
+mod compiled;
+
+pub(super) use compiled::Compiled;
+use compiled::{CALL, CANDIDATE, TESTER};
+
 const CHECKER: &str = include_str!("checker.py");
 const CPP_CHECKER: &str = include_str!("checker.cpp");
-
-/// Parts of the drivers that few runs need: they travel as text and are compiled when they are first asked for.
-#[derive(Serialize)]
-struct Later {
-    values: &'static str,
-    rarer: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    handles: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remote: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    things: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kept: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bounds: Option<&'static str>,
-}
-
-impl Later {
-    /// What every driver may need.
-    const VALUES: Self = Self {
-        values: include_str!("values.py"),
-        rarer: include_str!("rarer.py"),
-        things: None,
-        handles: None,
-        remote: None,
-        kept: None,
-        trouble: None,
-        bounds: None,
-    };
-    /// What the program's side of an asserted test may need.
-    const CANDIDATE: Self = Self {
-        handles: Some(include_str!("handles.py")),
-        ..Self::VALUES
-    };
-    /// What the side of the tests may need.
-    const TESTER: Self = Self {
-        remote: Some(include_str!("remote.py")),
-        things: Some(include_str!("things.py")),
-        kept: Some(include_str!("kept.py")),
-        trouble: Some(include_str!("trouble.py")),
-        bounds: Some(include_str!("bounds.py")),
-        ..Self::VALUES
-    };
-}
 
 #[derive(Serialize)]
 struct ProgramPayload<'a> {
     source: &'a str,
     entry_point: &'a str,
-    later: Later,
 }
 
 #[derive(Serialize)]
@@ -76,7 +27,6 @@ struct TesterPayload<'a> {
     code: &'a str,
     entry_point: &'a str,
     nonce: &'a str,
-    later: Later,
 }
 
 /// How a checker or interactor is called.
@@ -98,7 +48,7 @@ struct CheckerPayload<'a> {
 
 /// A job that runs a checker or interactor written in Python.
 pub(super) fn checker(source: &str, call: &Call<'_>) -> Job {
-    job(&[CHECKER], &CheckerPayload { source, call })
+    python(assigned("PAYLOAD", &CheckerPayload { source, call }) + CHECKER)
 }
 
 /// A job that runs a checker or interactor written in C++; `testlib` stands where the source includes that header.
@@ -142,59 +92,57 @@ pub(super) fn includes_testlib(line: &str) -> bool {
 }
 
 /// A job that reads one call from standard input and prints its result.
-pub(super) fn call(source: &str) -> Job {
-    job(
-        &[WIRE, PROGRAM, CALL],
-        &ProgramPayload {
-            source,
-            entry_point: "",
-            later: Later::VALUES,
-        },
-    )
+pub(super) fn call(source: &str, compiled: Option<&Compiled>) -> Job {
+    let payload = ProgramPayload {
+        source,
+        entry_point: "",
+    };
+    CALL.job(&assigned("PAYLOAD", &payload), compiled)
 }
 
 /// A job that loads the program and answers the tester's calls.
-pub(super) fn candidate(source: &str, entry_point: &str) -> Job {
-    job(
-        &[WIRE, UNPACK, PROGRAM, CANDIDATE],
-        &ProgramPayload {
-            source,
-            entry_point,
-            later: Later::CANDIDATE,
-        },
-    )
+pub(super) fn candidate(source: &str, entry_point: &str, compiled: Option<&Compiled>) -> Job {
+    let payload = ProgramPayload {
+        source,
+        entry_point,
+    };
+    CANDIDATE.job(&assigned("PAYLOAD", &payload), compiled)
 }
 
 /// A job that runs the test code and reports on standard error after `nonce`.
-pub(super) fn tester(preamble: &str, code: &str, entry_point: &str, nonce: &str) -> Job {
-    job(
-        &[WIRE, UNPACK, TESTER],
-        &TesterPayload {
-            preamble,
-            code,
-            entry_point,
-            nonce,
-            later: Later::TESTER,
-        },
-    )
+pub(super) fn tester(
+    preamble: &str,
+    code: &str,
+    entry_point: &str,
+    nonce: &str,
+    compiled: Option<&Compiled>,
+) -> Job {
+    let payload = TesterPayload {
+        preamble,
+        code,
+        entry_point,
+        nonce,
+    };
+    TESTER.job(&assigned("PAYLOAD", &payload), compiled)
 }
 
-fn job(parts: &[&str], payload: &impl Serialize) -> Job {
-    // Plain structs of strings always serialise.
-    let payload = serde_json::to_string(payload).unwrap_or_default();
-    let mut source = format!(
-        "import json\nPAYLOAD = json.loads(r'''{}''')\n",
-        ascii(&payload)
-    );
-    for part in parts {
-        source.push_str(part);
-    }
+fn python(source: String) -> Job {
     Job {
         language: Language::Python,
         source: source.into_bytes(),
         start: Start::Fork,
         files: None,
     }
+}
+
+/// A statement that gives `name` this value.
+fn assigned(name: &str, value: &impl Serialize) -> String {
+    // Strings, and plain structs and maps of them, always serialise.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    format!(
+        "import json\n{name} = json.loads(r'''{}''')\n",
+        ascii(&json)
+    )
 }
 
 /// JSON text in ASCII without apostrophes, so that it fits a raw Python literal.

@@ -58,7 +58,8 @@ pub fn chosen_judge(
     let stamp = stamp(sandbox.protection());
     let mut judge = TestJudge::new(sandbox)
         .with_stamp(&stamp)
-        .with_workers(workers);
+        .with_workers(workers)
+        .with_compiled_drivers();
     if let Some(path) = set_path(TESTLIB) {
         match std::fs::read_to_string(&path) {
             Ok(text) => judge = judge.with_testlib(text),

@@ -2,6 +2,7 @@
 
 use rlef_sandbox::{Batch, Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
+use super::driver::Compiled;
 use super::{Failure, Grade, JudgeError, Runner, StopAt, TestJudge, Verdict};
 use crate::problem::Problem;
 
@@ -90,6 +91,11 @@ impl<'a, R: Runner> Run<'a, R> {
     /// The text of `testlib.h`, where it was given.
     pub(super) fn testlib(&self) -> Option<&'a str> {
         self.judge.testlib.as_deref()
+    }
+
+    /// The drivers' code, where they were compiled before.
+    pub(super) fn compiled(&self) -> Option<&'a Compiled> {
+        self.judge.compiled()
     }
 
     /// When judging ends.

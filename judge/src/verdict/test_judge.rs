@@ -2,10 +2,11 @@
 //!
 //! A sandbox that fails is tried again, then is an error; it never becomes a verdict.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rlef_sandbox::{Cancel, Language};
 
+use super::driver::Compiled;
 use super::run::Run;
 use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, batch, checker, cpp, foreign};
 use crate::comparator::Comparison;
@@ -24,6 +25,9 @@ pub struct TestJudge<R> {
     stamp: Arc<str>,
     workers: usize,
     pub(super) testlib: Option<Arc<str>>,
+    /// Whether the drivers are compiled once, and what they became.
+    compiles: bool,
+    compiled: OnceLock<Option<Compiled>>,
 }
 
 impl<R: Runner> TestJudge<R> {
@@ -35,6 +39,8 @@ impl<R: Runner> TestJudge<R> {
             stamp: Arc::default(),
             workers: 1,
             testlib: None,
+            compiles: false,
+            compiled: OnceLock::new(),
         }
     }
 
@@ -65,6 +71,22 @@ impl<R: Runner> TestJudge<R> {
     pub fn with_testlib(mut self, header: String) -> Self {
         self.testlib = Some(header.into());
         self
+    }
+
+    /// The same judge, which has its runner compile once what drives each test of a function: the first such test costs a
+    /// job more, all others less. For a runner whose Python programs all have the same interpreter.
+    #[must_use]
+    pub fn with_compiled_drivers(mut self) -> Self {
+        self.compiles = true;
+        self
+    }
+
+    /// The drivers' code, if they are to be compiled and could be.
+    pub(super) fn compiled(&self) -> Option<&Compiled> {
+        let compile = || Compiled::by(&self.runner);
+        self.compiles
+            .then(|| self.compiled.get_or_init(compile).as_ref())
+            .flatten()
     }
 
     /// How often a failing sandbox is tried again.

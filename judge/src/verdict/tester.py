@@ -335,6 +335,3 @@ def main():
     candidate_side = Candidate(source, sink, voice)
     say(voice, json.dumps(explained(candidate_side)))
     os._exit(0)
-
-
-main()

@@ -18,7 +18,7 @@ PLAIN = frozenset((str, int, float, complex, bytes, list, tuple, dict, set, froz
 
 
 class Later:
-    """A part of this driver that few runs need: compiled when a name of it is first asked for. It sees this module's
+    """A part of this driver that few runs need: run when a name of it is first asked for. It sees this module's
     names (or those of `scope`) as they are then, and keeps its own to itself."""
 
     def __init__(self, name, scope=None):
@@ -27,7 +27,7 @@ class Later:
     def __getattr__(self, name):
         if self.names is None:
             names = dict(self.scope or globals())
-            exec(compile(PAYLOAD["later"][self.name], self.name + ".py", "exec", dont_inherit=True), names)
+            exec(driver_code(self.name), names)
             self.names = names
         return self.names[name]
 
