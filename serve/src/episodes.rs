@@ -1,6 +1,8 @@
 //! Episodes that are open: each a problem and what was played of it, kept between two steps.
 //!
-//! A step that fails, or whose caller hangs up, leaves the episode as it was: it may be taken again.
+//! A step that fails, or whose caller hangs up, leaves the episode as it was: it may be taken again. A caller that says which
+//! turn its answer is for may ask again whatever became of the first time: the step is taken once, and its end is said
+//! twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,12 +36,15 @@ pub(crate) struct Episode {
     pub(crate) config: PlayConfig,
     pub(crate) first: String,
     played: Mutex<Progress>,
+    /// The last answer, and what it came to.
+    last: Mutex<Option<(String, Arc<Stepped>)>>,
     /// Held by whoever takes a step.
     stepping: tokio::sync::Mutex<()>,
     touched: Mutex<Instant>,
 }
 
 /// What a step came to.
+#[derive(Debug)]
 pub(crate) struct Stepped {
     pub(crate) step: Step,
     pub(crate) after: Progress,
@@ -55,6 +60,7 @@ impl Episode {
             config,
             first,
             played: Mutex::default(),
+            last: Mutex::default(),
             stepping: tokio::sync::Mutex::default(),
             touched: Mutex::new(Instant::now()),
         })
@@ -77,37 +83,47 @@ impl Episode {
         touched.elapsed()
     }
 
-    /// Takes an answer.
+    /// Takes an answer: the one of `turn`, where that is said.
     pub(crate) async fn step(
         self: &Arc<Self>,
         app: &App,
         client: &Client,
+        turn: Option<usize>,
         text: String,
-    ) -> Result<Stepped, Failure> {
+    ) -> Result<Arc<Stepped>, Failure> {
         self.touch();
-        let _one = self.stepping.try_lock().map_err(|_| {
-            Failure::new(
-                Kind::Conflict,
-                "another step of this episode is under way; wait for it",
-            )
-        })?;
+        let _one = match turn {
+            // Perhaps it is the same one, of whose end its caller did not hear.
+            Some(_) => self.stepping.lock().await,
+            None => self.stepping.try_lock().map_err(|_| {
+                Failure::new(
+                    Kind::Conflict,
+                    "another step of this episode is under way; wait for it",
+                )
+            })?,
+        };
         let before = self.played();
+        if let Some(said) = self.said_before(before.turns.len(), turn, &text)? {
+            return Ok(said);
+        }
         if before.stop.is_some() {
             return Err(Failure::new(
                 Kind::Conflict,
                 "the episode is over, and none is played twice; open another",
             ));
         }
-        let own = Arc::clone(self);
+        let (own, answer) = (Arc::clone(self), text.clone());
         let stepped = app
             .work(client, move |machine, cancel| {
-                own.stepped(before, &text, machine, cancel)
+                own.stepped(before, &answer, machine, cancel)
             })
             .await
-            .and_then(|stepped| stepped.map_err(Failure::from));
+            .and_then(|stepped| stepped.map(Arc::new).map_err(Failure::from));
         match &stepped {
             Ok(stepped) => {
                 *self.played_now() = stepped.after.clone();
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((text, Arc::clone(stepped)));
                 self.touch();
                 if let Some(verdict) = &stepped.step.judged.verdict {
                     app.metrics.verdict(verdict.grade);
@@ -116,6 +132,32 @@ impl Episode {
             Err(failure) => app.metrics.failure(failure.kind),
         }
         stepped
+    }
+
+    /// What the last step came to, if it is asked for again; nothing for the next turn.
+    fn said_before(
+        &self,
+        taken: usize,
+        turn: Option<usize>,
+        text: &str,
+    ) -> Result<Option<Arc<Stepped>>, Failure> {
+        let Some(turn) = turn.filter(|&turn| turn != taken) else {
+            return Ok(None);
+        };
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match last.as_ref() {
+            Some((answer, stepped)) if turn + 1 == taken && answer == text => {
+                Ok(Some(Arc::clone(stepped)))
+            }
+            Some(_) if turn + 1 == taken => Err(Failure::new(
+                Kind::Conflict,
+                format!("turn {turn} was taken with another answer"),
+            )),
+            _ => Err(Failure::new(
+                Kind::Conflict,
+                format!("the episode stands at turn {taken}, and the answer is for turn {turn}"),
+            )),
+        }
     }
 
     fn stepped(

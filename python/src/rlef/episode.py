@@ -27,10 +27,8 @@ class Opened:
         self._turns = 0
 
     def _step_ask(self, completion: str) -> Ask:
-        return Ask("POST", wire.path_of("episodes", self.id, "steps"), {"completion": completion}, again=False)
-
-    def _standing_ask(self) -> Ask:
-        return Ask("GET", wire.path_of("episodes", self.id))
+        # The server takes the answer of a turn once, however often it is sent.
+        return Ask("POST", wire.path_of("episodes", self.id, "steps"), {"completion": completion, "turn": self._turns})
 
     def _close_ask(self) -> Ask:
         return Ask("DELETE", wire.path_of("episodes", self.id))
@@ -39,18 +37,6 @@ class Opened:
         step = Step.of(said)
         self._turns = step.turn
         return step
-
-    def _lost(self, error: ReplyLostError, standing: Any) -> ReplyLostError:
-        """The error, with what the server says of the step whose answer was lost."""
-        turns = standing.get("turn") if isinstance(standing, dict) else None
-        if not isinstance(turns, int):
-            words, taken = "whether the step was taken is not known", None
-        elif turns > self._turns:
-            words, taken = f"the step was taken as turn {turns}, and what came of it is not said again", True
-            self._turns = turns
-        else:
-            words, taken = f"the step was not taken: the episode stands at turn {turns}", False
-        return ReplyLostError(f"{error}; {words}", error.kind, taken)
 
 
 class Episode(Opened):
@@ -67,13 +53,13 @@ class Episode(Opened):
         self.close()
 
     def step(self, completion: str) -> Step:
-        """Answers, and hears what became of it. After an `InfrastructureError` that the server itself answers with, the episode
-        stays as it was. Where its answer was lost, `ReplyLostError.taken` says whether it had taken the step when asked at once:
-        `False` where the episode stood as before, `None` where that was not heard, either."""
+        """Answers, and hears what became of it. After an `InfrastructureError` the same answer may be given again: it is one
+        step, whether or not the server had taken it before."""
+        ask = self._step_ask(completion)
         try:
-            said = self._judge.ask(self._step_ask(completion))
-        except ReplyLostError as error:
-            raise self._lost(error, self._judge.ask_once(self._standing_ask())) from error
+            said = self._judge.ask(ask)
+        except ReplyLostError:
+            said = self._judge.ask(ask)
         return self._stepped(said)
 
     def close(self) -> None:
@@ -99,10 +85,11 @@ class AsyncEpisode(Opened):
 
     async def step(self, completion: str) -> Step:
         """As `Episode.step`."""
+        ask = self._step_ask(completion)
         try:
-            said = await self._judge.ask(self._step_ask(completion))
-        except ReplyLostError as error:
-            raise self._lost(error, await self._judge.ask_once(self._standing_ask())) from error
+            said = await self._judge.ask(ask)
+        except ReplyLostError:
+            said = await self._judge.ask(ask)
         return self._stepped(said)
 
     async def close(self) -> None:

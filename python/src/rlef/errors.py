@@ -22,15 +22,7 @@ class InfrastructureError(RlefError):
 
 
 class ReplyLostError(InfrastructureError):
-    """A request was sent, and no answer of the server's came back. `taken`, of a step of an episode, says whether the server had
-    taken it when it was asked afterwards; `None` where that isn't known."""
-
-    def __init__(self, message: str, kind: str = "infrastructure", taken: bool | None = None) -> None:
-        super().__init__(message, kind)
-        self.taken = taken
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (str(self), self.kind, self.taken))
+    """A request was sent, twice where that does no harm, and no answer of the server's came back."""
 
 
 class StartError(InfrastructureError):

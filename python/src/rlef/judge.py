@@ -29,8 +29,6 @@ TOGETHER = 256
 # Times that a server is looked for that can't be reached.
 ATTEMPTS = 5
 LONGEST_PAUSE = 10.0
-# Seconds that an answer is waited for which is there already.
-SOON = 10.0
 
 Item = Mapping[str, Any]
 Result = Verdict | RlefError
@@ -212,16 +210,6 @@ class Judge(Questions):
                 raise (self._gone() or failed)
             time.sleep(pause)
 
-    def ask_once(self, ask: Ask) -> Any:
-        """The answer to one request on a new connection, waited for a few seconds; `None` where there is none."""
-        transport = Transport(self.endpoint, min(SOON, self._timeout), self._client)
-        try:
-            return wire.answered(transport.send(ask))
-        except (Unsent, RlefError):
-            return None
-        finally:
-            transport.close()
-
     def judge(self, **fields: Any) -> Verdict:
         """The verdict on one program: `problem_id` or a whole `problem`, `program`, its bare source, or `completion`, an answer
         that is searched for it; and `set`, `language`, `scope`, `stop`, `feedback` as POST /v1/judge takes them."""
@@ -323,16 +311,6 @@ class AsyncJudge(Questions):
             if pause is None or self._gone():
                 raise (self._gone() or failed)
             await asyncio.sleep(pause)
-
-    async def ask_once(self, ask: Ask) -> Any:
-        """As `Judge.ask_once`."""
-        transport = AsyncTransport(self.endpoint, min(SOON, self._timeout), self._client)
-        try:
-            return wire.answered(await transport.send(ask))
-        except (Unsent, RlefError):
-            return None
-        finally:
-            transport.close()
 
     async def judge(self, **fields: Any) -> Verdict:
         """As `Judge.judge`."""

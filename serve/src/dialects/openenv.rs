@@ -218,7 +218,7 @@ async fn was_stepped(app: &Arc<App>, request: Request) -> Result<Value, Failure>
     })?;
     let text = text(&action)?;
     let episode = app.episodes.get(&name)?;
-    let stepped = episode.step(app, &asked.client, text).await?;
+    let stepped = episode.step(app, &asked.client, None, text).await?;
     Ok(next(&name, &episode, &stepped))
 }
 

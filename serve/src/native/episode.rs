@@ -103,9 +103,10 @@ async fn stepped(app: &Arc<App>, id: &str, request: Request) -> Result<Value, Fa
     let asked = body::read(app, request, None).await?;
     let request = Object::of_body(&asked.text)?;
     let text = request.required("completion")?;
+    let turn = request.get::<usize>("turn", "a whole number from 0: how many turns were taken")?;
     request.finish()?;
     let episode = app.episodes.get(id)?;
-    let stepped = episode.step(app, &asked.client, text).await?;
+    let stepped = episode.step(app, &asked.client, turn, text).await?;
     let verdict = stepped.step.judged.verdict.as_ref();
     let verdict =
         verdict.ok_or_else(|| Failure::new(Kind::Infrastructure, "the judge gave no verdict"))?;

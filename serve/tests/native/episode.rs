@@ -77,6 +77,39 @@ fn an_episode_is_opened_stepped_and_graded_by_all_tests() {
     assert_eq!(get(server.address(), path).status, 404);
 }
 
+/// A caller that lost the answer to a step sends it again.
+#[test]
+fn a_step_that_names_its_turn_is_taken_once() {
+    let straw = Straw::new(1);
+    let server = server(&straw, Bounds::default());
+    let body = json!({"problem_id": "toy/2"});
+    let opened = post(server.address(), "/v1/episodes", &body).json();
+    let name = opened["episode_id"].as_str().unwrap();
+    let steps = format!("/v1/episodes/{name}/steps");
+    let step = |source: &str, turn: usize| {
+        let body = json!({"completion": format!("```python\n{source}\n```"), "turn": turn});
+        post(server.address(), &steps, &body)
+    };
+    let refused = |reply: crate::client::Reply, words: &str| {
+        let said = reply.json()["error"]["message"].to_string();
+        assert!(reply.status == 409 && said.contains(words), "{said}");
+    };
+    refused(step("print 3", 1), "stands at turn 0");
+    let first = step("print 3", 0).json();
+    assert_eq!(first["turn"], 1);
+    assert_eq!(step("print 3", 0).json(), first);
+    refused(step("print 4", 0), "with another answer");
+    // What failed was not taken.
+    assert_eq!(step("break", 1).status, 500);
+    let last = step("print 2", 1).json();
+    assert_eq!((&last["turn"], &last["done"]), (&json!(2), &json!(true)));
+    assert_eq!(step("print 2", 1).json(), last);
+    refused(step("print 3", 0), "stands at turn 2");
+    refused(step("print 2", 2), "over");
+    let state = get(server.address(), steps.trim_end_matches("/steps")).json();
+    assert_eq!(state["rewards"], last["rewards"]);
+}
+
 #[test]
 fn who_hangs_up_during_a_step_finds_the_episode_as_it_was() {
     let straw = Straw::new(1);

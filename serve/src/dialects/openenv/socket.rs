@@ -190,7 +190,7 @@ impl Session {
             let place = app.places.take(&self.client.who, Wait::No).await?;
             let mut held = Held::default();
             app.bytes.take(&mut held, text.len(), Wait::No).await?;
-            let stepped = episode.step(&app, &self.client, text).await?;
+            let stepped = episode.step(&app, &self.client, None, text).await?;
             drop((place, held));
             Ok(next(&name, &episode, &stepped))
         };
