@@ -90,7 +90,7 @@ fn a_step_that_names_its_turn_is_taken_once() {
         let body = json!({"completion": format!("```python\n{source}\n```"), "turn": turn});
         post(server.address(), &steps, &body)
     };
-    let refused = |reply: crate::client::Reply, words: &str| {
+    let refused = |reply: crate::client::Answer, words: &str| {
         let said = reply.json()["error"]["message"].to_string();
         assert!(reply.status == 409 && said.contains(words), "{said}");
     };

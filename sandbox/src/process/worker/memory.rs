@@ -58,20 +58,30 @@ impl Worker {
     fn own_memory(&mut self) -> Result<u64, SandboxError> {
         let program = self.program.as_ref();
         if program.is_none_or(|program| program.accepted.is_none()) {
-            let expected = self.own.least_program.unwrap_or(0).min(EXPECTED);
-            return Ok(self.own.idle.saturating_add(expected));
+            let Own {
+                idle,
+                least_with_program,
+                ..
+            } = self.own;
+            let expected = least_with_program.unwrap_or(idle);
+            return Ok(expected.clamp(idle, idle.saturating_add(EXPECTED)));
         }
         let with_program = self.settled(self.own.with_program)?;
-        let program = with_program.saturating_sub(self.own.idle);
+        let least = self.own.least_with_program.unwrap_or(with_program);
         self.own.with_program = with_program;
-        self.own.least_program = Some(self.own.least_program.map_or(program, |p| p.min(program)));
+        self.own.least_with_program = Some(least.min(with_program));
         Ok(with_program)
     }
 
     /// Looks at what the jail uses while it holds no program. Later is too late: a program's first process comes to be
     /// while its first test is already under way.
     pub(super) fn look_at_idle(&mut self) -> Result<(), SandboxError> {
-        self.own.idle = self.settled(self.own.idle)?;
+        let idle = self.settled(self.own.idle)?;
+        if idle > self.own.idle {
+            // So what it used with a program was less than it will be.
+            self.own.least_with_program = None;
+        }
+        self.own.idle = idle;
         Ok(())
     }
 
@@ -108,8 +118,8 @@ pub(super) struct Own {
     idle: u64,
     /// The same with the first process of a program.
     with_program: u64,
-    /// What the smallest first process of a program took.
-    least_program: Option<u64>,
+    /// The least that was in use with the smallest of those processes.
+    least_with_program: Option<u64>,
     /// Of what the warm jail used, what is no process's own: host files that its interpreter reads, the kernel's names of
     /// them.
     kept: u64,
