@@ -22,6 +22,7 @@ mod host;
 mod host_judge;
 mod interact;
 mod public;
+mod python;
 mod run;
 mod runner;
 mod source;

@@ -1,4 +1,4 @@
-//! Drivers + payload → the source of a job. The drivers are files of their own beside this one (`compiled`).
+//! Drivers + payload → the source of a job. The drivers are files of their own beside this one (`python`).
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,7 @@ use rlef_sandbox::{Job, Language, Start};
 use serde::Serialize;
 
 use super::decider::PARTIAL_BASE;
-
-mod compiled;
-
-pub(super) use compiled::Compiled;
-use compiled::{CALL, CANDIDATE, TESTER};
+use super::python::{CALL, CANDIDATE, Compiled, TESTER, assigned, job};
 
 const CHECKER: &str = include_str!("checker.py");
 const CPP_CHECKER: &str = include_str!("checker.cpp");
@@ -48,7 +44,7 @@ struct CheckerPayload<'a> {
 
 /// A job that runs a checker or interactor written in Python.
 pub(super) fn checker(source: &str, call: &Call<'_>) -> Job {
-    python(assigned("PAYLOAD", &CheckerPayload { source, call }) + CHECKER)
+    job(assigned("PAYLOAD", &CheckerPayload { source, call }) + CHECKER)
 }
 
 /// A job that runs a checker or interactor written in C++; `testlib` stands where the source includes that header.
@@ -124,55 +120,4 @@ pub(super) fn tester(
         nonce,
     };
     TESTER.job(&assigned("PAYLOAD", &payload), compiled)
-}
-
-fn python(source: String) -> Job {
-    Job {
-        language: Language::Python,
-        source: source.into_bytes(),
-        start: Start::Fork,
-        files: None,
-    }
-}
-
-/// A statement that gives `name` this value.
-fn assigned(name: &str, value: &impl Serialize) -> String {
-    // Strings, and plain structs and maps of them, always serialise.
-    let json = serde_json::to_string(value).unwrap_or_default();
-    format!(
-        "import json\n{name} = json.loads(r'''{}''')\n",
-        ascii(&json)
-    )
-}
-
-/// JSON text in ASCII without apostrophes, so that it fits a raw Python literal.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        if character.is_ascii() && character != '\'' && character != '\x7f' {
-            text.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                text.extend(['\\', 'u']);
-                text.extend((0..4).rev().filter_map(|digit| {
-                    char::from_digit(u32::from((*unit >> (4 * digit)) & 15), 16)
-                }));
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_text_survives_the_literal() {
-        let text = "'''\\ \n\t\u{7f}\u{e9}\u{1f600}\\'";
-        let json = serde_json::to_string(text).unwrap();
-        let literal = ascii(&json);
-        assert!(literal.is_ascii() && !literal.contains('\''), "{literal}");
-        assert_eq!(serde_json::from_str::<String>(&literal).unwrap(), text);
-    }
 }

@@ -2,7 +2,7 @@
 
 use rlef_sandbox::{Batch, Cancel, Interaction, Job, Limits, Outcome, Side, Status};
 
-use super::driver::Compiled;
+use super::python::Compiled;
 use super::{Failure, Grade, JudgeError, Runner, StopAt, TestJudge, Verdict};
 use crate::problem::Problem;
 

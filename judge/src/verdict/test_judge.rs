@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rlef_sandbox::{Cancel, Language};
 
-use super::driver::Compiled;
+use super::python::Compiled;
 use super::run::Run;
 use super::{PublicVerdict, Runner, Scope, StopAt, Verdict, batch, checker, cpp, foreign};
 use crate::comparator::Comparison;

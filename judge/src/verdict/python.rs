@@ -6,26 +6,26 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use rlef_sandbox::{Batch, Job, Limits, Status};
+use rlef_sandbox::{Batch, Job, Language, Limits, Start, Status};
+use serde::Serialize;
 
-use super::{assigned, python};
-use crate::verdict::Runner;
+use super::Runner;
 
-const WIRE: &str = include_str!("../wire.py");
-const UNPACK: &str = include_str!("../unpack.py");
-const PROGRAM: &str = include_str!("../program.py");
+const WIRE: &str = include_str!("wire.py");
+const UNPACK: &str = include_str!("unpack.py");
+const PROGRAM: &str = include_str!("program.py");
 
 /// A part of a driver that few runs need, and its name.
 type Later = (&'static str, &'static str);
 
-const VALUES: Later = ("values", include_str!("../values.py"));
-const RARER: Later = ("rarer", include_str!("../rarer.py"));
-const HANDLES: Later = ("handles", include_str!("../handles.py"));
-const REMOTE: Later = ("remote", include_str!("../remote.py"));
-const THINGS: Later = ("things", include_str!("../things.py"));
-const KEPT: Later = ("kept", include_str!("../kept.py"));
-const TROUBLE: Later = ("trouble", include_str!("../trouble.py"));
-const BOUNDS: Later = ("bounds", include_str!("../bounds.py"));
+const VALUES: Later = ("values", include_str!("values.py"));
+const RARER: Later = ("rarer", include_str!("rarer.py"));
+const HANDLES: Later = ("handles", include_str!("handles.py"));
+const REMOTE: Later = ("remote", include_str!("remote.py"));
+const THINGS: Later = ("things", include_str!("things.py"));
+const KEPT: Later = ("kept", include_str!("kept.py"));
+const TROUBLE: Later = ("trouble", include_str!("trouble.py"));
+const BOUNDS: Later = ("bounds", include_str!("bounds.py"));
 
 /// A driver: it runs before the program or the tests, and its `main` runs them.
 pub(super) struct Driver {
@@ -37,19 +37,19 @@ pub(super) struct Driver {
 /// Reads one call and prints its result.
 pub(super) const CALL: Driver = Driver {
     name: "call",
-    parts: &[WIRE, PROGRAM, include_str!("../call.py")],
+    parts: &[WIRE, PROGRAM, include_str!("call.py")],
     later: &[VALUES, RARER],
 };
 /// The program's side of an asserted test.
 pub(super) const CANDIDATE: Driver = Driver {
     name: "candidate",
-    parts: &[WIRE, UNPACK, PROGRAM, include_str!("../candidate.py")],
+    parts: &[WIRE, UNPACK, PROGRAM, include_str!("candidate.py")],
     later: &[VALUES, RARER, HANDLES],
 };
 /// The side of the tests.
 pub(super) const TESTER: Driver = Driver {
     name: "tester",
-    parts: &[WIRE, UNPACK, include_str!("../tester.py")],
+    parts: &[WIRE, UNPACK, include_str!("tester.py")],
     later: &[VALUES, RARER, REMOTE, THINGS, KEPT, TROUBLE, BOUNDS],
 };
 
@@ -66,7 +66,7 @@ impl Driver {
             source.extend(self.parts.iter().copied());
         }
         source.push_str("\n\nmain()\n");
-        python(source)
+        job(source)
     }
 }
 
@@ -106,11 +106,11 @@ print(json.dumps(codes))
 
 /// What the drivers were compiled to, by name, in base 64.
 #[derive(Debug)]
-pub(in crate::verdict) struct Compiled(BTreeMap<String, String>);
+pub(super) struct Compiled(BTreeMap<String, String>);
 
 impl Compiled {
     /// Has the runner's interpreter compile the drivers; nothing where it can't.
-    pub(in crate::verdict) fn by<R: Runner>(runner: &R) -> Option<Self> {
+    pub(super) fn by<R: Runner>(runner: &R) -> Option<Self> {
         let drivers = [&CALL, &CANDIDATE, &TESTER];
         let texts: BTreeMap<_, _> = drivers
             .iter()
@@ -125,7 +125,7 @@ impl Compiled {
             output_bytes: 16 << 20,
             ..Limits::default()
         };
-        let job = python(source);
+        let job = job(source);
         let outcomes = runner.run_batch(&Batch::new(&job, &[b""], &limits)).ok()?;
         let outcome = outcomes.first()?;
         if outcome.status != Status::Exited(0) {
@@ -155,5 +155,57 @@ impl Compiled {
         text.push_str(AS_CODE);
         let _ = writeln!(text, "exec(driver_code('{}'), globals())", driver.name);
         Some(text)
+    }
+}
+
+/// A job that runs this source.
+pub(super) fn job(source: String) -> Job {
+    Job {
+        language: Language::Python,
+        source: source.into_bytes(),
+        start: Start::Fork,
+        files: None,
+    }
+}
+
+/// A statement that gives `name` this value.
+pub(super) fn assigned(name: &str, value: &impl Serialize) -> String {
+    // Strings, and plain structs and maps of them, always serialise.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    format!(
+        "import json\n{name} = json.loads(r'''{}''')\n",
+        ascii(&json)
+    )
+}
+
+/// JSON text in ASCII without apostrophes, so that it fits a raw Python literal.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\'' && character != '\x7f' {
+            text.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                text.extend(['\\', 'u']);
+                text.extend((0..4).rev().filter_map(|digit| {
+                    char::from_digit(u32::from((*unit >> (4 * digit)) & 15), 16)
+                }));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_survives_the_literal() {
+        let text = "'''\\ \n\t\u{7f}\u{e9}\u{1f600}\\'";
+        let json = serde_json::to_string(text).unwrap();
+        let literal = ascii(&json);
+        assert!(literal.is_ascii() && !literal.contains('\''), "{literal}");
+        assert_eq!(serde_json::from_str::<String>(&literal).unwrap(), text);
     }
 }
