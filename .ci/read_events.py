@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 def numbers(line, group=""):
     """Names and numbers of a line, as its tags have them; numbers that are not finite are texts there."""
     for name, value in line.items():
-        if name == "round":
+        if name in ("round", "schema"):
             continue
         if isinstance(value, dict):
             yield from numbers(value, f"{group}{name}/")

@@ -3,4 +3,4 @@ import json, sys, trackio
 
 trackio.init(project="rlef")
 for line in map(json.loads, sys.stdin):
-    trackio.log({name: float(value) for name, value in line.items() if name != "own"} | line.get("own", {}), step=line["round"] + 1)
+    trackio.log({name: float(value) for name, value in line.items() if name not in ("own", "schema")} | line.get("own", {}), step=line["round"] + 1)

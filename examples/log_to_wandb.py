@@ -3,4 +3,4 @@ import json, sys, wandb
 
 run = wandb.init(project="rlef")
 for line in map(json.loads, sys.stdin):
-    run.log({name: float(value) for name, value in line.items() if name != "own"} | line.get("own", {}), step=line["round"] + 1)
+    run.log({name: float(value) for name, value in line.items() if name not in ("own", "schema")} | line.get("own", {}), step=line["round"] + 1)

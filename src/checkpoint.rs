@@ -17,10 +17,10 @@ use burn::tensor::{Device, Tensor};
 use safetensors::tensor::Dtype;
 
 use crate::journal::write_atomically;
-use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
-use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD};
+use crate::model::decoder::{Arithmetic, Decoder, Head, Held, ModelConfig, Weights};
+use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_frozen_matrix};
 use config_json::TokenIds;
-use tensor_file::load_model;
+use tensor_file::load_model_held;
 pub use tensor_file::{load_tensors, save_tensors};
 use tokenizer::{Tokenizer, TokenizerError};
 
@@ -182,8 +182,24 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
 
 /// Reads a language model and its tokenizer from `directory`.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
+    load_held(directory, device, Held::F32)
+}
+
+/// Whether a folder's matrices of the blocks' linear maps are stored in bf16, all of them.
+pub fn stores_bf16(directory: &Path) -> Result<bool, CheckpointError> {
+    tensor_file::stores_bf16(directory, is_frozen_matrix)
+}
+
+/// As [`load`], with the matrices of the blocks' linear maps in these numbers; where that is bf16, each is in f32 only while it
+/// is read.
+pub fn load_held(
+    directory: &Path,
+    device: &Device,
+    held: Held,
+) -> Result<(Decoder, Tokenizer), CheckpointError> {
     let (config, tokenizer) = describe(directory)?;
-    let weights = load_weights(directory, &config, device)?;
+    let narrow = |name: &str| held == Held::Bf16 && is_frozen_matrix(name);
+    let weights = weights(directory, &config, device, &narrow)?;
     let decoder = Decoder {
         config,
         weights,
@@ -200,6 +216,15 @@ pub fn load_weights(
     config: &ModelConfig,
     device: &Device,
 ) -> Result<Weights, CheckpointError> {
+    weights(directory, config, device, &|_| false)
+}
+
+fn weights(
+    directory: &Path,
+    config: &ModelConfig,
+    device: &Device,
+    narrow: &dyn Fn(&str) -> bool,
+) -> Result<Weights, CheckpointError> {
     let mut expected = config.parameters(Head::Language);
     let own_head = config.tie_word_embeddings && tensor_file::holds(directory, LANGUAGE_HEAD)?;
     if own_head {
@@ -208,7 +233,13 @@ pub fn load_weights(
             [config.vocab_size, config.hidden_size],
         ));
     }
-    let mut tensors = load_model(directory, &expected, &["rotary_emb.inv_freq"], device)?;
+    let mut tensors = load_model_held(
+        directory,
+        &expected,
+        &["rotary_emb.inv_freq"],
+        device,
+        narrow,
+    )?;
     if own_head && let Some(head) = tensors.pop() {
         expected.pop();
         let numbers = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().ok();

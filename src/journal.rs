@@ -21,8 +21,8 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::files::partial_in;
 pub use crate::files::write_atomically;
-pub(crate) use crate::files::{UNNAMED, partial_in};
 pub use error::JournalError;
 pub use frame::Name;
 pub use frames::Frames;

@@ -51,6 +51,9 @@ pub struct Passes<'a> {
     pub recompute: bool,
 }
 
+/// How rows are packed: for what is read of them.
+type Pack = fn(&Batch, &[usize]) -> MicroBatch;
+
 impl Passes<'_> {
     /// Log-probabilities of all actions and their mean entropy, and all values where the policy has a head for them, without
     /// a graph.
@@ -66,7 +69,7 @@ impl Passes<'_> {
             values: vec![0.0; valued],
         };
         for units in minibatches {
-            self.each(units, |micro| {
+            self.each(units, MicroBatch::new, |micro| {
                 let read = micro.read(&plain, self.temperature);
                 scatter(&mut scores.log_probs, &micro.actions, read.log_probs);
                 scores.entropy += f64::from(read.entropies.sum().into_scalar::<f32>());
@@ -90,7 +93,7 @@ impl Passes<'_> {
         let plain = value.plain();
         let mut all = vec![0.0; self.batch.values()];
         for units in minibatches {
-            self.each(units, |micro| {
+            self.each(units, MicroBatch::for_values, |micro| {
                 scatter(&mut all, &micro.valued, micro.values(&plain));
             });
         }
@@ -102,13 +105,33 @@ impl Passes<'_> {
         &self,
         decoder: &Decoder,
         units: &[usize],
+        loss: impl FnMut(&MicroBatch, &Decoder) -> Tensor<1> + Send,
+    ) -> (GradientSum, f64) {
+        self.gradients_of(decoder, units, MicroBatch::new, loss)
+    }
+
+    /// The same for a loss that reads values alone, of a network that has no other use.
+    pub fn value_gradients(
+        &self,
+        decoder: &Decoder,
+        units: &[usize],
+        loss: impl FnMut(&MicroBatch, &Decoder) -> Tensor<1> + Send,
+    ) -> (GradientSum, f64) {
+        self.gradients_of(decoder, units, MicroBatch::for_values, loss)
+    }
+
+    fn gradients_of(
+        &self,
+        decoder: &Decoder,
+        units: &[usize],
+        pack: Pack,
         mut loss: impl FnMut(&MicroBatch, &Decoder) -> Tensor<1> + Send,
     ) -> (GradientSum, f64) {
         let tracked = decoder.tracked();
         let plain = decoder.plain();
         let mut sum = GradientSum::default();
         let mut total = 0.0;
-        self.each(units, |micro| {
+        self.each(units, pack, |micro| {
             let mut take = |value: Tensor<1>| {
                 total += f64::from(value.clone().inner().into_scalar::<f32>());
                 value.backward()
@@ -124,11 +147,11 @@ impl Passes<'_> {
         (sum, total)
     }
 
-    fn each(&self, units: &[usize], mut work: impl FnMut(&MicroBatch) + Send) {
+    fn each(&self, units: &[usize], pack: Pack, mut work: impl FnMut(&MicroBatch) + Send) {
         pool::within(|| {
             for group in self.batch.micro_batches(units, self.tokens) {
-                let micro = MicroBatch::new(self.batch, &group);
-                if !micro.actions.is_empty() {
+                let micro = pack(self.batch, &group);
+                if !micro.is_empty() {
                     work(&micro);
                 }
             }
@@ -145,7 +168,9 @@ fn by_block(
     sum: &mut GradientSum,
     back: impl FnOnce(&MicroBatch) -> Gradients,
 ) {
-    let mut block_inputs = plain.block_inputs(&micro.packing);
+    let read = micro.read_places(plain);
+    let rows = (&micro.packing, &read[..]);
+    let mut block_inputs = plain.block_inputs(rows.0, rows.1);
     let rope = RopeTable::new(&plain.config.rotary(), micro.packing.longest());
     let leaf = |input: Option<Tensor<3>>| {
         let input = input.expect("there is one before every block, and one after the last");
@@ -158,7 +183,7 @@ fn by_block(
     sum.add(tracked.trained(), gradients);
     for layer in (0..plain.config.num_hidden_layers).rev() {
         let input = leaf(block_inputs.pop());
-        let output = tracked.one_block(layer, input.clone(), &micro.packing, &rope);
+        let output = tracked.one_block(layer, input.clone(), rows, &rope);
         // The gradient of this sum is `pull` itself at the block's output.
         let mut gradients = (output * pull.autodiff()).sum().backward();
         pull = taken(&input, &mut gradients);

@@ -13,7 +13,7 @@
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
 //! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
-//! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
+//! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened, [`schema`] which form their files have; [`config`] says what should.
 //! - [`data`] says what of the problems is trained on, and what is measured on.
 //! - [`logger`] writes what a run did for other tools to draw.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
@@ -56,6 +56,7 @@ pub mod reward;
 pub mod reward_model;
 pub mod rollout;
 pub mod run;
+pub mod schema;
 pub mod server;
 pub mod sft;
 pub mod train;

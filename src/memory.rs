@@ -1,22 +1,28 @@
-//! What a training run needs of the machine's memory at its peak, counted by hand from the shapes before anything is
-//! loaded. Counts floats that stand at the same time; knows no allocator and no program under judgement.
+//! What a training run needs of the memory at its peak that its models are computed in, counted by hand from the shapes before
+//! anything is loaded. Counts numbers that stand at the same time; knows no allocator, no driver and no program under judgement.
+
+mod machine;
+mod widths;
 
 use std::fmt;
 
 use crate::config::{TrainConfig, ValueHead};
-use crate::model::decoder::{Head, ModelConfig};
+use crate::model::decoder::{Arithmetic, Head, Held, ModelConfig};
+use crate::model::device::Processor;
+use crate::model::kernels::{SCORES, rows_at_once};
 use crate::model::lora::{LoraConfig, LoraError};
-use crate::model::shape::is_vector;
+use crate::model::shape::{is_frozen_matrix, is_vector};
 use crate::objective::{Needs, Source};
 use crate::prompt::PromptStyle;
+pub use machine::{available, peak_so_far};
+use widths::Widths;
 
-/// Bytes of a number: all training is in f32.
+/// Bytes of a number: what learns is f32.
 const FLOAT: u64 = 4;
+/// Bytes of one in bf16.
+const NARROW: u64 = 2;
 /// What the program holds beside tensors: itself, tokenizer, problems, episodes.
 const PROGRAM: u64 = 64 << 20;
-/// Logits that exist at the same time in a training pass, and the fewest and most rows of them.
-const LOGITS: u64 = 1 << 24;
-const LOGIT_ROWS: (u64, u64) = (16, 512);
 /// Tokens of prompts that are read at once.
 const PROMPT_TOKENS: u64 = 2048;
 
@@ -50,12 +56,15 @@ pub struct Estimate {
     pub cache: u64,
     /// What reading those rows' prompts works with.
     pub prompts: u64,
+    /// The policy with its adapter merged into it, as an engine is given it that takes no adapters.
+    pub merged: u64,
     /// The program itself.
     pub program: u64,
 }
 
 impl Estimate {
-    /// The estimate for a decoder of this shape, an objective with these needs, and prompts and units that are at most so long.
+    /// The estimate for a decoder of this shape, an objective with these needs, prompts and units that are at most so long, and
+    /// matrices that are held so where an adapter leaves them as they are.
     ///
     /// An episode is taken to be as long as that, all its answers, and between them the feedback of one failing test
     /// with all its fields full, at four characters a token.
@@ -65,6 +74,7 @@ impl Estimate {
         needs: &Needs,
         lora: Option<&LoraConfig>,
         longest: Longest,
+        held: Held,
     ) -> Result<Self, LoraError> {
         let count = |parameters: &[(String, [usize; 2])]| -> u64 {
             let sizes = parameters.iter().map(|(_, [rows, columns])| rows * columns);
@@ -110,8 +120,21 @@ impl Estimate {
         // A unit is never taken apart, so that a pass holds at least the longest.
         let learnt = learnt.max(longest.unit as u64);
         let tokens = (config.resources.tokens_per_pass as u64).max(learnt);
+        // An engine has a memory of its own.
+        let sampled = if config.engine.is_some() { 0 } else { sampled };
         let rows = config.resources.sampling_batch.min(sampled) as u64;
         let samples = u64::from(rows > 0);
+        let device = config.resources.device;
+        let on_card = device != Processor::Cpu;
+        let narrow = config.resources.precision == Arithmetic::Bf16;
+        let mut maps = shape.parameters(Head::Language);
+        maps.retain(|(name, _)| is_frozen_matrix(name));
+        let held_narrow = adapter.is_some() && held == Held::Bf16;
+        let saved = if held_narrow {
+            (FLOAT - NARROW) * count(&maps)
+        } else {
+            0
+        };
         let (layers, vocabulary) = (shape.num_hidden_layers as u64, shape.vocab_size as u64);
         let widths = Widths::of(shape);
         let kept = if config.resources.recompute {
@@ -120,7 +143,33 @@ impl Estimate {
         } else {
             layers * widths.kept()
         } + 3 * widths.residual;
-        let logits = vocabulary * (LOGITS / vocabulary).clamp(LOGIT_ROWS.0, LOGIT_ROWS.1);
+        let logits = vocabulary * rows_at_once(shape.vocab_size) as u64;
+        // Kernels write gradients over what they are of; stock operations don't, and have attention's scores beside them.
+        let (copies, scores) = if on_card {
+            let of_query = (shape.num_attention_heads as u64).saturating_mul(tokens);
+            (4, of_query.max(SCORES as u64).saturating_mul(5))
+        } else {
+            (2, 0)
+        };
+        let numbers = |(_, [rows, columns]): &(String, [usize; 2])| (rows * columns) as u64;
+        // What is held in bf16 is f32 while it is multiplied with. What is f32 and multiplied in bf16 is kept in that, too,
+        // for the way back of the blocks that stand at the same time.
+        let converted = match (held_narrow, narrow) {
+            (true, false) => FLOAT * maps.iter().map(numbers).max().unwrap_or(0),
+            (false, true) if config.resources.recompute => NARROW * count(&maps) / layers.max(1),
+            (false, true) => NARROW * count(&maps),
+            _ => 0,
+        };
+        // Laid out anew for kernels; on a card multiplied with as they are, or in bf16 as they are not.
+        let laid_out = match (on_card, narrow) {
+            (false, _) => FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
+            (true, true) if !held_narrow => NARROW * count(&maps),
+            (true, _) => 0,
+        };
+        let merges = config
+            .engine
+            .as_ref()
+            .is_some_and(|engine| !engine.adapters);
         // A frozen head has no gradient.
         let head = match adapter {
             Some(_) => 0,
@@ -130,32 +179,43 @@ impl Estimate {
         let prompt = (longest.prompt as u64).min(episode);
         let groups = rows.div_ceil(config.rollout.group as u64);
         Ok(Self {
-            weights: FLOAT * policy,
+            weights: FLOAT * policy - saved,
             reference: FLOAT * reference,
             value: FLOAT * value,
             optimizer: FLOAT * 2 * (trained + value),
             gradients: FLOAT * 2 * trained.max(value),
-            activations: product(&[FLOAT, tokens, kept + widths.working()])
-                .saturating_add(FLOAT * (2 * logits + head)),
-            matrices: samples * FLOAT * (count(&multiplied) + adapter.unwrap_or(0)),
-            // A row's own memory grows by doubling: between once and twice what it holds.
-            cache: product(&[
-                FLOAT * layers * 2 * widths.keys,
-                groups * prompt + rows * (episode - prompt) * 3 / 2,
-            ]),
+            activations: product(&[FLOAT, tokens, kept + widths.working(device)])
+                .saturating_add(FLOAT * (copies * logits + head))
+                .saturating_add(FLOAT.saturating_mul(scores))
+                .saturating_add(converted),
+            matrices: samples * laid_out,
+            // A row's own memory grows by doubling: between once and twice what it holds. It is the machine's in any case.
+            cache: if on_card {
+                0
+            } else {
+                product(&[
+                    FLOAT * layers * 2 * widths.keys,
+                    groups * prompt + rows * (episode - prompt) * 3 / 2,
+                ])
+            },
             prompts: samples
                 * FLOAT
-                * (PROMPT_TOKENS.max(episode) * widths.working() + 2 * rows * vocabulary),
-            program: PROGRAM,
+                * (PROMPT_TOKENS.max(episode) * widths.working(device) + 2 * rows * vocabulary),
+            merged: match adapter {
+                Some(_) if merges => FLOAT * body,
+                _ => 0,
+            },
+            program: if on_card { 0 } else { PROGRAM },
         })
     }
 
-    /// Bytes that stand at the same time at most: sampling and learning take turns.
+    /// Bytes that stand at the same time at most: sampling, or handing an engine the policy, and learning take turns.
     pub fn peak(&self) -> u64 {
         let always = self.weights + self.reference + self.value + self.optimizer + self.program;
         let learning = self.gradients.saturating_add(self.activations);
         let sampling = self.matrices.saturating_add(self.cache);
-        always.saturating_add(learning.max(sampling.saturating_add(self.prompts)))
+        let sampling = sampling.saturating_add(self.prompts).max(self.merged);
+        always.saturating_add(learning.max(sampling))
     }
 
     /// What to change so that less is needed: the largest part decides.
@@ -165,11 +225,14 @@ impl Estimate {
             + self.reference
             + self.value
             + self.optimizer
-            + self.gradients.max(self.matrices);
+            + self.gradients.max(self.matrices).max(self.merged);
         let (learning, sampling) = (self.activations, self.cache.saturating_add(self.prompts));
         if fixed >= learning.max(sampling) {
-            return if adapted {
-                "take a smaller policy, or a smaller lora.rank".to_owned()
+            return if self.merged > self.gradients.max(self.matrices) {
+                "hand the engine adapters: engine.adapters".to_owned()
+            } else if adapted {
+                "take a smaller policy, a smaller lora.rank, or resources.frozen = \"bf16\" where it is not that yet"
+                    .to_owned()
             } else {
                 "train an adapter: a [lora] table, which may be empty, leaves the weights frozen and shared".to_owned()
             };
@@ -199,7 +262,7 @@ impl fmt::Display for Estimate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} at its peak: weights {}, reference {}, value network {}, optimizer {}, program {}; then either gradients {} and activations {}, or matrices once more {}, keys and values {} and prompts {}",
+            "{} at its peak: weights {}, reference {}, value network {}, optimizer {}, program {}; then either gradients {} and activations {}, or matrices once more {}, keys and values {} and prompts {}, or the policy merged {}",
             Size(self.peak()),
             Size(self.weights),
             Size(self.reference),
@@ -211,6 +274,7 @@ impl fmt::Display for Estimate {
             Size(self.matrices),
             Size(self.cache),
             Size(self.prompts),
+            Size(self.merged),
         )
     }
 }
@@ -230,44 +294,6 @@ impl fmt::Display for Size {
     }
 }
 
-/// Floats a token.
-struct Widths {
-    residual: u64,
-    queries: u64,
-    keys: u64,
-    inner: u64,
-    normed: u64,
-}
-
-impl Widths {
-    fn of(shape: &ModelConfig) -> Self {
-        let queries = (shape.num_attention_heads * shape.head_dim) as u64;
-        let keys = (shape.num_key_value_heads * shape.head_dim) as u64;
-        Self {
-            residual: shape.hidden_size as u64,
-            queries,
-            keys,
-            inner: shape.intermediate_size as u64,
-            normed: if shape.extras.query_key_norm {
-                queries + keys
-            } else {
-                0
-            },
-        }
-    }
-
-    /// What one block keeps for the way back: the input and the output of both norms, queries, keys and values, the
-    /// attention's output, gate, up and their product; queries and keys before their own norm where there is one.
-    fn kept(&self) -> u64 {
-        4 * self.residual + 2 * self.queries + 2 * self.keys + 3 * self.inner + self.normed
-    }
-
-    /// What is needed beside it while one block is computed, there or back.
-    fn working(&self) -> u64 {
-        2 * self.residual + (3 * self.inner).max(2 * self.queries + 2 * self.keys)
-    }
-}
-
 /// Tokens of the longest episode to be expected.
 fn longest_episode(shape: &ModelConfig, config: &TrainConfig, longest_prompt: usize) -> usize {
     let rollout = &config.rollout;
@@ -279,41 +305,6 @@ fn longest_episode(shape: &ModelConfig, config: &TrainConfig, longest_prompt: us
     let answers = rollout.turns * rollout.sampling.max_tokens;
     let length = longest_prompt + answers + (rollout.turns - 1) * feedback;
     length.min(shape.max_position_embeddings)
-}
-
-/// Bytes this process may use: the machine's memory, or the smallest limit of the control groups it is in.
-pub fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let machine = field(&text, "MemTotal:")?;
-    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = group.lines().filter_map(|line| {
-        let path = line.strip_prefix("0::/")?;
-        let mut folder = std::path::PathBuf::from("/sys/fs/cgroup").join(path);
-        let mut least: Option<u64> = None;
-        while folder.starts_with("/sys/fs/cgroup") {
-            let limit = std::fs::read_to_string(folder.join("memory.max")).ok();
-            let limit = limit.and_then(|text| text.trim().parse().ok());
-            least = limit.into_iter().chain(least).min();
-            folder.pop();
-        }
-        least
-    });
-    limits.chain([machine]).min()
-}
-
-/// The most memory this process has had so far, in bytes.
-pub fn peak_so_far() -> Option<u64> {
-    field(
-        &std::fs::read_to_string("/proc/self/status").ok()?,
-        "VmHWM:",
-    )
-}
-
-/// Bytes of a line `NAME   123 kB`.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
+use crate::schema::Schema;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 pub use best::Best;
 pub use checkpoints::latest;
@@ -37,6 +38,9 @@ pub use lock::LockError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
+    /// Form of the file.
+    #[serde(default)]
+    pub schema: Schema<1>,
     /// Rounds done.
     pub rounds: usize,
     /// Policy updates done.
@@ -232,6 +236,7 @@ impl Run {
     /// Saves everything that learns, then forgets the oldest checkpoints.
     pub fn checkpoint(&mut self, learner: &Learner, rounds: usize) -> Result<PathBuf, RunError> {
         let progress = Progress {
+            schema: Schema,
             rounds,
             policy_steps: learner.policy_optimizer.steps(),
             value_steps: learner

@@ -1,7 +1,7 @@
 //! Models in other numbers than f32, and on other devices than the CPU, compute what they compute there. The latter needs
 //! a build with the device's Cargo feature, and the device.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor};
 use rlef::batch::{Action, Batch};
 use rlef::completion::Sampling;
 use rlef::learner::Passes;
@@ -103,12 +103,13 @@ fn sampler_gap(decoder: &Decoder) -> f32 {
     gap(&log_probs(decoder, &batch), &said)
 }
 
-fn models() -> [Decoder; 4] {
+fn models() -> [Decoder; 5] {
     [
         load("llama"),
         load("qwen2"),
         load("qwen3"),
         adapted("qwen2", false),
+        rounded(&adapted("llama", true)).with_frozen_bf16(),
     ]
 }
 
@@ -131,6 +132,42 @@ fn bf16_is_near_f32_and_trains_in_f32() {
         }
         let off = sampler_gap(&half);
         assert!(off < 0.02, "sampler and trainer are {off} apart");
+    }
+}
+
+/// The same decoder, every number of its weights the nearest one that bf16 has.
+fn rounded(decoder: &Decoder) -> Decoder {
+    let mut rounded = decoder.clone();
+    for tensor in &mut rounded.weights.tensors {
+        let narrow = tensor.clone().cast(FloatDType::BF16);
+        *tensor = narrow.cast(FloatDType::F32);
+    }
+    rounded
+}
+
+/// What bf16 holds as it is is multiplied with as it is: not a bit of training, sampling or merging changes.
+#[test]
+fn frozen_matrices_in_bf16_are_the_same_model() {
+    for base in ["llama", "qwen2", "qwen3"] {
+        let wide = rounded(&adapted(base, false));
+        let narrow = wide.clone().with_frozen_bf16();
+        let held = narrow.weights.tensors.iter();
+        let held = held.filter(|tensor| tensor.dtype() == DType::BF16).count();
+        assert_eq!(held, 7 * wide.config.num_hidden_layers);
+        let batch = batch();
+        assert_eq!(log_probs(&narrow, &batch), log_probs(&wide, &batch));
+        for recompute in [false, true] {
+            let both = [&narrow, &wide].map(|decoder| {
+                let found = gradients(decoder, &batch, recompute);
+                found.iter().map(numbers).collect::<Vec<_>>()
+            });
+            assert!(both[0] == both[1], "{base}: the gradients differ");
+        }
+        assert_eq!(drawn(&narrow, 1.0).1, drawn(&wide, 1.0).1);
+        let [narrow, wide] = [narrow.merged(), wide.merged()];
+        for (narrow, wide) in narrow.weights.tensors.iter().zip(&wide.weights.tensors) {
+            assert_eq!(numbers(narrow), numbers(wide));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use rlef::config::TrainConfig;
 use rlef::memory::{Estimate, Longest};
+use rlef::model::decoder::Held;
 use rlef::objective::{
     self, Candidate, Credit, Entry, Loss, LossInputs, Needs, Objective, Old, Scored, stats,
 };
@@ -83,7 +84,10 @@ fn an_objective_from_elsewhere_is_found_like_any_other() {
 
     let needs = config.objective().unwrap().needs();
     let shape = learner(&config).policy.config;
-    let estimate = |needs| Estimate::new(&shape, &config, needs, None, Longest::default());
+    let estimate = |needs| {
+        let longest = Longest::default();
+        Estimate::new(&shape, &config, needs, None, longest, Held::F32)
+    };
     let ppo = TrainConfig::default().objective().unwrap().needs();
     assert!(estimate(&needs).unwrap().value == 0 && estimate(&ppo).unwrap().value > 0);
 

@@ -101,19 +101,41 @@ pub fn is_of_disk(error: &Error) -> bool {
 /// How the names of files begin that are not in their place yet.
 pub const UNNAMED: &str = ".rlef-begun-";
 
-/// An unnamed file beside the one it will become, with the permissions any new file of this user gets.
+/// An unnamed file beside the one it will become, with the permissions any new file of this user gets. As long as it is open
+/// it is locked, so that [`remove_unnamed`] passes over it.
 pub fn partial_in(directory: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new()
-        .prefix(UNNAMED)
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)
-        .map_err(|error| {
-            // The name that was tried says nothing to anybody.
-            let text = error.to_string();
-            let reason = text.split(" at path ").next().unwrap_or_default();
-            Error::new(error.kind(), reason.to_owned())
-        })
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    loop {
+        let file = tempfile::Builder::new()
+            .prefix(UNNAMED)
+            .permissions(std::fs::Permissions::from_mode(0o666))
+            .tempfile_in(directory)
+            .map_err(|error| {
+                // The name that was tried says nothing to anybody.
+                let text = error.to_string();
+                let reason = text.split(" at path ").next().unwrap_or_default();
+                Error::new(error.kind(), reason.to_owned())
+            })?;
+        // Some file systems have no locks. Whoever removed it before it was locked took it for a dead process's.
+        let locked = file.as_file().try_lock().is_ok();
+        if !locked || file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes an unnamed file that a process has left behind; one that is still written to stays. What can't be removed is in
+/// nobody's way.
+pub fn remove_unnamed(path: &Path) {
+    let named = path.file_name().and_then(|name| name.to_str());
+    if !named.is_some_and(|name| name.starts_with(UNNAMED)) {
+        return;
+    }
+    if let Ok(file) = open(path)
+        && file.try_lock().is_ok()
+    {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Writes a whole file under a temporary name in the same directory, then renames it into place.
@@ -133,6 +155,24 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_is_writing_is_not_removed_and_what_it_left_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = partial_in(folder.path()).unwrap();
+        let path = file.path().to_owned();
+        remove_unnamed(&path);
+        file.as_file_mut().write_all(b"whole").unwrap();
+        let place = folder.path().join("report.json");
+        file.persist(&place).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
+        // Once it has its name it is nobody's leftover.
+        remove_unnamed(&place);
+        assert!(place.exists());
+        let (_, left) = partial_in(folder.path()).unwrap().keep().unwrap();
+        remove_unnamed(&left);
+        assert!(!left.exists());
+    }
 
     #[test]
     fn what_is_no_regular_file_is_refused_by_its_kind() {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData, bf16, f16};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub fn load_tensors(
     device: &Device,
 ) -> Result<Vec<Tensor<2>>, CheckpointError> {
     let mut found = HashMap::new();
-    read_file(path, expected, &[""], device, &mut found)?;
+    read_file(path, expected, &[""], (device, &|_| false), &mut found)?;
     in_order(path, expected, found)
 }
 
@@ -42,7 +42,7 @@ pub fn load_all(
     device: &Device,
 ) -> Result<Vec<Tensor<2>>, CheckpointError> {
     let mut found = HashMap::new();
-    read_file(path, expected, &[], device, &mut found)?;
+    read_file(path, expected, &[], (device, &|_| false), &mut found)?;
     in_order(path, expected, found)
 }
 
@@ -69,6 +69,28 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+/// Whether all tensors of a model's folder that `of` takes by their names are stored in bf16; false where there is none.
+pub fn stores_bf16(directory: &Path, of: impl Fn(&str) -> bool) -> Result<bool, CheckpointError> {
+    let files = match read_index(directory)? {
+        Some(index) => {
+            let shards: HashSet<String> = index.weight_map.into_values().collect();
+            shards.iter().map(|shard| directory.join(shard)).collect()
+        }
+        None => vec![directory.join("model.safetensors")],
+    };
+    let mut any = false;
+    for path in files {
+        let header = OpenFile::new(&path)?.header;
+        for (_, info) in header.tensors().iter().filter(|(name, _)| of(name)) {
+            if info.dtype != Dtype::BF16 {
+                return Ok(false);
+            }
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
 /// Reads a model's matrices from a folder: `model.safetensors`, or the shards that `model.safetensors.index.json`
 /// names. Tensors whose name ends with one of `ignored` may be there and are not read.
 pub fn load_model(
@@ -77,13 +99,24 @@ pub fn load_model(
     ignored: &[&str],
     device: &Device,
 ) -> Result<Vec<Tensor<2>>, CheckpointError> {
+    load_model_held(directory, expected, ignored, device, &|_| false)
+}
+
+/// As [`load_model`]; those that `narrow` takes are held in bf16, and in f32 only while they are read.
+pub fn load_model_held(
+    directory: &Path,
+    expected: &[(String, [usize; 2])],
+    ignored: &[&str],
+    device: &Device,
+    narrow: &dyn Fn(&str) -> bool,
+) -> Result<Vec<Tensor<2>>, CheckpointError> {
     let index = directory.join(INDEX);
     let mut found = HashMap::new();
     let Some(parsed) = read_index(directory)? else {
         let path = directory.join("model.safetensors");
         let header = OpenFile::new(&path)?.header;
         all_there(&path, expected, |name| header.info(name).is_some())?;
-        read_file(&path, expected, ignored, device, &mut found)?;
+        read_file(&path, expected, ignored, (device, narrow), &mut found)?;
         return in_order(&path, expected, found);
     };
     let bad = |reason: String| CheckpointError::Format {
@@ -106,7 +139,7 @@ pub fn load_model(
             &directory.join(shard),
             expected,
             ignored,
-            device,
+            (device, narrow),
             &mut found,
         )?;
     }
@@ -166,7 +199,7 @@ fn read_file(
     path: &Path,
     expected: &[(String, [usize; 2])],
     ignored: &[&str],
-    device: &Device,
+    (device, narrow): (&Device, &dyn Fn(&str) -> bool),
     found: &mut HashMap<String, Tensor<2>>,
 ) -> Result<(), CheckpointError> {
     let mut file = OpenFile::new(path)?;
@@ -186,7 +219,12 @@ fn read_file(
     }
     for (name, shape) in expected {
         if let Some(tensor) = file.matrix(name, *shape, device)? {
-            found.insert(name.clone(), tensor);
+            let held = if narrow(name) {
+                tensor.cast(FloatDType::BF16)
+            } else {
+                tensor
+            };
+            found.insert(name.clone(), held);
         }
     }
     Ok(())

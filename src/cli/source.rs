@@ -14,7 +14,7 @@ use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, adapter_file};
 use crate::config::PolicyFacts;
 use crate::eval::stamp::PolicyStamp;
-use crate::model::decoder::{Decoder, Head, ModelConfig};
+use crate::model::decoder::{Decoder, Head, Held, ModelConfig};
 use crate::model::device::Processor;
 use crate::model::lora::LoraConfig;
 use crate::problem;
@@ -23,6 +23,15 @@ use crate::problem::contest::{self, ContestConfig};
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
 /// command is run.
 pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenizer)> {
+    policy_held(path, device, Held::F32)
+}
+
+/// As [`policy`], with the matrices that an adapter leaves as they are in these numbers.
+pub fn policy_held(
+    path: &Path,
+    device: &Device,
+    held: Held,
+) -> anyhow::Result<(Decoder, Tokenizer)> {
     if let Some(kind) = path.to_str().and_then(|name| {
         ["openai:", "replay:"]
             .into_iter()
@@ -36,14 +45,32 @@ pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenize
     let folder = Folder::of(path)?;
     let directory = folder.path();
     if let Some(base) = base_of(directory)? {
-        let (mut decoder, tokenizer) = policy(&base, device)?;
+        let (mut decoder, tokenizer) = policy_held(&base, device, held)?;
         let adapter = adapter_file::load(directory, &decoder, device)
             .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
         decoder.adapter = Some(adapter);
         return Ok((decoder, tokenizer));
     }
-    checkpoint::load(directory, device)
+    checkpoint::load_held(directory, device, held)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// Whether a policy is an adapter, and whether the blocks' matrices of its checkpoint are stored in bf16. Nothing where the
+/// name is no directory, as for [`shape`].
+pub fn stored(path: &Path) -> anyhow::Result<Option<(bool, bool)>> {
+    let folder = Folder::of(path)?;
+    let directory = folder.path();
+    if !directory.exists() {
+        return Ok(None);
+    }
+    if let Some(base) = base_of(directory)? {
+        return Ok(stored(&base)?.map(|(_, bf16)| (true, bf16)));
+    }
+    // What can't be read is refused where it is loaded, in the words of that.
+    Ok(Some((
+        false,
+        checkpoint::stores_bf16(directory).unwrap_or(false),
+    )))
 }
 
 /// Shape, tokenizer and adapter of what [`policy`] would load: whether it fits is asked before that. Nothing where the

@@ -4,6 +4,7 @@ mod collapse;
 mod configuration;
 mod ended;
 mod folders;
+mod frozen;
 mod help;
 mod load;
 mod problems;

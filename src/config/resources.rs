@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rlef_sandbox::Isolation;
 use serde::{Deserialize, Serialize};
 
-use crate::model::decoder::Arithmetic;
+use crate::model::decoder::{Arithmetic, Frozen};
 use crate::model::device::Processor;
 
 /// What a run may use.
@@ -17,6 +17,10 @@ pub struct ResourceConfig {
     pub device: Processor,
     /// `f32`, or `bf16` for the products of the blocks' linear maps where the device has it; weights and moments stay f32.
     pub precision: Arithmetic,
+    /// `auto`, `bf16` or `f32`: in what the matrices of the blocks are held where an adapter learns, which leaves them as they
+    /// are. `auto` is bf16 where the checkpoint holds them in bf16, so that nothing is lost.
+    #[serde(default)]
+    pub frozen: Frozen,
     /// Tokens of one forward and backward pass at most, counted as if its rows were all as long as the longest.
     pub tokens_per_pass: usize,
     /// Whether the way back computes every block again instead of keeping what the way there found: less memory for a
@@ -44,7 +48,8 @@ pub struct ResourceConfig {
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub checkpoints_kept: usize,
-    /// Memory the run may need at its peak by our estimate, in MiB; 0 takes what the machine has.
+    /// Memory the run may need at its peak by our estimate, in MiB; 0 takes what the machine has. What a card has can't be
+    /// asked for, so that a run on one needs this.
     pub memory_mib: u64,
 }
 
@@ -53,6 +58,7 @@ impl Default for ResourceConfig {
         Self {
             device: Processor::Cpu,
             precision: Arithmetic::F32,
+            frozen: Frozen::Auto,
             tokens_per_pass: 8192,
             recompute: false,
             sampling_batch: 256,

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zstd::bulk::Compressor;
 
 use super::JournalError;
@@ -38,6 +39,9 @@ pub(super) struct Head {
     pub(super) frame: usize,
     /// Where it begins.
     pub(super) at: u64,
+    /// Hash of the heads before it; absent in the first frame, and in journals that are older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<String>,
     /// Bytes of the lines as they are compressed.
     pub(super) bytes: u64,
     /// Bytes of the lines.
@@ -48,6 +52,29 @@ pub(super) struct Head {
     /// The prompts whose texts it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) prompts: Vec<String>,
+}
+
+/// The heads so far. Each head says what those before it were, so that a last one that holds proves all.
+#[derive(Clone, Default)]
+pub(super) struct Chain {
+    digest: Sha256,
+    any: bool,
+}
+
+impl Chain {
+    /// Adds the text of a head.
+    pub(super) fn add(&mut self, text: &[u8]) {
+        self.digest.update(text);
+        self.digest.update(b"\n");
+        self.any = true;
+    }
+
+    /// What the next head says of them; nothing where there are none.
+    pub(super) fn name(&self) -> Option<String> {
+        let digest = self.any.then(|| self.digest.clone().finalize())?;
+        let bytes = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+        Some(bytes.collect::<Vec<_>>().concat())
+    }
 }
 
 /// A frame in a file.
@@ -236,16 +263,18 @@ impl Packer {
         Ok(Self { compressor })
     }
 
-    /// Appends a frame with these lines to `out` and the text of its head to `index`; `head` says all but the sizes.
+    /// Appends a frame with these lines to `out` and the text of its head to `index` and `chain`; `head` says all but the sizes
+    /// and what was before.
     pub(super) fn pack(
         &mut self,
         head: Head,
         lines: &[u8],
         out: &mut Vec<u8>,
-        index: &mut Vec<u8>,
+        (index, chain): (&mut Vec<u8>, &mut Chain),
     ) -> std::io::Result<()> {
         let packed = self.compressor.compress(lines)?;
         let head = Head {
+            before: chain.name(),
             bytes: packed.len() as u64,
             text: lines.len() as u64,
             ..head
@@ -256,6 +285,7 @@ impl Packer {
         out.extend_from_slice(&size.to_le_bytes());
         out.extend_from_slice(&text);
         out.extend_from_slice(&packed);
+        chain.add(&text);
         index.extend_from_slice(&text);
         index.push(b'\n');
         Ok(())

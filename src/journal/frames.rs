@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::frame::{Head, Packer, SCHEMA};
+use super::frame::{Chain, Head, Packer, SCHEMA};
 use super::index::{Index, IndexFile};
 use super::tail::Tail;
 use super::{EpisodeRecord, JournalError};
@@ -32,6 +32,8 @@ pub struct Frames {
     packer: Packer,
     /// Frames there are.
     count: usize,
+    /// Their heads.
+    chain: Chain,
     /// Prompts whose texts are there.
     prompts: HashSet<String>,
 }
@@ -43,6 +45,7 @@ struct Batch<'a> {
     lines: Vec<u8>,
     out: Vec<u8>,
     index: Vec<u8>,
+    chain: Chain,
     start: u64,
 }
 
@@ -58,7 +61,8 @@ impl Batch<'_> {
         };
         let mut head = std::mem::replace(&mut self.head, next);
         head.at = self.start + self.out.len() as u64;
-        let packed = (self.packer).pack(head, &self.lines, &mut self.out, &mut self.index);
+        let heads = (&mut self.index, &mut self.chain);
+        let packed = (self.packer).pack(head, &self.lines, &mut self.out, heads);
         self.lines.clear();
         packed
     }
@@ -87,6 +91,7 @@ const fn empty() -> Head {
         schema: None,
         frame: 0,
         at: 0,
+        before: None,
         bytes: 0,
         text: 0,
         episodes: Vec::new(),
@@ -116,12 +121,14 @@ impl Frames {
         let count = index.entries.len();
         let heads = index.entries.iter().map(|entry| &entry.head);
         let prompts = heads.flat_map(|head| &head.prompts).cloned().collect();
+        let chain = index.chain.clone();
         let packer = Packer::new().map_err(JournalError::of_file("compress", path))?;
         Ok(Self {
             index: Some(index.into_file(path)?),
             tail,
             packer,
             count,
+            chain,
             prompts,
         })
     }
@@ -138,6 +145,7 @@ impl Frames {
             lines: Vec::new(),
             out: Vec::new(),
             index: Vec::new(),
+            chain: self.chain.clone(),
             start: self.tail.bytes(),
         };
         let mut new = HashSet::new();
@@ -160,10 +168,15 @@ impl Frames {
         })();
         packed.map_err(JournalError::of_file("compress", &path))?;
         let Batch {
-            head, out, index, ..
+            head,
+            out,
+            index,
+            chain,
+            ..
         } = batch;
         self.tail.append(&out)?;
         self.count = head.frame;
+        self.chain = chain;
         self.prompts.extend(new);
         if let Some(Err(error)) = self.index.as_mut().map(|file| file.append(&index)) {
             // It is never needed.

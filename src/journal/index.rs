@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::frame::{Entry, Found};
+use super::frame::{Chain, Entry, Found, Head};
 use super::tail::Tail;
 
 /// The first line of an index.
@@ -22,6 +22,8 @@ pub(super) fn path_of(journal: &Path) -> PathBuf {
 pub(super) struct Index {
     /// Its whole frames, one behind the other from the first byte.
     pub(super) entries: Vec<Entry>,
+    /// Their heads.
+    pub(super) chain: Chain,
     /// Bytes of the index file that hold.
     kept: u64,
     /// What is missing behind them.
@@ -32,31 +34,39 @@ impl Index {
     /// Of the first `bytes` bytes of a journal: what its index says, as far as that holds, and what the journal says itself.
     pub(super) fn read(journal: &Path, file: &File, bytes: u64) -> Result<Self, JournalError> {
         let text = crate::files::read(&path_of(journal)).unwrap_or_default();
-        let mut index = Self::of_text(&text, bytes);
-        // A line that fits among the others may still be of another journal.
+        let mut index = Self::of_text(&text, bytes).unwrap_or_else(|| Self::empty(false));
+        // A line that fits among the others may still be of another journal. The last head says what those before it were.
         if let Some(last) = index.entries.last() {
             let (at, frame) = (last.head.at, last.head.frame);
             let found = Entry::at(file, journal, (at, frame), bytes);
             if !matches!(found, Ok(Found::Whole(entry, _)) if entry == *last) {
-                index = Self::of_text(&[], bytes);
+                index = Self::empty(false);
             }
         }
         index.walk(journal, file, bytes)?;
         Ok(index)
     }
 
-    /// What of an index's text holds for so many bytes of a journal.
-    fn of_text(text: &[u8], bytes: u64) -> Self {
-        let mut index = Self {
+    /// Of no frame yet; the first line of its file is there or isn't.
+    fn empty(begun: bool) -> Self {
+        let (kept, missing) = if begun {
+            (FIRST.len() as u64, Vec::new())
+        } else {
+            (0, FIRST.as_bytes().to_vec())
+        };
+        Self {
             entries: Vec::new(),
-            kept: 0,
-            missing: Vec::new(),
-        };
-        let Some(rest) = text.strip_prefix(FIRST.as_bytes()) else {
-            index.missing.extend_from_slice(FIRST.as_bytes());
-            return index;
-        };
-        index.kept = FIRST.len() as u64;
+            chain: Chain::default(),
+            kept,
+            missing,
+        }
+    }
+
+    /// What of an index's text holds for so many bytes of a journal, as far as the text itself can say. Nothing where a line is
+    /// not the one that was written, or where the journal is of before heads said so: then its own heads are read.
+    fn of_text(text: &[u8], bytes: u64) -> Option<Self> {
+        let rest = text.strip_prefix(FIRST.as_bytes())?;
+        let mut index = Self::empty(true);
         for line in rest.split_inclusive(|&byte| byte == b'\n') {
             let Some(line) = line.strip_suffix(b"\n") else {
                 break;
@@ -67,14 +77,23 @@ impl Index {
             if (head.at, head.frame) != (index.end(), index.entries.len()) {
                 break;
             }
+            if !index.precedes(&head) {
+                return None;
+            }
             let entry = Entry::new(head, line.len());
             if entry.end() > bytes {
                 break;
             }
+            index.chain.add(line);
             index.entries.push(entry);
             index.kept += line.len() as u64 + 1;
         }
-        index
+        Some(index)
+    }
+
+    /// Whether a head says of those before it what they are.
+    fn precedes(&self, head: &Head) -> bool {
+        head.before == self.chain.name()
     }
 
     /// Reads the heads that the index doesn't know.
@@ -85,6 +104,18 @@ impl Index {
                 // What is behind an end is damage, and would be lost without a word.
                 return Entry::none_behind(file, journal, place, bytes);
             };
+            // Journals of before heads said it have none that does.
+            if entry.head.before.is_some() && !self.precedes(&entry.head) {
+                let (at, frame) = place;
+                return Err(JournalError::Frame {
+                    path: journal.to_owned(),
+                    at,
+                    frame,
+                    reason: "its head says that others went before it; one of theirs was changed"
+                        .to_owned(),
+                });
+            }
+            self.chain.add(&text);
             self.missing.extend_from_slice(&text);
             self.missing.push(b'\n');
             self.entries.push(entry);

@@ -100,7 +100,10 @@ pub(crate) fn text(path: &Path) -> std::io::Result<String> {
     let path = &found(path);
     let file = crate::files::open(path)?;
     match form(path, &file).map_err(std::io::Error::other)? {
-        Form::Lines => crate::files::read_to_string(path),
+        Form::Lines => {
+            let text = crate::files::read_to_string(path)?;
+            Ok(without_half_a_line(path, text))
+        }
         Form::Compressed => crate::files::text_of(zstd::stream::read::Decoder::new(file)?),
         Form::Frames => {
             let reader = FrameReader::open(path).map_err(std::io::Error::other)?;
@@ -136,6 +139,10 @@ fn lines<T: DeserializeOwned>(
             let most = most.min(LARGEST_TEXT);
             return Err(damaged(format!("expected at most {most} bytes to here")));
         }
+        if is_torn(&line) {
+            warn_of_half_a_line(path);
+            return Ok(records);
+        }
         let line = str::from_utf8(&line).map_err(|error| damaged(error.to_string()))?;
         if line.trim().is_empty() || is_event(line) {
             continue;
@@ -143,4 +150,35 @@ fn lines<T: DeserializeOwned>(
         let record = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
         records.push(record);
     }
+}
+
+/// Whether a last line was begun and never ended: whoever wrote it was killed. A whole line that somebody left without an end
+/// is none, and neither is one that is no JSON up to its end.
+fn is_torn(line: &[u8]) -> bool {
+    if line.ends_with(b"\n") || !line.starts_with(b"{") {
+        return false;
+    }
+    // Not ignored: where nothing is kept of a number, the end of the text within it is another fault.
+    let read = serde_json::from_slice::<serde_json::Value>(line);
+    // A character that was cut in half within a string is no end of the text to the parser.
+    let cut = str::from_utf8(line).is_err_and(|error| error.error_len().is_none());
+    read.is_err_and(|error| error.is_eof() || cut)
+}
+
+fn warn_of_half_a_line(path: &Path) {
+    tracing::warn!(
+        "{}: its last line has no end, its writer ended or goes on; it is passed over",
+        path.display()
+    );
+}
+
+/// The lines of a journal, without the last one where that is torn; of another file all there is.
+fn without_half_a_line(path: &Path, mut text: String) -> String {
+    let ours = text.starts_with("{\"step\":") || is_event(&text);
+    let start = text.rfind('\n').map_or(0, |end| end + 1);
+    if ours && is_torn(&text.as_bytes()[start..]) {
+        warn_of_half_a_line(path);
+        text.truncate(start);
+    }
+    text
 }

@@ -1,5 +1,7 @@
 //! Journals that were killed at any byte, indices that say too little or something else, and the first form.
 
+mod damaged;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -226,52 +228,6 @@ fn an_episode_is_found_without_the_frames_before_it() {
     assert_eq!(read_chosen(&whole.path, &nothing).unwrap(), []);
 }
 
-#[test]
-fn a_byte_that_changed_is_an_error_and_never_another_episode() {
-    let (whole, folder) = (whole(), tempfile::tempdir().unwrap());
-    let all = records(&rounds());
-    let path = folder.path().join(NAME);
-    let mut refused = 0;
-    for place in 0..whole.bytes.len() {
-        let mut bytes = whole.bytes.clone();
-        bytes[place] ^= 0x10;
-        fs::write(&path, &bytes).unwrap();
-        match read::<EpisodeRecord>(&path) {
-            // A length that grew past the end looks like a frame that was never ended.
-            Ok(found) => assert!(all.starts_with(&found), "byte {place}"),
-            Err(_) => refused += 1,
-        }
-    }
-    assert!(refused > whole.bytes.len() / 2, "{refused}");
-}
-
-/// Zeros behind the last frame are room that a machine made before it died; a length that leads past other frames is damage.
-#[test]
-fn room_that_was_never_written_is_passed_over_and_a_changed_length_is_not() {
-    let (whole, folder) = (whole(), tempfile::tempdir().unwrap());
-    let path = folder.path().join(NAME);
-    let mut bytes = whole.bytes.clone();
-    bytes.extend([0; 5_000]);
-    fs::write(&path, &bytes).unwrap();
-    let found: Vec<EpisodeRecord> = read(&path).unwrap();
-    assert_eq!(found, records(&rounds()));
-    let heads: Vec<usize> = (0..whole.bytes.len() - 4)
-        .filter(|&at| whole.bytes[at..].starts_with(&frame::MARK))
-        .collect();
-    assert!(heads.len() > 2, "{heads:?}");
-    for &at in &heads[..heads.len() - 1] {
-        let mut bytes = whole.bytes.clone();
-        // The length of the head is far too large, and still one that a head may have.
-        bytes[at + 6] = 0x10;
-        fs::write(&path, &bytes).unwrap();
-        let error = read::<EpisodeRecord>(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("its length leads past"),
-            "byte {at}: {error}"
-        );
-    }
-}
-
 /// A small file that grows without end fills no memory.
 #[test]
 fn a_journal_that_is_packed_to_nothing_is_refused() {
@@ -351,6 +307,24 @@ fn the_first_form_is_read_and_goes_on_as_it_was() {
         sample: Some(old[2].sample),
     };
     assert_eq!(read_chosen(&path, &chosen).unwrap(), [old[2].clone()]);
+    // Killed within its last line it has all before it, wherever it was cut; cut after its last character it has that, too.
+    let last = FIRST.trim_end().rfind('\n').unwrap() + 1;
+    for cut in last..FIRST.len() {
+        fs::write(&path, &FIRST.as_bytes()[..cut]).unwrap();
+        let whole = if cut == FIRST.len() - 1 { 4 } else { 3 };
+        assert_eq!(read::<EpisodeRecord>(&path).unwrap(), old[..whole], "{cut}");
+        assert_eq!(text(&path).unwrap().lines().count(), whole, "{cut}");
+    }
+    // A line within it that was cut is damage, and so is a last one that is no JSON.
+    let middle = FIRST.replacen("}\n", "\n", 1);
+    for damaged in [
+        middle,
+        [FIRST, "{\"step\":x"].concat(),
+        [FIRST, "half"].concat(),
+    ] {
+        fs::write(&path, damaged).unwrap();
+        assert!(read::<EpisodeRecord>(&path).is_err());
+    }
     // It was killed within a line past its checkpoint, and goes on without the fields that it never had.
     fs::write(&path, [FIRST, "{\"step\":0,\"prob"].concat()).unwrap();
     write(folder.path(), FIRST.len() as u64, 2);

@@ -11,9 +11,19 @@ use crate::batch::{Batch, ValuesAt};
 use crate::model::decoder::{self, Decoder};
 use crate::model::packing::Packing;
 
-/// The tokens of some rows, packed, with the places that are read.
+/// What is read of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// Log-probabilities of actions, and values where the decoder has a head for them.
+    Actions,
+    /// Values alone.
+    Values,
+}
+
+/// The tokens of some rows, packed, with the places that are read. What follows the last of them in a row is left out.
 #[derive(Clone)]
 pub struct MicroBatch {
+    reads: Reads,
     pub(super) packing: Arc<Packing>,
     /// Which of the actions belong to which row, and which rows to which unit.
     pub spans: Spans,
@@ -31,16 +41,23 @@ pub struct MicroBatch {
 }
 
 impl MicroBatch {
-    /// Packs the rows of the batch's `units`, in this order.
+    /// Packs the rows of the batch's `units`, in this order, for a policy.
     pub fn new(batch: &Batch, units: &[usize]) -> Self {
+        Self::packed(batch, units, Reads::Actions)
+    }
+
+    /// The same for a decoder of which values alone are read.
+    pub fn for_values(batch: &Batch, units: &[usize]) -> Self {
+        Self::packed(batch, units, Reads::Values)
+    }
+
+    fn packed(batch: &Batch, units: &[usize], reads: Reads) -> Self {
         let rows = &batch.rows_of(units);
-        let packing = Packing::new(rows.iter().map(|&row| batch.rows[row].as_slice()));
         let local: HashMap<usize, usize> = rows
             .iter()
             .enumerate()
             .map(|(index, &row)| (row, index))
             .collect();
-        let place = |row: usize, position| packing.place(local[&row], position);
         // Both lists are by row, so that what a row has is found without a look at all the others.
         let mut sorted = rows.clone();
         sorted.sort_unstable();
@@ -56,18 +73,39 @@ impl MicroBatch {
         };
         let actions = of_rows(batch.actions.len(), &|index| batch.actions[index].row);
         let turns = of_rows(batch.turns.len(), &|index| batch.turns[index].row);
-        let action_places: Vec<usize> = actions
-            .iter()
-            .map(|&i| place(batch.actions[i].row, batch.actions[i].position))
-            .collect();
-        let turn_places = turns
-            .iter()
-            .map(|&i| place(batch.turns[i].row, batch.turns[i].prompt_last));
-        let (valued, value_places) = match batch.values_at {
-            ValuesAt::Turns => (turns.clone(), turn_places.collect()),
-            ValuesAt::Tokens => (actions.clone(), action_places.clone()),
+        // Each a row and a position.
+        let of_actions = (actions.iter().map(|&i| &batch.actions[i]))
+            .map(|action| (action.row, action.position));
+        let of_turns =
+            (turns.iter().map(|&i| &batch.turns[i])).map(|turn| (turn.row, turn.prompt_last));
+        let of_actions: Vec<(usize, usize)> = of_actions.collect();
+        let (valued, of_values) = match batch.values_at {
+            ValuesAt::Turns => (turns.clone(), of_turns.collect()),
+            ValuesAt::Tokens => (actions.clone(), of_actions.clone()),
         };
+        let mut lengths = vec![0; rows.len()];
+        let seen = match reads {
+            Reads::Actions => &of_actions[..],
+            Reads::Values => &[],
+        };
+        for (row, position) in seen.iter().chain(&of_values) {
+            let length = &mut lengths[local[row]];
+            *length = (*length).max(position + 1);
+        }
+        let cut = rows.iter().zip(&lengths);
+        let packing = Packing::new(cut.map(|(&row, &length)| &batch.rows[row][..length]));
+        let places = |of: &[(usize, usize)]| -> Vec<usize> {
+            of.iter()
+                .map(|&(row, position)| packing.place(local[&row], position))
+                .collect()
+        };
+        let action_places = match reads {
+            Reads::Actions => places(&of_actions),
+            Reads::Values => Vec::new(),
+        };
+        let value_places = places(&of_values);
         Self {
+            reads,
             action_places,
             value_places,
             valued,
@@ -80,9 +118,31 @@ impl MicroBatch {
         }
     }
 
+    /// Whether nothing of it is read.
+    pub(super) fn is_empty(&self) -> bool {
+        match self.reads {
+            Reads::Actions => self.actions.is_empty(),
+            Reads::Values => self.valued.is_empty(),
+        }
+    }
+
+    /// The places, in order, at which hidden states of this decoder are read.
+    pub(super) fn read_places(&self, decoder: &Decoder) -> Vec<usize> {
+        let mut places = self.action_places.clone();
+        if decoder.value_head().is_some() {
+            places.extend(&self.value_places);
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
     /// Log-probabilities and entropies `[n]` of this micro-batch's actions.
+    ///
+    /// # Panics
+    /// When it was packed for values alone.
     pub fn log_probs(&self, policy: &Decoder, temperature: f64) -> (Tensor<1>, Tensor<1>) {
-        self.read_log_probs(self.hidden(policy), policy, temperature)
+        self.hidden(policy).log_probs(self, policy, temperature)
     }
 
     /// Values `[n]` at this micro-batch's turns, or before each of its actions where the batch says so.
@@ -90,7 +150,7 @@ impl MicroBatch {
     /// # Panics
     /// When `decoder` has no value head.
     pub fn values(&self, decoder: &Decoder) -> Tensor<1> {
-        self.read_values(self.hidden(decoder), decoder)
+        self.hidden(decoder).values(self, decoder)
     }
 
     /// What [`MicroBatch::log_probs`] gives, and what [`MicroBatch::values`] gives where the policy has a value head, by one way
@@ -98,8 +158,8 @@ impl MicroBatch {
     pub fn read(&self, policy: &Decoder, temperature: f64) -> Readings {
         let hidden = self.hidden(policy);
         let values = policy.value_head();
-        let values = values.map(|_| self.read_values(hidden.clone(), policy));
-        let (log_probs, entropies) = self.read_log_probs(hidden, policy, temperature);
+        let values = values.map(|_| hidden.values(self, policy));
+        let (log_probs, entropies) = hidden.log_probs(self, policy, temperature);
         Readings {
             log_probs,
             entropies,
@@ -107,25 +167,7 @@ impl MicroBatch {
         }
     }
 
-    fn read_log_probs(
-        &self,
-        hidden: Tensor<3>,
-        policy: &Decoder,
-        temperature: f64,
-    ) -> (Tensor<1>, Tensor<1>) {
-        let read = decoder::gather_rows(hidden, &self.action_places);
-        decoder::target_log_probs(read, policy.head(), &self.targets, temperature)
-    }
-
-    fn read_values(&self, hidden: Tensor<3>, decoder: &Decoder) -> Tensor<1> {
-        let head = decoder.value_head().expect("values need a value head");
-        decoder::values(
-            decoder::gather_rows(hidden, &self.value_places),
-            head.clone(),
-        )
-    }
-
-    /// The same rows where the last block's output is known.
+    /// The same rows where the last block's output at the places that are read is known.
     pub(super) fn after_blocks(&self, last: Tensor<3>) -> Self {
         Self {
             last: Some(last),
@@ -133,11 +175,13 @@ impl MicroBatch {
         }
     }
 
-    fn hidden(&self, decoder: &Decoder) -> Tensor<3> {
-        match &self.last {
+    fn hidden(&self, decoder: &Decoder) -> Hidden {
+        let places = self.read_places(decoder);
+        let states = match &self.last {
             Some(last) => decoder.last_norm(last.clone()),
-            None => decoder.hidden(&self.packing),
-        }
+            None => decoder.hidden_at(&self.packing, &places),
+        };
+        Hidden { places, states }
     }
 
     /// Puts one number of each of this micro-batch's actions where it belongs in `all`.
@@ -153,6 +197,42 @@ impl MicroBatch {
     /// The entries of `all`, one a value of the batch, that belong to this micro-batch's, as a tensor.
     pub fn of_values(&self, all: &[f32], device: &Device) -> Tensor<1> {
         pick(all, &self.valued, device)
+    }
+}
+
+/// Final hidden states `[1, m, d]` at m places.
+struct Hidden {
+    places: Vec<usize>,
+    states: Tensor<3>,
+}
+
+impl Hidden {
+    /// Those `[n, d]` at n of the places, which need be neither in order nor different.
+    fn at(&self, places: &[usize]) -> Tensor<2> {
+        if self.places == places {
+            return self.states.clone().flatten(0, 1);
+        }
+        let found = places.iter().map(|place| {
+            let found = self.places.binary_search(place);
+            found.expect("what is read was asked for")
+        });
+        decoder::gather_rows(self.states.clone(), &found.collect::<Vec<_>>())
+    }
+
+    fn log_probs(
+        &self,
+        micro: &MicroBatch,
+        policy: &Decoder,
+        temperature: f64,
+    ) -> (Tensor<1>, Tensor<1>) {
+        assert!(micro.reads == Reads::Actions, "values alone are read here");
+        let read = self.at(&micro.action_places);
+        decoder::target_log_probs(read, policy.head(), &micro.targets, temperature)
+    }
+
+    fn values(&self, micro: &MicroBatch, decoder: &Decoder) -> Tensor<1> {
+        let head = decoder.value_head().expect("values need a value head");
+        decoder::values(self.at(&micro.value_places), head.clone())
     }
 }
 
@@ -209,6 +289,31 @@ mod tests {
                 .map(|action| micro.packing.place(local(action.row), action.position))
                 .collect();
             assert_eq!(micro.action_places, places);
+        }
+    }
+
+    #[test]
+    fn what_nobody_reads_at_the_end_of_a_row_is_left_out() {
+        let grades = [Grade::WrongAnswer; 3];
+        let episodes: Vec<_> = (0..5)
+            .map(|number| played(&grades[..=number % 3], false))
+            .collect();
+        let batch = Batch::collate(&episodes).unwrap();
+        let tokens = |row: usize, length: usize| -> &[u32] { &batch.rows[row][..length] };
+        for row in 0..batch.rows.len() {
+            let last_action = batch.actions.iter().rfind(|action| action.row == row);
+            let policy = MicroBatch::new(&batch, &[row]);
+            let length = last_action.unwrap().position + 1;
+            assert_eq!(policy.packing.tokens(), tokens(row, length));
+            let last_turn = batch.turns.iter().rfind(|turn| turn.row == row).unwrap();
+            let values = MicroBatch::for_values(&batch, &[row]);
+            assert_eq!(
+                values.packing.tokens(),
+                tokens(row, last_turn.prompt_last + 1)
+            );
+            assert_eq!(values.turns, policy.turns);
+            assert_eq!(values.value_places, policy.value_places);
+            assert!(values.packing.tokens().len() < policy.packing.tokens().len());
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Ro
 
 fn add(numbers: &mut BTreeMap<String, f64>, group: &str, line: &Value) {
     for (name, value) in line.as_object().into_iter().flatten() {
-        if name == "round" {
+        if name == "round" || name == "schema" {
             continue;
         }
         if value.is_object() {

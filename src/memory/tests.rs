@@ -1,5 +1,6 @@
 //! Hand counts.
 
+use super::machine::field;
 use super::*;
 use crate::sft::ShapeConfig;
 
@@ -14,7 +15,7 @@ fn estimate(
         prompt: longest_prompt,
         unit: 0,
     };
-    Estimate::new(shape, config, &needs, lora, longest)
+    Estimate::new(shape, config, &needs, lora, longest, Held::F32)
 }
 
 fn shape() -> ModelConfig {
@@ -174,6 +175,70 @@ fn a_half_billion_parameters_are_counted_and_advised_on() {
 }
 
 #[test]
+fn frozen_matrices_in_bf16_take_half_and_one_of_them_is_wide_at_a_time() {
+    let (shape, config, lora) = (shape(), config(), LoraConfig::default());
+    let of = |held, lora| {
+        let needs = config.objective().unwrap().needs();
+        let longest = Longest {
+            prompt: 35,
+            unit: 0,
+        };
+        Estimate::new(&shape, &config, &needs, lora, longest, held).unwrap()
+    };
+    let (wide, narrow) = (of(Held::F32, Some(&lora)), of(Held::Bf16, Some(&lora)));
+    // Two blocks of q 64, k 32, v 32, o 64 and three maps of 160, two bytes less each.
+    assert_eq!(wide.weights - narrow.weights, 2 * 2 * (192 + 480));
+    assert_eq!(narrow.activations - wide.activations, 4 * 160);
+    // Where all weights learn, none is frozen.
+    assert_eq!(of(Held::Bf16, None), of(Held::F32, None));
+}
+
+#[test]
+fn a_card_holds_neither_the_cache_nor_the_program_and_stock_operations_take_more() {
+    let (shape, mut config) = (shape(), config());
+    let cpu = estimate(&shape, &config, None, 35).unwrap();
+    config.resources.device = Processor::Cuda;
+    let card = estimate(&shape, &config, None, 35).unwrap();
+    assert_eq!((card.cache, card.program, card.matrices), (0, 0, 0));
+    // Kept of a token as before, working: 4 * 8 + 7 * 20; logits four times; five pieces of scores.
+    let expected = 4 * (1000 * (256 + 172) + 4 * 512 * 100 + 2 * 800 + 5 * (1 << 24));
+    assert_eq!(card.activations, expected);
+    assert_eq!(card.weights, cpu.weights);
+    // In bf16 the maps of the two blocks are there again for the way back, or those of one.
+    config.resources.precision = Arithmetic::Bf16;
+    let narrow = estimate(&shape, &config, None, 35).unwrap();
+    assert_eq!(narrow.activations - card.activations, 2 * 2 * 672);
+    assert_eq!(narrow.matrices, 2 * 2 * 672);
+    config.resources.recompute = true;
+    let again = estimate(&shape, &config, None, 35).unwrap();
+    let kept = 256 - 164;
+    assert_eq!(
+        narrow.activations - again.activations,
+        2 * 672 + 4 * 1000 * kept
+    );
+}
+
+#[test]
+fn who_is_sampled_by_an_engine_is_not_sampled_here() {
+    let (shape, mut config) = (shape(), config());
+    let engine = "kind = \"vllm\"\nurl = \"http://localhost:8000\"\nweights = \"weights\"\n";
+    config.engine = Some(toml::from_str(engine).unwrap());
+    let full = estimate(&shape, &config, None, 35).unwrap();
+    assert_eq!((full.cache, full.matrices, full.prompts), (0, 0, 0));
+    assert_eq!(full.merged, 0);
+    let lora = LoraConfig::default();
+    let adapted = estimate(&shape, &config, Some(&lora), 35).unwrap();
+    assert_eq!(adapted.merged, 4 * 2184);
+    if let Some(engine) = &mut config.engine {
+        engine.adapters = true;
+    }
+    assert_eq!(
+        estimate(&shape, &config, Some(&lora), 35).unwrap().merged,
+        0
+    );
+}
+
+#[test]
 fn an_episode_is_never_longer_than_the_context() {
     let mut config = config();
     config.resources.tokens_per_pass = 1;
@@ -206,7 +271,7 @@ fn a_data_set_is_not_sampled_and_its_units_stay_whole() {
     let needs = pairs.objective().unwrap().needs();
     let of = |config: &TrainConfig, unit| {
         let longest = Longest { prompt: 35, unit };
-        Estimate::new(&shape(), config, &needs, None, longest).unwrap()
+        Estimate::new(&shape(), config, &needs, None, longest, Held::F32).unwrap()
     };
     let found = of(&pairs, 300);
     assert_eq!((found.matrices, found.cache, found.prompts), (0, 0, 0));

@@ -9,13 +9,14 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::model::block::{Block, norm};
 use crate::model::kernels::{self, RopeTable};
 use crate::model::lora::Adapter;
 use crate::model::packing::Packing;
 pub(crate) use crate::model::products::{Products, Projections};
 pub use crate::model::shape::{Extras, Head, ModelConfig};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
-pub use crate::model::weights::{Arithmetic, Weights};
+pub use crate::model::weights::{Arithmetic, Frozen, Held, Weights};
 
 /// The decoder: its shape, its parameters, and low-rank changes to them where only those are trained.
 #[derive(Clone, Debug)]
@@ -163,18 +164,24 @@ impl Decoder {
 
     /// Final hidden states `[1, n, d]` of the n tokens of packed rows, causal, positions counted from each row's start.
     pub fn hidden(&self, packing: &Arc<Packing>) -> Tensor<3> {
+        let all: Vec<usize> = (0..packing.tokens().len()).collect();
+        self.hidden_at(packing, &all)
+    }
+
+    /// Those `[1, m, d]` at m of the places alone: the last block computes no others, for nobody sees them.
+    pub fn hidden_at(&self, packing: &Arc<Packing>, read: &[usize]) -> Tensor<3> {
         let rope = RopeTable::new(&self.config.rotary(), packing.longest());
-        self.run(
-            self.ids(packing),
-            Products::Blocked(self.arithmetic),
-            |_, q, k, v| kernels::attention(q, k, v, packing, &rope),
-        )
+        let products = Products::Blocked(self.arithmetic);
+        self.run(self.ids(packing), products, Some(read), |_, q, k, v| {
+            kernels::attention(q, k, v, packing, &rope)
+        })
     }
 
     /// A number that is not finite among those that this decoder's heads compute after `tokens`, if there is one; else 0.
     pub(crate) fn probe(&self, tokens: &[u32]) -> f32 {
         let packing = Arc::new(Packing::new(std::iter::once(tokens)));
-        let last = gather_rows(self.hidden(&packing), &[tokens.len() - 1]);
+        let last = self.hidden_at(&packing, &[tokens.len() - 1]);
+        let last = last.flatten::<2>(0, 1);
         let logits = last.clone().matmul(self.head().transpose()).flatten(0, 1);
         let values = self.value_head().map(|head| values(last, head.clone()));
         std::iter::once(logits)
@@ -192,46 +199,51 @@ impl Decoder {
         Tensor::from_data(TensorData::new(ids, shape), &self.device())
     }
 
-    /// Runs all blocks; `attend(layer, q_bthd, k_btgd, v_btgd) → [b, t, h, d]` decides who sees whom.
+    /// Runs all blocks; `attend(layer, q_bthd, k_btgd, v_btgd) → [b, t, h, d]` decides who sees whom. Of the `b * t` places only
+    /// those of `read` come out, as `[1, m, d]`, where it is given.
     pub(crate) fn run(
         &self,
         tokens_bt: Tensor<2, Int>,
         products: Products<'_>,
+        read: Option<&[usize]>,
         mut attend: impl FnMut(usize, Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
         let mut x_btd = self.look_up(tokens_bt);
         for layer in 0..self.config.num_hidden_layers {
-            x_btd = self.block(layer, x_btd, products, |q, k, v| attend(layer, q, k, v));
+            let read = read.filter(|_| layer + 1 == self.config.num_hidden_layers);
+            x_btd = self.block(layer, x_btd, (products, read), |q, k, v| {
+                attend(layer, q, k, v)
+            });
         }
         self.last_norm(x_btd)
     }
 
-    /// The residual stream `[1, n, d]` before every block and after the last, for a way back that computes each block
-    /// again.
-    pub fn block_inputs(&self, packing: &Arc<Packing>) -> Vec<Tensor<3>> {
+    /// The residual stream `[1, n, d]` before every block, and `[1, m, d]` at m places after the last, for a way back that
+    /// computes each block again.
+    pub fn block_inputs(&self, packing: &Arc<Packing>, read: &[usize]) -> Vec<Tensor<3>> {
         let rope = RopeTable::new(&self.config.rotary(), packing.longest());
         let mut found = vec![self.embed(packing)];
         for layer in 0..self.config.num_hidden_layers {
             let x_1nd = found[layer].clone();
-            found.push(self.one_block(layer, x_1nd, packing, &rope));
+            found.push(self.one_block(layer, x_1nd, (packing, read), &rope));
         }
         found
     }
 
-    /// One block on a residual stream `[1, n, d]`, as in [`Decoder::hidden`].
+    /// One block on a residual stream `[1, n, d]` of packed rows, as in [`Decoder::hidden_at`].
     pub fn one_block(
         &self,
         layer: usize,
         x_1nd: Tensor<3>,
-        packing: &Arc<Packing>,
+        (packing, read): (&Arc<Packing>, &[usize]),
         rope: &RopeTable,
     ) -> Tensor<3> {
-        self.block(
-            layer,
-            x_1nd,
-            Products::Blocked(self.arithmetic),
-            |q, k, v| kernels::attention(q, k, v, packing, rope),
-        )
+        let is_last = layer + 1 == self.config.num_hidden_layers;
+        let read = is_last.then_some(read);
+        let products = Products::Blocked(self.arithmetic);
+        self.block(layer, x_1nd, (products, read), |q, k, v| {
+            kernels::attention(q, k, v, packing, rope)
+        })
     }
 
     /// The residual stream `[1, n, d]` that the first block sees.
@@ -254,7 +266,7 @@ impl Decoder {
         &self,
         layer: usize,
         x_btd: Tensor<3>,
-        products: Products<'_>,
+        (products, read): (Products<'_>, Option<&[usize]>),
         attend: impl FnOnce(Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
         let config = &self.config;
@@ -283,7 +295,14 @@ impl Decoder {
             k = block.norm(k, "self_attn.k_norm");
         }
         let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
-        let attended = attend(q, k, v).reshape([b, t, h * dh]);
+        let mut attended = attend(q, k, v).reshape([b, t, h * dh]);
+        let mut x_btd = x_btd;
+        if let Some(places) = read
+            && !places.iter().copied().eq(0..b * t)
+        {
+            let at_places = |x| gather_rows(x, places).unsqueeze::<3>();
+            (attended, x_btd) = (at_places(attended), at_places(x_btd));
+        }
         let x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
         let y = block.norm(x_btd.clone(), "post_attention_layernorm");
         let gate = block.linear(y.clone(), "mlp.gate_proj");
@@ -311,60 +330,6 @@ impl Decoder {
         last.filter(|(name, _)| *name == VALUE_HEAD)
             .map(|(_, head)| head)
     }
-}
-
-/// One block's parameters, and the changes to them.
-struct Block<'a> {
-    names: &'a [String],
-    tensors: &'a [Tensor<2>],
-    adapter: Option<&'a Adapter>,
-    epsilon: f64,
-    products: Products<'a>,
-}
-
-impl Block<'_> {
-    fn find(&self, stem: &str, part: &str) -> Option<(&String, &Tensor<2>)> {
-        let matches = |name: &String| {
-            name.strip_suffix(part)
-                .and_then(|name| name.strip_suffix('.'))
-                .is_some_and(|name| name.ends_with(stem))
-        };
-        let index = self.names.iter().position(matches)?;
-        Some((&self.names[index], &self.tensors[index]))
-    }
-
-    /// `x [b, t, in]` times the weight `[out, in]` transposed, plus bias and low-rank change where there are.
-    fn linear(&self, x_bti: Tensor<3>, stem: &str) -> Tensor<3> {
-        let [b, t, d] = x_bti.dims();
-        let (name, weight) = self
-            .find(stem, "weight")
-            .expect("every block has its seven linear maps");
-        let [out, _] = weight.dims();
-        let x_ni = x_bti.reshape([b * t, d]);
-        let change = self
-            .adapter
-            .and_then(|adapter| adapter.change(name, x_ni.clone(), self.products));
-        let mut y_no = self.products.of(x_ni, name, weight);
-        if let Some((_, bias_1o)) = self.find(stem, "bias") {
-            y_no = y_no + bias_1o.clone();
-        }
-        if let Some(change) = change {
-            y_no = y_no + change;
-        }
-        y_no.reshape([b, t, out])
-    }
-
-    fn norm(&self, x_btd: Tensor<3>, stem: &str) -> Tensor<3> {
-        let (_, weight) = self
-            .find(stem, "weight")
-            .expect("the configuration says which norms a block has");
-        norm(x_btd, weight, self.epsilon)
-    }
-}
-
-fn norm(x_btd: Tensor<3>, weight_1d: &Tensor<2>, epsilon: f64) -> Tensor<3> {
-    let [_, d] = weight_1d.dims();
-    kernels::rms_norm(x_btd, weight_1d.clone().reshape([d]), epsilon)
 }
 
 /// Hidden states `[n, d]` at the given places of all `b * t`.

@@ -1,6 +1,7 @@
 //! Tensors → tensors: the decoder's hot parts as fused, differentiable operations. On Burn's Flex (CPU)
-//! backend they run hand-written kernels with hand-written gradients; on every other backend, and for other
-//! element types than f32, they are compositions of stock operations, so a model need not know where it is.
+//! backend they run hand-written kernels with hand-written gradients; on every other backend they are stock operations
+//! with ways back of their own, which keep no more than the kernels' do; and for other element types than f32 compositions
+//! of stock operations. So a model need not know where it is.
 //!
 //! Promises on Flex: a row's result depends on that row alone, bit for bit, whatever the other rows and the
 //! number of threads (gradients of weights, and of what rows share, sum over rows in a fixed order).
@@ -12,6 +13,8 @@ mod extension;
 mod projection;
 mod rms_norm;
 mod rope;
+#[cfg(any(test, feature = "wgpu", feature = "cuda"))]
+mod stock;
 mod swiglu;
 mod target_log_probs;
 mod vector;
@@ -25,13 +28,17 @@ use crate::model::packing::Packing;
 use crate::model::weights::Arithmetic;
 pub use adamw::AdamwStep;
 pub(super) use cached_attention::{CachedShape, attend as attend_cached};
-use extension::{AttentionRows, KernelOps, Targets};
+use extension::{AttentionRows, DecoderOps, KernelOps, Targets};
 use projection::Panels;
 pub use rope::RopeTable;
+pub(crate) use target_log_probs::rows_at_once;
+
+/// Attention's scores that exist at the same time where there are no kernels, at most, if one query has no more.
+pub(crate) const SCORES: usize = 1 << 24;
 
 /// `weight · x / sqrt(mean(x²) + epsilon)` over the last dimension (RMSNorm, arXiv 1910.07467).
 pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3> {
-    if !has_kernels(&x_btd.device(), x_btd.dtype()) {
+    if x_btd.dtype() != DType::F32 {
         return rms_norm::composed(x_btd, weight_d, epsilon);
     }
     let output = Dispatch::fused_rms_norm(
@@ -44,7 +51,7 @@ pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3
 
 /// `silu(gate) · up`, element by element (SwiGLU, arXiv 2002.05202).
 pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
-    if !has_kernels(&gate_btf.device(), gate_btf.dtype()) {
+    if gate_btf.dtype() != DType::F32 {
         return swiglu::composed(gate_btf, up_btf);
     }
     let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch());
@@ -68,9 +75,11 @@ impl Projection {
             let weight_oi = weight_oi.cast(FloatDType::BF16);
             return Self(Form::Stock(Box::new(weight_oi), arithmetic));
         }
-        if !has_kernels(&weight_oi.device(), weight_oi.dtype()) {
+        let (device, dtype) = (weight_oi.device(), weight_oi.dtype());
+        if !matches!(dtype, DType::F32 | DType::BF16) || !has_kernels(&device, DType::F32) {
             return Self(Form::Stock(Box::new(weight_oi), arithmetic));
         }
+        let weight_oi = weight_oi.cast(FloatDType::F32);
         let [_, inner] = weight_oi.dims();
         let weights = weight_oi
             .into_data()
@@ -129,7 +138,7 @@ pub fn attention(
         rope.width(),
         packing.longest(),
     );
-    if !has_kernels(&q_1nhd.device(), q_1nhd.dtype()) {
+    if q_1nhd.dtype() != DType::F32 {
         return attention::composed(q_1nhd, k_1ngd, v_1ngd, packing, rope);
     }
     let rows = AttentionRows {
@@ -163,7 +172,7 @@ pub fn target_log_probs(
         "{} targets don't fit {n} hidden states and a vocabulary of {vocabulary}",
         targets.len(),
     );
-    if !has_kernels(&hidden_nd.device(), hidden_nd.dtype()) {
+    if hidden_nd.dtype() != DType::F32 {
         return target_log_probs::composed(hidden_nd, head_vd, targets, temperature);
     }
     let targets = Targets {
@@ -179,6 +188,30 @@ pub fn target_log_probs(
         Tensor::from_dispatch(log_probs),
         Tensor::from_dispatch(entropies).inner(),
     )
+}
+
+/// `x [n, in]` times a matrix `[out, in]` transposed that never learns and is held in fewer bits: it is f32 only while the
+/// product is computed, there and back.
+pub fn frozen_product(x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+    let product = Dispatch::frozen_product(x_ni.into_dispatch(), weight_oi.into_dispatch());
+    Tensor::from_dispatch(product)
+}
+
+impl Arithmetic {
+    /// `x [n, in]` times `weight [out, in]` transposed.
+    pub(super) fn product(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::F32 if weight_oi.dtype() == DType::BF16 => frozen_product(x_ni, weight_oi),
+            Self::F32 => x_ni.matmul(weight_oi.transpose()),
+            Self::Bf16 => {
+                let (x, weight) = (
+                    x_ni.cast(FloatDType::BF16),
+                    weight_oi.cast(FloatDType::BF16),
+                );
+                x.matmul(weight.transpose()).cast(FloatDType::F32)
+            }
+        }
+    }
 }
 
 /// One step of AdamW: `weight` and its moments after it. Where they are nobody else's they change in their places.

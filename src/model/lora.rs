@@ -1,13 +1,13 @@
 //! Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): a frozen matrix W plus a trained change s·B·A, with
 //! A `[r, in]` and B `[out, r]`. Makes, applies and merges changes; files are `adapter_file`'s.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decoder::{Decoder, ModelConfig, Products, Weights};
-use crate::model::shape::VALUE_HEAD;
+use crate::model::shape::{VALUE_HEAD, is_frozen_matrix};
 
 /// What is adapted, and how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,6 +185,16 @@ impl Adapter {
 }
 
 impl Decoder {
+    /// The same decoder with the matrices of its blocks held in bf16: where an adapter learns, these never do.
+    #[must_use]
+    pub fn with_frozen_bf16(mut self) -> Self {
+        let named = self.weights.names.iter().zip(&mut self.weights.tensors);
+        for (_, tensor) in named.filter(|(name, _)| is_frozen_matrix(name)) {
+            *tensor = tensor.clone().inner().cast(FloatDType::BF16);
+        }
+        self
+    }
+
     /// The decoder with its changes added into its weights: `W + s·B·A`.
     #[must_use]
     pub fn merged(&self) -> Self {
@@ -193,6 +203,9 @@ impl Decoder {
         };
         let mut weights = self.weights.plain();
         for (name, weight) in weights.names.iter().zip(&mut weights.tensors) {
+            if weight.dtype() == DType::BF16 {
+                *weight = weight.clone().cast(FloatDType::F32);
+            }
             if let Some([(_, a), (_, b)]) = adapter.pair(name) {
                 let change = b.clone().inner().matmul(a.clone().inner());
                 *weight = weight.clone() + change * adapter.config.scale();

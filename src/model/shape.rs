@@ -75,6 +75,11 @@ pub(crate) fn is_vector(name: &str) -> bool {
     name.ends_with("norm.weight") || is_bias(name)
 }
 
+/// Whether a parameter is the matrix of a block's linear map, which an adapter leaves as it is.
+pub(crate) fn is_frozen_matrix(name: &str) -> bool {
+    name.ends_with("_proj.weight")
+}
+
 /// Whether a parameter is a bias.
 pub(super) fn is_bias(name: &str) -> bool {
     name.rsplit('.').next() == Some("bias")

@@ -1,6 +1,6 @@
 //! A model's parameters by name, and in what numbers they are multiplied.
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Every parameter as a matrix, in a fixed order; a norm's weight is `[1, d]`, a linear map `[out, in]`.
@@ -39,6 +39,40 @@ impl Weights {
     }
 }
 
+/// In what the matrices of the blocks' linear maps are held where an adapter learns and they never do; embedding, heads, norms
+/// and biases are f32 in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frozen {
+    /// bf16 where the checkpoint holds all of them in bf16, so that nothing is lost; else f32.
+    #[default]
+    Auto,
+    /// Single precision.
+    F32,
+    /// bf16, whatever the checkpoint holds them in.
+    Bf16,
+}
+
+impl Frozen {
+    /// What it comes to for a checkpoint that holds all of these matrices in bf16, or doesn't.
+    pub const fn held(self, stored_in_bf16: bool) -> Held {
+        match self {
+            Self::Bf16 => Held::Bf16,
+            Self::Auto if stored_in_bf16 => Held::Bf16,
+            Self::Auto | Self::F32 => Held::F32,
+        }
+    }
+}
+
+/// In what matrices are held that never learn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Four bytes a number.
+    F32,
+    /// Two; a product with it is one with the same number in f32.
+    Bf16,
+}
+
 /// In what numbers the linear maps of the blocks are multiplied (mixed precision, Micikevicius et al. 2018, arXiv
 /// 1710.03740). Weights, norms, attention, heads, gradients' sums and moments are f32 in any case, so that nothing needs a
 /// scaled loss.
@@ -50,20 +84,4 @@ pub enum Arithmetic {
     F32,
     /// Eight bits of mantissa, the exponents of f32; sums as the device makes them.
     Bf16,
-}
-
-impl Arithmetic {
-    /// `x [n, in]` times `weight [out, in]` transposed.
-    pub(super) fn product(self, x_ni: Tensor<2>, weight_oi: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::F32 => x_ni.matmul(weight_oi.transpose()),
-            Self::Bf16 => {
-                let (x, weight) = (
-                    x_ni.cast(FloatDType::BF16),
-                    weight_oi.cast(FloatDType::BF16),
-                );
-                x.matmul(weight.transpose()).cast(FloatDType::F32)
-            }
-        }
-    }
 }

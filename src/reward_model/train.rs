@@ -191,15 +191,16 @@ impl<'a> Trainer<'a> {
         let units: Vec<usize> = (0..prompts.len()).collect();
         let passes = passes(&rows, self.config.tokens_per_pass);
         let config = self.config;
-        let (gradients, loss) = passes.gradients(&self.model.decoder, &units, |micro, decoder| {
-            let scores = micro.values(decoder);
-            loss_of(
-                scores,
-                &of_micro(micro, &rows.turns, &rows.units),
-                &prompts,
-                config,
-            )
-        });
+        let (gradients, loss) =
+            passes.value_gradients(&self.model.decoder, &units, |micro, decoder| {
+                let scores = micro.values(decoder);
+                loss_of(
+                    scores,
+                    &of_micro(micro, &rows.turns, &rows.units),
+                    &prompts,
+                    config,
+                )
+            });
         let done = self.done as f64 / self.updates() as f64;
         self.optimizer
             .set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::{RunError, file};
-use crate::journal::UNNAMED;
 
 /// The newest whole checkpoint of a run folder.
 pub fn latest(folder: &Path) -> Result<Option<PathBuf>, RunError> {
@@ -37,7 +36,9 @@ pub(super) fn checkpoints(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
 }
 
 /// Removes what a killed process had begun to write: checkpoints that are not whole, each of which may be a whole model, and
-/// files that were never renamed into place. What can't be removed is in nobody's way.
+/// files that were never renamed into place. Checkpoints are written by whoever has the run's lock alone, so that only its
+/// holder may ask for this; a file that another process writes beside the run is left alone. What can't be removed is in
+/// nobody's way.
 pub(super) fn remove_begun(folder: &Path) {
     let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let parent = folder.join("checkpoints");
@@ -50,8 +51,8 @@ pub(super) fn remove_begun(folder: &Path) {
             if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
                 let _ = std::fs::remove_dir_all(path);
             }
-        } else if name.starts_with(UNNAMED) {
-            let _ = std::fs::remove_file(path);
+        } else {
+            crate::files::remove_unnamed(&path);
         }
     }
 }
@@ -76,9 +77,11 @@ mod tests {
         }
         let begun = crate::journal::partial_in(folder.path()).unwrap();
         let (_, begun) = begun.keep().unwrap();
+        // An evaluation's report, on its way into the folder.
+        let written = crate::journal::partial_in(folder.path()).unwrap();
         std::fs::write(folder.path().join("notes"), "x").unwrap();
         remove_begun(folder.path());
-        assert!(!begun.exists());
+        assert!(!begun.exists() && written.path().exists());
         assert!(folder.path().join("notes").exists());
         let mut names: Vec<_> = std::fs::read_dir(&parent)
             .unwrap()
@@ -86,6 +89,25 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["000001", "best", "partial-best", "partial-mine"]);
+    }
+
+    #[test]
+    fn nothing_of_a_run_is_touched_while_another_process_trains_in_it() {
+        use crate::config::TrainConfig;
+        use crate::run::{LockError, Run};
+
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::create(folder.path(), &TrainConfig::default()).unwrap();
+        let begun = folder.path().join("checkpoints/partial-000001");
+        std::fs::create_dir(&begun).unwrap();
+        let refused = Run::resume(folder.path()).map(drop).unwrap_err();
+        let number = std::process::id().to_string();
+        assert!(matches!(refused, RunError::Lock(LockError::Held { .. })));
+        assert!(refused.to_string().contains(&number), "{refused}");
+        assert!(begun.exists());
+        drop(run);
+        Run::resume(folder.path()).map(drop).unwrap();
+        assert!(!begun.exists());
     }
 
     #[test]

@@ -15,12 +15,16 @@ use crate::episode::{Episode, StopReason, Turn};
 use crate::objective::{Material, Unit};
 use crate::reward;
 use crate::rollout::{Group, RolloutStats};
+use crate::schema::Schema;
 pub use own::Own;
 pub(super) use sampler::Gap;
 
 /// What one round did, as it is written to `metrics.jsonl`; equal runs have equal lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundMetrics {
+    /// Form of the line.
+    #[serde(default)]
+    pub schema: Schema<1>,
     /// Round, counted from zero.
     pub round: usize,
     /// Policy updates so far.
@@ -163,6 +167,9 @@ impl RoundMetrics {
 /// Where a round's seconds went; never part of the metrics.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct RoundTimings {
+    /// Form of the line.
+    #[serde(default)]
+    pub schema: Schema<1>,
     /// Round, counted from zero.
     pub round: usize,
     /// Sampling.
@@ -194,6 +201,7 @@ impl RoundTimings {
             }
         };
         Self {
+            schema: Schema,
             round,
             sampling_seconds: stats.sampling_seconds,
             judging_seconds: stats.judging_seconds,

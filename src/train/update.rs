@@ -107,11 +107,11 @@ impl Updates<'_> {
             return;
         };
         let count = Totals::of(self.passes.batch, units).values(self.passes.batch);
-        let (gradients, loss) = self
-            .passes
-            .gradients(&network.decoder, units, |micro, decoder| {
-                self.value_loss(micro, micro.values(decoder), values.clip, count)
-            });
+        let (gradients, loss) =
+            self.passes
+                .value_gradients(&network.decoder, units, |micro, decoder| {
+                    self.value_loss(micro, micro.values(decoder), values.clip, count)
+                });
         match network.optimizer.step(&mut network.decoder, &gradients) {
             Step::Taken { .. } => metrics.value_loss += loss / self.count,
             Step::PassedOver { .. } => metrics.skipped_value_updates += 1,

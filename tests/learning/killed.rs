@@ -99,10 +99,13 @@ fn a_run_that_began_with_lines_goes_on_in_them() {
     let of_two: usize = (journal.split_inclusive('\n').take(2 * 24 * 4))
         .map(str::len)
         .sum();
-    std::fs::write(older.join("journal.jsonl"), &journal).unwrap();
+    // It was killed within its last line.
+    let cut = &journal[..journal.len() - 100];
+    std::fs::write(older.join("journal.jsonl"), cut).unwrap();
     for name in ["journal.jsonl.zst", "journal.jsonl.zst.index"] {
         std::fs::remove_file(older.join(name)).unwrap();
     }
+    assert_eq!(lines(&older).len(), journal.lines().count() - 1);
     let path = older.join("checkpoints/000002/progress.json");
     let mut progress: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();

@@ -12,14 +12,14 @@ use super::super::watched::{Doing, Watched};
 use super::configuration::opened;
 use super::problems::Problems;
 use super::sets::Sets;
-use super::{Args, folders, values};
+use super::{Args, folders, frozen, values};
 use crate::checkpoint::tokenizer::Place;
 use crate::config::TrainConfig;
 use crate::journal::write_atomically;
 use crate::judge::{Judge, Judges};
 use crate::memory::{self, Estimate, Longest, Size};
+use crate::model::decoder::Held;
 use crate::model::device::Processor;
-use crate::model::lora::Adapter;
 use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
@@ -83,17 +83,13 @@ impl Loaded {
         } else {
             &problems
         };
-        let estimate = estimate(&config, shown, sets.longest_unit(&config)?)?;
+        let held = frozen::held(&config)?;
+        let estimate = estimate(&config, shown, sets.longest_unit(&config)?, held)?;
         let interrupts = watch(
             "stopping: what is sampled or judged now is not learnt from, updates that have begun are finished; Ctrl-C again stops at once",
         )?;
         interrupts.end_at_once("stopped before anything was done".to_owned());
-        let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
-        policy.arithmetic = resources.precision;
-        if let Some(lora) = &config.lora {
-            policy = policy.merged();
-            policy.adapter = Some(Adapter::new(lora, &policy)?);
-        }
+        let (policy, tokenizer) = frozen::policy(&config, held, &device)?;
         let python = resources.python.as_deref();
         let host = Arc::new(chosen_judge(
             resources.isolation,
@@ -239,6 +235,7 @@ fn estimate(
     config: &TrainConfig,
     problems: &[Problem],
     unit: usize,
+    held: Held,
 ) -> anyhow::Result<Option<Estimate>> {
     let Some((shape, tokenizer, adapter)) = source::shape(&config.policy)? else {
         return Ok(None);
@@ -256,18 +253,25 @@ fn estimate(
     };
     let lora = config.lora.as_ref().or(adapter.as_ref());
     let needs = config.objective()?.needs();
-    let estimate = Estimate::new(&shape, config, &needs, lora, longest)?;
+    let estimate = Estimate::new(&shape, config, &needs, lora, longest, held)?;
+    let device = config.resources.device;
     let available = match config.resources.memory_mib {
-        // Nobody here knows what a card holds.
-        0 if config.resources.device != Processor::Cpu => None,
+        0 if device != Processor::Cpu => anyhow::bail!(
+            "failed to start: the run would need {} of the device {device} at its peak, without what its driver keeps, and what a card has can't be asked for here; say it with resources.memory_mib",
+            Size(estimate.peak()),
+        ),
         0 => memory::available(),
         mib => Some(mib << 20),
     };
     say!("memory: {estimate}");
     if let Some(available) = available.filter(|&available| estimate.peak() > available) {
         anyhow::bail!(
-            "failed to start: the run would need {} at its peak, and there are {}; {}, or say with resources.memory_mib that there is more",
+            "failed to start: the run would need {} {}at its peak, and there are {}; {}, or say with resources.memory_mib that there is more",
             Size(estimate.peak()),
+            match device {
+                Processor::Cpu => String::new(),
+                card => format!("of the device {card} "),
+            },
             Size(available),
             estimate.advice(config, lora.is_some())
         );

@@ -41,8 +41,8 @@ impl AttentionShape {
     }
 }
 
-/// The same function as a composition of stock operations, for other backends than Flex: rows are spelled out, padded, and
-/// packed again.
+/// The same function as a composition of stock operations, all scores at once: for other numbers than f32. Rows are spelled
+/// out, padded, and packed again.
 pub(super) fn composed(
     q_1nhd: Tensor<4>,
     k_1ngd: Tensor<4>,

@@ -15,7 +15,7 @@ use super::vector::dot;
 /// Rows whose weight gradients are summed together. Fixed, so that the sum doesn't depend on the threads.
 const ROWS_PER_TASK: usize = 64;
 
-/// The same function as a composition of stock operations, for other backends than Flex.
+/// The same function as a composition of stock operations: for other numbers than f32, and what cards compute.
 pub(super) fn composed(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3> {
     let mean_square = x_btd.clone().square().mean_dim(2);
     x_btd * (mean_square + epsilon).sqrt().recip() * weight_d.unsqueeze::<3>()

@@ -55,8 +55,19 @@ impl RopeTable {
 
     /// Rotates `x [b, t, heads, width]` by the positions `0..t`, with stock operations.
     pub(super) fn rotate_composed(&self, x_bthd: Tensor<4>) -> Tensor<4> {
-        let [_, t, _, width] = x_bthd.dims();
-        let (cosines, sines) = self.tensors(t, &x_bthd.device());
+        let (cosines, sines) = self.tensors(x_bthd.dims()[1], &x_bthd.device());
+        Self::turned(x_bthd, cosines, sines)
+    }
+
+    /// The other way round: the transpose of [`RopeTable::rotate_composed`], hence its gradient.
+    #[cfg(any(test, feature = "wgpu", feature = "cuda"))]
+    pub(super) fn rotate_back_composed(&self, x_bthd: Tensor<4>) -> Tensor<4> {
+        let (cosines, sines) = self.tensors(x_bthd.dims()[1], &x_bthd.device());
+        Self::turned(x_bthd, cosines, sines.neg())
+    }
+
+    fn turned(x_bthd: Tensor<4>, cosines: Tensor<4>, sines: Tensor<4>) -> Tensor<4> {
+        let [_, _, _, width] = x_bthd.dims();
         let first = x_bthd.clone().narrow(3, 0, width / 2);
         let second = x_bthd.narrow(3, width / 2, width / 2);
         let rotated = vec![

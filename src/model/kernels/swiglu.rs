@@ -14,7 +14,7 @@ use super::vector::exponential;
 /// Elements per task: big enough to hide what a task costs, small enough to stay in the second-level cache.
 const ELEMENTS_PER_TASK: usize = 1 << 14;
 
-/// The same function as a composition of stock operations, for other backends than Flex.
+/// The same function as a composition of stock operations: for other numbers than f32, and what cards compute.
 pub(super) fn composed(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
     activation::silu(gate_btf) * up_btf
 }

@@ -22,10 +22,15 @@ const ROWS_PER_CHUNK: usize = 512;
 /// Logits that exist at the same time, at most, where that is more than sixteen rows.
 const LOGITS_PER_CHUNK: usize = 1 << 24;
 
+/// Rows of hidden states whose logits exist at the same time, of so many tokens.
+pub(crate) fn rows_at_once(vocabulary: usize) -> usize {
+    (LOGITS_PER_CHUNK / vocabulary).clamp(16, ROWS_PER_CHUNK)
+}
+
 /// Rows of logits per parallel task.
 const ROWS_PER_TASK: usize = 16;
 
-/// The same function as a composition of stock operations, for other backends than Flex.
+/// The same function as a composition of stock operations, all logits at once: for other numbers than f32.
 pub(super) fn composed(
     hidden_nd: Tensor<2>,
     head_vd: Tensor<2>,
@@ -149,7 +154,7 @@ impl Sizes {
 
     /// Rows whose logits exist at the same time.
     fn chunk(self) -> usize {
-        (LOGITS_PER_CHUNK / self.vocabulary).clamp(16, ROWS_PER_CHUNK)
+        rows_at_once(self.vocabulary)
     }
 
     /// Logits `[rows, vocabulary]` of `rows` rows from `start`.

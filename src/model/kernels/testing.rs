@@ -56,6 +56,31 @@ pub(super) fn assert_agree(sizes: &[usize], fused: Function, composed: Function)
     assert_slopes(&leaves, &gradients, fused);
 }
 
+/// Checks that a way back written by hand gives the gradients of the function's graph to 1e-4 of their largest element, and
+/// its slopes by finite differences to 1 %.
+pub(super) fn assert_way_back<const N: usize>(
+    sizes: [usize; N],
+    function: impl Fn([Tensor<1>; N]) -> Tensor<1>,
+    back: impl Fn([Tensor<1>; N], Tensor<1>) -> [Tensor<1>; N],
+) {
+    let mut seed = 0;
+    let leaves = sizes.map(|size| {
+        seed += 1;
+        numbers(seed, size)
+    });
+    let of_slice = |x: &[Tensor<1>]| function(std::array::from_fn(|place| x[place].clone()));
+    let (value, expected) = differentiate(&leaves, &of_slice);
+    let plain = leaves
+        .clone()
+        .map(|leaf| Tensor::from_floats(leaf.as_slice(), &Device::flex()));
+    let directions = Tensor::from_floats(numbers(99, value.len()).as_slice(), &Device::flex());
+    let found = back(plain, directions).map(elements);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_close(found, expected, 1e-4);
+    }
+    assert_slopes(&leaves, &found, &of_slice);
+}
+
 /// Checks `|a − b| ≤ tolerance · max(1e-3, max |b|)` for all elements.
 pub(super) fn assert_close(a: &[f32], b: &[f32], tolerance: f32) {
     assert_eq!(a.len(), b.len());

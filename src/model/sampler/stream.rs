@@ -9,7 +9,7 @@ use super::draw::draw;
 use super::openings::Openings;
 use super::{Drawn, Request};
 use crate::completion::{FinishReason, Sampled, Sampling};
-use crate::model::decoder::{self, Decoder, Products, Projections};
+use crate::model::decoder::{Decoder, Products, Projections};
 use crate::model::kv_cache::{self, Heads, RowCache};
 use crate::pool;
 
@@ -215,12 +215,6 @@ impl Sampler {
         let width = ids.len();
         let tokens =
             Tensor::<2, Int>::from_data(TensorData::new(ids, [1, width]), &decoder.device());
-        let hidden = decoder.run(tokens, products, |layer, q, k, v| {
-            kv_cache::step(caches, &counts, layer, &self.heads, q, k, v)
-        });
-        for (cache, &count) in caches.iter_mut().zip(&counts) {
-            cache.advance(count);
-        }
         let last: Vec<usize> = counts
             .iter()
             .scan(0, |end, &count| {
@@ -228,9 +222,15 @@ impl Sampler {
                 Some(*end - 1)
             })
             .collect();
+        let hidden = decoder.run(tokens, products, Some(&last), |layer, q, k, v| {
+            kv_cache::step(caches, &counts, layer, &self.heads, q, k, v)
+        });
+        for (cache, &count) in caches.iter_mut().zip(&counts) {
+            cache.advance(count);
+        }
         let (name, head) = decoder.head_parameter();
         let logits = products
-            .of(decoder::gather_rows(hidden, &last), name, head)
+            .of(hidden.flatten(0, 1), name, head)
             .into_data()
             .try_to_vec::<f32>()
             .expect("logits are f32 on every backend this crate builds");
