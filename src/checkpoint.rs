@@ -8,6 +8,7 @@ pub mod config_json;
 pub mod generation;
 pub mod reward_file;
 pub mod stop_text;
+pub mod template_file;
 pub mod tensor_file;
 pub mod tokenizer;
 
@@ -20,6 +21,7 @@ use crate::journal::write_atomically;
 use crate::model::decoder::{Arithmetic, Decoder, Head, ModelConfig, Weights};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD};
 use config_json::TokenIds;
+use template_file::TemplateFile;
 use tensor_file::load_model;
 pub use tensor_file::{load_tensors, save_tensors};
 use tokenizer::{Tokenizer, TokenizerError};
@@ -159,6 +161,14 @@ pub fn save(
 
 /// Reads the shape and the tokenizer of a language model from `directory`, and no weight.
 pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
+    describe_with(directory, None)
+}
+
+/// The same with a chat template in place of the checkpoint's own.
+pub fn describe_with(
+    directory: &Path,
+    template: Option<&TemplateFile>,
+) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
     let path = directory.join("config.json");
     let bytes = crate::files::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
@@ -169,7 +179,7 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
         reason,
     };
     let (family, config, tokens) = config_json::parse(&bytes).map_err(bad)?;
-    let tokenizer = Tokenizer::load(directory, family, &tokens)?;
+    let tokenizer = Tokenizer::load(directory, family, &tokens, template)?;
     if tokenizer.vocab_size() > config.vocab_size {
         return Err(bad(format!(
             "field vocab_size: expected at least {} (the tokenizer's), found {}",
@@ -182,7 +192,16 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
 
 /// Reads a language model and its tokenizer from `directory`.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
-    let (config, tokenizer) = describe(directory)?;
+    load_with(directory, None, device)
+}
+
+/// The same with a chat template in place of the checkpoint's own.
+pub fn load_with(
+    directory: &Path,
+    template: Option<&TemplateFile>,
+    device: &Device,
+) -> Result<(Decoder, Tokenizer), CheckpointError> {
+    let (config, tokenizer) = describe_with(directory, template)?;
     let weights = load_weights(directory, &config, device)?;
     let decoder = Decoder {
         config,

@@ -21,6 +21,8 @@ pub struct Args {
     /// Folder of the checkpoint to read: Llama, Qwen2 or Qwen3 in Hugging Face's layout.
     #[arg(long)]
     policy: PathBuf,
+    #[command(flatten)]
+    template: source::TemplateArgs,
     /// Folder of a LoRA adapter in PEFT's layout, merged into the weights.
     #[arg(long)]
     adapter: Option<PathBuf>,
@@ -48,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     output::check_folder(&args.out)?;
     let device = Device::flex();
-    let (mut decoder, tokenizer) = source::policy(&args.policy, &device)?;
+    let (mut decoder, tokenizer) = source::policy(&args.policy, args.template.path(), &device)?;
     if let Some(folder) = &args.adapter {
         let adapter = adapter_file::load(folder, &decoder, &device)
             .with_context(|| format!("failed to load the adapter {}", folder.display()))?;

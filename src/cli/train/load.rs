@@ -59,7 +59,8 @@ impl Loaded {
         let (opened, config) = opened(args)?;
         let read = Problems::read(&config)?;
         let sets = Sets::read(&config)?;
-        let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
+        let template = config.chat_template.as_deref();
+        let stamp = source::stamp(&config.policy.to_string_lossy(), template, Processor::Cpu)?;
         let inputs = sets.told(
             Inputs::new(stamp.hash, &read.training, &read.measured()),
             &config,
@@ -88,7 +89,8 @@ impl Loaded {
             "stopping: what is sampled or judged now is not learnt from, updates that have begun are finished; Ctrl-C again stops at once",
         )?;
         interrupts.end_at_once("stopped before anything was done".to_owned());
-        let (mut policy, tokenizer) = source::policy(&config.policy, &device)?;
+        let (mut policy, tokenizer) =
+            source::policy(&config.policy, config.chat_template.as_deref(), &device)?;
         policy.arithmetic = resources.precision;
         if let Some(lora) = &config.lora {
             policy = policy.merged();
@@ -240,7 +242,9 @@ fn estimate(
     problems: &[Problem],
     unit: usize,
 ) -> anyhow::Result<Option<Estimate>> {
-    let Some((shape, tokenizer, adapter)) = source::shape(&config.policy)? else {
+    let Some((shape, tokenizer, adapter)) =
+        source::shape(&config.policy, config.chat_template.as_deref())?
+    else {
         return Ok(None);
     };
     let longest = problems
