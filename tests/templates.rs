@@ -119,11 +119,9 @@ fn an_evaluation_is_another_by_another_template() {
     refused(at, &eval(&other), 2, &["policy"]);
 }
 
-#[test]
-fn a_run_keeps_the_template_that_it_was_told() {
-    let folder = folder();
-    let at = folder.path();
-    let train = [
+/// One short round with the template of a file, of a model that has none.
+fn train(at: &Path, run: &str, lora: &str) {
+    let mut all = vec![
         "train",
         "--policy",
         "base",
@@ -134,41 +132,58 @@ fn a_run_keeps_the_template_that_it_was_told() {
         "--rounds",
         "1",
         "--run",
-        "run",
+        run,
     ];
-    let mut all: Vec<&str> = train.to_vec();
     for set in [
+        lora,
         "problems_per_round=2",
         "rollout.group=2",
         "updates_per_round=1",
         "rollout.sampling.max_tokens=4",
         "evaluation.problems=",
         "validation.problems=",
-        "lora=false",
         "resources.max_unusable_rate=1.0",
     ] {
         all.extend(["--set", set]);
     }
     ok(at, &all);
-    let config = std::fs::read_to_string(at.join("run/config.toml")).unwrap();
-    assert!(
-        config.contains("chat_template = \"other.jinja\""),
-        "{config}"
-    );
-    let checkpoints = std::fs::read_dir(at.join("run/checkpoints")).unwrap();
-    let kept: Vec<_> = checkpoints
-        .map(|entry| entry.unwrap().path().join("chat_template.jinja"))
-        .filter(|path| path.exists())
-        .collect();
-    assert!(!kept.is_empty());
-    for path in kept {
-        assert_eq!(std::fs::read_to_string(path).unwrap(), OTHER);
+}
+
+#[test]
+fn a_run_keeps_the_template_that_it_was_told() {
+    let folder = folder();
+    let at = folder.path();
+    // An adapter keeps it, too, for its base has another or none.
+    for (run, lora) in [("whole", "lora=false"), ("adapted", "lora.rank=2")] {
+        train(at, run, lora);
+        let config = std::fs::read_to_string(at.join(run).join("config.toml")).unwrap();
+        assert!(
+            config.contains("chat_template = \"other.jinja\""),
+            "{config}"
+        );
+        let last = format!("{run}/checkpoints/000001");
+        let kept = std::fs::read_to_string(at.join(&last).join("chat_template.jinja")).unwrap();
+        assert_eq!(kept, OTHER);
+        ok(
+            at,
+            &[
+                "eval",
+                "--policy",
+                &last,
+                "--problems",
+                "problems.jsonl",
+                "--rollouts",
+                "1",
+                "--max-tokens",
+                "4",
+            ],
+        );
     }
     // Another template is another policy to start from.
     write(at, "other.jinja", &OTHER.replace("Task: ", "Do: "));
     refused(
         at,
-        &["train", "--resume", "--run", "run", "--rounds", "2"],
+        &["train", "--resume", "--run", "whole", "--rounds", "2"],
         2,
         &["the policy that it started from has changed"],
     );
@@ -205,7 +220,7 @@ fn a_template_that_cannot_be_used_is_refused_by_file_and_line() {
     }
     // Where nobody would ask by it, it is not passed over.
     let starter = starter().display().to_string();
-    let own = [&shared[..], &["--policy", &starter]].concat();
+    let own = [&shared[..], &["--policy", starter.as_str()]].concat();
     let own = [&own[..], &["--chat-template", "other.jinja"]].concat();
     refused(at, &own, 2, &["other.jinja", "tokens of its own"]);
     write(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::chat_settings::TEMPLATE;
-use crate::checkpoint::tokenizer::TokenizerError;
+use crate::checkpoint::tokenizer::{Tokenizer, TokenizerError};
 
 /// A template that somebody named, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,25 @@ impl TemplateFile {
     /// Its Jinja.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The file beside an adapter, if there is one: what was trained with it was asked by it.
+    pub fn beside(adapter: &Path) -> Option<PathBuf> {
+        let path = adapter.join(TEMPLATE);
+        path.exists().then_some(path)
+    }
+
+    /// Writes the template that a tokenizer speaks by, where that is a file of its own, beside an adapter.
+    pub fn write_beside(adapter: &Path, tokenizer: &Tokenizer) -> Result<(), TokenizerError> {
+        let mut files = tokenizer.companions.iter();
+        let Some((_, text)) = files.find(|(name, _)| name == TEMPLATE) else {
+            return Ok(());
+        };
+        let path = adapter.join(TEMPLATE);
+        crate::journal::write_atomically(&path, text).map_err(|error| TokenizerError::Write {
+            path,
+            reason: error.to_string(),
+        })
     }
 
     /// Puts it among the files that travel with a tokenizer, where it is the template: what is trained keeps it.

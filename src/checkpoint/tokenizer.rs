@@ -67,7 +67,7 @@ pub struct Tokenizer {
     frames: [Frame; 2],
     /// The mark of a thought that a message to the policy leaves open.
     begun: String,
-    companions: Arc<Vec<(String, Vec<u8>)>>,
+    pub(super) companions: Arc<Vec<(String, Vec<u8>)>>,
 }
 
 /// Where in an episode a message stands.

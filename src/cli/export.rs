@@ -10,6 +10,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::output::{self, say};
 use super::source;
 use crate::checkpoint::adapter_file;
+use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::{self, Precision};
 
 /// Arguments of `rlef export`.
@@ -50,7 +51,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     output::check_folder(&args.out)?;
     let device = Device::flex();
-    let (mut decoder, tokenizer) = source::policy(&args.policy, args.template.path(), &device)?;
+    let (mut decoder, tokenizer) = {
+        let own = args.adapter.as_deref().and_then(TemplateFile::beside);
+        let template = args.template.path().or(own.as_deref());
+        source::policy(&args.policy, template, &device)?
+    };
     if let Some(folder) = &args.adapter {
         let adapter = adapter_file::load(folder, &decoder, &device)
             .with_context(|| format!("failed to load the adapter {}", folder.display()))?;

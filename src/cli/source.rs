@@ -38,7 +38,8 @@ impl TemplateArgs {
 }
 
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
-/// command is run. The chat template of a file speaks in place of its own, where one is named.
+/// command is run. The chat template of a file speaks in place of its own, where one is named; where none is, that beside an
+/// adapter does.
 pub fn policy(
     path: &Path,
     template: Option<&Path>,
@@ -57,6 +58,8 @@ pub fn policy(
     let folder = Folder::of(path)?;
     let directory = folder.path();
     if let Some(base) = base_of(directory)? {
+        let own = TemplateFile::beside(directory);
+        let template = template.or(own.as_deref());
         let (mut decoder, tokenizer) = policy(&base, template, device)?;
         let adapter = adapter_file::load(directory, &decoder, device)
             .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
@@ -80,6 +83,8 @@ pub fn shape(
         return Ok(None);
     }
     if let Some(base) = base_of(directory)? {
+        let own = TemplateFile::beside(directory);
+        let template = template.or(own.as_deref());
         let lora = adapter_file::settings(directory)?;
         let found = shape(&base, template)?;
         return Ok(found.map(|(shape, tokenizer, _)| (shape, tokenizer, Some(lora))));

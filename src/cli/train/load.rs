@@ -15,6 +15,7 @@ use super::sets::Sets;
 use super::{Args, folders, values};
 use crate::checkpoint::tokenizer::Place;
 use crate::config::TrainConfig;
+use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::journal::write_atomically;
 use crate::judge::{Judge, Judges};
 use crate::memory::{self, Estimate, Longest, Size};
@@ -24,7 +25,7 @@ use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
 use crate::run::{Inputs, Progress, Run};
-use crate::train::{Data, Learner, Session};
+use crate::train::{Data, Learner, Session, Stamps};
 use crate::verdict::{HostJudge, chosen_judge};
 
 /// Episodes of a round at most: all of them are held until the round is learnt from.
@@ -51,6 +52,7 @@ pub(super) struct Begun {
     opened: Option<(Run, Progress)>,
     learner: Learner,
     inputs: Inputs,
+    policy: PolicyStamp,
 }
 
 impl Loaded {
@@ -62,7 +64,7 @@ impl Loaded {
         let template = config.chat_template.as_deref();
         let stamp = source::stamp(&config.policy.to_string_lossy(), template, Processor::Cpu)?;
         let inputs = sets.told(
-            Inputs::new(stamp.hash, &read.training, &read.measured()),
+            Inputs::new(stamp.hash.clone(), &read.training, &read.measured()),
             &config,
         );
         let Problems {
@@ -144,6 +146,7 @@ impl Loaded {
             opened,
             learner,
             inputs,
+            policy: stamp,
         };
         Ok((loaded, begun))
     }
@@ -168,6 +171,7 @@ impl Loaded {
             opened,
             learner,
             inputs,
+            policy,
         } = begun;
         let config = &self.config;
         let (run, done) = match opened {
@@ -209,6 +213,10 @@ impl Loaded {
             held_out: &self.held_out,
             validation: &self.validation,
             judge,
+            stamps: Stamps {
+                policy,
+                sandbox: SandboxStamp::of(self.host.protection()),
+            },
         })
     }
 }
