@@ -8,7 +8,6 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::batch::Batch;
 use crate::model::decoder::Decoder;
-use crate::model::kernels::RopeTable;
 use crate::pool;
 use crate::update::GradientSum;
 pub use micro_batch::MicroBatch;
@@ -146,7 +145,7 @@ fn by_block(
     back: impl FnOnce(&MicroBatch) -> Gradients,
 ) {
     let mut block_inputs = plain.block_inputs(&micro.packing);
-    let rope = RopeTable::new(&plain.config.rotary(), micro.packing.longest());
+    let positions = plain.config.positions(micro.packing.longest());
     let leaf = |input: Option<Tensor<3>>| {
         let input = input.expect("there is one before every block, and one after the last");
         input.autodiff().require_grad()
@@ -158,7 +157,7 @@ fn by_block(
     sum.add(tracked.trained(), gradients);
     for layer in (0..plain.config.num_hidden_layers).rev() {
         let input = leaf(block_inputs.pop());
-        let output = tracked.one_block(layer, input.clone(), &micro.packing, &rope);
+        let output = tracked.one_block(layer, input.clone(), &micro.packing, &positions);
         // The gradient of this sum is `pull` itself at the block's output.
         let mut gradients = (output * pull.autodiff()).sum().backward();
         pull = taken(&input, &mut gradients);

@@ -1,6 +1,7 @@
 //! A decoder that computes, on tensors alone: layers, adapters, kernels, packed rows, and the sampler that draws from it.
 //! Knows nothing of files, text or episodes.
 
+mod block;
 pub mod decoder;
 pub mod device;
 pub mod kernels;

@@ -1,7 +1,7 @@
 //! A Llama-architecture decoder on Burn: tokens → hidden states → log-probabilities or values.
 //! RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head
-//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2 and
-//! the query and key norms of Qwen3. Knows nothing of files, text or losses.
+//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2, the query and key
+//! norms of Qwen3 and what Gemma 3 does otherwise; what one block does is in `block`. Knows nothing of files, text or losses.
 
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::model::kernels::{self, RopeTable};
+use crate::model::block::{Block, norm};
+use crate::model::kernels;
 use crate::model::lora::Adapter;
 use crate::model::packing::Packing;
 pub(crate) use crate::model::products::{Products, Projections};
-pub use crate::model::shape::{Extras, Head, ModelConfig};
+pub use crate::model::shape::{Extras, Gemma, Head, ModelConfig, Positions};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
 pub use crate::model::weights::{Arithmetic, Weights};
 
@@ -53,8 +54,11 @@ impl Decoder {
             .parameters(Head::Language)
             .into_iter()
             .map(|(name, [rows, columns])| {
-                let tensor = if name.ends_with("norm.weight") {
+                let tensor = if name.ends_with("norm.weight") && config.extras.gemma.is_none() {
                     Tensor::ones([rows, columns], device)
+                } else if name.ends_with("norm.weight") {
+                    // Norms multiply with one more than that.
+                    Tensor::zeros([rows, columns], device)
                 } else if is_bias(&name) {
                     Tensor::zeros([rows, columns], device)
                 } else {
@@ -163,11 +167,11 @@ impl Decoder {
 
     /// Final hidden states `[1, n, d]` of the n tokens of packed rows, causal, positions counted from each row's start.
     pub fn hidden(&self, packing: &Arc<Packing>) -> Tensor<3> {
-        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
+        let positions = self.config.positions(packing.longest());
         self.run(
             self.ids(packing),
             Products::Blocked(self.arithmetic),
-            |_, q, k, v| kernels::attention(q, k, v, packing, &rope),
+            |layer, q, k, v| kernels::attention(q, k, v, packing, positions.of(layer)),
         )
     }
 
@@ -209,11 +213,11 @@ impl Decoder {
     /// The residual stream `[1, n, d]` before every block and after the last, for a way back that computes each block
     /// again.
     pub fn block_inputs(&self, packing: &Arc<Packing>) -> Vec<Tensor<3>> {
-        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
+        let positions = self.config.positions(packing.longest());
         let mut found = vec![self.embed(packing)];
         for layer in 0..self.config.num_hidden_layers {
             let x_1nd = found[layer].clone();
-            found.push(self.one_block(layer, x_1nd, packing, &rope));
+            found.push(self.one_block(layer, x_1nd, packing, &positions));
         }
         found
     }
@@ -224,13 +228,13 @@ impl Decoder {
         layer: usize,
         x_1nd: Tensor<3>,
         packing: &Arc<Packing>,
-        rope: &RopeTable,
+        positions: &Positions,
     ) -> Tensor<3> {
         self.block(
             layer,
             x_1nd,
             Products::Blocked(self.arithmetic),
-            |q, k, v| kernels::attention(q, k, v, packing, rope),
+            |q, k, v| kernels::attention(q, k, v, packing, positions.of(layer)),
         )
     }
 
@@ -240,14 +244,18 @@ impl Decoder {
     }
 
     fn look_up(&self, tokens_bt: Tensor<2, Int>) -> Tensor<3> {
-        module::embedding(self.weights.tensors[0].clone(), tokens_bt)
+        let embedded = module::embedding(self.weights.tensors[0].clone(), tokens_bt);
+        match self.config.extras.gemma {
+            Some(_) => embedded * (self.config.hidden_size as f64).sqrt(),
+            None => embedded,
+        }
     }
 
     /// The hidden states of what the last block gives.
     pub fn last_norm(&self, x_btd: Tensor<3>) -> Tensor<3> {
         let stride = self.config.block_parameters().len();
         let last = 1 + self.config.num_hidden_layers * stride;
-        norm(x_btd, &self.weights.tensors[last], self.config.rms_norm_eps)
+        norm(x_btd, &self.weights.tensors[last], &self.config)
     }
 
     fn block(
@@ -257,38 +265,16 @@ impl Decoder {
         products: Products<'_>,
         attend: impl FnOnce(Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
-        let config = &self.config;
-        let [b, t, _] = x_btd.dims();
-        let (h, g, dh) = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.head_dim,
-        );
-        let stride = config.block_parameters().len();
+        let stride = self.config.block_parameters().len();
         let start = 1 + layer * stride;
         let block = Block {
+            config: &self.config,
             names: &self.weights.names[start..start + stride],
             tensors: &self.weights.tensors[start..start + stride],
             adapter: self.adapter.as_ref(),
-            epsilon: config.rms_norm_eps,
             products,
         };
-        let y = block.norm(x_btd.clone(), "input_layernorm");
-        let q = block.linear(y.clone(), "self_attn.q_proj");
-        let k = block.linear(y.clone(), "self_attn.k_proj");
-        let v = block.linear(y, "self_attn.v_proj").reshape([b, t, g, dh]);
-        let (mut q, mut k) = (q.reshape([b, t * h, dh]), k.reshape([b, t * g, dh]));
-        if config.extras.query_key_norm {
-            q = block.norm(q, "self_attn.q_norm");
-            k = block.norm(k, "self_attn.k_norm");
-        }
-        let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
-        let attended = attend(q, k, v).reshape([b, t, h * dh]);
-        let x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
-        let y = block.norm(x_btd.clone(), "post_attention_layernorm");
-        let gate = block.linear(y.clone(), "mlp.gate_proj");
-        let inner = kernels::swiglu(gate, block.linear(y, "mlp.up_proj"));
-        x_btd + block.linear(inner, "mlp.down_proj")
+        block.forward(x_btd, attend)
     }
 
     /// The matrix `[v, d]` that maps a hidden state to logits.
@@ -311,60 +297,6 @@ impl Decoder {
         last.filter(|(name, _)| *name == VALUE_HEAD)
             .map(|(_, head)| head)
     }
-}
-
-/// One block's parameters, and the changes to them.
-struct Block<'a> {
-    names: &'a [String],
-    tensors: &'a [Tensor<2>],
-    adapter: Option<&'a Adapter>,
-    epsilon: f64,
-    products: Products<'a>,
-}
-
-impl Block<'_> {
-    fn find(&self, stem: &str, part: &str) -> Option<(&String, &Tensor<2>)> {
-        let matches = |name: &String| {
-            name.strip_suffix(part)
-                .and_then(|name| name.strip_suffix('.'))
-                .is_some_and(|name| name.ends_with(stem))
-        };
-        let index = self.names.iter().position(matches)?;
-        Some((&self.names[index], &self.tensors[index]))
-    }
-
-    /// `x [b, t, in]` times the weight `[out, in]` transposed, plus bias and low-rank change where there are.
-    fn linear(&self, x_bti: Tensor<3>, stem: &str) -> Tensor<3> {
-        let [b, t, d] = x_bti.dims();
-        let (name, weight) = self
-            .find(stem, "weight")
-            .expect("every block has its seven linear maps");
-        let [out, _] = weight.dims();
-        let x_ni = x_bti.reshape([b * t, d]);
-        let change = self
-            .adapter
-            .and_then(|adapter| adapter.change(name, x_ni.clone(), self.products));
-        let mut y_no = self.products.of(x_ni, name, weight);
-        if let Some((_, bias_1o)) = self.find(stem, "bias") {
-            y_no = y_no + bias_1o.clone();
-        }
-        if let Some(change) = change {
-            y_no = y_no + change;
-        }
-        y_no.reshape([b, t, out])
-    }
-
-    fn norm(&self, x_btd: Tensor<3>, stem: &str) -> Tensor<3> {
-        let (_, weight) = self
-            .find(stem, "weight")
-            .expect("the configuration says which norms a block has");
-        norm(x_btd, weight, self.epsilon)
-    }
-}
-
-fn norm(x_btd: Tensor<3>, weight_1d: &Tensor<2>, epsilon: f64) -> Tensor<3> {
-    let [_, d] = weight_1d.dims();
-    kernels::rms_norm(x_btd, weight_1d.clone().reshape([d]), epsilon)
 }
 
 /// Hidden states `[n, d]` at the given places of all `b * t`.

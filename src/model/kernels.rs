@@ -28,6 +28,7 @@ pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, KernelOps, Targets};
 use projection::Panels;
 pub use rope::RopeTable;
+pub use swiglu::Curve;
 
 /// `weight · x / sqrt(mean(x²) + epsilon)` over the last dimension (RMSNorm, arXiv 1910.07467).
 pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3> {
@@ -44,10 +45,15 @@ pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3
 
 /// `silu(gate) · up`, element by element (SwiGLU, arXiv 2002.05202).
 pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
+    gated_by(gate_btf, up_btf, Curve::Silu)
+}
+
+/// The curve of the gate, times up, element by element.
+pub fn gated_by(gate_btf: Tensor<3>, up_btf: Tensor<3>, curve: Curve) -> Tensor<3> {
     if !has_kernels(&gate_btf.device(), gate_btf.dtype()) {
-        return swiglu::composed(gate_btf, up_btf);
+        return swiglu::composed(gate_btf, up_btf, curve);
     }
-    let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch());
+    let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch(), curve);
     Tensor::from_dispatch(output)
 }
 

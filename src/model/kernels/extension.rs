@@ -16,6 +16,7 @@ use super::adamw::{self, AdamwStep};
 use super::attention::{self, AttentionShape};
 use super::projection::Panels;
 use super::rope::RopeTable;
+use super::swiglu::Curve;
 use super::{rms_norm, swiglu, target_log_probs};
 use crate::model::packing::Packing;
 
@@ -47,8 +48,12 @@ pub(super) trait KernelOps: Backend {
         epsilon: f32,
     ) -> FloatTensor<Self>;
 
-    /// See [`super::swiglu`].
-    fn fused_swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`super::gated_by`].
+    fn fused_swiglu(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        curve: Curve,
+    ) -> FloatTensor<Self>;
 
     /// See [`super::attention`].
     fn fused_attention(
@@ -90,9 +95,10 @@ impl KernelOps for Flex {
         )
     }
 
-    fn fused_swiglu(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
+    fn fused_swiglu(gate: FlexTensor, up: FlexTensor, curve: Curve) -> FlexTensor {
         let (gate, up) = (gate.to_contiguous(), up.to_contiguous());
-        pack(swiglu::forward(gate.storage(), up.storage()), shape(&gate))
+        let product = swiglu::forward(gate.storage(), up.storage(), curve);
+        pack(product, shape(&gate))
     }
 
     fn fused_attention(
@@ -170,16 +176,20 @@ impl<C: CheckpointStrategy> KernelOps for Autodiff<Flex, C> {
         }
     }
 
-    fn fused_swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn fused_swiglu(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        curve: Curve,
+    ) -> FloatTensor<Self> {
         let nodes = [gate.node(), up.node()];
         let (gate, up) = (gate.into_primitive(), up.into_primitive());
-        let output = Flex::fused_swiglu(gate.clone(), up.clone());
+        let output = Flex::fused_swiglu(gate.clone(), up.clone(), curve);
         match SwigluBackward
             .prepare::<C>(nodes)
             .compute_bound()
             .stateful()
         {
-            OpsKind::Tracked(step) => step.finish((gate, up), output),
+            OpsKind::Tracked(step) => step.finish((gate, up, curve), output),
             OpsKind::UnTracked(step) => step.finish(output),
         }
     }
@@ -282,14 +292,19 @@ impl Backward<Flex, 2> for RmsNormBackward {
 struct SwigluBackward;
 
 impl Backward<Flex, 2> for SwigluBackward {
-    type State = (FlexTensor, FlexTensor);
+    type State = (FlexTensor, FlexTensor, Curve);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let gradient = gradients.consume::<Flex>(&ops.node);
         let (gate, up) = (ops.state.0.to_contiguous(), ops.state.1.to_contiguous());
         let mut up_gradient = into_contiguous(gradient);
-        let gate_gradient =
-            swiglu::backward(gate.storage(), up.storage(), up_gradient.storage_mut());
+        let curve = ops.state.2;
+        let gate_gradient = swiglu::backward(
+            gate.storage(),
+            up.storage(),
+            curve,
+            up_gradient.storage_mut(),
+        );
         let [gate_node, up_node] = ops.parents;
         if let Some(node) = gate_node {
             gradients.register::<Flex>(node.id, pack(gate_gradient, shape(&gate)));
