@@ -19,7 +19,7 @@ use crate::checkpoint::{self, Precision};
     after_help = "Examples:\n  rlef export --policy runs/train-001/checkpoints/000045 --out trained\n  rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter --out merged --dtype bf16"
 )]
 pub struct Args {
-    /// Folder of the checkpoint to read: Llama, Qwen2 or Qwen3 in Hugging Face's layout.
+    /// Folder of the checkpoint to read: Llama, Mistral, Qwen2, Qwen3 or Gemma 3 (text) in Hugging Face's layout.
     #[arg(long)]
     policy: PathBuf,
     #[command(flatten)]
