@@ -107,14 +107,19 @@ fn gemma_3_says_what_its_equations_say() {
     let decoder = load("gemma3");
     let gemma = decoder.config.extras.gemma.unwrap();
     let golden = golden("gemma3");
-    assert!(golden.rows.iter().any(|row| row.len() > gemma.sliding_window));
+    assert!(
+        golden
+            .rows
+            .iter()
+            .any(|row| row.len() > gemma.sliding_window)
+    );
     agrees("gemma3", &decoder, &golden);
     // Written and read, it is the same model.
     let copy = tempfile::tempdir().unwrap();
     let named = decoder.weights.names.iter().cloned();
     let named = named.zip(decoder.weights.tensors.iter().cloned());
     let path = copy.path().join("model.safetensors");
-    rlef::checkpoint::save_tensors(&path, named, Precision::F32).unwrap();
+    checkpoint::save_tensors(&path, named, Precision::F32).unwrap();
     let text = config_json::render(
         config_json::Family::Gemma3,
         &decoder.config,

@@ -95,7 +95,7 @@ fn an_evaluation_is_another_by_another_template() {
         "--max-tokens",
         "4",
     ];
-    let eval = |more: &[&str]| [&shared[..], more].concat();
+    let eval = |more: &[&'static str]| [&shared[..], more].concat();
     ok(at, &eval(&["--out", "own.json"]));
     let other = ["--chat-template", "other.jinja", "--journal", "j.jsonl"];
     ok(

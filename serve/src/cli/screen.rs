@@ -27,13 +27,11 @@ pub(super) fn forget(number: u64) {
 /// Writes with no bar in the way, and has it drawn again below. What `write` does must not come here again.
 pub(super) fn above<R>(write: impl FnOnce() -> R) -> R {
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*shown {
-        Some((_, bar)) => bar.suspend(write),
-        None => {
-            drop(shown);
-            write()
-        }
+    if let Some((_, bar)) = &*shown {
+        return bar.suspend(write);
     }
+    drop(shown);
+    write()
 }
 
 /// Standard error, for whoever writes there by himself.
@@ -90,7 +88,7 @@ impl<W: Write> Write for Rows<W> {
             return Ok(());
         }
         let out = &mut self.out;
-        let write = || out.write_all(&lines).and_then(|()| out.flush());
+        let mut write = || out.write_all(&lines).and_then(|()| out.flush());
         if self.apart { above(write) } else { write() }
     }
 }

@@ -130,6 +130,7 @@ fn gemma_file(change: impl FnOnce(&mut Value)) -> Vec<u8> {
 
 #[test]
 fn gemma_3_is_read_in_all_its_spellings_and_written_so_that_it_is_read_again() {
+    type Change = fn(&mut Value);
     let (family, shape, tokens) = parse(&gemma_file(|_| ())).unwrap();
     let gemma = shape.extras.gemma.unwrap();
     assert!(shape.tie_word_embeddings && shape.extras.query_key_norm);
@@ -151,7 +152,6 @@ fn gemma_3_is_read_in_all_its_spellings_and_written_so_that_it_is_read_again() {
             "sliding_attention": {"rope_type": "default", "rope_theta": 10_000}});
     }));
     assert_eq!(newer.unwrap(), whole);
-    type Change = fn(&mut Value);
     let cases: [(Change, &str); 8] = [
         (|file| file["model_type"] = json!("gemma3"), "pictures"),
         (

@@ -26,7 +26,7 @@ pub enum Curve {
 }
 
 /// `2 √(2/π)`.
-const TWICE: f32 = 1.595_769_1;
+const TWICE: f32 = 1.595_769;
 /// The factor of the cube.
 const CUBIC: f32 = 0.044_715;
 
@@ -246,7 +246,7 @@ mod tests {
         // torch.nn.functional.gelu(x, approximate="tanh"), in six digits.
         let gates = [-3.0, -1.0, -0.5, 0.5, 1.0, 3.0];
         let expected = [
-            -0.003637, -0.158808, -0.154286, 0.345714, 0.841192, 2.996363,
+            -0.003_637, -0.158_808, -0.154_286, 0.345_714, 0.841_192, 2.996_363,
         ];
         let found = forward(&gates, &[1.0; 6], Curve::GeluTanh);
         for (found, expected) in found.iter().zip(expected) {

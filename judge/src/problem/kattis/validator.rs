@@ -74,7 +74,7 @@ pub(super) fn validator(
                 .any(|part| part == name.as_bytes())
         })
     };
-    if settings.scores && named.values().any(|bytes| points(bytes)) {
+    if settings.scores && named.values().any(points) {
         let expected = "a validator that accepts or rejects";
         return Err(package.wrong(field, expected, "one that gives points (`score.txt`)"));
     }
