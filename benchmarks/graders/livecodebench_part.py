@@ -1,11 +1,11 @@
 """LiveCodeBench's own `run_test` on random outputs and random results of calls, by value as it compares and with our tolerance."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import multiprocessing
 import random
-import sys
 
 from common import version, written
 
@@ -55,13 +55,16 @@ def returned(draw, found):
 
 def run(place, samples, answer):
     """In a process of its own: what it does to protect itself can't be undone."""
-    sys.path.insert(0, str(place))
-    from lcb_runner.evaluation.testing_util import run_test
-
+    spec = importlib.util.spec_from_file_location("testing_util", place / "lcb_runner/evaluation/testing_util.py")
+    grader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(grader)
+    # What it takes away for its own protection can be taken away once.
+    grader.reliability_guard()
+    grader.reliability_guard = lambda: None
     found = []
     for sample, code in samples:
         with contextlib.redirect_stdout(io.StringIO()):
-            results, _ = run_test({"input_output": json.dumps(sample)}, test=code, timeout=6)
+            results, _ = grader.run_test({"input_output": json.dumps(sample)}, test=code, timeout=6)
         found.append("right" if results and all(one is True for one in results) else "wrong")
     answer.send(found)
 
@@ -72,6 +75,7 @@ def official(place, samples):
         here, there = multiprocessing.Pipe()
         child = multiprocessing.Process(target=run, args=(place, samples[start : start + 200], there))
         child.start()
+        there.close()
         found += here.recv()
         child.join()
     return found

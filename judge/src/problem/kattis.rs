@@ -169,7 +169,7 @@ fn comparison(package: &Package<'_>, settings: &Settings) -> Result<Value, Probl
                 let value = if value > 0.0 {
                     value
                 } else {
-                    f64::MIN_POSITIVE
+                    f64::from_bits(1)
                 };
                 if flag != "float_relative_tolerance" {
                     rule["float_absolute_tolerance"] = value.into();
