@@ -120,7 +120,8 @@ impl Progress {
     /// Ends the bar and leaves its last state on the screen.
     pub fn finish(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        if let Some(bar) = &self.bar {
+        // Once: drawn again it would wipe what was said since.
+        if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_finished()) {
             bar.abandon();
         }
         if let Some(number) = self.shown {
