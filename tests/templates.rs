@@ -104,7 +104,7 @@ fn an_evaluation_is_another_by_another_template() {
     );
     let policy = |name: &str| -> Value {
         let text = std::fs::read_to_string(at.join(name)).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["policy"].take()
+        serde_json::from_str::<Value>(&text).unwrap()["provenance"]["policy"].take()
     };
     let (own, given) = (policy("own.json"), policy("other.json"));
     assert!(own["chat_template"].is_null() && given["chat_template"].is_string());
