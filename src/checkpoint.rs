@@ -8,6 +8,7 @@ pub mod config_json;
 pub mod generation;
 pub mod reward_file;
 pub mod stop_text;
+pub mod template_file;
 pub mod tensor_file;
 pub mod tokenizer;
 
@@ -20,6 +21,7 @@ use crate::journal::write_atomically;
 use crate::model::decoder::{Arithmetic, Decoder, Head, Held, ModelConfig, Weights};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_frozen_matrix};
 use config_json::TokenIds;
+use template_file::TemplateFile;
 use tensor_file::load_model_held;
 pub use tensor_file::{load_tensors, save_tensors};
 use tokenizer::{Tokenizer, TokenizerError};
@@ -159,6 +161,14 @@ pub fn save(
 
 /// Reads the shape and the tokenizer of a language model from `directory`, and no weight.
 pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
+    describe_with(directory, None)
+}
+
+/// The same with a chat template in place of the checkpoint's own.
+pub fn describe_with(
+    directory: &Path,
+    template: Option<&TemplateFile>,
+) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
     let path = directory.join("config.json");
     let bytes = crate::files::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),
@@ -169,7 +179,7 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
         reason,
     };
     let (family, config, tokens) = config_json::parse(&bytes).map_err(bad)?;
-    let tokenizer = Tokenizer::load(directory, family, &tokens)?;
+    let tokenizer = Tokenizer::load(directory, family, &tokens, template)?;
     if tokenizer.vocab_size() > config.vocab_size {
         return Err(bad(format!(
             "field vocab_size: expected at least {} (the tokenizer's), found {}",
@@ -182,7 +192,7 @@ pub fn describe(directory: &Path) -> Result<(ModelConfig, Tokenizer), Checkpoint
 
 /// Reads a language model and its tokenizer from `directory`.
 pub fn load(directory: &Path, device: &Device) -> Result<(Decoder, Tokenizer), CheckpointError> {
-    load_held(directory, device, Held::F32)
+    load_with(directory, None, device, Held::F32)
 }
 
 /// Whether a folder's matrices of the blocks' linear maps are stored in bf16, all of them.
@@ -190,14 +200,15 @@ pub fn stores_bf16(directory: &Path) -> Result<bool, CheckpointError> {
     tensor_file::stores_bf16(directory, is_frozen_matrix)
 }
 
-/// As [`load`], with the matrices of the blocks' linear maps in these numbers; where that is bf16, each is in f32 only while it
-/// is read.
-pub fn load_held(
+/// As [`load`], with a chat template in place of the checkpoint's own, where one is given, and with the matrices of the blocks'
+/// linear maps in these numbers; where that is bf16, each is in f32 only while it is read.
+pub fn load_with(
     directory: &Path,
+    template: Option<&TemplateFile>,
     device: &Device,
     held: Held,
 ) -> Result<(Decoder, Tokenizer), CheckpointError> {
-    let (config, tokenizer) = describe(directory)?;
+    let (config, tokenizer) = describe_with(directory, template)?;
     let narrow = |name: &str| held == Held::Bf16 && is_frozen_matrix(name);
     let weights = weights(directory, &config, device, &narrow)?;
     let decoder = Decoder {

@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand};
 use crate::judge::Judges;
 use crate::reward_model;
 pub(crate) use rlef_serve::cli::host::workers;
-pub use rlef_serve::cli::sentence;
+pub use rlef_serve::cli::{screen, sentence};
 
 /// The verbs.
 #[derive(Parser)]

@@ -51,6 +51,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Directory of the policy to start from, or `starter`; it is also the frozen reference ρ.
     pub policy: PathBuf,
+    /// A file of Jinja that speaks in place of the policy's own chat template; the checkpoints of the run hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<PathBuf>,
     /// Low-rank adaptation: only small matrices beside the policy's (and the value network's) frozen weights learn. `false`
     /// for none where the preset has one; the paper trains all weights.
     #[serde(
@@ -117,6 +120,7 @@ impl Default for TrainConfig {
             preset: Preset::Auto,
             seed: 1,
             policy: PathBuf::from("starter"),
+            chat_template: None,
             lora: None,
             problems: "contest:train".to_owned(),
             data: DataConfig::default(),

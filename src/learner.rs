@@ -8,7 +8,6 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::batch::Batch;
 use crate::model::decoder::Decoder;
-use crate::model::kernels::RopeTable;
 use crate::pool;
 use crate::update::GradientSum;
 pub use micro_batch::MicroBatch;
@@ -171,7 +170,7 @@ fn by_block(
     let read = micro.read_places(plain);
     let rows = (&micro.packing, &read[..]);
     let mut block_inputs = plain.block_inputs(rows.0, rows.1);
-    let rope = RopeTable::new(&plain.config.rotary(), micro.packing.longest());
+    let positions = plain.config.positions(micro.packing.longest());
     let leaf = |input: Option<Tensor<3>>| {
         let input = input.expect("there is one before every block, and one after the last");
         input.autodiff().require_grad()
@@ -183,7 +182,7 @@ fn by_block(
     sum.add(tracked.trained(), gradients);
     for layer in (0..plain.config.num_hidden_layers).rev() {
         let input = leaf(block_inputs.pop());
-        let output = tracked.one_block(layer, input.clone(), rows, &rope);
+        let output = tracked.one_block(layer, input.clone(), rows, &positions);
         // The gradient of this sum is `pull` itself at the block's output.
         let mut gradients = (output * pull.autodiff()).sum().backward();
         pull = taken(&input, &mut gradients);

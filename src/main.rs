@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     rlef_sandbox::jail_entry();
     rlef_sandbox::apart_entry(&[chat_template::APART]);
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| cli::screen::Words)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         // What can't be said is no reason to panic.

@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::adapter_file;
+use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
 use crate::journal::{FIRST_FORM, INDEX, Lines, NAME, RunJournal};
@@ -64,6 +65,8 @@ pub struct Run {
     loggers: Loggers,
     kept: usize,
     base: PathBuf,
+    /// Whether a chat template speaks in place of that policy's own.
+    is_told_to_speak: bool,
     /// Keeps other processes away as long as the run is open.
     lock: Lock,
 }
@@ -175,6 +178,7 @@ impl Run {
             loggers: Loggers::new(folder, &config.loggers),
             kept: config.resources.checkpoints_kept,
             base: config.policy.clone(),
+            is_told_to_speak: config.chat_template.is_some(),
             lock,
         }
     }
@@ -307,6 +311,11 @@ impl Run {
     fn write_policy(&self, learner: &Learner, folder: &Path) -> Result<(), RunError> {
         if learner.policy.adapter.is_some() {
             adapter_file::save(folder, &learner.policy, &self.base.to_string_lossy())?;
+            if self.is_told_to_speak {
+                // Its base has another template, or none.
+                TemplateFile::write_beside(folder, &learner.tokenizer)
+                    .map_err(checkpoint::CheckpointError::from)?;
+            }
         } else {
             checkpoint::save(folder, &learner.policy, &learner.tokenizer, Precision::F32)?;
         }

@@ -34,7 +34,7 @@ pub use observer::{End, Event, Observer, Phase, Stage};
 pub use rates::Rates;
 pub use reference::KeptReference;
 use score::Chosen;
-pub use session::{Data, Played, Session};
+pub use session::{Data, Played, Session, Stamps};
 pub use validation::Validated;
 
 /// Trains to the last round, or until the observer says to stop.

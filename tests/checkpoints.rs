@@ -100,6 +100,43 @@ fn logits_and_greedy_continuations_are_transformers_s() {
     }
 }
 
+/// By equations written down apart from these (`golden/gemma.py`): rows longer than the window of most blocks, and continuations
+/// over its end.
+#[test]
+fn gemma_3_says_what_its_equations_say() {
+    let decoder = load("gemma3");
+    let gemma = decoder.config.extras.gemma.unwrap();
+    let golden = golden("gemma3");
+    assert!(
+        golden
+            .rows
+            .iter()
+            .any(|row| row.len() > gemma.sliding_window)
+    );
+    agrees("gemma3", &decoder, &golden);
+    // Written and read, it is the same model.
+    let copy = tempfile::tempdir().unwrap();
+    let named = decoder.weights.names.iter().cloned();
+    let named = named.zip(decoder.weights.tensors.iter().cloned());
+    let path = copy.path().join("model.safetensors");
+    checkpoint::save_tensors(&path, named, Precision::F32).unwrap();
+    let text = config_json::render(
+        config_json::Family::Gemma3,
+        &decoder.config,
+        &config_json::TokenIds::default(),
+        "float32",
+    );
+    let (_, config, _) = config_json::parse(text.to_string().as_bytes()).unwrap();
+    assert_eq!(config, decoder.config);
+    let expected = config.parameters(Head::Language);
+    let tensors = tensor_file::load_model(copy.path(), &expected, &[], &Device::flex()).unwrap();
+    let weights = Weights {
+        names: decoder.weights.names.clone(),
+        tensors,
+    };
+    agrees("written and read", &Decoder { weights, ..decoder }, &golden);
+}
+
 #[test]
 fn an_adapter_of_peft_changes_a_model_as_in_peft_merged_or_not() {
     let mut decoder = load("qwen3");

@@ -43,6 +43,7 @@ mod runs;
 mod servers;
 mod stand_ins;
 mod streaming;
+mod templates;
 mod texts;
 mod training;
 mod validation;

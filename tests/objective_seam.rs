@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use rlef::config::TrainConfig;
+use rlef::eval::stamp::{PolicyStamp, SandboxStamp};
 use rlef::memory::{Estimate, Longest};
 use rlef::model::decoder::Held;
 use rlef::objective::{
     self, Candidate, Credit, Entry, Loss, LossInputs, Needs, Objective, Old, Scored, stats,
 };
 use rlef::run::{Progress, Run};
-use rlef::train::{self, Data, End, Event, Observer, Session};
+use rlef::train::{self, Data, End, Event, Observer, Session, Stamps};
 
 use crate::learning::{ToyJudge, bits, config, learner, problems, solve_rate};
 
@@ -249,6 +250,15 @@ fn play(folder: &Path, begin: Option<&TrainConfig>, data: Data<'_>, until: usize
         held_out: &[],
         validation: &[],
         judge: &ToyJudge,
+        stamps: Stamps {
+            policy: PolicyStamp::of("toy", None, "cpu").unwrap(),
+            sandbox: SandboxStamp {
+                version: String::new(),
+                isolation: "none".to_owned(),
+                interpreter: "none".to_owned(),
+                rules: rlef::verdict::RULES,
+            },
+        },
     };
     train::run(session, &mut Until(until, 0)).unwrap()
 }

@@ -59,8 +59,28 @@ fn a_model_with_a_chat_template_trains_on_own_problems_by_one_command() {
         serde_json::from_str(&std::fs::read_to_string(run.join(name)).unwrap()).unwrap()
     };
     for name in ["before.json", "after.json"] {
-        assert_eq!(report(name)["problems"], 2, "{name}");
+        assert_eq!(report(name)["report"]["problems"], 2, "{name}");
     }
+    // A run's own before and after are what the gate compares.
+    let gate = rlef(
+        at,
+        &[
+            "gate",
+            "--baseline",
+            "run/before.json",
+            "--candidate",
+            "run/after.json",
+            "--json",
+        ],
+    );
+    let said = String::from_utf8_lossy(&gate.stderr);
+    assert!(matches!(gate.status.code(), Some(0 | 1 | 3)), "{said}");
+    let answer: Value = serde_json::from_slice(&gate.stdout).unwrap();
+    assert_ne!(answer["verdict"], "not_comparable", "{answer}");
+    let [before, after] =
+        ["before.json", "after.json"].map(|name| report(name)["provenance"].take());
+    assert_eq!(after["policy"]["name"], "model after 1 rounds");
+    assert_ne!(before["policy"]["hash"], after["policy"]["hash"]);
     let played: Vec<rlef::journal::EpisodeRecord> = rlef::journal::read(&run).unwrap();
     let problems: std::collections::BTreeSet<&str> =
         played.iter().map(|one| one.problem_id.as_str()).collect();

@@ -93,11 +93,24 @@ pub struct Side<'a> {
     pub job: &'a Job,
     /// Its own limits.
     pub limits: &'a Limits,
+    /// Exit code by which an interactor says that all is well so far. Any other ends the program that it talked with.
+    pub content: i32,
 }
 
 impl<'a> Side<'a> {
     /// This program under these limits.
     pub const fn new(job: &'a Job, limits: &'a Limits) -> Self {
-        Self { job, limits }
+        Self {
+            job,
+            limits,
+            content: 0,
+        }
+    }
+
+    /// The same, an interactor that is content with what it heard where it ends with this exit code.
+    #[must_use]
+    pub const fn content_with(mut self, code: i32) -> Self {
+        self.content = code;
+        self
     }
 }

@@ -48,7 +48,7 @@ pub struct Usage {
 pub struct Interaction {
     /// How the interactor ended.
     pub interactor: Outcome,
-    /// How the program ended. If the interactor ended otherwise than with exit code 0 before it, it was ended for that.
+    /// How the program ended. If the interactor ended otherwise than content before it, it was ended for that.
     pub program: Outcome,
     /// Whether the program failed, and the interactor had heard all of it and waited for more. It was ended then, and
     /// how it ended says nothing.

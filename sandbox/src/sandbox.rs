@@ -222,8 +222,8 @@ impl Sandbox {
     /// What becomes of them depends on what they say, not on which of them is faster. Writing never fails because the
     /// other has ended. The interactor sees the end of the program's words only if the program ended with exit code 0;
     /// if it failed, the interactor may go on as long as it does not wait for more. The program sees the end of the
-    /// interactor's words; it is ended if the interactor ends otherwise than with exit code 0. What the program prints
-    /// is bounded by its `output_bytes`. Ended by [`Cancel::cancel`]; modules that run already end by themselves.
+    /// interactor's words; it is ended if the interactor ends otherwise than with the exit code that its side is content
+    /// with. What the program prints is bounded by its `output_bytes`. Ended by [`Cancel::cancel`]; modules that run already end by themselves.
     pub fn run_interactive(
         &self,
         cancel: &Cancel,

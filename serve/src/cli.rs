@@ -9,6 +9,7 @@ pub mod judge;
 pub mod machine;
 pub mod output;
 pub mod progress;
+pub mod screen;
 pub mod source;
 
 use rlef_judge::problem::printable_lines;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rlef_judge::judge::Judges;
 use rlef_serve::cli::host::HostArgs;
-use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, sentence};
+use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, screen, sentence};
 use rlef_serve::command;
 
 /// The verbs.
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     // A sandbox's jail is this same program started again: it must not get further than this line.
     rlef_sandbox::jail_entry();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| screen::Words)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         // What can't be said is no reason to panic.

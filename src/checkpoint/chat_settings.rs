@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::checkpoint::tokenizer::TokenizerError;
 
+/// The file that holds a template where tokenizer_config.json does not have to; it goes before that.
+pub(super) const TEMPLATE: &str = "chat_template.jinja";
+
 /// What the files say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ChatSettings {
@@ -38,12 +41,12 @@ impl ChatSettings {
         };
         let settings = parsed("tokenizer_config.json")?;
         let generation = parsed("generation_config.json")?;
-        let own = bytes("chat_template.jinja").map(|bytes| String::from_utf8_lossy(bytes).into());
+        let own = bytes(TEMPLATE).map(|bytes| String::from_utf8_lossy(bytes).into());
         let template = own
             .or_else(|| named_template(&settings["chat_template"]))
             .ok_or_else(|| TokenizerError::Template {
                 path: directory.to_owned(),
-                reason: "there is none, in chat_template.jinja or in tokenizer_config.json; a base model needs one to be talked to: add a chat_template.jinja, or use the instructed model".to_owned(),
+                reason: "there is none, in chat_template.jinja or in tokenizer_config.json; a base model needs one to be talked to: name one by --chat-template, add a chat_template.jinja, or use the instructed model".to_owned(),
             })?;
         let ends = match &generation["eos_token_id"] {
             Value::Array(ids) => ids.iter().filter_map(id).collect(),

@@ -167,7 +167,7 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
     let template = dialect::without_generation_tags(template);
     environment
         .add_template("chat", &template)
-        .map_err(|error| format!("it doesn't parse: {}", shortened(&format!("{error:#}"))))?;
+        .map_err(|error| format!("it doesn't parse: {}", said(&error)))?;
     let render = |messages: serde_json::Value| {
         let chat = environment.get_template("chat");
         let mut written = Written::default();
@@ -183,7 +183,7 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
             };
             chat.render_captured_to(context, &mut written).map(drop)
         })
-        .map_err(|error| format!("it doesn't run: {}", shortened(&format!("{error:#}"))))?;
+        .map_err(|error| format!("it doesn't run: {}", said(&error)))?;
         String::from_utf8(written.0).map_err(|error| format!("it doesn't run: {error}"))
     };
     let [first, answer, second] = STAND_INS;
@@ -214,6 +214,19 @@ fn run(template: &str, begin: &str, close: &str, end: &str) -> Result<Frames, St
         opening: [own(before), own(after)],
         reply: [own(between), own(last)],
     })
+}
+
+/// What is wrong with a template, and in which of its lines.
+fn said(error: &Error) -> String {
+    let words = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    let words = shortened(&words);
+    match error.line() {
+        Some(line) => format!("line {line}: {words}"),
+        None => words,
+    }
 }
 
 /// The start of a long text: an error may quote a whole result.

@@ -1,7 +1,8 @@
-//! `config.json` of a Hugging Face checkpoint ↔ a decoder's shape: the Llama, Mistral, Qwen2 and Qwen3 families. A field that
-//! would change the computation and isn't known here is refused by name, never ignored.
+//! `config.json` of a Hugging Face checkpoint ↔ a decoder's shape: the Llama, Mistral, Qwen2, Qwen3 and Gemma 3 (text)
+//! families. A field that would change the computation and isn't known here is refused by name, never ignored.
 
 mod fields;
+mod gemma;
 mod inert;
 mod limits;
 
@@ -23,6 +24,8 @@ pub enum Family {
     Qwen2,
     /// Qwen3.
     Qwen3,
+    /// Gemma 3 that reads texts alone.
+    Gemma3,
 }
 
 impl Family {
@@ -32,6 +35,7 @@ impl Family {
             "mistral" => Self::Mistral,
             "qwen2" => Self::Qwen2,
             "qwen3" => Self::Qwen3,
+            "gemma3_text" => Self::Gemma3,
             _ => return None,
         })
     }
@@ -42,6 +46,7 @@ impl Family {
             Self::Mistral => ("mistral", "MistralForCausalLM"),
             Self::Qwen2 => ("qwen2", "Qwen2ForCausalLM"),
             Self::Qwen3 => ("qwen3", "Qwen3ForCausalLM"),
+            Self::Gemma3 => ("gemma3_text", "Gemma3ForCausalLM"),
         }
     }
 }
@@ -65,8 +70,12 @@ pub fn parse(text: &[u8]) -> Result<(Family, ModelConfig, TokenIds), String> {
         .read("model_type", "a string")?
         .ok_or("field model_type: expected a string, found none")?;
     let family = Family::parse(&name).ok_or_else(|| {
+        let more = match name.as_str() {
+            "gemma3" => "; that model sees pictures, too: save its text model by itself",
+            _ => "",
+        };
         format!(
-            "field model_type: expected \"llama\", \"mistral\", \"qwen2\" or \"qwen3\", found {name:?}"
+            "field model_type: expected \"llama\", \"mistral\", \"qwen2\", \"qwen3\" or \"gemma3_text\", found {name:?}{more}"
         )
     })?;
     let tokens = TokenIds {
@@ -74,8 +83,13 @@ pub fn parse(text: &[u8]) -> Result<(Family, ModelConfig, TokenIds), String> {
         ends: fields.ids("eos_token_id")?,
         pad: fields.ids("pad_token_id")?.first().copied(),
     };
+    if family == Family::Gemma3 {
+        gemma::activation(&mut fields)?;
+    }
     inert::drop_neutral(&mut fields)?;
-    fields.full_attention()?;
+    if family != Family::Gemma3 {
+        fields.full_attention()?;
+    }
     let hidden_size = fields.need("hidden_size")?;
     let num_attention_heads = fields.need("num_attention_heads")?;
     let num_key_value_heads = fields
@@ -83,10 +97,23 @@ pub fn parse(text: &[u8]) -> Result<(Family, ModelConfig, TokenIds), String> {
         .unwrap_or(num_attention_heads);
     let head_dim = match fields.count("head_dim")? {
         Some(width) => width,
+        // Its default is a number, whatever the other widths are.
+        None if family == Family::Gemma3 => {
+            return Err("field head_dim: expected a whole number, found none".to_owned());
+        }
         None if num_attention_heads > 0 => hidden_size / num_attention_heads,
         None => 0,
     };
     let max_position_embeddings = fields.need("max_position_embeddings")?;
+    let num_hidden_layers = fields.need("num_hidden_layers")?;
+    let (rope_theta, rope_scaling, gemma) = if family == Family::Gemma3 {
+        let layers = num_hidden_layers.min(limits::MOST_BLOCKS);
+        let (theta, scaling, gemma) = gemma::read(&mut fields, max_position_embeddings, layers)?;
+        (theta, scaling, Some(gemma))
+    } else {
+        let (theta, scaling) = fields.rope(max_position_embeddings)?;
+        (theta, scaling, None)
+    };
     let window = fields.count("sliding_window")?;
     // The others have a switch for it, which is off.
     if let Some(window) =
@@ -96,12 +123,12 @@ pub fn parse(text: &[u8]) -> Result<(Family, ModelConfig, TokenIds), String> {
             "field sliding_window: expected none, or at least max_position_embeddings ({max_position_embeddings}), found {window}"
         ));
     }
-    let (rope_theta, rope_scaling) = fields.rope(max_position_embeddings)?;
+    let tied: Option<bool> = fields.read("tie_word_embeddings", "true or false")?;
     let attention_bias = fields.flag("attention_bias")?;
     let shape = ModelConfig {
         hidden_size,
         intermediate_size: fields.need("intermediate_size")?,
-        num_hidden_layers: fields.need("num_hidden_layers")?,
+        num_hidden_layers,
         num_attention_heads,
         num_key_value_heads,
         head_dim,
@@ -110,12 +137,13 @@ pub fn parse(text: &[u8]) -> Result<(Family, ModelConfig, TokenIds), String> {
         rms_norm_eps: fields.number("rms_norm_eps")?.unwrap_or(1e-6),
         rope_theta,
         rope_scaling,
-        tie_word_embeddings: fields.flag("tie_word_embeddings")?,
+        tie_word_embeddings: tied.unwrap_or(family == Family::Gemma3),
         extras: Extras {
             query_key_value_bias: attention_bias || family == Family::Qwen2,
             output_bias: attention_bias && family != Family::Qwen2,
             mlp_bias: fields.flag("mlp_bias")?,
-            query_key_norm: family == Family::Qwen3,
+            query_key_norm: matches!(family, Family::Qwen3 | Family::Gemma3),
+            gemma,
         },
     };
     if let Some((name, value)) = fields.left.iter().next() {
@@ -166,6 +194,11 @@ pub fn render(family: Family, shape: &ModelConfig, tokens: &TokenIds, dtype: &st
         Family::Qwen3 => {
             file["attention_bias"] = json!(shape.extras.query_key_value_bias);
             file["use_sliding_window"] = json!(false);
+        }
+        Family::Gemma3 => {
+            if let Some(gemma) = &shape.extras.gemma {
+                gemma::render(&mut file, shape, gemma);
+            }
         }
     }
     file

@@ -21,6 +21,7 @@ use crate::checkpoint::chat_settings::ChatSettings;
 use crate::checkpoint::chat_template::frames;
 use crate::checkpoint::config_json::{Family, TokenIds};
 use crate::checkpoint::generation::Generation;
+use crate::checkpoint::template_file::TemplateFile;
 pub use error::TokenizerError;
 
 /// Fills rows of a batch on the right; never predicted.
@@ -66,7 +67,7 @@ pub struct Tokenizer {
     frames: [Frame; 2],
     /// The mark of a thought that a message to the policy leaves open.
     begun: String,
-    companions: Arc<Vec<(String, Vec<u8>)>>,
+    pub(super) companions: Arc<Vec<(String, Vec<u8>)>>,
 }
 
 /// Where in an episode a message stands.
@@ -131,8 +132,14 @@ impl Tokenizer {
     }
 
     /// Reads the tokenizer of a checkpoint: `tokenizer.json`, and its chat template unless it has this crate's own
-    /// four marks. `ids` are what `config.json` says.
-    pub fn load(directory: &Path, family: Family, ids: &TokenIds) -> Result<Self, TokenizerError> {
+    /// four marks. `ids` are what `config.json` says; a `template` that is given speaks in place of the checkpoint's own,
+    /// and is refused where the marks do.
+    pub fn load(
+        directory: &Path,
+        family: Family,
+        ids: &TokenIds,
+        template: Option<&TemplateFile>,
+    ) -> Result<Self, TokenizerError> {
         let path = directory.join("tokenizer.json");
         let failed = |reason: String| TokenizerError::Read {
             path: path.clone(),
@@ -175,10 +182,23 @@ impl Tokenizer {
             }
         }
         let marks = [PAD, USER, ASSISTANT, END];
-        if marks.iter().all(|mark| inner.token_to_id(mark).is_some()) {
-            Self::marked(inner, family, companions)
-        } else {
-            Self::templated(directory, inner, family, ids, companions)
+        let is_marked = marks.iter().all(|mark| inner.token_to_id(mark).is_some());
+        let speaks = template.map_or(directory, TemplateFile::path);
+        match template {
+            Some(template) if is_marked => Err(TokenizerError::Template {
+                path: template.path().to_owned(),
+                reason: format!(
+                    "the tokenizer of {} marks who speaks by tokens of its own and has no use for a template; leave it out",
+                    directory.display()
+                ),
+            }),
+            None if is_marked => Self::marked(inner, family, companions),
+            template => {
+                if let Some(template) = template {
+                    template.put_into(&mut companions);
+                }
+                Self::templated(directory, speaks, inner, family, ids, companions)
+            }
         }
     }
 
@@ -276,9 +296,10 @@ impl Tokenizer {
         })
     }
 
-    /// A tokenizer whose turns are marked by a chat template.
+    /// A tokenizer whose turns are marked by a chat template, which errors call `speaks`.
     fn templated(
         directory: &Path,
+        speaks: &Path,
         mut inner: Inner,
         family: Family,
         ids: &TokenIds,
@@ -300,7 +321,7 @@ impl Tokenizer {
         });
         let Some((end, frames)) = found else {
             return Err(TokenizerError::Template {
-                path: directory.to_owned(),
+                path: speaks.to_owned(),
                 reason,
             });
         };

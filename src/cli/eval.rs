@@ -29,11 +29,12 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let config = args.rollout()?;
     let judging = args.judging.judging(judges)?;
     judging::require_supported(&*judging.judge, &problems, &args.problems)?;
-    let stamp = match (args.url(), args.engine_url()) {
-        (Some(_), _) => source::stamp(&args.server.name(&args.base_url()?)?, args.device)?,
-        (None, Some(url)) => source::stamp(&args.engine.name(url, &args.server)?, args.device)?,
-        (None, None) => source::stamp(&args.policy, args.device)?,
+    let named = match (args.url(), args.engine_url()) {
+        (Some(_), _) => args.server.name(&args.base_url()?)?,
+        (None, Some(url)) => args.engine.name(url, &args.server)?,
+        (None, None) => args.policy.clone(),
     };
+    let stamp = source::stamp(&named, args.template.path(), args.device)?;
     let journal = open_journal(args, &judging, &problems, &config, &stamp)?;
     let play = Play {
         judge: &*judging.judge,

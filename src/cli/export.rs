@@ -10,6 +10,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::output::{self, say};
 use super::source;
 use crate::checkpoint::adapter_file;
+use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::{self, Precision};
 
 /// Arguments of `rlef export`.
@@ -18,9 +19,11 @@ use crate::checkpoint::{self, Precision};
     after_help = "Examples:\n  rlef export --policy runs/train-001/checkpoints/000045 --out trained\n  rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter --out merged --dtype bf16"
 )]
 pub struct Args {
-    /// Folder of the checkpoint to read: Llama, Qwen2 or Qwen3 in Hugging Face's layout.
+    /// Folder of the checkpoint to read: Llama, Mistral, Qwen2, Qwen3 or Gemma 3 (text) in Hugging Face's layout.
     #[arg(long)]
     policy: PathBuf,
+    #[command(flatten)]
+    template: source::TemplateArgs,
     /// Folder of a LoRA adapter in PEFT's layout, merged into the weights.
     #[arg(long)]
     adapter: Option<PathBuf>,
@@ -48,7 +51,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     output::check_folder(&args.out)?;
     let device = Device::flex();
-    let (mut decoder, tokenizer) = source::policy(&args.policy, &device)?;
+    let (mut decoder, tokenizer) = {
+        let own = args.adapter.as_deref().and_then(TemplateFile::beside);
+        let template = args.template.path().or(own.as_deref());
+        source::policy(&args.policy, template, &device)?
+    };
     if let Some(folder) = &args.adapter {
         let adapter = adapter_file::load(folder, &decoder, &device)
             .with_context(|| format!("failed to load the adapter {}", folder.display()))?;

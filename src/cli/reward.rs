@@ -18,7 +18,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.configuration()?;
     output::check_folder(&args.out)?;
     let device = args.device.open()?;
-    let (policy, tokenizer) = source::policy(&args.policy, &device)?;
+    let (policy, tokenizer) = source::policy(&args.policy, args.template.path(), &device)?;
     let context = policy.config.max_position_embeddings;
     let read = |name: &str| -> anyhow::Result<Data> {
         let data = Data::of(&convert::preferences(name)?.items, &tokenizer, context)
@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("failed to write {}", args.out.display()))?;
     let _lock = Lock::take(&args.out)?;
-    let stamp = source::stamp(&args.policy.to_string_lossy(), args.device)?;
+    let name = args.policy.to_string_lossy();
+    let stamp = source::stamp(&name, args.template.path(), args.device)?;
     let keep = Keep {
         folder: &args.out,
         every: args.keep_every,

@@ -63,7 +63,13 @@ fn make(args: &Args, config: &SftConfig, out: &Path) -> anyhow::Result<ExitCode>
         .then(|| chosen_judge(args.isolation, args.python.as_deref(), args.workers));
     let judge = judge.transpose()?;
     let from = args.from.as_deref();
-    let from = from.map(|path| source::policy(path, &device)).transpose()?;
+    let template = args.template.path();
+    anyhow::ensure!(
+        template.is_none() || from.is_some(),
+        "failed to use --chat-template: a policy that is made here marks who speaks by tokens of its own; leave it out, or name --from"
+    );
+    let from = from.map(|path| source::policy(path, template, &device));
+    let from = from.transpose()?;
     let judge = judge.as_ref().map(|judge| judge as _);
     let mut progress: Option<Progress> = None;
     let made = sft::make(config, from, judge, &device, &mut |event| {

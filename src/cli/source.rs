@@ -10,6 +10,7 @@ pub use rlef_serve::cli::source::{SchemaArgs, named, problems, problems_without,
 
 use super::output::{self, say};
 use super::starter::{self, Folder};
+use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::checkpoint::{self, adapter_file};
 use crate::config::PolicyFacts;
@@ -20,15 +21,37 @@ use crate::model::lora::LoraConfig;
 use crate::problem;
 use crate::problem::contest::{self, ContestConfig};
 
+/// The option of every verb that asks a policy in the words of its chat template.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TemplateArgs {
+    /// A file of Jinja that speaks in place of the chat template of the policy's checkpoint, or of one that has none; what is
+    /// trained keeps it.
+    #[arg(long, value_name = "FILE")]
+    chat_template: Option<PathBuf>,
+}
+
+impl TemplateArgs {
+    /// The file, if one is named.
+    pub fn path(&self) -> Option<&Path> {
+        self.chat_template.as_deref()
+    }
+}
+
 /// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
-/// command is run.
-pub fn policy(path: &Path, device: &Device) -> anyhow::Result<(Decoder, Tokenizer)> {
-    policy_held(path, device, Held::F32)
+/// command is run. The chat template of a file speaks in place of its own, where one is named; where none is, that beside an
+/// adapter does.
+pub fn policy(
+    path: &Path,
+    template: Option<&Path>,
+    device: &Device,
+) -> anyhow::Result<(Decoder, Tokenizer)> {
+    policy_held(path, template, device, Held::F32)
 }
 
 /// As [`policy`], with the matrices that an adapter leaves as they are in these numbers.
 pub fn policy_held(
     path: &Path,
+    template: Option<&Path>,
     device: &Device,
     held: Held,
 ) -> anyhow::Result<(Decoder, Tokenizer)> {
@@ -45,13 +68,16 @@ pub fn policy_held(
     let folder = Folder::of(path)?;
     let directory = folder.path();
     if let Some(base) = base_of(directory)? {
-        let (mut decoder, tokenizer) = policy_held(&base, device, held)?;
+        let own = TemplateFile::beside(directory);
+        let template = template.or(own.as_deref());
+        let (mut decoder, tokenizer) = policy_held(&base, template, device, held)?;
         let adapter = adapter_file::load(directory, &decoder, device)
             .with_context(|| format!("failed to load the adapter {}", directory.display()))?;
         decoder.adapter = Some(adapter);
         return Ok((decoder, tokenizer));
     }
-    checkpoint::load_held(directory, device, held)
+    let template = template.map(TemplateFile::read).transpose()?;
+    checkpoint::load_with(directory, template.as_ref(), device, held)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 
@@ -75,25 +101,31 @@ pub fn stored(path: &Path) -> anyhow::Result<Option<(bool, bool)>> {
 
 /// Shape, tokenizer and adapter of what [`policy`] would load: whether it fits is asked before that. Nothing where the
 /// name is no directory, which `policy` refuses in its own words.
-pub fn shape(path: &Path) -> anyhow::Result<Option<(ModelConfig, Tokenizer, Option<LoraConfig>)>> {
+pub fn shape(
+    path: &Path,
+    template: Option<&Path>,
+) -> anyhow::Result<Option<(ModelConfig, Tokenizer, Option<LoraConfig>)>> {
     let folder = Folder::of(path)?;
     let directory = folder.path();
     if !directory.exists() {
         return Ok(None);
     }
     if let Some(base) = base_of(directory)? {
+        let own = TemplateFile::beside(directory);
+        let template = template.or(own.as_deref());
         let lora = adapter_file::settings(directory)?;
-        let found = shape(&base)?;
+        let found = shape(&base, template)?;
         return Ok(found.map(|(shape, tokenizer, _)| (shape, tokenizer, Some(lora))));
     }
-    checkpoint::describe(directory)
+    let template = template.map(TemplateFile::read).transpose()?;
+    checkpoint::describe_with(directory, template.as_ref())
         .map(|(shape, tokenizer)| Some((shape, tokenizer, None)))
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
 
 /// What defaults go by: what a policy is, before its weights are read. Nothing where the name is no directory.
-pub fn facts(path: &Path) -> anyhow::Result<Option<PolicyFacts>> {
-    let Some((shape, tokenizer, adapter)) = shape(path)? else {
+pub fn facts(path: &Path, template: Option<&Path>) -> anyhow::Result<Option<PolicyFacts>> {
+    let Some((shape, tokenizer, adapter)) = shape(path, template)? else {
         return Ok(None);
     };
     let parameters = shape.parameters(Head::Language);
@@ -110,16 +142,25 @@ pub fn facts(path: &Path) -> anyhow::Result<Option<PolicyFacts>> {
     }))
 }
 
-/// What is recorded of a policy: its name, a hash of the files it is made of, and what computes it.
-pub fn stamp(name: &str, device: Processor) -> anyhow::Result<PolicyStamp> {
+/// What is recorded of a policy: its name, a hash of the files it is made of, with the chat template that speaks in place of
+/// its own among them, and what computes it.
+pub fn stamp(
+    name: &str,
+    template: Option<&Path>,
+    device: Processor,
+) -> anyhow::Result<PolicyStamp> {
     let folder = match name.strip_prefix("replay:") {
         Some(file) => Folder::There(PathBuf::from(file)),
         None => Folder::of(Path::new(name))?,
     };
     let path = folder.path();
     let files = path.exists().then_some(path);
-    PolicyStamp::of(name, files, device)
-        .with_context(|| format!("failed to read {}", path.display()))
+    let stamp = PolicyStamp::of(name, files, device)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(match template {
+        Some(template) => stamp.with_template(TemplateFile::read(template)?.text()),
+        None => stamp,
+    })
 }
 
 /// The checkpoint that an adapter's folder names; none where the folder is itself a checkpoint.

@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long)]
     run: Option<PathBuf>,
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
-    #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "problems", "schema", "objective", "data", "isolation", "python", "device"])]
+    #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "chat_template", "problems", "schema", "objective", "data", "isolation", "python", "device"])]
     resume: bool,
     /// Overrides the seed.
     #[arg(long)]
@@ -63,6 +63,8 @@ pub struct Args {
     /// Overrides the policy to start from.
     #[arg(long)]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    template: source::TemplateArgs,
     /// Overrides the problems to train on.
     #[arg(long)]
     problems: Option<String>,

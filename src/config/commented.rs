@@ -59,6 +59,7 @@ fn unset() -> Table {
         }],
         ..TrainConfig::default()
     };
+    config.chat_template = Some("template.jinja".into());
     config.objective.data = Some("pairs.jsonl".into());
     config.objective.value_from = Some("reward".into());
     config.objective.correction = Some(Correction::default());

@@ -48,6 +48,12 @@ impl Layers {
         named.map_or_else(|| TrainConfig::default().policy, PathBuf::from)
     }
 
+    /// The chat template in place of the policy's own, where one is named.
+    pub fn chat_template(&self) -> Option<PathBuf> {
+        let named = self.named(&["chat_template"]).and_then(Value::as_str);
+        named.map(PathBuf::from)
+    }
+
     /// The problems to train on that are named, else the default ones.
     pub fn problems(&self) -> String {
         let named = self.named(&["problems"]).and_then(Value::as_str);

@@ -1,7 +1,7 @@
 //! A Llama-architecture decoder on Burn: tokens → hidden states → log-probabilities or values.
 //! RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head
-//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2 and
-//! the query and key norms of Qwen3. Knows nothing of files, text or losses.
+//! (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245), with the biases of Qwen2, the query and key
+//! norms of Qwen3 and what Gemma 3 does otherwise; what one block does is in `block`. Knows nothing of files, text or losses.
 
 use std::sync::Arc;
 
@@ -9,12 +9,13 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+pub use crate::model::block::gather_rows;
 use crate::model::block::{Block, norm};
-use crate::model::kernels::{self, RopeTable};
+use crate::model::kernels;
 use crate::model::lora::Adapter;
 use crate::model::packing::Packing;
 pub(crate) use crate::model::products::{Products, Projections};
-pub use crate::model::shape::{Extras, Head, ModelConfig};
+pub use crate::model::shape::{Extras, Gemma, Head, ModelConfig, Positions};
 use crate::model::shape::{LANGUAGE_HEAD, VALUE_HEAD, is_bias, is_vector};
 pub use crate::model::weights::{Arithmetic, Frozen, Held, Weights};
 
@@ -54,8 +55,11 @@ impl Decoder {
             .parameters(Head::Language)
             .into_iter()
             .map(|(name, [rows, columns])| {
-                let tensor = if name.ends_with("norm.weight") {
+                let tensor = if name.ends_with("norm.weight") && config.extras.gemma.is_none() {
                     Tensor::ones([rows, columns], device)
+                } else if name.ends_with("norm.weight") {
+                    // Norms multiply with one more than that.
+                    Tensor::zeros([rows, columns], device)
                 } else if is_bias(&name) {
                     Tensor::zeros([rows, columns], device)
                 } else {
@@ -170,10 +174,10 @@ impl Decoder {
 
     /// Those `[1, m, d]` at m of the places alone: the last block computes no others, for nobody sees them.
     pub fn hidden_at(&self, packing: &Arc<Packing>, read: &[usize]) -> Tensor<3> {
-        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
+        let positions = self.config.positions(packing.longest());
         let products = Products::Blocked(self.arithmetic);
-        self.run(self.ids(packing), products, Some(read), |_, q, k, v| {
-            kernels::attention(q, k, v, packing, &rope)
+        self.run(self.ids(packing), products, Some(read), |layer, q, k, v| {
+            kernels::attention(q, k, v, packing, positions.of(layer))
         })
     }
 
@@ -221,11 +225,11 @@ impl Decoder {
     /// The residual stream `[1, n, d]` before every block, and `[1, m, d]` at m places after the last, for a way back that
     /// computes each block again.
     pub fn block_inputs(&self, packing: &Arc<Packing>, read: &[usize]) -> Vec<Tensor<3>> {
-        let rope = RopeTable::new(&self.config.rotary(), packing.longest());
+        let positions = self.config.positions(packing.longest());
         let mut found = vec![self.embed(packing)];
         for layer in 0..self.config.num_hidden_layers {
             let x_1nd = found[layer].clone();
-            found.push(self.one_block(layer, x_1nd, (packing, read), &rope));
+            found.push(self.one_block(layer, x_1nd, (packing, read), &positions));
         }
         found
     }
@@ -236,13 +240,13 @@ impl Decoder {
         layer: usize,
         x_1nd: Tensor<3>,
         (packing, read): (&Arc<Packing>, &[usize]),
-        rope: &RopeTable,
+        positions: &Positions,
     ) -> Tensor<3> {
         let is_last = layer + 1 == self.config.num_hidden_layers;
         let read = is_last.then_some(read);
         let products = Products::Blocked(self.arithmetic);
         self.block(layer, x_1nd, (products, read), |q, k, v| {
-            kernels::attention(q, k, v, packing, rope)
+            kernels::attention(q, k, v, packing, positions.of(layer))
         })
     }
 
@@ -252,14 +256,18 @@ impl Decoder {
     }
 
     fn look_up(&self, tokens_bt: Tensor<2, Int>) -> Tensor<3> {
-        module::embedding(self.weights.tensors[0].clone(), tokens_bt)
+        let embedded = module::embedding(self.weights.tensors[0].clone(), tokens_bt);
+        match self.config.extras.gemma {
+            Some(_) => embedded * (self.config.hidden_size as f64).sqrt(),
+            None => embedded,
+        }
     }
 
     /// The hidden states of what the last block gives.
     pub fn last_norm(&self, x_btd: Tensor<3>) -> Tensor<3> {
         let stride = self.config.block_parameters().len();
         let last = 1 + self.config.num_hidden_layers * stride;
-        norm(x_btd, &self.weights.tensors[last], self.config.rms_norm_eps)
+        norm(x_btd, &self.weights.tensors[last], &self.config)
     }
 
     fn block(
@@ -269,45 +277,16 @@ impl Decoder {
         (products, read): (Products<'_>, Option<&[usize]>),
         attend: impl FnOnce(Tensor<4>, Tensor<4>, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
-        let config = &self.config;
-        let [b, t, _] = x_btd.dims();
-        let (h, g, dh) = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.head_dim,
-        );
-        let stride = config.block_parameters().len();
+        let stride = self.config.block_parameters().len();
         let start = 1 + layer * stride;
         let block = Block {
+            config: &self.config,
             names: &self.weights.names[start..start + stride],
             tensors: &self.weights.tensors[start..start + stride],
             adapter: self.adapter.as_ref(),
-            epsilon: config.rms_norm_eps,
             products,
         };
-        let y = block.norm(x_btd.clone(), "input_layernorm");
-        let q = block.linear(y.clone(), "self_attn.q_proj");
-        let k = block.linear(y.clone(), "self_attn.k_proj");
-        let v = block.linear(y, "self_attn.v_proj").reshape([b, t, g, dh]);
-        let (mut q, mut k) = (q.reshape([b, t * h, dh]), k.reshape([b, t * g, dh]));
-        if config.extras.query_key_norm {
-            q = block.norm(q, "self_attn.q_norm");
-            k = block.norm(k, "self_attn.k_norm");
-        }
-        let (q, k) = (q.reshape([b, t, h, dh]), k.reshape([b, t, g, dh]));
-        let mut attended = attend(q, k, v).reshape([b, t, h * dh]);
-        let mut x_btd = x_btd;
-        if let Some(places) = read
-            && !places.iter().copied().eq(0..b * t)
-        {
-            let at_places = |x| gather_rows(x, places).unsqueeze::<3>();
-            (attended, x_btd) = (at_places(attended), at_places(x_btd));
-        }
-        let x_btd = x_btd + block.linear(attended, "self_attn.o_proj");
-        let y = block.norm(x_btd.clone(), "post_attention_layernorm");
-        let gate = block.linear(y.clone(), "mlp.gate_proj");
-        let inner = kernels::swiglu(gate, block.linear(y, "mlp.up_proj"));
-        x_btd + block.linear(inner, "mlp.down_proj")
+        block.forward(x_btd, read, attend)
     }
 
     /// The matrix `[v, d]` that maps a hidden state to logits.
@@ -330,15 +309,6 @@ impl Decoder {
         last.filter(|(name, _)| *name == VALUE_HEAD)
             .map(|(_, head)| head)
     }
-}
-
-/// Hidden states `[n, d]` at the given places of all `b * t`.
-pub fn gather_rows(hidden_btd: Tensor<3>, places: &[usize]) -> Tensor<2> {
-    let [b, t, d] = hidden_btd.dims();
-    let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-    let device = hidden_btd.device();
-    let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [places.len()]), &device);
-    hidden_btd.reshape([b * t, d]).select(0, indices)
 }
 
 /// Log-probabilities `[n]` of `targets` and the entropies `[n]`, from hidden states `[n, d]`.

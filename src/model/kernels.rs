@@ -31,6 +31,7 @@ pub(super) use cached_attention::{CachedShape, attend as attend_cached};
 use extension::{AttentionRows, DecoderOps, KernelOps, Targets};
 use projection::Panels;
 pub use rope::RopeTable;
+pub use swiglu::Curve;
 pub(crate) use target_log_probs::rows_at_once;
 
 /// Attention's scores that exist at the same time where there are no kernels, at most, if one query has no more.
@@ -51,10 +52,15 @@ pub fn rms_norm(x_btd: Tensor<3>, weight_d: Tensor<1>, epsilon: f64) -> Tensor<3
 
 /// `silu(gate) · up`, element by element (SwiGLU, arXiv 2002.05202).
 pub fn swiglu(gate_btf: Tensor<3>, up_btf: Tensor<3>) -> Tensor<3> {
+    gated_by(gate_btf, up_btf, Curve::Silu)
+}
+
+/// The curve of the gate, times up, element by element.
+pub fn gated_by(gate_btf: Tensor<3>, up_btf: Tensor<3>, curve: Curve) -> Tensor<3> {
     if gate_btf.dtype() != DType::F32 {
-        return swiglu::composed(gate_btf, up_btf);
+        return swiglu::composed(gate_btf, up_btf, curve);
     }
-    let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch());
+    let output = Dispatch::fused_swiglu(gate_btf.into_dispatch(), up_btf.into_dispatch(), curve);
     Tensor::from_dispatch(output)
 }
 

@@ -11,7 +11,8 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::model::decoder::ModelConfig;
-use crate::model::kernels::{self, CachedShape, RopeTable};
+use crate::model::kernels::{self, CachedShape};
+use crate::model::shape::Positions;
 
 /// Keys (rotated) and values of consecutive positions, by layer, position by position.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ pub struct RowCache {
 #[derive(Clone, Debug)]
 pub struct Heads {
     shape: CachedShape,
-    rope: RopeTable,
+    positions: Positions,
 }
 
 impl Heads {
@@ -56,12 +57,12 @@ impl Heads {
                 keys: config.num_key_value_heads,
                 width: config.head_dim,
             },
-            rope: RopeTable::new(&config.rotary(), positions),
+            positions: config.positions(positions),
         }
     }
 
-    fn rotate(&self, heads: &mut [f32], position: usize) {
-        let (cosines, sines) = self.rope.at(position);
+    fn rotate(&self, layer: usize, heads: &mut [f32], position: usize) {
+        let (cosines, sines) = self.positions.of(layer).at(position);
         for head in heads.chunks_exact_mut(self.shape.width) {
             let (first, second) = head.split_at_mut(self.shape.width / 2);
             for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cosines).zip(sines) {
@@ -129,26 +130,36 @@ impl RowCache {
     /// Appends the keys (not yet rotated) and values of the row's next positions, `[n, g * d]` each.
     fn append(&mut self, layer: usize, heads: &Heads, keys: &[f32], values: &[f32]) {
         let row = heads.shape.keys * heads.shape.width;
-        let layer = &mut self.own.layers[layer];
+        let own = &mut self.own.layers[layer];
         for (offset, key) in keys.chunks_exact(row).enumerate() {
-            let start = layer.keys.len();
-            layer.keys.extend_from_slice(key);
-            heads.rotate(&mut layer.keys[start..], self.length + offset);
+            let start = own.keys.len();
+            own.keys.extend_from_slice(key);
+            heads.rotate(layer, &mut own.keys[start..], self.length + offset);
         }
-        layer.values.extend_from_slice(values);
+        own.values.extend_from_slice(values);
     }
 
-    /// Keys and values of the first `positions`.
-    fn parts(&self, layer: usize, positions: usize, row: usize) -> Vec<(&[f32], &[f32])> {
+    /// Keys and values of the first `positions` but for so many at their start.
+    fn parts(
+        &self,
+        layer: usize,
+        (mut skipped, positions): (usize, usize),
+        row: usize,
+    ) -> Vec<(&[f32], &[f32])> {
         let own = (positions - self.before.length) * row;
         let shared = self.before.parts.iter().map(|part| {
             let layer = &part.layers[layer];
             (layer.keys.as_slice(), layer.values.as_slice())
         });
         let last = &self.own.layers[layer];
-        shared
-            .chain([(&last.keys[..own], &last.values[..own])])
-            .collect()
+        let all = shared.chain([(&last.keys[..own], &last.values[..own])]);
+        all.filter_map(|(keys, values)| {
+            let here = skipped.min(keys.len() / row);
+            skipped -= here;
+            let (keys, values) = (&keys[here * row..], &values[here * row..]);
+            (!keys.is_empty()).then_some((keys, values))
+        })
+        .collect()
     }
 }
 
@@ -188,8 +199,10 @@ pub fn step(
         .zip(queries.par_chunks_exact_mut(query))
         .zip(&places)
         .for_each_init(Vec::new, |weights, ((out, query), &(row, position))| {
-            heads.rotate(query, position);
-            let parts = rows[row].parts(layer, position + 1, key);
+            heads.rotate(layer, query, position);
+            let seen = position + 1;
+            let unseen = seen.saturating_sub(heads.positions.of(layer).reach());
+            let parts = rows[row].parts(layer, (unseen, seen), key);
             kernels::attend_cached(heads.shape, query, &parts, weights, out);
         });
     Tensor::from_data(TensorData::new(out, shape), &device)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::kernels::RopeTable;
 use crate::model::rope::{RopeScaling, Rotary};
 
 /// Name of the head that values are read by.
@@ -44,7 +45,7 @@ pub struct ModelConfig {
 }
 
 /// Parts that some families' blocks have and Llama's plain ones lack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -59,6 +60,48 @@ pub struct Extras {
     pub mlp_bias: bool,
     /// RMSNorm of every query and key head before the rotation (Qwen3, arXiv 2505.09388).
     pub query_key_norm: bool,
+    /// What Gemma 3 does otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gemma: Option<Gemma>,
+}
+
+/// Gemma 3 (arXiv 2503.19786): most blocks see the last positions alone, with rotary frequencies of their own; what a block
+/// adds is normed, too; norms multiply with one more than their weights; embeddings are multiplied with the root of their width;
+/// and the inner layer's gate is GELU's. The fields are those of its `config.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gemma {
+    /// Positions that a query of a local block sees, its own among them.
+    pub sliding_window: usize,
+    /// Every so many-th block sees all positions, the others are local.
+    pub sliding_window_pattern: usize,
+    /// Base of the rotary frequencies of local blocks, which nothing stretches.
+    pub rope_local_base_freq: f64,
+    /// Scores are divided by the root of this, in place of a head's width.
+    pub query_pre_attn_scalar: f64,
+}
+
+impl Gemma {
+    /// Whether a block sees the last positions alone.
+    pub(crate) const fn is_local(&self, layer: usize) -> bool {
+        !(layer + 1).is_multiple_of(self.sliding_window_pattern)
+    }
+}
+
+/// Rotations by position, and how far back a query sees, for each block.
+#[derive(Clone, Debug)]
+pub struct Positions {
+    all: RopeTable,
+    local: Option<(Gemma, RopeTable)>,
+}
+
+impl Positions {
+    /// Those of one block.
+    pub fn of(&self, layer: usize) -> &RopeTable {
+        match &self.local {
+            Some((gemma, table)) if gemma.is_local(layer) => table,
+            _ => &self.all,
+        }
+    }
 }
 
 /// What is read from the last hidden state.
@@ -105,9 +148,20 @@ impl ModelConfig {
         all
     }
 
-    /// Frequencies of one head.
+    /// Frequencies of one head, where a block sees all positions.
     pub fn rotary(&self) -> Rotary {
         Rotary::new(self.head_dim, self.rope_theta, self.rope_scaling)
+    }
+
+    /// What the blocks know of the positions `0..positions`.
+    pub fn positions(&self, positions: usize) -> Positions {
+        let all = RopeTable::new(&self.rotary(), positions);
+        let local = self.extras.gemma.map(|gemma| {
+            let rotary = Rotary::new(self.head_dim, gemma.rope_local_base_freq, None);
+            let table = RopeTable::new(&rotary, positions).within(gemma.sliding_window);
+            (gemma, table)
+        });
+        Positions { all, local }
     }
 
     /// The linear maps of one block, and their `[out, in]`.
@@ -142,6 +196,7 @@ impl ModelConfig {
             output_bias,
             mlp_bias,
             query_key_norm,
+            gemma,
         } = self.extras;
         let biased = [
             (query_key_value_bias, &maps[..3]),
@@ -155,6 +210,11 @@ impl ModelConfig {
         if query_key_norm {
             all.push(("self_attn.q_norm.weight".to_owned(), [1, self.head_dim]));
             all.push(("self_attn.k_norm.weight".to_owned(), [1, self.head_dim]));
+        }
+        if gemma.is_some() {
+            let around = ["pre_feedforward_layernorm", "post_feedforward_layernorm"];
+            let norm = |name| (format!("{name}.weight"), [1, self.hidden_size]);
+            all.extend(around.map(norm));
         }
         all
     }

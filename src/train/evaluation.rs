@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use super::{End, Event, Observer, Phase, Session, Stage, TrainError, checks};
 use crate::completion::Sampling;
 use crate::environment::RewardRule;
+use crate::eval::record::{self, Setting};
+use crate::eval::stamp::PolicyStamp;
 use crate::eval::{self, Report};
 use crate::model::decoder::Decoder;
 use crate::objective::Source;
@@ -45,8 +47,10 @@ impl Session<'_> {
             rollouts: self.config.evaluation.rollouts,
             stage: Stage::Before,
         };
-        let (_, report) = self.evaluate(&evaluation, observer)?;
-        if let Err(error) = self.run.save_report(BEFORE, &report) {
+        let (groups, report) = self.evaluate(&evaluation, observer)?;
+        let policy = self.stamps.policy.clone();
+        let record = self.recorded(&evaluation, policy, &groups, &report);
+        if let Err(error) = self.run.save_evaluation(BEFORE, &record) {
             observer.on(Event::Unsaved(&report));
             return Err(error.into());
         }
@@ -63,8 +67,9 @@ impl Session<'_> {
             rollouts: self.config.evaluation.rollouts,
             stage: Stage::After,
         };
-        let (_, after) = self.evaluate(&evaluation, observer)?;
-        let saved = self.run.save_report(AFTER, &after);
+        let (groups, after) = self.evaluate(&evaluation, observer)?;
+        let record = self.recorded(&evaluation, self.learnt()?, &groups, &after);
+        let saved = self.run.save_evaluation(AFTER, &record);
         let before = self.run.report(BEFORE);
         // Told before anything else can fail: it took long to find.
         observer.on(Event::Compared {
@@ -76,18 +81,80 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Plays the validation set.
+    /// Plays the validation set, and keeps what came of it under this name.
     pub(super) fn validated(
         &mut self,
-        rollouts: usize,
+        name: &str,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Group>, Report), TrainError> {
         let evaluation = Evaluation {
             problems: self.validation,
-            rollouts,
+            rollouts: self.config.validation.rollouts,
             stage: Stage::Between,
         };
-        self.evaluate(&evaluation, observer)
+        let (groups, report) = self.evaluate(&evaluation, observer)?;
+        let record = self.recorded(&evaluation, self.learnt()?, &groups, &report);
+        self.run.save_evaluation(name, &record)?;
+        Ok((groups, report))
+    }
+
+    /// An evaluation as `rlef gate` reads it, with its speeds.
+    fn recorded(
+        &self,
+        evaluation: &Evaluation<'_>,
+        policy: PolicyStamp,
+        groups: &[Group],
+        report: &Report,
+    ) -> record::Evaluation {
+        let config = self.config;
+        let setting = Setting {
+            problems: match evaluation.stage {
+                Stage::Between => &config.validation.problems,
+                Stage::Before | Stage::After => &config.evaluation.problems,
+            },
+            policy,
+            config: &self.rollout(evaluation),
+            sandbox: self.stamps.sandbox.clone(),
+            left_to_server: Vec::new(),
+            seed: config.seed,
+        };
+        record::Evaluation {
+            report: Some(report.clone()),
+            ..record::evaluation(&setting, evaluation.problems, groups, report)
+        }
+    }
+
+    /// The stamp of the policy as it is now: by the files of its checkpoint, where there is one of this round.
+    fn learnt(&self) -> Result<PolicyStamp, TrainError> {
+        let (rounds, began) = (self.done.rounds, &self.stamps.policy);
+        let name = format!("{} after {rounds} rounds", began.name);
+        let device = self.config.resources.device;
+        let stamp = self
+            .run
+            .stamp_of_checkpoint(rounds, |files| PolicyStamp::of(&name, files, device))?;
+        Ok(PolicyStamp {
+            device: began.device.clone(),
+            chat_template: began.chat_template.clone(),
+            ..stamp
+        })
+    }
+
+    /// How episodes of an evaluation are played.
+    fn rollout(&self, evaluation: &Evaluation<'_>) -> RolloutConfig {
+        let config = self.config;
+        let sampling = Sampling {
+            temperature: config.evaluation.temperature,
+            top_p: config.evaluation.top_p,
+            top_k: config.evaluation.top_k,
+            ..config.rollout.sampling.clone()
+        };
+        RolloutConfig {
+            group: evaluation.rollouts,
+            sampling,
+            // The report says which answers pass fewer tests than the one before.
+            public_tests: PublicTests::All,
+            ..config.rollout
+        }
     }
 
     /// Keeps what was learnt where the run is stopped: the round under way has moved no weight.
@@ -131,19 +198,7 @@ impl Session<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Group>, Report), TrainError> {
         let (config, problems, learner) = (self.config, evaluation.problems, &self.learner);
-        let sampling = Sampling {
-            temperature: config.evaluation.temperature,
-            top_p: config.evaluation.top_p,
-            top_k: config.evaluation.top_k,
-            ..config.rollout.sampling.clone()
-        };
-        let rollout = RolloutConfig {
-            group: evaluation.rollouts,
-            sampling,
-            // The report says which answers pass fewer tests than the one before.
-            public_tests: PublicTests::All,
-            ..config.rollout
-        };
+        let rollout = self.rollout(evaluation);
         let decoder: &Decoder = &learner.policy;
         let tokenizer = &learner.tokenizer;
         let (here, there);

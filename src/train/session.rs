@@ -2,6 +2,7 @@
 
 use super::{Event, Learner, Observer, RoundMetrics, RoundTimings, TrainError};
 use crate::config::TrainConfig;
+use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::examples::Example;
 use crate::judge::Judge;
 use crate::objective::{Objective, Source};
@@ -27,6 +28,17 @@ pub struct Session<'a> {
     pub validation: &'a [Problem],
     /// Who judges.
     pub judge: &'a dyn Judge,
+    /// What its evaluations record beside what they found.
+    pub stamps: Stamps,
+}
+
+/// What tells evaluations of one run from those of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamps {
+    /// Of the policy that the run began with.
+    pub policy: PolicyStamp,
+    /// Of what runs the programs.
+    pub sandbox: SandboxStamp,
 }
 
 impl Session<'_> {

@@ -31,15 +31,13 @@ impl Session<'_> {
             // The run was killed after it, and has learnt the same again.
             return Ok(());
         }
-        let rollouts = config.validation.rollouts;
-        let (groups, report) = self.validated(rollouts, observer)?;
+        let name = format!("validation-{rounds:06}.json");
+        let (groups, report) = self.validated(&name, observer)?;
         let record = Best {
             rounds,
             solved: report.final_solved(),
             problems: self.counts(&groups),
         };
-        let name = format!("validation-{rounds:06}.json");
-        self.run.save_report(&name, &report)?;
         let over_best = best.map(|best| {
             let (mean, each) = record.over(&best);
             (mean, paired::sign_flip(&each, None, config.seed).0)

@@ -51,27 +51,6 @@ fn kattis_packages_are_judged_by_their_validators() {
             ("output_validators/v/validate.py", validator),
         ],
     );
-    let talk = "#include \"v.h\"\n#include <fstream>\nint main(int argc, char **argv) { std::ifstream in(argv[1]); int n, guess; in >> n;\n\
-                for (int i = 0; i < 20 && std::cin >> guess; i++) { if (guess == n) { std::cout << \"right\" << std::endl; return AC; }\n\
-                std::cout << (guess < n ? \"more\" : \"less\") << std::endl; } return 43; }\n";
-    let other = tempfile::tempdir().unwrap();
-    write(
-        &other.path().join("guess"),
-        &[
-            (
-                "problem.yaml",
-                "problem_format_version: 2023-07-draft\ntype: interactive\nname:\n  en: Guess\n",
-            ),
-            ("statement/problem.en.md", "Guess."),
-            ("data/secret/1.in", "77\n"),
-            ("data/secret/1.ans", "\n"),
-            ("output_validator/v.cc", talk),
-            (
-                "output_validator/v.h",
-                "#include <iostream>\nconst int AC = 42;\n",
-            ),
-        ],
-    );
     let problems = problem::load(folder.path()).unwrap_or_else(|error| panic!("failed to {error}"));
     let of = |id: &str| problems.iter().find(|problem| problem.id == id).unwrap();
     let half = of("half");
@@ -87,8 +66,117 @@ fn kattis_packages_are_judged_by_their_validators() {
         grade(of("split"), "n = int(input())\nprint(n, 2)\n"),
         Grade::WrongAnswer
     );
-    let message = problem::load(other.path()).unwrap_err().to_string();
-    assert!(message.contains("not interactive"), "{message}");
+}
+
+/// A package whose validator, in C++ over a header of its own, answers guesses with "more", "less" and "right".
+fn guess(folder: &Path, settings: &str, flags: &str) -> Problem {
+    let talk = "#include \"v.h\"\n#include <fstream>\nint main(int argc, char **argv) { std::ifstream in(argv[1]); int n, guess; in >> n;\n\
+                std::ofstream(std::string(argv[3]) + \"judgemessage.txt\") << n; if (argc != 6 || std::string(argv[4]) != \"tries\") return 1;\n\
+                for (int i = 0; i < std::stoi(argv[5]) && std::cin >> guess; i++) { if (guess == n) { std::cout << \"right\" << std::endl; return AC; }\n\
+                std::cout << (guess < n ? \"more\" : \"less\") << std::endl; } return 43; }\n";
+    write(
+        &folder.join("guess"),
+        &[
+            ("problem.yaml", settings),
+            ("statement/problem.en.md", "Guess."),
+            ("data/sample/1.in", "5\n"),
+            ("data/sample/1.ans", "\n"),
+            ("data/sample/1.interaction", ">1\n<more\n"),
+            ("data/secret/1.in", "77\n"),
+            ("data/secret/1.ans", "\n"),
+            ("data/test_group.yaml", flags),
+            ("output_validator/v.cc", talk),
+            (
+                "output_validator/v.h",
+                "#include <iostream>\n#include <string>\nconst int AC = 42;\n",
+            ),
+        ],
+    );
+    problem::load(folder)
+        .unwrap_or_else(|error| panic!("failed to {error}"))
+        .remove(0)
+}
+
+/// Halves the range of what the number can be, and says `last` when it was told that it is right.
+fn halving(last: &str) -> String {
+    format!(
+        "low, high = 1, 100\nwhile True:\n    n = (low + high) // 2\n    print(n, flush=True)\n    word = input()\n    if word == 'right':\n        {last}\n        \
+         break\n    if word == 'more':\n        low = n + 1\n    else:\n        high = n - 1\n"
+    )
+}
+
+#[test]
+fn an_interactive_kattis_package_is_judged_by_talking() {
+    let new = "problem_format_version: 2023-07-draft\ntype: interactive\nname:\n  en: Guess\n";
+    let old = "name: Guess\nvalidation: custom interactive\n";
+    let folders = [new, old].map(|settings| {
+        let folder = tempfile::tempdir().unwrap();
+        (
+            guess(folder.path(), settings, "output_validator_args: tries 20\n"),
+            folder,
+        )
+    });
+    let slow = "n = 0\nwhile True:\n    n += 1\n    print(n, flush=True)\n    if input() == 'right':\n        break\n";
+    for (problem, _) in &folders {
+        // The format forbids to show what the validator is told.
+        assert_eq!(
+            (problem.public_tests.len(), problem.private_tests.len()),
+            (0, 2)
+        );
+        for (source, wanted) in [
+            (halving("pass"), Grade::Accepted),
+            // It was accepted, and what it says then is heard by nobody; but it must end well.
+            (
+                halving("print('more\\n' * 100000, flush=True)"),
+                Grade::Accepted,
+            ),
+            (halving("raise SystemExit(1)"), Grade::RuntimeError),
+            // More than twenty guesses; nonsense; the end of its words.
+            (slow.to_owned(), Grade::WrongAnswer),
+            (
+                "print('x', flush=True)\ninput()\n".to_owned(),
+                Grade::WrongAnswer,
+            ),
+            ("print(1)\n".to_owned(), Grade::WrongAnswer),
+            ("raise SystemExit(1)\n".to_owned(), Grade::RuntimeError),
+        ] {
+            assert_eq!(grade(problem, &source), wanted, "{source}");
+        }
+    }
+    // A validator that does not get its arguments says neither 42 nor 43, whatever the program does.
+    let folder = tempfile::tempdir().unwrap();
+    let unasked = guess(folder.path(), new, "hint: none\n");
+    let error = verdict(&unasked, &halving("pass")).unwrap_err();
+    assert!(
+        matches!(error, JudgeError::BrokenInteractor { .. }),
+        "failed to {error}"
+    );
+}
+
+#[test]
+fn settings_of_one_test_are_those_of_its_validator() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        &folder.path().join("x"),
+        &[
+            ("problem.yaml", "name: X\n"),
+            ("problem_statement/problem.tex", "X."),
+            ("data/secret/1.in", "5\n"),
+            ("data/secret/1.ans", "A\n"),
+            ("data/secret/1.out", "a\n"),
+            (
+                "data/secret/1.yaml",
+                "output_validator_args: case_sensitive\ndescription: y\n",
+            ),
+            (
+                "data/secret/test_group.yaml",
+                "output_validator_args: space_change_sensitive\n",
+            ),
+        ],
+    );
+    let problem = &problem::load(folder.path()).unwrap()[0];
+    assert_eq!(grade(problem, "print('A  ')\n"), Grade::Accepted);
+    assert_eq!(grade(problem, "print('a')\n"), Grade::WrongAnswer);
 }
 
 #[test]
@@ -116,6 +204,26 @@ fn what_a_kattis_package_has_and_nobody_runs_is_refused_by_name() {
         (vec![("data/secret/2.in", "5\n")], "2.in"),
         (vec![("data/secret/1.args", "x")], "1.args"),
         (vec![("include/python/lib.py", "x")], "include"),
+        (vec![("data/secret/1.yaml", "args: fast\n")], "1.yaml"),
+        (vec![("data/secret/1.yaml", "answers: 2\n")], "`answers`"),
+        (vec![("data/secret/1.files/more.md", "x")], "1.files"),
+        (
+            vec![("problem.yaml", "name: X\nvalidation: custom score\n")],
+            "points",
+        ),
+        (
+            vec![
+                (
+                    "problem.yaml",
+                    "problem_format_version: 2025-09\nname: X\ntype: scoring\n",
+                ),
+                (
+                    "output_validator/v.py",
+                    "import sys\nopen(sys.argv[3] + 'score.txt', 'w').write('1')\nsys.exit(42)\n",
+                ),
+            ],
+            "points",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("x"), &base);

@@ -26,6 +26,9 @@ pub struct PolicyStamp {
     /// What it was computed on, where it was here and not on the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Hash of the chat template that spoke in place of the policy's own, which is part of `hash`, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<String>,
 }
 
 /// How episodes were played: all of it shifts scores.
@@ -98,7 +101,22 @@ impl PolicyStamp {
             hash,
             device: Some(device.to_string())
                 .filter(|device| files.is_some_and(Path::is_dir) && device != CPU),
+            chat_template: None,
         })
+    }
+
+    /// The same policy with another chat template: that makes it another one.
+    #[must_use]
+    pub fn with_template(self, text: &str) -> Self {
+        let own = Sha256::new_with_prefix(text);
+        let mut all = Sha256::new_with_prefix(self.hash.as_deref().unwrap_or_default());
+        all.update(b"chat template");
+        all.update(text);
+        Self {
+            hash: Some(short(all)),
+            chat_template: Some(short(own)),
+            ..self
+        }
     }
 }
 
@@ -167,6 +185,12 @@ mod tests {
             serde_json::from_str::<PolicyStamp>(&text).unwrap(),
             elsewhere
         );
+        let (one, other) = ("{{ a }}", "{{ b }}");
+        let given = elsewhere.clone().with_template(one);
+        assert_eq!(given, elsewhere.clone().with_template(one));
+        let different = elsewhere.clone().with_template(other);
+        assert!(given.hash != elsewhere.hash && given.hash != different.hash);
+        assert_ne!(given.chat_template, different.chat_template);
         for plain in [stamp(Some(folder.path()), "cpu"), stamp(None, "cuda")] {
             assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"name":"p"}"#);
         }

@@ -32,6 +32,7 @@ pub(crate) fn evaluation(counts: &[(usize, usize)]) -> Evaluation {
                 name: "p".to_owned(),
                 hash: None,
                 device: None,
+                chat_template: None,
             },
             play: PlayStamp::of(1, FeedbackSource::Real, PromptStyle::Full, &sampling),
             sandbox: SandboxStamp {

@@ -1,9 +1,11 @@
 //! Kattis problem packages (folders with `problem.yaml` and `data/`; legacy and 2023-07) → native rows.
 //!
 //! Tests of `data/sample` are public, those of `data/secret`, in whatever groups, only grade; a problem is solved where all
-//! pass, also one with points. The default validator is the rule `kattis` with the package's flags; a validator of the
-//! package's own is run as the format says (input, answer and a folder as arguments, the output on standard input, 42 or 43).
-//! Submissions become references and programs known to be wrong. What the format has and this does not is refused by name.
+//! pass, also one whose groups have points. The default validator is the rule `kattis` with the package's flags; a validator
+//! of the package's own is run as the format says (input, answer and a folder as arguments, the output on standard input, 42
+//! or 43). That of an interactive problem talks with the program, and all of its tests only grade, for the format forbids to
+//! show them. Submissions become references and programs known to be wrong. What the format has and this does not is refused
+//! by name: points that a validator gives, several passes, arguments, files beside the input.
 
 use std::path::{Path, PathBuf};
 
@@ -140,12 +142,11 @@ fn statement(package: &Package<'_>) -> Result<String, ProblemError> {
 
 fn comparison(package: &Package<'_>, settings: &Settings) -> Result<Value, ProblemError> {
     if settings.interactive {
-        // Their validators talk to the program in a way that ours do not yet.
-        return Err(package.wrong("type", "a problem that is not interactive", "interactive"));
+        return validator(package, "interactor", settings);
     }
     let own = package.below("output_validator");
     if settings.custom || !own.is_empty() {
-        return validator(package, "checker", &settings.flags);
+        return validator(package, "checker", settings);
     }
     let mut rule = json!({"rule": "kattis"});
     let mut flags = settings.flags.iter();
@@ -168,7 +169,7 @@ fn comparison(package: &Package<'_>, settings: &Settings) -> Result<Value, Probl
                 let value = if value > 0.0 {
                     value
                 } else {
-                    f64::MIN_POSITIVE
+                    f64::from_bits(1)
                 };
                 if flag != "float_relative_tolerance" {
                     rule["float_absolute_tolerance"] = value.into();

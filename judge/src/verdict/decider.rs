@@ -17,6 +17,14 @@ const PARTIAL: std::ops::RangeInclusive<i32> = PARTIAL_BASE..=PARTIAL_BASE + 200
 /// That base, as testlib's header is compiled here and by judging systems.
 pub(super) const PARTIAL_BASE: i32 = 50;
 
+/// The exit code by which one of this protocol accepts.
+pub(super) const fn accepting(protocol: Protocol) -> i32 {
+    match protocol {
+        Protocol::Kattis => 42,
+        Protocol::Testlib | Protocol::Printed => 0,
+    }
+}
+
 /// Whether it accepts; `Err` says why it can't tell.
 pub(super) fn accepts(protocol: Protocol, said: &Outcome) -> Result<bool, String> {
     match (protocol, said.status) {

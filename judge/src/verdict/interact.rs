@@ -18,7 +18,7 @@
 use rlef_sandbox::{Interaction, Job, Language, Limits, Outcome, Side, Start, Status};
 
 use super::checker::{frame, job_of};
-use super::decider::accepts;
+use super::decider::{accepting, accepts};
 use super::run::Run;
 use super::stdin::{self, Case};
 use super::{Failure, Grade, JudgeError, Runner, tail};
@@ -59,7 +59,7 @@ pub(super) fn judge<R: Runner>(
     };
     let protocol = interactor.protocol;
     let talking = job_of(interactor, true, run.testlib());
-    let interactor = Side::new(&talking, &patient);
+    let interactor = Side::new(&talking, &patient).content_with(accepting(protocol));
     for case in cases {
         let preface = frame(case, b"");
         let talk =

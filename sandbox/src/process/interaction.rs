@@ -6,8 +6,8 @@
 //! - Writing never fails because the other is gone: what is said to somebody who has ended is dropped here.
 //! - The interactor is told that the program's words are over only if the program ended well. If the program failed, the
 //!   interactor may go on until it has ended or waits for more; then it is ended, and its outcome says nothing.
-//! - The program is told that the interactor's words are over when they are. If the interactor did not end with exit code
-//!   0, nothing that the program does later can matter, and it is ended at once.
+//! - The program is told that the interactor's words are over when they are. If the interactor did not end with the exit
+//!   code that says it is content, nothing that the program does later can matter, and it is ended at once.
 //!
 //! So whatever the interactor says, it says because of what it heard, never because of a program's crash.
 
@@ -213,9 +213,10 @@ impl Sleep {
     }
 }
 
-/// Drives both to their ends. When one has ended well, the other is given `grace` to end too.
+/// Drives both to their ends. When one has ended well, the other is given `grace` to end too; an interactor does so with
+/// the exit code `content`.
 pub(crate) fn converse<'a>(
-    mut interactor: Run<'a>,
+    (mut interactor, content): (Run<'a>, i32),
     mut program: Run<'a>,
     mut channel: Channel,
     grace: Duration,
@@ -272,7 +273,7 @@ pub(crate) fn converse<'a>(
                     interactor.end_for_output()?;
                 }
             }
-            (Some(Status::Exited(0)), None) => {
+            (Some(Status::Exited(code)), None) if code == content => {
                 channel.drop_words();
                 program.grace(now + grace);
             }

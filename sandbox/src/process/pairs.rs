@@ -147,6 +147,7 @@ impl Jails {
             )?;
             // Held open here they would never be seen to end.
             drop((questions, asks, says, hears, first_error, second_error));
+            let listens = (listens, sides.0.content);
             converse(listens, speaks, channel, self.pair_grace, cancel)
         };
         if matches!(result, Ok(_) | Err(SandboxError::Cancelled)) {

@@ -2,7 +2,6 @@
 //!
 //! Standard output is data; progress and the summary go to standard error.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use rlef_judge::verdict::{HostJudge, StopAt};
 
 use super::output::say;
 use super::progress::Progress;
+use super::screen::Rows;
 use super::{exit, source};
 
 /// Arguments of `rlef judge`.
@@ -99,7 +99,7 @@ pub fn run<J>(
         show_private: args.show_private,
         to_the_end: args.expect_accepted,
     };
-    let out = io::stdout().lock();
+    let out = Rows::of_stdout();
     let counts = programs::judge_all(judge, &answers, options, out, &mut |done, counts| {
         progress.set(done as u64, &counts.to_string());
     })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::exit;
+use super::{exit, screen};
 use rlef_judge::files::{self, partial_in, write_atomically};
 use rlef_judge::problem::{printable_json, printable_lines};
 
@@ -26,7 +26,7 @@ pub use say;
 /// See [`say!`]. Ids, labels, paths and errors in it are others': what would act on a terminal is shown instead.
 pub fn to_people(words: Arguments<'_>) {
     let words = printable_lines(&words.to_string());
-    let _ = writeln!(std::io::stderr().lock(), "{words}");
+    let _ = screen::above(|| writeln!(std::io::stderr().lock(), "{words}"));
 }
 
 /// Prints a text for people and the end of its last line on standard output, with nothing in it that acts on a terminal.
@@ -41,8 +41,10 @@ pub fn print_json(text: &str) {
 
 /// A reader that has gone away needs no more of it; what else stands in the way is said.
 fn write_out(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    let written = screen::above(|| {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush())
+    });
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
         && !LOST.swap(true, Ordering::Relaxed)

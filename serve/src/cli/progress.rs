@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::say;
+use super::screen;
 
 /// Says what is going on, whenever it is asked.
 pub type Meter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -16,6 +17,8 @@ pub type Meter = Arc<dyn Fn() -> String + Send + Sync>;
 /// Tells a person how far something is.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// The bar's number on the screen.
+    shown: Option<u64>,
     label: String,
     total: u64,
     started: Instant,
@@ -63,6 +66,7 @@ impl Progress {
             started: Instant::now(),
             last_line: Arc::new(Mutex::new(Instant::now())),
             ended: Arc::new(AtomicBool::new(bar.is_some())),
+            shown: bar.as_ref().map(screen::show),
             bar,
         };
         if progress.bar.is_none() {
@@ -113,19 +117,15 @@ impl Progress {
         }
     }
 
-    /// Prints a line of its own above the bar.
-    pub fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say!("{text}")),
-            None => say!("{text}"),
-        }
-    }
-
     /// Ends the bar and leaves its last state on the screen.
     pub fn finish(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        if let Some(bar) = &self.bar {
+        // Once: drawn again it would wipe what was said since.
+        if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_finished()) {
             bar.abandon();
+        }
+        if let Some(number) = self.shown {
+            screen::forget(number);
         }
     }
 }

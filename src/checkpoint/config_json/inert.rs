@@ -68,6 +68,7 @@ const INERT: &[&str] = &[
     "unk_token_id",
     // How to draw: transformers has long kept that in a file of its own, and so have commands and configurations here.
     "bad_words_ids",
+    "cache_implementation",
     "begin_suppress_tokens",
     "diversity_penalty",
     "do_sample",

@@ -1,5 +1,6 @@
 //! A shape held against what anything real has, before a byte is made room for.
 
+use crate::model::rope::Rotary;
 use crate::model::shape::ModelConfig;
 
 /// Blocks of the deepest model that is read; those that people use have some hundred.
@@ -68,7 +69,13 @@ pub(super) fn check(shape: &ModelConfig) -> Result<(), String> {
         ));
     }
     let rotary = shape.rotary();
-    let mut numbers = rotary.frequencies.iter().chain([&rotary.factor]);
+    let local = shape.extras.gemma.map(|gemma| {
+        let base = gemma.rope_local_base_freq;
+        Rotary::new(shape.head_dim, base, None).frequencies
+    });
+    let local = local.unwrap_or_default();
+    let numbers = rotary.frequencies.iter().chain([&rotary.factor]);
+    let mut numbers = numbers.chain(&local);
     if let Some(found) = numbers.find(|number| !number.is_finite()) {
         return Err(format!(
             "fields rope_theta and rope_scaling: expected finite frequencies, found {found}"

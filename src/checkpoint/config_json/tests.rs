@@ -113,6 +113,82 @@ fn what_is_written_is_read_back() {
     }
 }
 
+/// As google/gemma-3-1b-it has it, smaller.
+fn gemma_file(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut file = json!({
+        "architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "hidden_activation": "gelu_pytorch_tanh",
+        "attention_bias": false, "attention_dropout": 0.0, "attn_logit_softcapping": null, "final_logit_softcapping": null,
+        "cache_implementation": "hybrid", "bos_token_id": 2, "eos_token_id": [1, 106], "pad_token_id": 0, "head_dim": 8,
+        "hidden_size": 12, "initializer_range": 0.02, "intermediate_size": 24, "max_position_embeddings": 64,
+        "num_attention_heads": 4, "num_hidden_layers": 3, "num_key_value_heads": 1, "query_pre_attn_scalar": 10,
+        "rms_norm_eps": 1e-6, "rope_local_base_freq": 10_000, "rope_scaling": null, "rope_theta": 1_000_000,
+        "sliding_window": 16, "sliding_window_pattern": 2, "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 120
+    });
+    change(&mut file);
+    file.to_string().into_bytes()
+}
+
+#[test]
+fn gemma_3_is_read_in_all_its_spellings_and_written_so_that_it_is_read_again() {
+    type Change = fn(&mut Value);
+    let (family, shape, tokens) = parse(&gemma_file(|_| ())).unwrap();
+    let gemma = shape.extras.gemma.unwrap();
+    assert!(shape.tie_word_embeddings && shape.extras.query_key_norm);
+    let kinds: Vec<bool> = (0..3).map(|layer| gemma.is_local(layer)).collect();
+    assert_eq!((gemma.sliding_window, kinds), (16, vec![true, false, true]));
+    let again = render(family, &shape, &tokens, "bfloat16").to_string();
+    let whole = (family, shape, tokens);
+    assert_eq!(parse(again.as_bytes()).unwrap(), whole);
+    let newer = parse(&gemma_file(|file| {
+        for name in [
+            "sliding_window_pattern",
+            "rope_theta",
+            "rope_local_base_freq",
+        ] {
+            file.as_object_mut().unwrap().remove(name);
+        }
+        file["layer_types"] = json!(["sliding_attention", "full_attention", "sliding_attention"]);
+        file["rope_parameters"] = json!({"full_attention": {"rope_type": "default", "rope_theta": 1_000_000},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10_000}});
+    }));
+    assert_eq!(newer.unwrap(), whole);
+    let cases: [(Change, &str); 8] = [
+        (|file| file["model_type"] = json!("gemma3"), "pictures"),
+        (
+            |file| file["hidden_activation"] = json!("gelu"),
+            "hidden_activation",
+        ),
+        (
+            |file| file["final_logit_softcapping"] = json!(30.0),
+            "final_logit_softcapping",
+        ),
+        (
+            |file| {
+                file["layer_types"] =
+                    json!(["full_attention", "sliding_attention", "sliding_attention"]);
+            },
+            "layer_types",
+        ),
+        (
+            |file| file["sliding_window"] = Value::Null,
+            "sliding_window",
+        ),
+        (
+            |file| file["query_pre_attn_scalar"] = json!(0),
+            "query_pre_attn_scalar",
+        ),
+        (|file| file["head_dim"] = Value::Null, "head_dim"),
+        (
+            |file| file["use_bidirectional_attention"] = json!(true),
+            "use_bidirectional_attention",
+        ),
+    ];
+    for (change, words) in cases {
+        let reason = parse(&gemma_file(change)).unwrap_err();
+        assert!(reason.contains(words), "{reason}");
+    }
+}
+
 #[test]
 fn rotary_entries_of_transformers_5_are_read() {
     let text = file(|file| {

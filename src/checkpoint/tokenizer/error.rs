@@ -27,7 +27,7 @@ pub enum TokenizerError {
     /// The chat template is missing or can't be used.
     #[error("failed to use the chat template of {path}: {reason}")]
     Template {
-        /// The checkpoint's folder.
+        /// The checkpoint's folder, or the file that was named in its place.
         path: PathBuf,
         /// What stands in the way.
         reason: String,

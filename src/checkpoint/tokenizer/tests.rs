@@ -13,7 +13,7 @@ fn what_a_file_says_of_lengths_and_endless_expressions_harms_nobody() {
         let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
         change(&mut file);
         std::fs::write(&path, file.to_string()).unwrap();
-        Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default()).unwrap()
+        Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default(), None).unwrap()
     };
     let text = "Read 12 numbers.";
     let ids = tokenizer.encode(text).unwrap();
@@ -36,7 +36,7 @@ fn what_a_file_says_of_lengths_and_endless_expressions_harms_nobody() {
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     file["normalizer"] = grows;
     std::fs::write(&path, file.to_string()).unwrap();
-    let refused = Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default());
+    let refused = Tokenizer::load(folder.path(), Family::Llama, &TokenIds::default(), None);
     let message = refused.map(drop).unwrap_err().to_string();
     assert!(message.contains("field normalizer"), "{message}");
     let hard = format!("{}c", "a".repeat(60));

@@ -32,6 +32,8 @@ pub struct Args {
     /// a serving engine, which is asked with token ids as training asks it; openai: alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,
+    #[command(flatten)]
+    pub(super) template: source::TemplateArgs,
     /// Completions per episode at most.
     #[arg(long, default_value_t = 3, value_parser = crate::cli::count())]
     pub(super) turns: usize,
@@ -138,6 +140,15 @@ impl Args {
                 }
             );
         }
+        if let Some(template) = self.template.path()
+            && self.folder()?.is_none()
+        {
+            anyhow::bail!(
+                "failed to use --chat-template {}: {} is no checkpoint, and whoever answers for it has a template of its own; leave it out",
+                template.display(),
+                self.policy
+            );
+        }
         Ok(())
     }
 
@@ -192,7 +203,7 @@ impl Args {
     /// How episodes are played, as far as the arguments leave it open by what the policy is; that is said.
     pub(super) fn rollout(&self) -> anyhow::Result<RolloutConfig> {
         let facts = match self.folder()? {
-            Some(folder) => source::facts(folder)?,
+            Some(folder) => source::facts(folder, self.template.path())?,
             None => None,
         };
         let fitting = Preset::Auto.config(facts.as_ref());

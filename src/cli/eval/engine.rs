@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::server::ServerArgs;
-use crate::checkpoint::{self, tokenizer::Tokenizer};
+use crate::checkpoint::{self, template_file::TemplateFile, tokenizer::Tokenizer};
 use crate::model::decoder::ModelConfig;
 use crate::policy::engine::{Engine, EngineKind};
 use crate::server::ServerConfig;
@@ -64,10 +64,16 @@ impl EngineArgs {
         Ok(format!("engine:{url} {model} (tokenizer of {folder})"))
     }
 
-    /// Reaches the engine at `url`.
-    pub(super) fn served(&self, url: &str, server: &ServerArgs) -> anyhow::Result<Served> {
+    /// Reaches the engine at `url`, which is asked by the chat template of a file where one is named.
+    pub(super) fn served(
+        &self,
+        url: &str,
+        server: &ServerArgs,
+        template: Option<&Path>,
+    ) -> anyhow::Result<Served> {
         let kind = self.kind()?;
-        let (shape, tokenizer) = checkpoint::describe(self.tokenizer()?)?;
+        let template = template.map(TemplateFile::read).transpose()?;
+        let (shape, tokenizer) = checkpoint::describe_with(self.tokenizer()?, template.as_ref())?;
         let config = ServerConfig {
             url: url.to_owned(),
             model: server.served().unwrap_or_default().to_owned(),

@@ -52,7 +52,9 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
         return Ok((groups, report));
     }
     if let Some(url) = args.engine_url() {
-        let served = args.engine.served(url, &args.server)?;
+        let served = args
+            .engine
+            .served(url, &args.server, args.template.path())?;
         let policy = EnginePolicy {
             engine: &served.engine,
             tokenizer: &served.tokenizer,
@@ -61,7 +63,11 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
         };
         return shown(play, &policy);
     }
-    let (decoder, tokenizer) = source::policy(Path::new(&args.policy), &args.device.open()?)?;
+    let (decoder, tokenizer) = source::policy(
+        Path::new(&args.policy),
+        args.template.path(),
+        &args.device.open()?,
+    )?;
     let policy = ModelPolicy {
         decoder: &decoder,
         tokenizer: &tokenizer,

@@ -18,6 +18,11 @@ pub(super) fn answers(
 ) -> anyhow::Result<(Vec<Answer>, usize)> {
     match &args.policy {
         Some(path) => fresh(args, path, problems, labels),
+        None if args.template.path().is_some() => {
+            anyhow::bail!(
+                "failed to use --chat-template: the answers of a journal are not asked for anew; leave it out, or name --policy"
+            )
+        }
         None => Ok((
             pairs::of_journals(&args.journal, problems, &args.problems)?,
             0,
@@ -36,9 +41,11 @@ fn fresh(
         temperature >= 0.0 && temperature.is_finite(),
         "failed to use --temperature {temperature}; expected a number of at least 0"
     );
-    let (decoder, tokenizer) = source::policy(path, &args.device.open()?)?;
+    let template = args.template.path();
+    let (decoder, tokenizer) = source::policy(path, template, &args.device.open()?)?;
     let name = path.to_string_lossy();
-    let hash = source::stamp(&name, args.device)?.hash.unwrap_or_default();
+    let stamp = source::stamp(&name, template, args.device)?;
+    let hash = stamp.hash.unwrap_or_default();
     labels.insert("policy".to_owned(), format!("{name} {hash}"));
     let policy = ModelPolicy {
         decoder: &decoder,

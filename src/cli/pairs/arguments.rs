@@ -27,6 +27,8 @@ pub struct Args {
     /// Fresh answers of this checkpoint in place of a journal's.
     #[arg(long, conflicts_with = "journal")]
     pub(super) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) template: source::TemplateArgs,
     /// Fresh answers to each problem.
     #[arg(long, default_value_t = 8, value_parser = crate::cli::count(), requires = "policy")]
     pub(super) rollouts: usize,

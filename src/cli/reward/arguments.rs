@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use crate::cli::source::TemplateArgs;
 use crate::model::device::Processor;
 use crate::model::lora::LoraConfig;
 use crate::reward_model::{Loss, RewardConfig};
@@ -20,6 +21,8 @@ pub struct Args {
     /// Folder of the policy whose body it starts from.
     #[arg(long, default_value = "starter")]
     pub(super) policy: PathBuf,
+    #[command(flatten)]
+    pub(super) template: TemplateArgs,
     /// Pairs or rankings, in any known form, or SCHEMA:FILE.
     #[arg(long)]
     pub(super) data: String,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
+use crate::cli::source::TemplateArgs;
 use crate::config::Assignment;
 use crate::model::device::Processor;
 
@@ -33,6 +34,8 @@ pub struct Args {
     /// Start from this policy and its tokenizer instead of random weights.
     #[arg(long)]
     pub(super) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) template: TemplateArgs,
     /// Store f32 instead of bf16.
     #[arg(long)]
     pub(super) full_precision: bool,

@@ -35,6 +35,7 @@ pub(super) fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
     let named = [
         ("preset", args.preset.clone()),
         ("policy", args.policy.as_deref().map(text)),
+        ("chat_template", args.template.path().map(text)),
         ("problems", args.problems.clone()),
         ("objective.algorithm", args.objective.clone()),
         ("objective.data", args.data.as_deref().map(text)),
@@ -48,7 +49,8 @@ pub(super) fn configuration(args: &Args) -> anyhow::Result<TrainConfig> {
         let problems = args.schema.applied(&layers.problems())?;
         layers.set(&Assignment::new("problems", problems))?;
     }
-    let facts = source::facts(&layers.policy())?;
+    let template = layers.chat_template();
+    let facts = source::facts(&layers.policy(), template.as_deref())?;
     let mut config = layers.over(facts.as_ref())?;
     config.seed = args.seed.unwrap_or(config.seed);
     config.rounds = args.rounds.unwrap_or(config.rounds);

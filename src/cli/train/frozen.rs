@@ -35,7 +35,12 @@ pub(super) fn policy(
     held: Held,
     device: &Device,
 ) -> anyhow::Result<(Decoder, Tokenizer)> {
-    let (mut policy, tokenizer) = source::policy_held(&config.policy, device, held)?;
+    let (mut policy, tokenizer) = source::policy_held(
+        &config.policy,
+        config.chat_template.as_deref(),
+        device,
+        held,
+    )?;
     policy.arithmetic = config.resources.precision;
     if let Some(lora) = &config.lora {
         if policy.adapter.is_some() {

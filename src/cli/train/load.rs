@@ -15,6 +15,7 @@ use super::sets::Sets;
 use super::{Args, folders, frozen, values};
 use crate::checkpoint::tokenizer::Place;
 use crate::config::TrainConfig;
+use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::journal::write_atomically;
 use crate::judge::{Judge, Judges};
 use crate::memory::{self, Estimate, Longest, Size};
@@ -24,7 +25,7 @@ use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
 use crate::run::{Inputs, Progress, Run};
-use crate::train::{Data, Learner, Session};
+use crate::train::{Data, Learner, Session, Stamps};
 use crate::verdict::{HostJudge, chosen_judge};
 
 /// Episodes of a round at most: all of them are held until the round is learnt from.
@@ -51,6 +52,7 @@ pub(super) struct Begun {
     opened: Option<(Run, Progress)>,
     learner: Learner,
     inputs: Inputs,
+    policy: PolicyStamp,
 }
 
 impl Loaded {
@@ -59,9 +61,10 @@ impl Loaded {
         let (opened, config) = opened(args)?;
         let read = Problems::read(&config)?;
         let sets = Sets::read(&config)?;
-        let stamp = source::stamp(&config.policy.to_string_lossy(), Processor::Cpu)?;
+        let template = config.chat_template.as_deref();
+        let stamp = source::stamp(&config.policy.to_string_lossy(), template, Processor::Cpu)?;
         let inputs = sets.told(
-            Inputs::new(stamp.hash, &read.training, &read.measured()),
+            Inputs::new(stamp.hash.clone(), &read.training, &read.measured()),
             &config,
         );
         let Problems {
@@ -138,6 +141,7 @@ impl Loaded {
             opened,
             learner,
             inputs,
+            policy: stamp,
         };
         Ok((loaded, begun))
     }
@@ -162,6 +166,7 @@ impl Loaded {
             opened,
             learner,
             inputs,
+            policy,
         } = begun;
         let config = &self.config;
         let (run, done) = match opened {
@@ -203,6 +208,10 @@ impl Loaded {
             held_out: &self.held_out,
             validation: &self.validation,
             judge,
+            stamps: Stamps {
+                policy,
+                sandbox: SandboxStamp::of(self.host.protection()),
+            },
         })
     }
 }
@@ -237,7 +246,9 @@ fn estimate(
     unit: usize,
     held: Held,
 ) -> anyhow::Result<Option<Estimate>> {
-    let Some((shape, tokenizer, adapter)) = source::shape(&config.policy)? else {
+    let Some((shape, tokenizer, adapter)) =
+        source::shape(&config.policy, config.chat_template.as_deref())?
+    else {
         return Ok(None);
     };
     let longest = problems

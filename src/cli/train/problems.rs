@@ -226,7 +226,9 @@ fn fitting(
     name: &str,
     config: &TrainConfig,
 ) -> anyhow::Result<Vec<Problem>> {
-    let Some((shape, tokenizer, _)) = source::shape(&config.policy)? else {
+    let Some((shape, tokenizer, _)) =
+        source::shape(&config.policy, config.chat_template.as_deref())?
+    else {
         return Ok(problems);
     };
     let (sampling, context) = (&config.rollout.sampling, shape.max_position_embeddings);

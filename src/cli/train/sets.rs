@@ -37,7 +37,9 @@ impl Sets {
             return Ok(Self::default());
         }
         // A name that is no directory is refused where the policy is loaded, in better words.
-        let Some((shape, tokenizer, _)) = source::shape(&config.policy)? else {
+        let Some((shape, tokenizer, _)) =
+            source::shape(&config.policy, config.chat_template.as_deref())?
+        else {
             return Ok(Self::default());
         };
         let context = shape.max_position_embeddings;

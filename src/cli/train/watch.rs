@@ -56,14 +56,6 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Says something above the bar.
-    fn note(&self, words: &str) {
-        match &self.progress {
-            Some(progress) => progress.note(words),
-            None => say!("{words}"),
-        }
-    }
-
     /// What is said below a bar that is still drawn would be wiped with it.
     pub(super) fn finish(&mut self) {
         if let Some(progress) = self.progress.take() {
@@ -116,20 +108,20 @@ impl Observer for Watcher<'_> {
             } => {
                 self.set(rounds, &line(metrics, timings));
                 if let Some(words) = self.collapse.look(metrics) {
-                    self.note(&words);
+                    say!("{words}");
                 }
                 if self.stop() {
                     self.finish();
                 }
             }
             Event::NoCheckpoint { rounds } => {
-                self.note(&format!(
+                say!(
                     "no checkpoint is made after round {rounds}: its last update had no finite gradient"
-                ));
+                );
             }
             Event::Validated(found) => {
                 self.is_between = false;
-                self.note(&validated(found));
+                say!("{}", validated(found));
             }
             Event::Failed { also, resumable } => {
                 if let Some(also) = also {

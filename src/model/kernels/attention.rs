@@ -92,8 +92,13 @@ fn of_padded_rows(
         .reshape([b, g, repeats * t, d]);
     let k = rope.rotate_composed(k_btgd).swap_dims(1, 2);
     let future = Tensor::<2>::ones([t, t], &q.device()).triu(1) * -1e9;
+    let mut hidden = future;
+    if rope.reach() < t {
+        let past = Tensor::<2>::ones([t, t], &hidden.device()).tril(-(rope.reach() as i64));
+        hidden = hidden + past * -1e9;
+    }
     let scores = q.matmul(k.swap_dims(2, 3)) / (d as f64).sqrt();
-    let scores = scores.reshape([b, g, repeats, t, t]) + future.reshape([1, 1, 1, t, t]);
+    let scores = scores.reshape([b, g, repeats, t, t]) + hidden.reshape([1, 1, 1, t, t]);
     let weights = activation::softmax(scores, 4).reshape([b, g, repeats * t, t]);
     weights
         .matmul(v_btgd.swap_dims(1, 2))
@@ -237,10 +242,16 @@ mod tests {
             ([2, 1, 34], &[[0, 49]]),
             ([2, 2, 8], &[[0, 20], [16, 37], [15, 16], [0, 3], [3, 19]]),
         ];
-        for ([h, g, d], rows) in cases {
+        // All positions, and windows that end within a block of sixteen, at its end and behind it.
+        let reaches = [usize::MAX, 1, 5, 16, 17, 31];
+        for (([h, g, d], rows), reach) in cases
+            .into_iter()
+            .flat_map(|case| reaches.map(|reach| (case, reach)))
+        {
             let packing = packed(rows);
             let n = packing.tokens().len();
-            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), packing.longest() + 3);
+            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), packing.longest() + 3)
+                .within(reach);
             let (queries, keys) = (n * h * d, n * g * d);
             let shaped = |x: &[Tensor<1>]| {
                 let q = x[0].clone().reshape([1, n, h, d]);

@@ -14,6 +14,7 @@ use burn::backend::{Backend, backend_extension};
 use super::adamw::AdamwStep;
 use super::projection::Panels;
 use super::rope::RopeTable;
+use super::swiglu::Curve;
 use crate::model::packing::Packing;
 pub(super) use flex::pack;
 
@@ -45,8 +46,12 @@ pub(super) trait DecoderOps: Backend {
         epsilon: f32,
     ) -> FloatTensor<Self>;
 
-    /// See [`super::swiglu`].
-    fn fused_swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`super::gated_by`].
+    fn fused_swiglu(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        curve: Curve,
+    ) -> FloatTensor<Self>;
 
     /// See [`super::attention`].
     fn fused_attention(
@@ -79,6 +84,7 @@ pub(super) trait Gradients: DecoderOps {
     /// Of gate and up.
     fn swiglu_gradients(
         inputs: [FloatTensor<Self>; 2],
+        curve: Curve,
         gradient: FloatTensor<Self>,
     ) -> [FloatTensor<Self>; 2];
 

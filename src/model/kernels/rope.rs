@@ -8,10 +8,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::model::rope::Rotary;
 
-/// Rotations of one head for positions `0..positions`.
+/// Rotations of one head for positions `0..positions`, and how many of them a query sees.
 #[derive(Clone, Debug)]
 pub struct RopeTable {
     half: usize,
+    reach: usize,
     cosines: Arc<[f32]>,
     sines: Arc<[f32]>,
 }
@@ -31,9 +32,24 @@ impl RopeTable {
         };
         Self {
             half,
+            reach: usize::MAX,
             cosines: table(f64::cos),
             sines: table(f64::sin),
         }
+    }
+
+    /// The same where a query sees the last `window` positions alone, its own among them.
+    #[must_use]
+    pub fn within(self, window: usize) -> Self {
+        Self {
+            reach: window,
+            ..self
+        }
+    }
+
+    /// How many positions up to its own a query sees.
+    pub fn reach(&self) -> usize {
+        self.reach
     }
 
     /// Elements of one head.

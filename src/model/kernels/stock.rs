@@ -9,6 +9,7 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData, activation};
 pub(super) use attention::{attention, attention_gradients};
 
 use super::extension::Targets;
+use super::swiglu::{Curve, gelu_argument};
 use super::target_log_probs::rows_at_once;
 
 /// Gradients of the stream and of the weight, as in [`super::rms_norm`].
@@ -31,16 +32,27 @@ pub(super) fn rms_norm_gradients(
     (of_x, of_weight.reshape([d]))
 }
 
-/// Gradients of gate and up, as in [`super::swiglu`].
-pub(super) fn swiglu_gradients(
+/// Gradients of gate and up, as in [`super::gated_by`].
+pub(super) fn gate_gradients(
     [gate_btf, up_btf]: [Tensor<3>; 2],
+    curve: Curve,
     gradient_btf: Tensor<3>,
 ) -> [Tensor<3>; 2] {
-    let opening = activation::sigmoid(gate_btf.clone());
-    let silu = gate_btf.clone() * opening.clone();
-    // d silu / d gate = σ · (1 + gate · (1 − σ)) = σ + silu · (1 − σ)
-    let slope = opening.clone() + silu.clone() * (-opening + 1.0);
-    [gradient_btf.clone() * up_btf * slope, gradient_btf * silu]
+    let (opening, bend) = match curve {
+        Curve::Silu => (activation::sigmoid(gate_btf.clone()), None),
+        Curve::GeluTanh => {
+            let (argument, slope) = gelu_argument(&gate_btf);
+            (activation::sigmoid(argument), Some(slope))
+        }
+    };
+    let value = gate_btf * opening.clone();
+    // (g · σ(u))′ = σ(u) + g · σ(u) · (1 − σ(u)) · u′
+    let mut rest = -opening.clone() + 1.0;
+    if let Some(bend) = bend {
+        rest = rest * bend;
+    }
+    let slope = opening + value.clone() * rest;
+    [gradient_btf.clone() * up_btf * slope, gradient_btf * value]
 }
 
 /// As [`super::target_log_probs`].
@@ -151,16 +163,20 @@ mod tests {
     #[test]
     fn a_gate_has_the_gradients_of_its_graph_and_of_its_slopes() {
         let shape = [2, 5, 33];
-        assert_way_back(
-            [330, 330],
-            |[gate, up]| {
-                swiglu::composed(gate.reshape(shape), up.reshape(shape)).flatten::<1>(0, 2)
-            },
-            |inputs, gradient| {
-                let inputs = inputs.map(|x| x.reshape(shape));
-                swiglu_gradients(inputs, gradient.reshape(shape)).map(|x| x.flatten::<1>(0, 2))
-            },
-        );
+        for curve in [Curve::Silu, Curve::GeluTanh] {
+            assert_way_back(
+                [330, 330],
+                |[gate, up]| {
+                    let (gate, up) = (gate.reshape(shape), up.reshape(shape));
+                    swiglu::composed(gate, up, curve).flatten::<1>(0, 2)
+                },
+                |inputs, gradient| {
+                    let inputs = inputs.map(|x| x.reshape(shape));
+                    let found = gate_gradients(inputs, curve, gradient.reshape(shape));
+                    found.map(|x| x.flatten::<1>(0, 2))
+                },
+            );
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ const HARMLESS: [&str; 20] = [
 pub(super) struct Settings {
     pub(super) custom: bool,
     pub(super) interactive: bool,
+    /// Whether its validator may give points for what it accepts.
+    pub(super) scores: bool,
     pub(super) flags: Vec<String>,
     pub(super) cpu_ms: Option<u64>,
     pub(super) memory_bytes: Option<u64>,
@@ -43,7 +45,13 @@ pub(super) struct Settings {
 /// What `problem.yaml` and the files of judging systems say.
 pub(super) fn settings(package: &Package<'_>) -> Result<Settings, ProblemError> {
     let mut settings = Settings::default();
-    for (name, value) in package.settings("problem.yaml")? {
+    let all = package.settings("problem.yaml")?;
+    let version = all.get("problem_format_version");
+    // Validators of the older format give points only where `validation` says so.
+    let legacy = version
+        .and_then(Value::as_str)
+        .is_none_or(|version| version.starts_with("legacy"));
+    for (name, value) in all {
         let words = || match &value {
             Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
             Value::Array(items) => items
@@ -57,7 +65,8 @@ pub(super) fn settings(package: &Package<'_>) -> Result<Settings, ProblemError> 
             "type" => {
                 for word in words() {
                     match word.as_str() {
-                        "pass-fail" | "scoring" => {}
+                        "pass-fail" => {}
+                        "scoring" => settings.scores = !legacy,
                         "interactive" => (settings.interactive, settings.custom) = (true, true),
                         other => {
                             return Err(package.wrong(
@@ -72,7 +81,12 @@ pub(super) fn settings(package: &Package<'_>) -> Result<Settings, ProblemError> 
             "validation" => {
                 for word in words() {
                     match word.as_str() {
-                        "default" | "score" => {}
+                        "default" => {}
+                        "score" => {
+                            let expected = "a validator that accepts or rejects";
+                            let found = "`score`: one that gives points, which make no verdict";
+                            return Err(package.wrong("problem.yaml: validation", expected, found));
+                        }
                         "custom" => settings.custom = true,
                         "interactive" => settings.interactive = true,
                         other => {
@@ -87,10 +101,9 @@ pub(super) fn settings(package: &Package<'_>) -> Result<Settings, ProblemError> 
             }
             "validator_flags" => settings.flags = words(),
             "limits" => limits(package, &value, &mut settings)?,
-            // What may be sent in, which the verdict on a program does not look at.
-            "languages" => {}
-            "allow_file_writing" | "constants"
-                if value == Value::Bool(false) || value.is_null() => {}
+            // What may be sent in, which the verdict on a program does not look at; and programs may write files anyway.
+            "languages" | "allow_file_writing" => {}
+            "constants" if value.is_null() => {}
             known if HARMLESS.contains(&known) => {}
             other => {
                 let expected = "settings that are known (remove it where it decides nothing)";

@@ -9,13 +9,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::package::Package;
+use super::settings::Settings;
 use crate::problem::ProblemError;
 
 /// The comparison, of the `rule` "checker" or "interactor".
 pub(super) fn validator(
     package: &Package<'_>,
     rule: &str,
-    flags: &[String],
+    settings: &Settings,
 ) -> Result<Value, ProblemError> {
     let mut files = package.below("output_validator");
     let field = if files.is_empty() {
@@ -66,6 +67,17 @@ pub(super) fn validator(
             .join(", ");
         return Err(package.wrong(field, "a validator of one source in C++ or Python", found));
     };
+    let points = |bytes: &&[u8]| {
+        ["score.txt", "score_multiplier.txt"].iter().any(|name| {
+            bytes
+                .windows(name.len())
+                .any(|part| part == name.as_bytes())
+        })
+    };
+    if settings.scores && named.values().any(points) {
+        let expected = "a validator that accepts or rejects";
+        return Err(package.wrong(field, expected, "one that gives points (`score.txt`)"));
+    }
     let text = package.text(Path::new(main), named[main.as_str()])?;
     let (language, source) = if ends(main, &["py", "py3"]) {
         ("python", text)
@@ -76,8 +88,8 @@ pub(super) fn validator(
     };
     let mut comparison =
         json!({"rule": rule, "language": language, "source": source, "protocol": "kattis"});
-    if !flags.is_empty() {
-        comparison["flags"] = json!(flags);
+    if !settings.flags.is_empty() {
+        comparison["flags"] = json!(settings.flags);
     }
     Ok(comparison)
 }

@@ -114,6 +114,37 @@ fn which_end_decides() {
     }
 }
 
+/// 42 accepts and 43 rejects, and nothing else says anything.
+#[test]
+fn kattis_interactors_have_codes_of_their_own() {
+    let kattis = || {
+        Comparison::Interactor(Checker {
+            protocol: Protocol::Kattis,
+            ..python("")
+        })
+    };
+    let talked = |code, program| of(kattis(), vec![exited(code), ended(program, "", "")]);
+    let (well, crash) = (Status::Exited(0), Status::Exited(1));
+    for (code, program, grade) in [
+        (42, well, Grade::Accepted),
+        (42, crash, Grade::RuntimeError),
+        (42, Status::TimeLimit, Grade::TimeLimit),
+        (43, well, Grade::WrongAnswer),
+        (43, crash, Grade::WrongAnswer),
+    ] {
+        assert_eq!(talked(code, program).unwrap().grade, grade, "{code}");
+    }
+    for code in [0, 1, 3] {
+        let fails = || [exited(code), ended(well, "", "")];
+        let script = fails().into_iter().chain(fails()).chain(fails());
+        let error = of(kattis(), script.collect()).unwrap_err();
+        assert!(
+            matches!(error, JudgeError::BrokenInteractor { .. }),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn an_interactor_that_fails_on_what_it_hears_rejects_it_and_one_that_fails_alone_is_broken() {
     for failure in [

@@ -170,6 +170,48 @@ fn a_flood_is_bounded_by_the_programs_own_limit() {
     }
 }
 
+/// Of an interactor that has an exit code of its own for that, no other lets the program go on.
+#[test]
+fn which_exit_code_is_content_is_the_interactors_own() {
+    let patient = limits();
+    let program = job("print(6, flush=True)\ninput()\nprint('more' * 99999)\nraise SystemExit(5)");
+    for (code, status) in [(42, Some(Status::Exited(5))), (43, None), (0, None)] {
+        let says = format!("import sys\ninput()\nprint('on', flush=True)\nsys.exit({code})");
+        let both = sandbox()
+            .run_interactive(
+                &Cancel::never(),
+                Side::new(&job(&says), &patient).content_with(42),
+                b"",
+                Side::new(&program, &patient),
+            )
+            .unwrap_or_else(|error| panic!("failed to {error}"));
+        assert_eq!(both.interactor.status, Status::Exited(code));
+        if let Some(status) = status {
+            assert_eq!((both.program.status, both.waited), (status, false));
+        }
+    }
+    // One that would go on for ever is ended at once by any other code, and given its time by that one.
+    let endless = job("print(6, flush=True)\nwhile True: pass");
+    let long = Limits {
+        cpu_ms: 3_000,
+        wall_ms: 30_000,
+        ..limits()
+    };
+    for code in [0, 43] {
+        let says = format!("import sys\ninput()\nsys.exit({code})");
+        let both = sandbox()
+            .run_interactive(
+                &Cancel::never(),
+                Side::new(&job(&says), &patient).content_with(42),
+                b"",
+                Side::new(&endless, &long),
+            )
+            .unwrap_or_else(|error| panic!("failed to {error}"));
+        assert_eq!(both.interactor.status, Status::Exited(code));
+        assert!(both.program.usage.cpu_us < 1_500_000, "{both:?}");
+    }
+}
+
 #[test]
 fn an_interactor_that_fails_ends_the_program() {
     let both = interact("1/0", b"", "while True: input()", &limits());

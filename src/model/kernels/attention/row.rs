@@ -16,7 +16,7 @@ use super::super::vector::{
     SIDE, Tile, ZERO_TILE, add_transposed_product, exponential, multiply_tiles,
 };
 use super::AttentionShape;
-use super::tiles::{fetch_head, hide_future, simd_sum, store_head, transpose_blocks};
+use super::tiles::{fetch_head, hide, simd_sum, store_head, transpose_blocks};
 use crate::model::packing::PackedRow;
 
 /// One row, and where its tokens are in what is computed of all.
@@ -123,7 +123,7 @@ impl WithSimd for Forward<'_> {
             for head in shape.heads_of(group) {
                 for block in asked.clone() {
                     row.load_queries(head, block, scratch);
-                    let sums = weigh(simd, block, shape.panels(), scratch);
+                    let sums = weigh(simd, (block, shape.panels()), row.rope.reach(), scratch);
                     for panel in 0..shape.panels() {
                         let mut tile = ZERO_TILE;
                         let values = &scratch.values[panel * blocks..];
@@ -190,7 +190,7 @@ impl WithSimd for Backward<'_> {
                         let head = &gradient[place..place + shape.width];
                         store_head(head, token % SIDE, scratch.gradient.iter_mut());
                     }
-                    let sums = weigh(simd, block, panels, scratch);
+                    let sums = weigh(simd, (block, panels), row.rope.reach(), scratch);
                     row.score_gradients(simd, block, sums, scratch);
                     let keys = scratch.weights.iter().zip(&scratch.weight_gradients);
                     for (key_block, (weights, score_gradients)) in keys.enumerate() {
@@ -360,15 +360,18 @@ impl Row<'_> {
 /// Scores of one block of queries against all keys they may see → weights that still have to be divided by
 /// the sums returned, one a query.
 #[inline(always)]
-fn weigh<S: Simd>(simd: S, block: usize, panels: usize, scratch: &mut Scratch) -> [f32; SIDE] {
+fn weigh<S: Simd>(
+    simd: S,
+    (block, panels): (usize, usize),
+    reach: usize,
+    scratch: &mut Scratch,
+) -> [f32; SIDE] {
     scratch.weights.resize(block + 1, ZERO_TILE);
     let mut tops = [[f32::NEG_INFINITY; SIDE]; SIDE];
     for (key_block, tile) in scratch.weights.iter_mut().enumerate() {
         let keys = &scratch.keys_transposed[key_block * panels..];
         multiply_tiles(simd, scratch.queries.iter().zip(keys), tile);
-        if key_block == block {
-            hide_future(tile, f32::NEG_INFINITY);
-        }
+        hide(tile, block - key_block, reach, f32::NEG_INFINITY);
         for (scores, tops) in tile.iter().zip(&mut tops) {
             let tops = S::as_mut_simd_f32s(tops).0;
             for (score, top) in S::as_simd_f32s(scores).0.iter().zip(tops) {
@@ -389,10 +392,8 @@ fn weigh<S: Simd>(simd: S, block: usize, panels: usize, scratch: &mut Scratch) -
                 *score = exponential(simd, simd.sub_f32s(*score, top));
             }
         }
-        if key_block == block {
-            // The exponential is clamped and never quite zero.
-            hide_future(tile, 0.0);
-        }
+        // The exponential is clamped and never quite zero.
+        hide(tile, block - key_block, reach, 0.0);
         for (weights, sums) in tile.iter().zip(&mut sums) {
             let sums = S::as_mut_simd_f32s(sums).0;
             for (weight, sum) in S::as_simd_f32s(weights).0.iter().zip(sums) {

@@ -9,12 +9,24 @@ use pulp::Simd;
 
 use super::super::vector::{SIDE, Tile, transpose};
 
-/// Sets what lies right of the diagonal.
+/// Sets what a query does not see, of keys that are `distance` blocks before it: what comes after it, which is right of the
+/// diagonal of its own block, and what is `reach` positions before it or more.
 #[inline(always)]
-pub(super) fn hide_future(tile: &mut Tile, value: f32) {
+pub(super) fn hide(tile: &mut Tile, distance: usize, reach: usize, value: f32) {
+    if distance == 0 {
+        for (query, keys) in tile.iter_mut().enumerate() {
+            for (key, weight) in keys.iter_mut().enumerate() {
+                *weight = if key > query { value } else { *weight };
+            }
+        }
+    }
+    if (distance + 1) * SIDE <= reach {
+        return;
+    }
     for (query, keys) in tile.iter_mut().enumerate() {
         for (key, weight) in keys.iter_mut().enumerate() {
-            *weight = if key > query { value } else { *weight };
+            let is_hidden = distance * SIDE + query >= reach.saturating_add(key);
+            *weight = if is_hidden { value } else { *weight };
         }
     }
 }

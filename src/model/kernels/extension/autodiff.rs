@@ -11,6 +11,7 @@ use burn::backend::{Autodiff, Flex};
 
 use super::super::adamw::AdamwStep;
 use super::super::projection::Panels;
+use super::super::swiglu::Curve;
 use super::{AttentionRows, DecoderOps, Gradients, KernelOps, Targets};
 
 /// The result of an operation on `$inputs`, a node of the graph where one of them is.
@@ -39,12 +40,16 @@ impl<B: Gradients, C: CheckpointStrategy> DecoderOps for Autodiff<B, C> {
         node!(RmsNorm, B, 2, nodes, (inputs, epsilon), output)
     }
 
-    fn fused_swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn fused_swiglu(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        curve: Curve,
+    ) -> FloatTensor<Self> {
         let nodes = [gate.node(), up.node()];
         let inputs = [gate.into_primitive(), up.into_primitive()];
         let [gate, up] = inputs.clone();
-        let output = B::fused_swiglu(gate, up);
-        node!(Swiglu, B, 2, nodes, inputs, output)
+        let output = B::fused_swiglu(gate, up, curve);
+        node!(Swiglu, B, 2, nodes, (inputs, curve), output)
     }
 
     fn fused_attention(
@@ -107,11 +112,11 @@ impl<B: Gradients> Backward<B, 2> for RmsNorm {
 struct Swiglu;
 
 impl<B: Gradients> Backward<B, 2> for Swiglu {
-    type State = [FloatTensor<B>; 2];
+    type State = ([FloatTensor<B>; 2], Curve);
 
     fn backward(self, ops: Ops<Self::State, 2>, found: &mut Found, _: &mut Checkpointer) {
         let gradient = found.consume::<B>(&ops.node);
-        let gradients = B::swiglu_gradients(ops.state, gradient);
+        let gradients = B::swiglu_gradients(ops.state.0, ops.state.1, gradient);
         for (node, gradient) in ops.parents.into_iter().zip(gradients) {
             if let Some(node) = node {
                 found.register::<B>(node.id, gradient);

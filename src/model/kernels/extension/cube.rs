@@ -4,7 +4,8 @@ use burn::backend::Cube;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{FloatDType, Tensor};
 
-use super::super::{SCORES, rms_norm, stock, swiglu};
+use super::super::swiglu::{self, Curve};
+use super::super::{SCORES, rms_norm, stock};
 use super::{AttentionRows, DecoderOps, Gradients, Targets};
 
 type Primitive = FloatTensor<Cube>;
@@ -24,8 +25,8 @@ impl DecoderOps for Cube {
         primitive(rms_norm::composed(x, weight, f64::from(epsilon)))
     }
 
-    fn fused_swiglu(gate: Primitive, up: Primitive) -> Primitive {
-        primitive(swiglu::composed(tensor(gate), tensor(up)))
+    fn fused_swiglu(gate: Primitive, up: Primitive, curve: Curve) -> Primitive {
+        primitive(swiglu::composed(tensor(gate), tensor(up), curve))
     }
 
     fn fused_attention(
@@ -66,8 +67,12 @@ impl Gradients for Cube {
         [primitive(of_x), primitive(of_weight)]
     }
 
-    fn swiglu_gradients([gate, up]: [Primitive; 2], gradient: Primitive) -> [Primitive; 2] {
-        stock::swiglu_gradients([gate, up].map(tensor), tensor(gradient)).map(primitive)
+    fn swiglu_gradients(
+        [gate, up]: [Primitive; 2],
+        curve: Curve,
+        gradient: Primitive,
+    ) -> [Primitive; 2] {
+        stock::gate_gradients([gate, up].map(tensor), curve, tensor(gradient)).map(primitive)
     }
 
     fn attention_gradients(

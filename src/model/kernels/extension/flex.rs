@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use super::super::adamw::{self, AdamwStep};
 use super::super::attention::{self, AttentionShape};
 use super::super::projection::Panels;
-use super::super::{rms_norm, swiglu, target_log_probs};
+use super::super::swiglu::{self, Curve};
+use super::super::{rms_norm, target_log_probs};
 use super::{AttentionRows, DecoderOps, Gradients, KernelOps, Targets};
 
 /// Numbers per task of a conversion.
@@ -26,9 +27,10 @@ impl DecoderOps for Flex {
         )
     }
 
-    fn fused_swiglu(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
+    fn fused_swiglu(gate: FlexTensor, up: FlexTensor, curve: Curve) -> FlexTensor {
         let (gate, up) = (gate.to_contiguous(), up.to_contiguous());
-        pack(swiglu::forward(gate.storage(), up.storage()), shape(&gate))
+        let product = swiglu::forward(gate.storage(), up.storage(), curve);
+        pack(product, shape(&gate))
     }
 
     fn fused_attention(
@@ -82,11 +84,15 @@ impl Gradients for Flex {
         [x_gradient, pack(weight_gradient, shape(&weight))]
     }
 
-    fn swiglu_gradients([gate, up]: [FlexTensor; 2], gradient: FlexTensor) -> [FlexTensor; 2] {
+    fn swiglu_gradients(
+        [gate, up]: [FlexTensor; 2],
+        curve: Curve,
+        gradient: FlexTensor,
+    ) -> [FlexTensor; 2] {
         let (gate, up) = (gate.to_contiguous(), up.to_contiguous());
         let mut up_gradient = into_contiguous(gradient);
-        let gate_gradient =
-            swiglu::backward(gate.storage(), up.storage(), up_gradient.storage_mut());
+        let pull = up_gradient.storage_mut();
+        let gate_gradient = swiglu::backward(gate.storage(), up.storage(), curve, pull);
         [pack(gate_gradient, shape(&gate)), up_gradient]
     }
 

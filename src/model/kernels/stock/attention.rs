@@ -20,7 +20,7 @@ pub(in super::super) fn attention(
     let [q, k, v] = rows.rotated(inputs, rope);
     let (count, pieces) = (rows.count * rows.longest, pieces(q.dims(), scores));
     let blocks = pieces.into_iter().map(|piece| {
-        let (weights, values) = (piece.weights(&q, &k), piece.keys(&v));
+        let (weights, values) = (piece.weights(&q, &k, rope.reach()), piece.keys(&v));
         let [r, _, _, d] = values.dims();
         let attended = weights.matmul(values);
         attended.reshape([r, h, piece.queries.len(), d])
@@ -53,7 +53,7 @@ pub(in super::super) fn attention_gradients(
         let side_by_side = h / g * piece.queries.len();
         let grouped = |x: &Tensor<4>| piece.queries_of(x).reshape([r, g, side_by_side, d]);
         let (queries, pull) = (grouped(&q), grouped(&gradient));
-        let weights = piece.weights(&q, &k);
+        let weights = piece.weights(&q, &k, rope.reach());
         let of_values = weights.clone().swap_dims(2, 3).matmul(pull.clone());
         let of_weights = pull.matmul(values.swap_dims(2, 3));
         let mean = (of_weights.clone() * weights.clone()).sum_dim(3);
@@ -186,16 +186,20 @@ impl Piece {
     }
 
     /// What each query takes of each key: `[rows, groups, heads of a group * queries, keys]`.
-    fn weights(&self, q: &Tensor<4>, k: &Tensor<4>) -> Tensor<4> {
+    fn weights(&self, q: &Tensor<4>, k: &Tensor<4>, reach: usize) -> Tensor<4> {
         let ([_, h, _, d], keys) = (q.dims(), self.keys(k));
         let [r, g, t, _] = keys.dims();
         let (count, repeats) = (self.queries.len(), h / g);
         let queries = self.queries_of(q).reshape([r, g, repeats * count, d]);
         let scores = queries.matmul(keys.swap_dims(2, 3)) / (d as f64).sqrt();
         let offset = self.queries.start as i64 + 1;
-        let future = Tensor::<2>::ones([count, t], &q.device()).triu(offset) * -1e9;
+        let mut hidden = Tensor::<2>::ones([count, t], &q.device()).triu(offset) * -1e9;
+        if reach < t {
+            let past = self.queries.start as i64 - reach as i64;
+            hidden = hidden + Tensor::<2>::ones([count, t], &q.device()).tril(past) * -1e9;
+        }
         let scores =
-            scores.reshape([r, g, repeats, count, t]) + future.reshape([1, 1, 1, count, t]);
+            scores.reshape([r, g, repeats, count, t]) + hidden.reshape([1, 1, 1, count, t]);
         activation::softmax(scores, 4).reshape([r, g, repeats * count, t])
     }
 }
@@ -257,10 +261,15 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_give_what_all_scores_at_once_give() {
-        for ([h, g, d], rows) in CASES {
+        // All positions, and windows of some.
+        let cases = CASES.into_iter();
+        for (([h, g, d], rows), reach) in
+            cases.flat_map(|case| [usize::MAX, 1, 5, 16].map(|reach| (case, reach)))
+        {
             let packing = packed(rows);
             let n = packing.tokens().len();
-            let rope = RopeTable::new(&Rotary::new(d, 10_000.0, None), packing.longest());
+            let rotary = Rotary::new(d, 10_000.0, None);
+            let rope = RopeTable::new(&rotary, packing.longest()).within(reach);
             let shaped = |[q, k, v]: [Tensor<1>; 3]| {
                 [
                     q.reshape([1, n, h, d]) * 3,
