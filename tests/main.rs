@@ -39,6 +39,7 @@ mod raising;
 mod remote;
 mod resume;
 mod rewards;
+mod rule_judges;
 mod runs;
 mod servers;
 mod stand_ins;

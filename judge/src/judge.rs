@@ -5,15 +5,19 @@
 
 mod cached;
 mod checked;
+mod compiles;
 mod counts;
 mod distinct;
 mod error;
+mod hard_coded;
 mod judgement;
 mod key;
+mod lints;
 mod mixture;
 mod pool;
 mod reruns;
 mod rules;
+mod speed;
 mod submission;
 mod table;
 mod wrapper;
@@ -21,20 +25,24 @@ mod wrapper;
 use rlef_sandbox::Cancel;
 
 pub use cached::Cached;
+pub use compiles::Compiles;
 pub use counts::JudgeCounts;
 pub(crate) use counts::Tally;
 pub use distinct::{all, distinct};
 pub(crate) use error::is_of_library;
 pub use error::{JudgeError, chain};
+pub use hard_coded::{HardCoded, HardCodedConfig};
 pub use judgement::{Judgement, Preference, Score};
 pub use key::{JudgementKey, Keys};
+pub use lints::{Lints, LintsConfig};
 pub use mixture::Mixture;
 #[cfg(test)]
 pub(crate) use pool::AHEAD;
 pub use pool::side_by_side;
 pub use reruns::Reruns;
 pub(crate) use reruns::timeout;
-pub use rules::{Rules, RulesConfig};
+pub use rules::{Format, Rules, RulesConfig};
+pub use speed::{Speed, SpeedConfig};
 pub use submission::{Asks, Reads, Submission};
 pub use table::{
     Build, JudgeConfig, Judges, Members, Parts, Row, Settings, SettingsError, read as read_settings,

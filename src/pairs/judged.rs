@@ -73,14 +73,13 @@ pub fn judged(
             return None;
         }
         let whole = judgement.scores.iter().filter(|score| score.span.is_none());
-        let weighed: Vec<f64> = whole
-            .map(|score| weights.get(&score.judge).copied().unwrap_or(1.0) * score.value)
+        let weighed: Option<Vec<f64>> = whole
+            .map(|score| Some(weights.get(&score.judge).copied().unwrap_or(1.0) * score.value?))
             .collect();
-        // Nobody's opinion is no number, and nothing to compare by.
-        let score = if weighed.is_empty() {
-            f64::NAN
-        } else {
-            weighed.iter().sum()
+        // Nobody's opinion is no number, and nothing to compare by; nor is what is left where one of them has none.
+        let score = match weighed {
+            Some(weighed) if !weighed.is_empty() => weighed.iter().sum(),
+            _ => f64::NAN,
         };
         Some(Judged {
             tests: verdict.map(|verdict| (verdict.passed, verdict.total)),

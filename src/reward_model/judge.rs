@@ -148,7 +148,7 @@ impl Judge for RewardJudge {
     ) -> Result<Judgement, JudgeError> {
         Ok(Judgement::of_scores(vec![Score {
             judge: NAME.to_owned(),
-            value: self.reward(submission)?,
+            value: Some(self.reward(submission)?),
             span: None,
             reason: String::new(),
         }]))

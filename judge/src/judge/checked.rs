@@ -30,9 +30,13 @@ impl<J: Judge> Checked<J> {
         judgement: Judgement,
         submission: &Submission<'_>,
     ) -> Result<Judgement, JudgeError> {
-        let bad = (judgement.scores.iter()).find(|score| !score.value.is_finite());
+        let mut values = judgement
+            .scores
+            .iter()
+            .filter_map(|score| Some((score, score.value?)));
+        let bad = values.find(|(_, value)| !value.is_finite());
         match bad {
-            Some(score) => Err(self.not_finite(&score.judge, submission, score.value)),
+            Some((score, value)) => Err(self.not_finite(&score.judge, submission, value)),
             None => Ok(judgement),
         }
     }

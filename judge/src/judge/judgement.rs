@@ -24,8 +24,8 @@ pub struct Judgement {
 pub struct Score {
     /// Whose it is.
     pub judge: String,
-    /// The number.
-    pub value: f64,
+    /// The number; nothing where the judge has no opinion, which is no score: whoever learns from it leaves the answer out.
+    pub value: Option<f64>,
     /// The bytes of the text that it is about; the whole where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Range<usize>>,
@@ -135,7 +135,7 @@ mod tests {
         );
         let score = Score {
             judge: "rules".into(),
-            value: 0.5,
+            value: Some(0.5),
             span: Some(2..4),
             reason: String::new(),
         };
