@@ -28,7 +28,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::judge::Judges;
-use crate::reward_model;
+use crate::{ai_judge, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
 pub use rlef_serve::cli::sentence;
 
@@ -187,7 +187,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
-    let judges = &judges.clone().or(reward_model::JUDGE);
+    let known = judges.clone().or(reward_model::JUDGE);
+    let judges = &ai_judge::ROWS.into_iter().fold(known, Judges::or);
     if matches!(
         cli.verb,
         Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)

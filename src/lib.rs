@@ -11,6 +11,7 @@
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
+//! - [`ai_judge`] has a model on a server judge answers.
 //! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
@@ -29,6 +30,7 @@ pub use rlef_judge::{
 };
 
 pub mod advantage;
+pub mod ai_judge;
 pub mod batch;
 pub mod checkpoint;
 pub mod cli;

@@ -131,6 +131,15 @@ pub trait Judge: Send + Sync {
         );
     }
 
+    /// Is told what all who judge an answer have said of it together, this one among them: a judge that keeps watch over itself
+    /// compares that with what it said. Nothing that it says later may depend on it.
+    fn told(&self, _submission: &Submission<'_>, _all: &Judgement) {}
+
+    /// What people should know of its judgements so far, a line each: what they cost, and how far they can be trusted.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether it can say which of several answers is better.
     fn compares(&self) -> bool {
         false

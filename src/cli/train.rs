@@ -99,6 +99,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let resume = watcher.resume.clone();
     let end = train::run(session, &mut watcher);
     watcher.finish();
+    judge.notes().iter().for_each(|note| say!("{note}"));
     match end? {
         End::Stopped { rounds } => {
             say!("stopped after round {rounds}; continue with: {resume}");

@@ -42,6 +42,10 @@ pub struct Preference {
     /// How likely the order is right, from 0 to 1, where the judge can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<f64>,
+    /// How likely each answer is better than each other one, where the judge says it: `beats[i][j]` of `i` over `j`, and nothing
+    /// where it has no opinion on the two. Empty where it says none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beats: Vec<Vec<Option<f64>>>,
     /// Why, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,

@@ -103,6 +103,7 @@ impl Judge for Length {
                 .map(|submission| longer(submission.text))
                 .collect(),
             certainty: None,
+            beats: Vec::new(),
             reason: "longer is better".into(),
         })
     }
@@ -160,6 +161,7 @@ impl Judge for Strict {
                 .map(|submission| before(submission.text))
                 .collect(),
             certainty: None,
+            beats: Vec::new(),
             reason: String::new(),
         })
     }

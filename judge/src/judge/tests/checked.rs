@@ -54,6 +54,7 @@ impl Judge for Literal {
         Ok(Preference {
             places: vec![0; submissions.len().min(2)],
             certainty: submissions[0].text.parse().ok(),
+            beats: Vec::new(),
             reason: String::new(),
         })
     }
