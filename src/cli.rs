@@ -8,6 +8,7 @@ pub mod export;
 pub mod gate;
 pub mod judge;
 pub mod judging;
+pub mod labels;
 pub mod output;
 pub mod pairs;
 pub mod progress;
@@ -59,6 +60,8 @@ enum Verb {
     Train(Box<train::Args>),
     /// Make preferences of journals' answers: pairs of which one did better.
     Pairs(pairs::Args),
+    /// Compare labels of several sources over the same answers: tests, people, judges.
+    Labels(labels::Args),
     /// Train a reward model from preferences.
     Reward(reward::Args),
     /// Make demonstrations of what solved problems in journals (rejection sampling).
@@ -202,6 +205,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args, judges),
         Verb::Pairs(args) => pairs::run(&args, judges),
+        Verb::Labels(args) => labels::run(&args),
         Verb::Reward(args) => reward::run(&args),
         Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),

@@ -12,6 +12,7 @@
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
 //! - [`ai_judge`] has a model on a server judge answers.
+//! - [`labels`] compares labels of several sources over the same answers.
 //! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened; [`config`] says what should.
@@ -43,6 +44,7 @@ pub mod episode;
 pub mod eval;
 pub mod examples;
 pub mod journal;
+pub mod labels;
 pub mod learner;
 pub mod logger;
 pub mod machine;
