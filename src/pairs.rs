@@ -221,10 +221,20 @@ pub fn pairs(
     (found, counts)
 }
 
-/// How likely an answer is better than another, where a judge was asked about these two: `Some(None)` where it has no opinion.
-fn likely(one: &Judged, other: &Judged) -> Option<Option<f64>> {
+/// What a judge says of two answers.
+enum Opinion {
+    /// How likely the one is better.
+    Likely(f64),
+    /// It was asked, and has none.
+    Silent,
+}
+
+/// What a judge says of two answers, where one was asked about them that says how likely each is better.
+fn opinion(one: &Judged, other: &Judged, rule: Rule) -> Option<Opinion> {
     let (one, other) = (one.likely.as_ref()?, other.likely.as_ref()?);
-    Some(one.over.get(other.own).copied().flatten())
+    let likely = one.over.get(other.own).copied().flatten();
+    let opinion = likely.map_or(Opinion::Silent, Opinion::Likely);
+    (rule == Rule::Compared).then_some(opinion)
 }
 
 /// Pairs of places, the better answer first.
@@ -237,10 +247,9 @@ fn candidates(
     for (one, (answer, value)) in answers.iter().enumerate() {
         for (other, (beside, than)) in answers.iter().enumerate().skip(one + 1) {
             // What was said of the two of them comes before their places among all.
-            let said = likely(answer, beside).filter(|_| options.rule == Rule::Compared);
-            let order = match said {
-                Some(Some(likely)) => likely.total_cmp(&0.5),
-                Some(None) => {
+            let order = match opinion(answer, beside, options.rule) {
+                Some(Opinion::Likely(likely)) => likely.total_cmp(&0.5),
+                Some(Opinion::Silent) => {
                     counts.silent += 1;
                     continue;
                 }
@@ -288,12 +297,11 @@ fn pair(
     options: Options,
     labels: &Labels,
 ) -> Pair {
-    let said = likely(better, worse).filter(|_| options.rule == Rule::Compared);
-    let certainty = match said {
-        Some(likely) => likely.map(|likely| likely.max(0.5)),
+    let certainty = match opinion(better, worse, options.rule) {
+        Some(Opinion::Likely(likely)) => Some(likely.max(0.5)),
         // A tie is one however sure of it somebody is.
-        None if value == than => Some(0.5),
-        None => better.certainty.map(|certainty| certainty.max(0.5)),
+        _ if value == than => Some(0.5),
+        _ => better.certainty.map(|certainty| certainty.max(0.5)),
     };
     let mut labels = labels.clone();
     let mut label = |name: &str, value: String| labels.insert(name.to_owned(), value);

@@ -37,7 +37,7 @@ mod thought;
 mod token;
 mod wanted;
 
-pub(crate) use lexer::{Literal, code_only, literals};
+pub(crate) use lexer::{code_only, literals};
 pub use wanted::Wanted;
 
 /// Source and language found in a completion.

@@ -187,17 +187,15 @@ impl AiConfig {
             ));
         }
         match kind {
-            Kind::Pairwise => None,
             Kind::Rating if self.lowest >= self.highest || self.highest > 100 => Some(format!(
                 "lowest is {} and highest {}; expected the first below the second, and 100 at most",
                 self.lowest, self.highest
             )),
-            Kind::Rating => None,
             Kind::Constraint if self.requirement.trim().is_empty() => {
                 Some("requirement is empty; say what an answer must meet".to_owned())
             }
-            Kind::Constraint => None,
             Kind::Rubric => self.fault_of_points(),
+            Kind::Pairwise | Kind::Rating | Kind::Constraint => None,
         }
     }
 

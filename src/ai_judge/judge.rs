@@ -189,11 +189,10 @@ fn choices(kind: Kind, config: &AiConfig) -> Vec<Choice> {
 /// Names everything that is said depends on; bounds and patience are none of it.
 fn stamp(kind: Kind, config: &AiConfig, question: &str, prompt: &str) -> String {
     let digest = Sha256::digest(prompt);
-    let hash: String = digest
-        .iter()
-        .take(8)
+    let bytes: Vec<String> = (digest.iter().take(8))
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let hash = bytes.concat();
     let asked = match kind {
         Kind::Pairwise => format!("{:?}", config.orders),
         Kind::Rating => String::new(),

@@ -8,7 +8,7 @@ use rlef_sandbox::{Cancel, Language};
 use serde_json::json;
 
 use super::*;
-use crate::judge::{Judge, JudgeConfig, JudgeError, Judgement, Judges, Submission};
+use crate::judge::{Judge, JudgeError, Judgement, Submission};
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::verdict::{Grade, Scope, StopAt, Verdict};

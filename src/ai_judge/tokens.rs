@@ -100,7 +100,7 @@ mod tests {
         let sides = [Choice::of("1", 1.0), Choice::of("2", 0.0)];
         // 0.5 + 0.1 against 0.2; the rest is other words.
         let one = place("1", &[("1", 0.5), (" 1", 0.1), ("2", 0.2), ("A", 0.2)]);
-        near(expected(&[one.clone()], &sides, 0), 0.6 / 0.8);
+        near(expected(std::slice::from_ref(&one), &sides, 0), 0.6 / 0.8);
         // The last place in which the choice stands decides.
         let lead = place("1", &[("1", 0.9), ("2", 0.1)]);
         let word = place(" is", &[(" is", 1.0)]);

@@ -21,7 +21,7 @@ use super::judging::interrupted;
 use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
-use crate::judge::Judges;
+use crate::judge::{Judge as _, Judges};
 use crate::model::device::Processor;
 use crate::train::{self, End};
 use ended::ended;

@@ -177,11 +177,14 @@ impl Judge for RewardJudge {
             [one, other] => Some(likely(one.max(other), one.min(other))),
             _ => None,
         };
-        let row = |one: &f64| rewards.iter().map(|other| Some(likely(*one, *other)));
+        let row = |one: f64| -> Vec<Option<f64>> {
+            let row = rewards.iter().map(|other| Some(likely(one, *other)));
+            row.collect()
+        };
         Ok(Preference {
             places: rewards.iter().map(better).collect(),
             certainty,
-            beats: rewards.iter().map(|one| row(one).collect()).collect(),
+            beats: rewards.iter().map(|one| row(*one)).collect(),
             reason: String::new(),
         })
     }

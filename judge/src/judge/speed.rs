@@ -146,13 +146,14 @@ impl Speed {
     /// Whether it is fast enough, in words where not, and whether asking again says the same.
     fn compared(&self, own: Cost, reference: Cost) -> (bool, String, bool) {
         let factor = self.config.factor;
-        let (own, bound, unit, repeatable) = match (own.fuel, reference.fuel) {
-            (Some(own), Some(reference)) => (own as f64, factor * reference as f64, "fuel", true),
-            _ => {
-                let allowed = self.config.allowance_ms * own.tests as f64;
-                (own.cpu_ms, factor * reference.cpu_ms + allowed, "ms", false)
-            }
+        let fuel = own.fuel.zip(reference.fuel);
+        let (own, bound, unit) = if let Some((own, reference)) = fuel {
+            (own as f64, factor * reference as f64, "fuel")
+        } else {
+            let allowed = self.config.allowance_ms * own.tests as f64;
+            (own.cpu_ms, factor * reference.cpu_ms + allowed, "ms")
         };
+        let repeatable = fuel.is_some();
         if own <= bound {
             return (true, String::new(), repeatable);
         }

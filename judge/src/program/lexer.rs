@@ -5,7 +5,7 @@ use rlef_sandbox::Language;
 
 mod literals;
 
-pub(crate) use literals::{Literal, literals};
+pub(crate) use literals::literals;
 
 /// What the next character belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]

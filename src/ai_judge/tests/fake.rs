@@ -51,8 +51,8 @@ pub(super) fn serve(
                     place["top_logprobs"] = json!(tokens);
                     choice["logprobs"] = json!({"content": [place]});
                 }
-                if text.starts_with("CUT ") {
-                    choice = json!({"message": {"content": &text[4..]}, "finish_reason": "length"});
+                if let Some(text) = text.strip_prefix("CUT ") {
+                    choice = json!({"message": {"content": text}, "finish_reason": "length"});
                 }
                 let usage = json!({"prompt_tokens": 100, "completion_tokens": 1});
                 let text = json!({"choices": [choice], "usage": usage}).to_string();

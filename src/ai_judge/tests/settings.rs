@@ -15,17 +15,11 @@ fn what_was_asked_is_kept_by_who_was_asked_and_how() {
     let (url, seen) = serve(|_| plain("7"));
     let set = problem();
     let judged = |config: AiConfig, text: &str| {
-        let watch = Arc::new(crate::ai_judge::watch::Watch::new("ai_rating", &config));
-        let choices = (1..=10).map(|rating: u32| {
-            crate::ai_judge::answer::Choice::of(rating.to_string(), f64::from(rating))
-        });
-        let question = crate::ai_judge::question::Question::new(
-            "ai_rating",
-            &config,
-            choices.collect(),
-            watch,
-        )
-        .unwrap();
+        let watch = Arc::new(watch::Watch::new("ai_rating", &config));
+        let choices =
+            (1..=10).map(|rating: u32| answer::Choice::of(rating.to_string(), f64::from(rating)));
+        let question =
+            question::Question::new("ai_rating", &config, choices.collect(), watch).unwrap();
         let cache = crate::verdict::VerdictCache::open(folder.path(), 1 << 20).unwrap();
         let cached = crate::judge::Cached::new(question, Arc::new(cache));
         cached.judge(&said(&set, text), &Cancel::never()).unwrap()
