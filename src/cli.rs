@@ -29,7 +29,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::judge::Judges;
-use crate::{ai_judge, reward_model};
+use crate::{ai_judge, process_model, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
 pub use rlef_serve::cli::sentence;
 
@@ -91,6 +91,7 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
+    use crate::process_model;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
@@ -170,6 +171,10 @@ pub mod exit {
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
             }
+            let learnt = cause.downcast_ref::<process_model::LearnError>();
+            if matches!(learnt, Some(process_model::LearnError::Training(_))) {
+                return true;
+            }
             if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;
             }
@@ -191,6 +196,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
     let known = judges.clone().or(reward_model::JUDGE);
+    let known = known.or(process_model::JUDGE);
     let judges = &ai_judge::ROWS.into_iter().fold(known, Judges::or);
     if matches!(
         cli.verb,

@@ -11,6 +11,7 @@
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
+//! - [`process_model`] learns a number for each step of an answer.
 //! - [`ai_judge`] has a model on a server judge answers.
 //! - [`labels`] compares labels of several sources over the same answers.
 //! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
@@ -55,6 +56,7 @@ pub mod pairs;
 pub mod policy;
 mod pool;
 pub mod preference;
+pub mod process_model;
 pub mod rejection;
 pub mod reward;
 pub mod reward_model;
