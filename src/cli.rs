@@ -20,6 +20,7 @@ mod settings;
 pub mod sft;
 pub mod source;
 mod starter;
+pub mod steps;
 pub mod train;
 mod watched;
 
@@ -62,6 +63,8 @@ enum Verb {
     Pairs(pairs::Args),
     /// Compare labels of several sources over the same answers: tests, people, judges.
     Labels(labels::Args),
+    /// Label the steps of answers: by completions that tests judge, or exactly on the built-in problems.
+    Steps(steps::Args),
     /// Train a reward model from preferences.
     Reward(reward::Args),
     /// Make demonstrations of what solved problems in journals (rejection sampling).
@@ -200,7 +203,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
     let judges = &ai_judge::ROWS.into_iter().fold(known, Judges::or);
     if matches!(
         cli.verb,
-        Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)
+        Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_) | Verb::Steps(_)
     ) {
         arena::keep_one();
     }
@@ -211,6 +214,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args, judges),
         Verb::Pairs(args) => pairs::run(&args, judges),
+        Verb::Steps(args) => steps::run(&args, judges),
         Verb::Labels(args) => labels::run(&args),
         Verb::Reward(args) => reward::run(&args),
         Verb::Rft(args) => rft::run(&args),

@@ -7,6 +7,7 @@
 
 mod data;
 mod judge;
+pub mod label;
 mod loss;
 mod report;
 mod steps;

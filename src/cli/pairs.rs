@@ -68,6 +68,10 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     };
     let (pairs, counts) = pairs::pairs(&heard.judged, &asked, options, &labels);
     say!("{} answers: {counts}", heard.judged.len());
+    if pairs.is_empty() && lost > 0 {
+        say!("error: failed to find a pair: {lost} answers were lost; nothing was written");
+        return Ok(ExitCode::from(exit::INFRASTRUCTURE));
+    }
     anyhow::ensure!(
         !pairs.is_empty(),
         "failed to find a pair: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
