@@ -79,9 +79,7 @@ fn steps(
 pub fn exact(answers: &[Answer], problems: &[Problem], asked: &[Asked]) -> Found {
     let mut found = Found::default();
     for answer in answers {
-        let marks = contest::marks(&problems[answer.problem], &answer.text);
-        let same = |marks: &Vec<bool>| marks.len() == of_answer(&answer.text).len();
-        match marks.filter(same) {
+        match exact_marks(answer, &problems[answer.problem]) {
             Some(marks) => {
                 let marks = marks.into_iter().map(mark).collect();
                 let item = steps(
@@ -97,6 +95,19 @@ pub fn exact(answers: &[Answer], problems: &[Problem], asked: &[Asked]) -> Found
         }
     }
     found
+}
+
+/// Whether each step is right, where the program's lines are all the steps there are.
+fn exact_marks(answer: &Answer, problem: &Problem) -> Option<Vec<bool>> {
+    let found = Program::find(&answer.text, &Wanted::of(problem)).ok()?;
+    let source = found.program.source;
+    let steps = of_answer(&answer.text).into_iter();
+    let steps = steps.map(|step| answer.text[step].trim_end());
+    let lines = source.lines().map(str::trim_end);
+    if !steps.eq(lines.filter(|line| !line.is_empty())) {
+        return None;
+    }
+    contest::marks(problem, &source)
 }
 
 fn mark(is_right: bool) -> Mark {
@@ -128,7 +139,7 @@ pub fn estimated(
         let lines = of_answer(&answer.text);
         let problem = &problems[answer.problem];
         let asked = &asked[answer.problem];
-        let Some((last, earlier)) = lines.split_last() else {
+        let Some((_, earlier)) = lines.split_last() else {
             found.unlabelled += 1;
             continue;
         };
@@ -151,7 +162,7 @@ pub fn estimated(
             found.unlabelled += 1;
             continue;
         }
-        whole.push(answer.text[..last.end].to_owned());
+        whole.push(answer.text.clone());
         match passed(problem, &whole, judge) {
             Err(error) => found.lost.push((problem.id.clone(), error)),
             Ok(passed) => {

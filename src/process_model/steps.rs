@@ -38,7 +38,7 @@ impl Aggregate {
     }
 }
 
-/// The steps of an answer as bytes of it: its lines, without the ends of lines; blank ones are none.
+/// The steps of an answer as bytes of it: its lines, without the ends of lines. Blank ones are none, nor are the fences of a block.
 pub fn of_answer(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     let lines = text.split_inclusive('\n').map(|line| {
@@ -46,7 +46,11 @@ pub fn of_answer(text: &str) -> Vec<Range<usize>> {
         start += line.len();
         range
     });
-    lines.filter(|range| !range.is_empty()).collect()
+    let is_step = |range: &Range<usize>| {
+        let line = text[range.clone()].trim_start();
+        !line.is_empty() && !["```", "~~~"].iter().any(|fence| line.starts_with(fence))
+    };
+    lines.filter(is_step).collect()
 }
 
 #[cfg(test)]
@@ -62,6 +66,12 @@ mod tests {
             .collect();
         assert_eq!(steps, ["é = 1", "  b = 2", "print(b)"]);
         assert!(of_answer(" \n\n").is_empty());
+        let fenced = "```python\na = 1\nprint('```')\n```\n";
+        let steps: Vec<&str> = of_answer(fenced)
+            .into_iter()
+            .map(|range| &fenced[range])
+            .collect();
+        assert_eq!(steps, ["a = 1", "print('```')"]);
     }
 
     #[test]
