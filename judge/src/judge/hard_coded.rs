@@ -108,17 +108,20 @@ fn holds(all: &[String], wanted: &[String]) -> bool {
 
 /// The statement's words, without what the public tests say: an answer that is part of the task is no copy.
 fn without_examples(problem: &Problem) -> Vec<String> {
-    let mut statement = problem.statement.clone();
+    let mut stated = words(&problem.statement);
     for test in &problem.public_tests {
-        if let TestCase::Stdin { input, expected } = test {
-            for text in [expected.trim(), input.trim()] {
-                if !text.is_empty() {
-                    statement = statement.replacen(text, "\n", 1);
-                }
+        let (input, expected) = parts(test).unwrap_or_default();
+        for example in [expected, input] {
+            if example.is_empty() {
+                continue;
+            }
+            let mut places = stated.windows(example.len());
+            if let Some(start) = places.position(|some| some == example) {
+                stated.drain(start..start + example.len());
             }
         }
     }
-    words(&statement)
+    stated
 }
 
 /// Whether nobody would write this answer into a program but to give it: long enough, with a digit in it, and no number that

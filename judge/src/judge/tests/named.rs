@@ -68,7 +68,7 @@ fn rules_on_form_patterns_and_calls_know_near_misses() {
     assert_eq!(broken(one, block), "");
     assert_eq!(broken(one, &format!("Here it is:\n\n{block}\n\nDone.")), "");
     assert!(broken(one, &format!("{block}\n\nor\n\n{block}")).contains("2 blocks"));
-    assert!(broken(one, "print(1)").contains("no block"));
+    assert!(broken(one, "print(input())").contains("no block"));
     assert!(broken(one, "```python\nprint(1)\n").contains("it holds no program"));
     assert_eq!(broken(only, &format!("\n{block}\n")), "");
     assert!(broken(only, &format!("Here: \n{block}")).contains("words stand around"));
