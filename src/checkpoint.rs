@@ -6,6 +6,7 @@ mod chat_settings;
 pub mod chat_template;
 pub mod config_json;
 pub mod generation;
+pub mod process_file;
 pub mod reward_file;
 pub mod stop_text;
 pub mod template_file;

@@ -8,6 +8,7 @@ pub mod export;
 pub mod gate;
 pub mod judge;
 pub mod judging;
+pub mod labels;
 pub mod output;
 pub mod pairs;
 pub mod progress;
@@ -19,6 +20,7 @@ mod settings;
 pub mod sft;
 pub mod source;
 mod starter;
+pub mod steps;
 pub mod train;
 mod watched;
 
@@ -28,7 +30,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 
 use crate::judge::Judges;
-use crate::reward_model;
+use crate::{ai_judge, process_model, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
 pub use rlef_serve::cli::{screen, sentence};
 
@@ -59,6 +61,10 @@ enum Verb {
     Train(Box<train::Args>),
     /// Make preferences of journals' answers: pairs of which one did better.
     Pairs(pairs::Args),
+    /// Compare labels of several sources over the same answers: tests, people, judges.
+    Labels(labels::Args),
+    /// Label the steps of answers: by completions that tests judge, or exactly on the built-in problems.
+    Steps(steps::Args),
     /// Train a reward model from preferences.
     Reward(reward::Args),
     /// Make demonstrations of what solved problems in journals (rejection sampling).
@@ -88,6 +94,7 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
+    use crate::process_model;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
@@ -167,6 +174,10 @@ pub mod exit {
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
             }
+            let learnt = cause.downcast_ref::<process_model::LearnError>();
+            if matches!(learnt, Some(process_model::LearnError::Training(_))) {
+                return true;
+            }
             if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;
             }
@@ -187,10 +198,12 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// The same, with whoever these are to judge: a program that adds a judge of its own adds a row.
 pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
-    let judges = &judges.clone().or(reward_model::JUDGE);
+    let known = judges.clone().or(reward_model::JUDGE);
+    let known = known.or(process_model::JUDGE);
+    let judges = &ai_judge::ROWS.into_iter().fold(known, Judges::or);
     if matches!(
         cli.verb,
-        Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_)
+        Verb::Eval(_) | Verb::Train(_) | Verb::Reward(_) | Verb::Sft(_) | Verb::Steps(_)
     ) {
         arena::keep_one();
     }
@@ -201,6 +214,8 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Gate(args) => gate::run(&args),
         Verb::Train(args) => train::run(&args, judges),
         Verb::Pairs(args) => pairs::run(&args, judges),
+        Verb::Steps(args) => steps::run(&args, judges),
+        Verb::Labels(args) => labels::run(&args),
         Verb::Reward(args) => reward::run(&args),
         Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),

@@ -11,6 +11,9 @@
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
+//! - [`process_model`] learns a number for each step of an answer.
+//! - [`ai_judge`] has a model on a server judge answers.
+//! - [`labels`] compares labels of several sources over the same answers.
 //! - [`rejection`] keeps what solved problems, to learn from; [`pairs`] makes them of judged answers; [`reward_model`] learns a number for an answer from them.
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened, [`schema`] which form their files have; [`config`] says what should.
@@ -29,6 +32,7 @@ pub use rlef_judge::{
 };
 
 pub mod advantage;
+pub mod ai_judge;
 pub mod batch;
 pub mod checkpoint;
 pub mod cli;
@@ -41,6 +45,7 @@ pub mod episode;
 pub mod eval;
 pub mod examples;
 pub mod journal;
+pub mod labels;
 pub mod learner;
 pub mod logger;
 pub mod machine;
@@ -51,6 +56,7 @@ pub mod pairs;
 pub mod policy;
 mod pool;
 pub mod preference;
+pub mod process_model;
 pub mod rejection;
 pub mod reward;
 pub mod reward_model;

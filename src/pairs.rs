@@ -40,6 +40,17 @@ pub struct Judged {
     pub place: Option<usize>,
     /// How likely that order is right, where there are two answers and the judge can tell.
     pub certainty: Option<f64>,
+    /// How likely it is better than each answer that it was compared with, where a judge has said so.
+    pub likely: Option<Likely>,
+}
+
+/// How likely an answer is better than others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Likely {
+    /// Which of those that were compared it is.
+    pub own: usize,
+    /// Over each of them, from 0 to 1; nothing where nobody knows.
+    pub over: Vec<Option<f64>>,
 }
 
 impl Judged {
@@ -55,6 +66,7 @@ impl Judged {
             score: 0.0,
             place: None,
             certainty: None,
+            likely: None,
         }
     }
 }
@@ -122,6 +134,8 @@ pub struct Counts {
     pub unknown: usize,
     /// Pairs that are ties, used or not.
     pub ties: usize,
+    /// Pairs on which the judge that compares has no opinion.
+    pub silent: usize,
     /// Problems with answers but no pair.
     pub without: usize,
     /// Pairs that were not taken, for their problem had enough.
@@ -134,7 +148,11 @@ impl std::fmt::Display for Counts {
             out,
             "{} are there twice, of {} nothing is known to compare by; {} ties, {} problems without a pair, {} pairs beyond --most",
             self.repeated, self.unknown, self.ties, self.without, self.more
-        )
+        )?;
+        if self.silent > 0 {
+            write!(out, ", no opinion on {} pairs", self.silent)?;
+        }
+        Ok(())
     }
 }
 
@@ -188,7 +206,7 @@ pub fn pairs(
     }
     let mut found = Vec::new();
     for (problem, answers) in by_problem {
-        let mut all = candidates(&answers, options.ties, &mut counts);
+        let mut all = candidates(&answers, options, &mut counts);
         let stream = options.seed ^ (problem as u64) << 20 ^ 0x9a15;
         all.shuffle(&mut ChaCha8Rng::seed_from_u64(stream));
         let chosen = balanced(&all, answers.len(), options.most);
@@ -203,24 +221,49 @@ pub fn pairs(
     (found, counts)
 }
 
+/// What a judge says of two answers.
+enum Opinion {
+    /// How likely the one is better.
+    Likely(f64),
+    /// It was asked, and has none.
+    Silent,
+}
+
+/// What a judge says of two answers, where one was asked about them that says how likely each is better.
+fn opinion(one: &Judged, other: &Judged, rule: Rule) -> Option<Opinion> {
+    let (one, other) = (one.likely.as_ref()?, other.likely.as_ref()?);
+    let likely = one.over.get(other.own).copied().flatten();
+    let opinion = likely.map_or(Opinion::Silent, Opinion::Likely);
+    (rule == Rule::Compared).then_some(opinion)
+}
+
 /// Pairs of places, the better answer first.
 fn candidates(
     answers: &[(&Judged, f64)],
-    with_ties: bool,
+    options: Options,
     counts: &mut Counts,
 ) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
-    for (one, (_, value)) in answers.iter().enumerate() {
-        for (other, (_, than)) in answers.iter().enumerate().skip(one + 1) {
-            if value == than {
-                counts.ties += 1;
-                if with_ties {
-                    all.push((one, other));
+    for (one, (answer, value)) in answers.iter().enumerate() {
+        for (other, (beside, than)) in answers.iter().enumerate().skip(one + 1) {
+            // What was said of the two of them comes before their places among all.
+            let order = match opinion(answer, beside, options.rule) {
+                Some(Opinion::Likely(likely)) => likely.total_cmp(&0.5),
+                Some(Opinion::Silent) => {
+                    counts.silent += 1;
+                    continue;
                 }
-            } else if value > than {
-                all.push((one, other));
-            } else {
-                all.push((other, one));
+                None => value.total_cmp(than),
+            };
+            match order {
+                std::cmp::Ordering::Greater => all.push((one, other)),
+                std::cmp::Ordering::Less => all.push((other, one)),
+                std::cmp::Ordering::Equal => {
+                    counts.ties += 1;
+                    if options.ties {
+                        all.push((one, other));
+                    }
+                }
             }
         }
     }
@@ -254,6 +297,12 @@ fn pair(
     options: Options,
     labels: &Labels,
 ) -> Pair {
+    let certainty = match opinion(better, worse, options.rule) {
+        Some(Opinion::Likely(likely)) => Some(likely.max(0.5)),
+        // A tie is one however sure of it somebody is.
+        _ if value == than => Some(0.5),
+        _ => better.certainty.map(|certainty| certainty.max(0.5)),
+    };
     let mut labels = labels.clone();
     let mut label = |name: &str, value: String| labels.insert(name.to_owned(), value);
     label("problem", asked.id.clone());
@@ -275,12 +324,7 @@ fn pair(
         chosen: Said::plain(&better.text),
         rejected: Said::plain(&worse.text),
         margin: None,
-        // A tie is one however sure of it somebody is.
-        certainty: if value == than {
-            Some(0.5)
-        } else {
-            better.certainty.map(|certainty| certainty.max(0.5))
-        },
+        certainty,
         labels,
     }
 }

@@ -115,6 +115,9 @@ pub struct Steps {
     pub steps: Vec<String>,
     /// What each of them is.
     pub marks: Vec<Mark>,
+    /// How likely each is right, from 0 to 1, where that was counted: the share of completions from it that solve the problem.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<f64>,
     /// Where it comes from.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,

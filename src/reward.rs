@@ -53,7 +53,17 @@ pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
     let turns = (episode.turns.iter()).map(|turn| (turn.verdict.grade, &turn.scores[..]));
     let outcome = episode.outcome.as_ref();
     let stop = episode.stop.or(Some(StopReason::MaxTurns));
+    // Which judges count is not known here.
+    if lacks_opinion(episode) {
+        return None;
+    }
     environment::rewards(turns, stop, outcome, &config.rule())
+}
+
+/// Whether a judge has no opinion on the whole of one of its answers.
+pub fn lacks_opinion(episode: &Episode) -> bool {
+    let mut scores = episode.turns.iter().flat_map(|turn| &turn.scores);
+    scores.any(|score| score.span.is_none() && score.value.is_none())
 }
 
 /// Whether the last answer could not be judged under the chosen isolation.
@@ -105,6 +115,21 @@ mod tests {
             score(&played(&[Grade::NoProgram; 3], false), &config),
             Some(vec![-0.2, -0.2, -1.0])
         );
+    }
+
+    #[test]
+    fn an_episode_on_which_a_judge_has_no_opinion_has_no_reward_of_its_own() {
+        let mut episode = played(&[Grade::Accepted], true);
+        episode.turns[0].scores = vec![crate::judge::Score {
+            judge: "ai_rating".into(),
+            value: None,
+            span: None,
+            reason: "it refuses".into(),
+        }];
+        assert_eq!(score(&episode, &RewardConfig::default()), None);
+        // Whoever knew that it counts nothing has said so.
+        episode.rewards = Some(vec![1.0]);
+        assert_eq!(score(&episode, &RewardConfig::default()), Some(vec![1.0]));
     }
 
     #[test]

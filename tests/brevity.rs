@@ -36,7 +36,7 @@ impl Judge for Brevity {
         let characters = submission.text.chars().count();
         Ok(Judgement::of_scores(vec![Score {
             judge: "brevity".to_owned(),
-            value: self.scale / characters.max(1) as f64,
+            value: Some(self.scale / characters.max(1) as f64),
             span: None,
             reason: format!("{characters} characters"),
         }]))

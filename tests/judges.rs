@@ -189,7 +189,7 @@ fn a_judge_from_outside_is_seen_by_doctor_journal_and_resume() {
     let first = &groups[0].episodes[0].turns[0];
     assert_eq!(
         (first.scores[0].judge.as_str(), first.scores[0].value),
-        ("brevity", 10.0 / 14.0)
+        ("brevity", Some(10.0 / 14.0))
     );
     let (_, answers) = mean_scores(&groups)["brevity"];
     let turns = groups
@@ -379,7 +379,7 @@ fn rules_are_named_in_a_file_and_their_scores_are_printed_and_kept() {
         ),
         (
             "[[judges]]\nkind = \"taste\"\n",
-            "expected one of tests, rules",
+            "expected one of tests, rules, compiles, lints, hard_coded, speed",
         ),
         (
             "[[judges]]\nkind = \"rules\"\nprogramme = true\n",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod adapters;
+mod ai_judges;
 mod brevity;
 mod cheats;
 mod checkpoints;
@@ -39,6 +40,7 @@ mod raising;
 mod remote;
 mod resume;
 mod rewards;
+mod rule_judges;
 mod runs;
 mod servers;
 mod stand_ins;

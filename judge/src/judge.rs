@@ -5,15 +5,19 @@
 
 mod cached;
 mod checked;
+mod compiles;
 mod counts;
 mod distinct;
 mod error;
+mod hard_coded;
 mod judgement;
 mod key;
+mod lints;
 mod mixture;
 mod pool;
 mod reruns;
 mod rules;
+mod speed;
 mod submission;
 mod table;
 mod wrapper;
@@ -21,20 +25,24 @@ mod wrapper;
 use rlef_sandbox::Cancel;
 
 pub use cached::Cached;
+pub use compiles::Compiles;
 pub use counts::JudgeCounts;
 pub(crate) use counts::Tally;
 pub use distinct::{all, distinct};
 pub(crate) use error::is_of_library;
 pub use error::{JudgeError, chain};
+pub use hard_coded::{HardCoded, HardCodedConfig};
 pub use judgement::{Judgement, Preference, Score};
 pub use key::{JudgementKey, Keys};
+pub use lints::{Lints, LintsConfig};
 pub use mixture::Mixture;
 #[cfg(test)]
 pub(crate) use pool::AHEAD;
 pub use pool::side_by_side;
 pub use reruns::Reruns;
 pub(crate) use reruns::timeout;
-pub use rules::{Rules, RulesConfig};
+pub use rules::{Format, Rules, RulesConfig};
+pub use speed::{Speed, SpeedConfig};
 pub use submission::{Asks, Reads, Submission};
 pub use table::{
     Build, JudgeConfig, Judges, Members, Parts, Row, Settings, SettingsError, read as read_settings,
@@ -121,6 +129,15 @@ pub trait Judge: Send + Sync {
             on_judgement,
             &|submission, cancel| self.judge(submission, cancel),
         );
+    }
+
+    /// Is told what all who judge an answer have said of it together, this one among them: a judge that keeps watch over itself
+    /// compares that with what it said. Nothing that it says later may depend on it.
+    fn told(&self, _submission: &Submission<'_>, _all: &Judgement) {}
+
+    /// What people should know of its judgements so far, a line each: what they cost, and how far they can be trusted.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whether it can say which of several answers is better.

@@ -37,6 +37,7 @@ mod thought;
 mod token;
 mod wanted;
 
+pub(crate) use lexer::{code_only, literals};
 pub use wanted::Wanted;
 
 /// Source and language found in a completion.

@@ -36,6 +36,7 @@ pub use cache::{CACHE_BYTES, CacheError, VerdictCache};
 pub use host_judge::{HostJudge, chosen_judge, host_judge, isolated_judge};
 pub use public::PublicVerdict;
 pub use runner::Runner;
+pub(crate) use source::judged as judged_source;
 pub use test_judge::TestJudge;
 
 pub use crate::judge::{JudgeCounts, JudgeError, chain};

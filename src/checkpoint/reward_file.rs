@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde_json::json;
 
 use super::config_json::{self, TokenIds};
@@ -24,6 +24,35 @@ pub fn save(
     tokenizer: &Tokenizer,
     precision: Precision,
 ) -> Result<(), CheckpointError> {
+    let head = decoder
+        .value_head()
+        .map(|head| (SCORE.to_owned(), head.clone().inner()));
+    let kind = Kind {
+        class: CLASSIFIER,
+        head: head.into_iter().collect(),
+        labels: &["reward"],
+    };
+    save_as(directory, decoder, tokenizer, precision, kind)
+}
+
+/// What is written of a classifier besides its body.
+pub(super) struct Kind<'a> {
+    /// The end of its class's name in transformers.
+    pub(super) class: &'a str,
+    /// The matrices of its head, by their names there.
+    pub(super) head: Vec<(String, Tensor<2>)>,
+    /// What its labels are called.
+    pub(super) labels: &'a [&'a str],
+}
+
+/// Writes a decoder whose head gives values as a classifier with a head of its own.
+pub(super) fn save_as(
+    directory: &Path,
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    precision: Precision,
+    kind: Kind<'_>,
+) -> Result<(), CheckpointError> {
     let dtype = match precision {
         Precision::F32 => "float32",
         Precision::Bf16 => "bfloat16",
@@ -35,10 +64,8 @@ pub fn save(
     })?;
     let weights = decoder.weights.clone();
     let named = weights.names.into_iter().zip(weights.tensors);
-    let named = named.map(|(name, tensor)| match name.as_str() {
-        VALUE_HEAD => (SCORE.to_owned(), tensor),
-        _ => (name, tensor),
-    });
+    let body = named.filter(|(name, _)| name != VALUE_HEAD);
+    let named = body.chain(kind.head);
     save_tensors(&directory.join("model.safetensors"), named, precision)?;
     let tokens = TokenIds {
         begin: tokenizer.begin,
@@ -48,9 +75,14 @@ pub fn save(
     };
     let mut file = config_json::render(tokenizer.family, &decoder.config, &tokens, dtype);
     let (_, language) = tokenizer.family.names();
-    file["architectures"] = json!([language.replace(LANGUAGE, CLASSIFIER)]);
-    file["id2label"] = json!({"0": "reward"});
-    file["label2id"] = json!({"reward": 0});
+    file["architectures"] = json!([language.replace(LANGUAGE, kind.class)]);
+    let (mut names, mut places) = (json!({}), json!({}));
+    for (place, label) in kind.labels.iter().enumerate() {
+        names[place.to_string()] = json!(label);
+        places[*label] = json!(place);
+    }
+    file["id2label"] = names;
+    file["label2id"] = places;
     let path = directory.join("config.json");
     let text = format!("{file:#}\n");
     write_atomically(&path, text.as_bytes())

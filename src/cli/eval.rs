@@ -67,7 +67,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             say!("{answers} answers and {verdicts} verdicts were in the journal");
         }
     }
-    args.judging.tell(&judging.host);
+    args.judging.tell(&judging);
     for (name, (mean, answers)) in mean_scores(&groups) {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }

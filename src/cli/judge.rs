@@ -26,6 +26,6 @@ pub fn run(args: Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             host: &found.host,
             judge: &*found.judge,
         },
-        |found| args.judging.tell(&found.host),
+        |found| args.judging.tell(found),
     )
 }

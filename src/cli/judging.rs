@@ -79,9 +79,10 @@ impl JudgingArgs {
         })
     }
 
-    /// Says what the judge did besides running programs.
-    pub(super) fn tell(&self, judge: &HostJudge) {
-        self.host.tell(judge);
+    /// Says what the judges did besides, and how far they can be trusted.
+    pub(super) fn tell(&self, judging: &Judging) {
+        self.host.tell(&judging.host);
+        judging.judge.notes().iter().for_each(|note| say!("{note}"));
     }
 }
 

@@ -44,9 +44,19 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         &mut |done| progress.set(done as u64, ""),
     );
     progress.finish();
-    args.judging.tell(&judging.host);
+    args.judging.tell(&judging);
+    if let Some(error) = heard.distrusted() {
+        say!("error: failed to {error}; nothing was written");
+        return Ok(ExitCode::from(exit::INFRASTRUCTURE));
+    }
     for (id, error) in &heard.lost {
         say!("{}: {error}", printable(id));
+    }
+    if heard.silent > 0 {
+        say!(
+            "on {} answers the judge has no opinion; they are in no pair",
+            heard.silent
+        );
     }
     lost += heard.lost.len();
     let asked = Asked::of(&problems, args.style.style());
@@ -58,6 +68,10 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     };
     let (pairs, counts) = pairs::pairs(&heard.judged, &asked, options, &labels);
     say!("{} answers: {counts}", heard.judged.len());
+    if pairs.is_empty() && lost > 0 {
+        say!("error: failed to find a pair: {lost} answers were lost; nothing was written");
+        return Ok(ExitCode::from(exit::INFRASTRUCTURE));
+    }
     anyhow::ensure!(
         !pairs.is_empty(),
         "failed to find a pair: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",

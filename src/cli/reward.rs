@@ -1,6 +1,7 @@
 //! `rlef reward`: preferences → a reward model that transformers and TRL load.
 
 mod arguments;
+mod process;
 
 use std::process::ExitCode;
 
@@ -12,11 +13,15 @@ use super::{convert, source};
 use crate::reward_model::{self, Data, Keep, Report};
 use crate::run::lock::Lock;
 pub use arguments::Args;
+use arguments::Kind;
 
 /// Learns, measures, tells.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.configuration()?;
     output::check_folder(&args.out)?;
+    if args.kind == Kind::Process {
+        return process::run(args, &config);
+    }
     let device = args.device.open()?;
     let (policy, tokenizer) = source::policy(&args.policy, args.template.path(), &device)?;
     let context = policy.config.max_position_embeddings;

@@ -22,7 +22,7 @@ use super::judging::interrupted;
 use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
-use crate::judge::Judges;
+use crate::judge::{Judge as _, Judges};
 use crate::model::device::Processor;
 use crate::train::{self, End};
 use ended::ended;
@@ -102,6 +102,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let resume = watcher.resume.clone();
     let end = train::run(session, &mut watcher);
     watcher.finish();
+    judge.notes().iter().for_each(|note| say!("{note}"));
     match end? {
         End::Stopped { rounds } => {
             say!("stopped after round {rounds}; continue with: {resume}");

@@ -51,7 +51,7 @@ pub fn chances(scores: &[f64], n: usize) -> Vec<f64> {
     found
 }
 
-/// Who says something of the whole last answer that counts.
+/// Who says something of the whole last answer that counts, or has no opinion of it.
 fn speakers<'a>(episode: &'a Episode, weights: &BTreeMap<String, f64>) -> Vec<&'a str> {
     let scores = episode.turns.last().map_or(&[][..], |turn| &turn.scores);
     let whole = scores.iter().filter(|score| score.span.is_none());
@@ -63,14 +63,18 @@ fn speakers<'a>(episode: &'a Episode, weights: &BTreeMap<String, f64>) -> Vec<&'
     names
 }
 
-/// The weighted sum of what judges say of the whole last answer; nothing where none of them says anything.
+/// The weighted sum of what judges say of the whole last answer; nothing where none of them says anything, or one that counts
+/// has no opinion.
 fn score(episode: &Episode, weights: &BTreeMap<String, f64>) -> Option<f64> {
     let scores = episode.turns.last()?.scores.iter();
     let whole = scores.filter(|score| score.span.is_none());
-    let weighed: Vec<f64> = whole
-        .filter_map(|score| Some(weights.get(&score.judge)? * score.value))
+    let counted = whole.filter_map(|score| Some((weights.get(&score.judge)?, score.value)));
+    let weighed: Option<Vec<f64>> = counted
+        .map(|(weight, value)| Some(weight * value?))
         .collect();
-    (!weighed.is_empty()).then(|| weighed.iter().sum())
+    weighed
+        .filter(|all| !all.is_empty())
+        .map(|all| all.iter().sum())
 }
 
 /// The same report with what choosing the best of n by these judges' scores brings, where they gave all episodes one.
@@ -184,7 +188,7 @@ mod tests {
             let mut episode = played(&[Grade::WrongAnswer, Grade::Accepted], good);
             let score = |judge: &str, value| Score {
                 judge: judge.to_owned(),
-                value,
+                value: Some(value),
                 span: None,
                 reason: String::new(),
             };

@@ -131,7 +131,8 @@ impl Play<'_> {
     }
 }
 
-/// What judges besides the tests said of whole answers: the mean of each one's scores, and how many there are.
+/// What judges besides the tests said of whole answers: the mean of each one's scores, and how many there are; answers on which
+/// it has no opinion are not among them.
 pub fn mean_scores(groups: &[Group]) -> BTreeMap<String, (f64, usize)> {
     let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
     let episodes = groups.iter().flat_map(|group| &group.episodes);
@@ -140,11 +141,13 @@ pub fn mean_scores(groups: &[Group]) -> BTreeMap<String, (f64, usize)> {
         .filter(|score| score.span.is_none())
     {
         let (sum, count) = sums.entry(score.judge.clone()).or_default();
-        *sum += score.value;
-        *count += 1;
+        if let Some(value) = score.value {
+            *sum += value;
+            *count += 1;
+        }
     }
     for (sum, count) in sums.values_mut() {
-        *sum /= *count as f64;
+        *sum /= (*count).max(1) as f64;
     }
     sums
 }

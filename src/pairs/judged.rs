@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rlef_sandbox::Cancel;
 
 use super::answers::Answer;
-use super::{Judged, Rule};
+use super::{Judged, Likely, Rule};
 use crate::judge::{Asks, Judge, JudgeError, Judgement, Submission};
 use crate::problem::Problem;
 use crate::program::{Program, Wanted};
@@ -18,6 +18,17 @@ pub struct Heard {
     pub judged: Vec<Judged>,
     /// The problems of those that a judge failed on, and why.
     pub lost: Vec<(String, JudgeError)>,
+    /// Answers that a judge was to compare and has no opinion on.
+    pub silent: usize,
+}
+
+impl Heard {
+    /// Why a judge is not to be trusted any more, where one isn't.
+    pub fn distrusted(&self) -> Option<&JudgeError> {
+        let errors = self.lost.iter().map(|(_, error)| error);
+        let mut distrusted = errors.filter(|error| matches!(error, JudgeError::Distrusted { .. }));
+        distrusted.next()
+    }
 }
 
 /// Is told how many answers are judged.
@@ -73,14 +84,13 @@ pub fn judged(
             return None;
         }
         let whole = judgement.scores.iter().filter(|score| score.span.is_none());
-        let weighed: Vec<f64> = whole
-            .map(|score| weights.get(&score.judge).copied().unwrap_or(1.0) * score.value)
+        let weighed: Option<Vec<f64>> = whole
+            .map(|score| Some(weights.get(&score.judge).copied().unwrap_or(1.0) * score.value?))
             .collect();
-        // Nobody's opinion is no number, and nothing to compare by.
-        let score = if weighed.is_empty() {
-            f64::NAN
-        } else {
-            weighed.iter().sum()
+        // Nobody's opinion is no number, and nothing to compare by; nor is what is left where one of them has none.
+        let score = match weighed {
+            Some(weighed) if !weighed.is_empty() => weighed.iter().sum(),
+            _ => f64::NAN,
         };
         Some(Judged {
             tests: verdict.map(|verdict| (verdict.passed, verdict.total)),
@@ -92,6 +102,7 @@ pub fn judged(
     Heard {
         judged: judged.collect(),
         lost,
+        silent: 0,
     }
 }
 
@@ -120,12 +131,25 @@ fn compared(
             match judge.compare(&together, &Cancel::default()) {
                 Ok(preference) => {
                     let certainty = preference.certainty.filter(|_| places.len() == 2);
-                    let ranked = places.iter().zip(preference.places);
-                    found.judged.extend(ranked.map(|(&place, rank)| Judged {
-                        place: Some(rank),
-                        certainty,
-                        ..Judged::of(&answers[place])
-                    }));
+                    let beats = preference.beats;
+                    let ranked = places.iter().zip(preference.places).enumerate();
+                    found
+                        .judged
+                        .extend(ranked.map(|(own, (&place, rank))| Judged {
+                            place: Some(rank),
+                            certainty,
+                            likely: beats.get(own).map(|over| Likely {
+                                own,
+                                over: over.clone(),
+                            }),
+                            ..Judged::of(&answers[place])
+                        }));
+                }
+                Err(JudgeError::NoOpinion { .. }) => found.silent += places.len(),
+                // Whoever is asked next would say the same.
+                Err(error @ JudgeError::Distrusted { .. }) => {
+                    found.lost.push((together[0].problem.id.clone(), error));
+                    break;
                 }
                 Err(error) => found.lost.extend(
                     places

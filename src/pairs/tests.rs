@@ -13,6 +13,7 @@ fn answer(problem: usize, sample: usize, passed: usize) -> Judged {
         score: sample as f64,
         place: Some(sample),
         certainty: None,
+        likely: None,
     }
 }
 
@@ -115,6 +116,43 @@ fn only_answers_to_one_prompt_are_compared_and_none_twice() {
     ] {
         assert_eq!(pair.labels[name], value, "{name}");
     }
+}
+
+/// What a judge says of two answers decides about them, with how sure it is; their places among all don't.
+#[test]
+fn a_judge_that_says_how_likely_gives_soft_labels() {
+    let judged = |own: usize, place: usize, over: [Option<f64>; 3]| Judged {
+        place: Some(place),
+        likely: Some(Likely {
+            own,
+            over: over.to_vec(),
+        }),
+        ..answer(0, own, 0)
+    };
+    let answers = [
+        judged(0, 0, [None, Some(0.7), Some(0.5)]),
+        judged(1, 1, [Some(0.3), None, None]),
+        judged(2, 2, [Some(0.5), None, None]),
+    ];
+    let (pairs, counts) = found(&answers, options(Rule::Compared));
+    assert_eq!(sides(&pairs), expected(&[("0", "1")]));
+    assert_eq!(pairs[0].certainty, Some(0.7));
+    assert_eq!((counts.ties, counts.silent), (1, 1));
+    assert!(counts.to_string().contains("no opinion on 1 pairs"));
+    // The less likely one is the worse, wherever it was placed.
+    let turned = [
+        judged(0, 0, [None, Some(0.2), None]),
+        judged(1, 1, [Some(0.8), None, None]),
+    ];
+    let (pairs, _) = found(&turned, options(Rule::Compared));
+    assert_eq!(sides(&pairs), expected(&[("1", "0")]));
+    assert_eq!(pairs[0].certainty, Some(0.8));
+    let ties = Options {
+        ties: true,
+        ..options(Rule::Compared)
+    };
+    let (pairs, _) = found(&answers[..], ties);
+    assert!(pairs.iter().any(Pair::is_tie) && pairs.len() == 2);
 }
 
 #[test]

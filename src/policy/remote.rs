@@ -109,6 +109,7 @@ impl Policy for RemotePolicy {
             max_tokens: Some(sampling.max_tokens),
             stop: sampling.stop.clone(),
             seeded: sent.seed,
+            top_logprobs: None,
         };
         side_by_side::sample(&self.server, queue, &|request| self.ask(request, &options))?;
         Ok(())

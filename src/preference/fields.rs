@@ -268,6 +268,14 @@ pub(super) fn check(item: &Item, fields: &Fields<'_>) -> Result<(), ProblemError
                     format!("one for each of the {count} steps, of which there is one at least");
                 return Err(fields.wrong("labels", &expected, &marks.to_string()));
             }
+            let shares = &steps.shares;
+            if !shares.is_empty() && shares.len() != count {
+                let expected = format!("one for each of the {count} steps, or none");
+                return Err(fields.wrong("shares", &expected, &shares.len().to_string()));
+            }
+            if let Some(share) = shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+                return Err(fields.wrong("shares", "numbers from 0 to 1", &share.to_string()));
+            }
             Ok(())
         }
     }

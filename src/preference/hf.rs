@@ -164,6 +164,7 @@ fn steps(fields: &Fields<'_>) -> Result<Found, ProblemError> {
         prompt: fields.said("prompt")?,
         steps,
         marks: marks.collect::<Result<_, _>>()?,
+        shares: Vec::new(),
         labels: Labels::new(),
     })
     .into())

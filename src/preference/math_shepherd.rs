@@ -58,6 +58,7 @@ fn read(fields: &Fields<'_>) -> Result<Found, ProblemError> {
         prompt: Said::plain(prompt.trim()),
         steps: steps.map(|step| step.trim().to_owned()).collect(),
         marks,
+        shares: Vec::new(),
         labels,
     })
     .into())

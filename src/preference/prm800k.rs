@@ -50,6 +50,7 @@ fn read(fields: &Fields<'_>) -> Result<Found, ProblemError> {
             prompt: prompt.clone(),
             steps,
             marks,
+            shares: Vec::new(),
             labels: labels.clone(),
         }));
     };

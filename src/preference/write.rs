@@ -33,6 +33,8 @@ pub struct Unsaid {
     pub certainties: usize,
     /// Steps that are neither right nor wrong, written as wrong, as TRL's own conversion does.
     pub neutral: usize,
+    /// Steps of which is known how likely they are right, written as right or wrong.
+    pub shares: usize,
 }
 
 /// Writes items, all or nothing. Hugging Face's columns hold one kind alone.
@@ -102,6 +104,7 @@ fn hf(items: &[Item]) -> Result<(Rows, Unsaid), String> {
             Item::Steps(one) => {
                 let neutral = one.marks.iter().filter(|mark| **mark == Mark::Neutral);
                 unsaid.neutral += neutral.count();
+                unsaid.shares += one.shares.len();
                 steps.push(one.clone());
             }
         }

@@ -148,7 +148,7 @@ impl Judge for RewardJudge {
     ) -> Result<Judgement, JudgeError> {
         Ok(Judgement::of_scores(vec![Score {
             judge: NAME.to_owned(),
-            value: self.reward(submission)?,
+            value: Some(self.reward(submission)?),
             span: None,
             reason: String::new(),
         }]))
@@ -158,7 +158,7 @@ impl Judge for RewardJudge {
         true
     }
 
-    /// By rewards; of two answers also how likely the better one is preferred (Bradley and Terry).
+    /// By rewards; of any two answers also how likely the one is preferred to the other (Bradley and Terry).
     fn compare(
         &self,
         submissions: &[Submission<'_>],
@@ -172,13 +172,19 @@ impl Judge for RewardJudge {
             rewards.push(self.reward(submission)?);
         }
         let better = |own: &f64| rewards.iter().filter(|other| *other > own).count();
+        let likely = |one: f64, other: f64| 1.0 / (1.0 + (other - one).exp());
         let certainty = match rewards[..] {
-            [one, other] => Some(1.0 / (1.0 + (-(one - other).abs()).exp())),
+            [one, other] => Some(likely(one.max(other), one.min(other))),
             _ => None,
+        };
+        let row = |one: f64| -> Vec<Option<f64>> {
+            let row = rewards.iter().map(|other| Some(likely(one, *other)));
+            row.collect()
         };
         Ok(Preference {
             places: rewards.iter().map(better).collect(),
             certainty,
+            beats: rewards.iter().map(|one| row(*one)).collect(),
             reason: String::new(),
         })
     }

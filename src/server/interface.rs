@@ -109,6 +109,8 @@ pub struct Options {
     pub stop: Vec<String>,
     /// Whether the seed is sent.
     pub seeded: bool,
+    /// How many of the likeliest tokens are told in the place of each, with their log-probabilities.
+    pub top_logprobs: Option<usize>,
 }
 
 /// How a request is worded for one server.
@@ -148,10 +150,23 @@ pub struct Reply {
     pub sampled: Option<Sampled>,
     /// Whether the token limit cut it.
     pub cut: bool,
+    /// Whether the server says that the model declined to answer; the text is then its words for that.
+    pub refused: bool,
+    /// What was likely in the place of each token, where that was asked for and is told.
+    pub likely: Vec<Place>,
     /// Whether the text is empty because everything that was said is a thought.
     pub only_thought: bool,
     /// Prompt and completion tokens, where reported.
     pub usage: Option<(u64, u64)>,
+}
+
+/// A token of an answer, with what else was likely in its place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// The token, as text.
+    pub token: String,
+    /// The likeliest tokens there, this one among them where it is, with their log-probabilities.
+    pub tokens: Vec<(String, f64)>,
 }
 
 /// The fields that chat and completions have in common.

@@ -44,6 +44,7 @@ fn enough(
         answers: stats.lost_answers,
         verdicts: stats.lost_verdicts,
         unsupported: metrics.unsupported,
+        no_opinion: metrics.no_opinion,
         bound,
     })
 }

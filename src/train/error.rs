@@ -99,7 +99,7 @@ pub enum TrainError {
     },
     /// Too much of a round was lost to learn from the rest.
     #[error(
-        "failed to learn from round {round}: of {played} episodes {answers} were lost because the policy gave no answer, {verdicts} because the sandbox gave no verdict, and {unsupported} need what the isolation lacks{bound}. No weight was moved; see the warnings above"
+        "failed to learn from round {round}: of {played} episodes {answers} were lost because the policy gave no answer, {verdicts} because the judge gave no verdict, {unsupported} need what the isolation lacks, and {no_opinion} are without an opinion of a judge that counts{bound}. No weight was moved; see the warnings above"
     )]
     Lost {
         /// Round, counted from zero.
@@ -108,10 +108,12 @@ pub enum TrainError {
         played: usize,
         /// Lost by the policy's server, or for want of room.
         answers: usize,
-        /// Lost by the sandbox.
+        /// Lost by the sandbox or another judge.
         verdicts: usize,
         /// Not judged under this isolation.
         unsupported: usize,
+        /// Without an opinion of a judge whose word counts.
+        no_opinion: usize,
         /// What was allowed, in words.
         bound: String,
     },

@@ -103,6 +103,9 @@ pub struct RoundMetrics {
     /// Episodes that are no data because the isolation lacks what their last answer needs.
     #[serde(default)]
     pub unsupported: usize,
+    /// Episodes that are no data because a judge whose word counts has no opinion on one of their answers.
+    #[serde(default)]
+    pub no_opinion: usize,
     /// Updates of the policy that were passed over: their gradient was not a finite number.
     #[serde(default)]
     pub skipped_updates: usize,
@@ -289,8 +292,19 @@ pub(super) fn describe(
             .iter()
             .filter(|episode| reward::is_unsupported(episode))
             .count(),
+        no_opinion: all
+            .iter()
+            .filter(|episode| is_without_opinion(episode))
+            .count(),
         ..RoundMetrics::default()
     }
+}
+
+/// Whether nothing but a missing opinion keeps an episode from being data.
+fn is_without_opinion(episode: &Episode) -> bool {
+    let played = episode.stop != Some(StopReason::Aborted) && episode.outcome.is_some();
+    let unknown = episode.rewards.is_none() && reward::lacks_opinion(episode);
+    played && unknown && !reward::is_unsupported(episode)
 }
 
 #[cfg(test)]

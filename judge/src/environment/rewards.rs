@@ -42,12 +42,16 @@ impl RewardRule {
         self
     }
 
-    /// What scores add to the reward of their turn: those of parts of it are an objective's to use.
-    fn of_scores(&self, scores: &[Score]) -> Vec<(String, f64)> {
+    /// What scores add to the reward of their turn: those of parts of it are an objective's to use. Nothing where a judge that
+    /// counts has no opinion: the turn's worth is then not known, and to leave the judge out would be to score it 0.
+    fn of_scores(&self, scores: &[Score]) -> Option<Vec<(String, f64)>> {
         let whole = scores.iter().filter(|score| score.span.is_none());
         let counted = whole.filter_map(|score| {
             let weight = self.weights.get(&score.judge)?;
-            Some((score.judge.clone(), weight * score.value))
+            match score.value {
+                Some(value) => Some(Some((score.judge.clone(), weight * value))),
+                None => (*weight != 0.0).then_some(None),
+            }
         });
         counted.collect()
     }
@@ -78,7 +82,8 @@ impl Terms {
 }
 
 /// Rewards of the turns played so far, from the grade and the scores of each turn. `None` means that the episode must not be learnt
-/// from: an answer or a verdict was lost, or the last answer needs something that the isolation lacks.
+/// from: an answer or a verdict was lost, the last answer needs something that the isolation lacks, or a judge that counts has no
+/// opinion on one of its turns.
 pub fn rewards<'a>(
     turns: impl ExactSizeIterator<Item = (Grade, &'a [Score])>,
     stop: Option<StopReason>,
@@ -115,12 +120,10 @@ pub fn terms<'a>(
             (None, Grade::NoProgram) => rule.no_program,
             (None, _) => 0.0,
         };
-        Terms {
-            outcome,
-            scores: rule.of_scores(scores),
-        }
+        let scores = rule.of_scores(scores)?;
+        Some(Terms { outcome, scores })
     });
-    Some(terms.collect())
+    terms.collect()
 }
 
 #[cfg(test)]
@@ -142,7 +145,7 @@ mod tests {
     ) -> Option<Vec<f64>> {
         let whole = |value| Score {
             judge: "rules".into(),
-            value,
+            value: Some(value),
             span: None,
             reason: String::new(),
         };
@@ -199,5 +202,35 @@ mod tests {
         assert_eq!(ended(&rule), [-0.2 + 0.125, 0.125, 1.125]);
         let rule = RewardRule::default().with_weights(&[config("other", 3.0)]);
         assert_eq!(ended(&rule), [-0.2, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn where_a_judge_that_counts_has_no_opinion_there_is_no_reward() {
+        let silent = Score {
+            judge: "ai_rating".into(),
+            value: None,
+            span: None,
+            reason: "it refuses".into(),
+        };
+        let part = Score {
+            span: Some(0..1),
+            ..silent.clone()
+        };
+        let of = |scores: &[Score], weight: f64| {
+            let mut rule = RewardRule::default();
+            rule.weights.insert("ai_rating".into(), weight);
+            let turns = [Grade::WrongAnswer, Grade::Accepted].map(|grade| (grade, scores));
+            let outcome = verdict(Grade::Accepted);
+            rewards(
+                turns.into_iter(),
+                Some(StopReason::Solved),
+                Some(&outcome),
+                &rule,
+            )
+        };
+        assert_eq!(of(std::slice::from_ref(&silent), 0.5), None);
+        // One that counts nothing, or speaks of a part alone, leaves the rest as it is.
+        assert_eq!(of(&[silent], 0.0), Some(vec![0.0, 1.0]));
+        assert_eq!(of(&[part], 0.5), Some(vec![0.0, 1.0]));
     }
 }

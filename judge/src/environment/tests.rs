@@ -36,7 +36,7 @@ impl Judge for Toy {
     fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
         let scores = vec![Score {
             judge: "toy".into(),
-            value: submission.text.len() as f64,
+            value: Some(submission.text.len() as f64),
             span: None,
             reason: String::new(),
         }];
@@ -144,7 +144,7 @@ fn a_person_plays_one_episode_to_its_end() {
         (step.reward, step.done),
         (Some(1.0), Some(StopReason::Solved))
     );
-    assert_eq!(step.judged.scores[0].value, fenced("12").len() as f64);
+    assert_eq!(step.judged.scores[0].value, Some(fenced("12").len() as f64));
     let play = environment.play();
     assert_eq!(play.rewards(), Some(vec![-0.2, 0.0, 1.0]));
     assert_eq!(play.outcome().unwrap().total, 2);

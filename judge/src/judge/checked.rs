@@ -30,12 +30,25 @@ impl<J: Judge> Checked<J> {
         judgement: Judgement,
         submission: &Submission<'_>,
     ) -> Result<Judgement, JudgeError> {
-        let bad = (judgement.scores.iter()).find(|score| !score.value.is_finite());
+        let mut values = judgement
+            .scores
+            .iter()
+            .filter_map(|score| Some((score, score.value?)));
+        let bad = values.find(|(_, value)| !value.is_finite());
         match bad {
-            Some(score) => Err(self.not_finite(&score.judge, submission, score.value)),
+            Some((score, value)) => Err(self.not_finite(&score.judge, submission, value)),
             None => Ok(judgement),
         }
     }
+}
+
+/// Whether these are numbers from 0 to 1 for any two of so many answers, or nothing at all.
+fn are_shares(beats: &[Vec<Option<f64>>], answers: usize) -> bool {
+    let sound = |row: &Vec<Option<f64>>| {
+        let mut known = row.iter().flatten();
+        row.len() == answers && known.all(|share| (0.0..=1.0).contains(share))
+    };
+    beats.is_empty() || (beats.len() == answers && beats.iter().all(sound))
 }
 
 impl<J: Judge> Wrapper for Checked<J> {
@@ -81,6 +94,9 @@ impl<J: Judge> Wrapper for Checked<J> {
             ),
             Some(certainty) if !(0.0..=1.0).contains(&certainty) => {
                 format!("it is certain by {certainty}; expected a number from 0 to 1")
+            }
+            _ if !are_shares(&said.beats, submissions.len()) => {
+                "what it finds likely is no table of numbers from 0 to 1 with a row and a column for each answer".to_owned()
             }
             _ => return Ok(said),
         };

@@ -111,6 +111,24 @@ pub enum JudgeError {
         /// The problem.
         id: String,
     },
+    /// The judge has looked, and can't say which of several answers is better.
+    #[error("compare answers to problem `{name}`: judge `{judge}` has no opinion: {reason}", name = printable(id))]
+    NoOpinion {
+        /// The judge.
+        judge: String,
+        /// The problem.
+        id: String,
+        /// What it said instead.
+        reason: String,
+    },
+    /// The judge is known not to be trusted any more: what is wrong with it is measured, and past its bound.
+    #[error("trust judge `{judge}`: {reason}")]
+    Distrusted {
+        /// The judge.
+        judge: String,
+        /// What was measured, and what to do.
+        reason: String,
+    },
     /// The judge can't say which of several answers is better.
     #[error("compare {answers} answers: judge `{judge}` gives no preferences; ask one that does")]
     NoComparison {
@@ -198,6 +216,8 @@ impl JudgeError {
             | Self::NotFinite { .. }
             | Self::NoVerdict { .. }
             | Self::NoComparison { .. }
+            | Self::NoOpinion { .. }
+            | Self::Distrusted { .. }
             | Self::Stopped => false,
         }
     }

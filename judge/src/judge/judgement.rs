@@ -24,8 +24,8 @@ pub struct Judgement {
 pub struct Score {
     /// Whose it is.
     pub judge: String,
-    /// The number.
-    pub value: f64,
+    /// The number; nothing where the judge has no opinion, which is no score: whoever learns from it leaves the answer out.
+    pub value: Option<f64>,
     /// The bytes of the text that it is about; the whole where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Range<usize>>,
@@ -42,6 +42,10 @@ pub struct Preference {
     /// How likely the order is right, from 0 to 1, where the judge can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certainty: Option<f64>,
+    /// How likely each answer is better than each other one, where the judge says it: `beats[i][j]` of `i` over `j`, and nothing
+    /// where it has no opinion on the two. Empty where it says none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beats: Vec<Vec<Option<f64>>>,
     /// Why, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -135,7 +139,7 @@ mod tests {
         );
         let score = Score {
             judge: "rules".into(),
-            value: 0.5,
+            value: Some(0.5),
             span: Some(2..4),
             reason: String::new(),
         };

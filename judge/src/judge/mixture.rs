@@ -104,7 +104,9 @@ impl Judge for Mixture {
                 Ok((member, judge.judge_with(keys, submission, cancel)?))
             })
             .collect();
-        heard.map(joined)
+        let all = heard.map(joined)?;
+        self.told(submission, &all);
+        Ok(all)
     }
 
     fn stamp_on(&self, submission: &Submission<'_>) -> String {
@@ -181,22 +183,41 @@ impl Judge for Mixture {
                 }
                 if left[place] == 0 {
                     let all = std::mem::replace(&mut heard[place], Err(JudgeError::Stopped));
-                    on_judgement(place, all.map(joined));
+                    let all = all.map(joined);
+                    if let Ok(all) = &all {
+                        self.told(&submissions[place], all);
+                    }
+                    on_judgement(place, all);
                 }
             });
         }
+    }
+
+    fn told(&self, submission: &Submission<'_>, all: &Judgement) {
+        self.judges().for_each(|judge| judge.told(submission, all));
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.judges().flat_map(Judge::notes).collect()
     }
 
     fn compares(&self) -> bool {
         self.judges().any(Judge::compares)
     }
 
-    /// By votes: of two answers the one before the other gets the member's weight, and both get half of it where they tie.
+    /// By votes: of two answers the one before the other gets the member's weight, and both get half of it where they tie; a
+    /// member that says how likely each is better shares its weight out by that. Where only one compares, its word stands.
     fn compare(
         &self,
         submissions: &[Submission<'_>],
         cancel: &Cancel,
     ) -> Result<Preference, JudgeError> {
+        let mut able = self.members.iter().filter(|(judge, _)| judge.compares());
+        if let (Some((only, weight)), None) = (able.next(), able.next())
+            && *weight > 0.0
+        {
+            return only.compare(submissions, cancel);
+        }
         let mut votes = vec![0.0; submissions.len()];
         let mut reasons = Vec::new();
         let mut all = 0.0;
@@ -205,10 +226,13 @@ impl Judge for Mixture {
             let places = &said.places;
             for (one, place) in places.iter().enumerate() {
                 for (other, beside) in places.iter().enumerate() {
-                    votes[one] += match place.cmp(beside) {
-                        std::cmp::Ordering::Less => *weight,
-                        std::cmp::Ordering::Equal if one != other => weight / 2.0,
-                        _ => 0.0,
+                    let likely = said.beats.get(one).and_then(|row| row[other]);
+                    votes[one] += match (likely, place.cmp(beside)) {
+                        _ if one == other => 0.0,
+                        (Some(likely), _) => weight * likely,
+                        (None, std::cmp::Ordering::Less) => *weight,
+                        (None, std::cmp::Ordering::Equal) => weight / 2.0,
+                        (None, std::cmp::Ordering::Greater) => 0.0,
                     };
                 }
             }
@@ -230,6 +254,7 @@ impl Judge for Mixture {
         Ok(Preference {
             places,
             certainty: None,
+            beats: Vec::new(),
             reason: reasons.join("; "),
         })
     }

@@ -2,12 +2,17 @@
 
 use std::ops::Range;
 
+use regex::Regex;
 use rlef_sandbox::Cancel;
 use serde::{Deserialize, Serialize};
 
 use super::{Judge, JudgeError, Judgement, Score, Submission};
 use crate::problem::Problem;
+use crate::program::{Program, Wanted};
 use crate::verdict::Scope;
+
+mod calls;
+mod patterns;
 
 /// The name in configurations and scores.
 pub(super) const NAME: &str = "rules";
@@ -22,16 +27,43 @@ pub struct RulesConfig {
     pub min_characters: Option<usize>,
     /// Characters it may have at most.
     pub max_characters: Option<usize>,
+    /// Lines its program may have at most, blank ones not counted.
+    pub max_lines: Option<usize>,
+    /// How its program must stand in it.
+    pub format: Option<Format>,
     /// Texts it must hold.
     pub require: Vec<String>,
     /// Texts it must not hold.
     pub forbid: Vec<String>,
+    /// Regular expressions of which each must match somewhere in it.
+    pub require_patterns: Vec<String>,
+    /// Regular expressions that must match nowhere in it.
+    pub forbid_patterns: Vec<String>,
+    /// The same of its program alone: one that is not there holds nothing.
+    pub require_in_program: Vec<String>,
+    /// The same of its program alone.
+    pub forbid_in_program: Vec<String>,
+    /// Functions and modules that its program must not use, by their names with dots: `eval`, `os.system`. Strings and comments
+    /// are no uses; what Python imports under another name is found, what it looks up by a text at run time is not.
+    pub forbid_calls: Vec<String>,
+}
+
+/// How a program stands in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// In the one block of code that there is; words may stand around it.
+    OneBlock,
+    /// In the one block of code that there is, and nothing else.
+    OnlyBlock,
 }
 
 /// Judges by rules.
 #[derive(Clone, Debug)]
 pub struct Rules {
     config: RulesConfig,
+    /// Of `require_patterns`, `forbid_patterns`, `require_in_program` and `forbid_in_program`.
+    patterns: [Vec<Regex>; 4],
 }
 
 /// A rule that is broken: where, where that can be said, and how.
@@ -54,12 +86,24 @@ impl Rules {
                 "min_characters is {least} and max_characters {most}: no answer has both; make the first the smaller one"
             ));
         }
-        let rules = Self { config };
+        if let Some(name) = config
+            .forbid_calls
+            .iter()
+            .find(|name| !calls::is_name(name))
+        {
+            return Err(format!(
+                "forbid_calls has {name:?}; expected a name, or names joined by dots, such as os.system"
+            ));
+        }
+        let patterns = [
+            patterns::read("require_patterns", &config.require_patterns)?,
+            patterns::read("forbid_patterns", &config.forbid_patterns)?,
+            patterns::read("require_in_program", &config.require_in_program)?,
+            patterns::read("forbid_in_program", &config.forbid_in_program)?,
+        ];
+        let rules = Self { config, patterns };
         if rules.count() == 0 {
-            return Err(
-                "there is no rule; expected program, min_characters, max_characters, require or forbid"
-                    .to_owned(),
-            );
+            return Err(format!("there is no rule; expected one of {NAMES}"));
         }
         Ok(rules)
     }
@@ -70,14 +114,34 @@ impl Rules {
             program,
             min_characters,
             max_characters,
+            max_lines,
+            format,
             require,
             forbid,
+            require_patterns,
+            forbid_patterns,
+            require_in_program,
+            forbid_in_program,
+            forbid_calls,
         } = &self.config;
-        usize::from(*program)
-            + usize::from(min_characters.is_some())
-            + usize::from(max_characters.is_some())
-            + require.len()
-            + forbid.len()
+        let single = [
+            *program,
+            min_characters.is_some(),
+            max_characters.is_some(),
+            max_lines.is_some(),
+            format.is_some(),
+        ];
+        let lists = [
+            require,
+            forbid,
+            require_patterns,
+            forbid_patterns,
+            require_in_program,
+            forbid_in_program,
+            forbid_calls,
+        ];
+        let single = single.into_iter().filter(|there| *there).count();
+        single + lists.iter().map(|list| list.len()).sum::<usize>()
     }
 
     /// The rules that an answer breaks, one entry each.
@@ -112,8 +176,62 @@ impl Rules {
                 broken.push((Some(span), format!("it holds {unwanted:?}")));
             }
         }
+        let format = config
+            .format
+            .and_then(|format| misplaced(submission, format));
+        broken.extend(format.map(|reason| (None, reason)));
+        let [require, forbid, require_in_program, forbid_in_program] = &self.patterns;
+        broken.extend(patterns::broken(text, require, forbid));
+        broken.extend(
+            self.broken_in_program(submission.program, [require_in_program, forbid_in_program]),
+        );
         broken
     }
+
+    /// The rules about its program that an answer breaks. Nothing is said of where: a program may be joined of several blocks.
+    fn broken_in_program(
+        &self,
+        program: Option<&Program>,
+        [require, forbid]: [&[Regex]; 2],
+    ) -> Vec<Broken> {
+        let source = program.map_or("", |program| program.source.as_str());
+        let mut reasons = Vec::new();
+        let lines = source.lines().filter(|line| !line.trim().is_empty());
+        let lines = lines.count();
+        if let Some(most) = self.config.max_lines.filter(|&most| lines > most) {
+            reasons.push(format!("it has {lines} lines, more than {most}"));
+        }
+        let of_patterns = patterns::broken(source, require, forbid).into_iter();
+        reasons.extend(of_patterns.map(|(_, reason)| reason));
+        if let Some(program) = program {
+            let used = calls::used(program, &self.config.forbid_calls);
+            reasons.extend(used.into_iter().map(|name| format!("it uses {name}")));
+        }
+        let of_program = |reason: String| (None, format!("its program: {reason}"));
+        reasons.into_iter().map(of_program).collect()
+    }
+}
+
+/// The names of all rules.
+const NAMES: &str = "program, min_characters, max_characters, max_lines, format, require, forbid, require_patterns, forbid_patterns, require_in_program, forbid_in_program or forbid_calls";
+
+/// Why an answer's program does not stand as it should, if it doesn't.
+fn misplaced(submission: &Submission<'_>, format: Format) -> Option<String> {
+    let text = submission.text;
+    let Ok(found) = Program::find(text, &Wanted::of(submission.problem)) else {
+        return Some("it holds no program in a block of code".to_owned());
+    };
+    match (found.taken.block, found.taken.of) {
+        (0, _) => return Some("its program stands in no block of code".to_owned()),
+        (_, 1) => {}
+        (_, blocks) => return Some(format!("it has {blocks} blocks of code, not one")),
+    }
+    let text = text.trim();
+    let fenced = ["```", "~~~"]
+        .iter()
+        .any(|fence| text.starts_with(fence) && text.ends_with(fence));
+    (format == Format::OnlyBlock && !fenced)
+        .then(|| "words stand around its block of code".to_owned())
 }
 
 impl Judge for Rules {
@@ -128,7 +246,7 @@ impl Judge for Rules {
     fn stamp(&self) -> String {
         // Plain numbers and texts always serialise.
         let config = serde_json::to_string(&self.config).unwrap_or_default();
-        format!("{NAME}/1 {config}")
+        format!("{NAME}/2 {config}")
     }
 
     /// First the share of the rules that hold, of the whole answer; then a zero for each that is broken at a place.
@@ -142,7 +260,7 @@ impl Judge for Rules {
         let held = count - broken.len();
         let score = |value, span, reason| Score {
             judge: NAME.to_owned(),
-            value,
+            value: Some(value),
             span,
             reason,
         };

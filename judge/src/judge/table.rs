@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checked::Checked;
-use super::{Judge, Mixture, Rules, rules};
+use super::{
+    Compiles, HardCoded, Judge, Lints, Mixture, Rules, Speed, compiles, hard_coded, lints, rules,
+    speed,
+};
 
 /// What a configuration says of a judge besides its kind and weight.
 pub type Settings = BTreeMap<String, Value>;
@@ -62,7 +65,7 @@ impl std::fmt::Debug for Row {
 }
 
 /// The judges of this crate.
-const BUILT_IN: [Row; 2] = [
+const BUILT_IN: [Row; 6] = [
     Row {
         name: "tests",
         about: "runs the program on the problem's tests and gives the verdict; no settings",
@@ -73,8 +76,37 @@ const BUILT_IN: [Row; 2] = [
     },
     Row {
         name: rules::NAME,
-        about: "looks at the text alone; program = true, min_characters, max_characters, require = [..], forbid = [..]",
+        about: "looks at the text alone; program = true, min_characters, max_characters, max_lines, format = \"one_block\" or \"only_block\", require = [..], forbid = [..], regular expressions in require_patterns, forbid_patterns, require_in_program and forbid_in_program, names in forbid_calls",
         build: |settings, _| Ok(Box::new(Rules::new(read(settings)?)?)),
+    },
+    Row {
+        name: compiles::NAME,
+        about: "1 where the program compiles, else 0; no settings",
+        build: |settings, parts| {
+            let Nothing {} = read(settings)?;
+            Ok(Box::new(Compiles::new(Arc::clone(&parts.tests))))
+        },
+    },
+    Row {
+        name: lints::NAME,
+        about: "1 where a Python program has no lint, else 0; allowed (findings it may have)",
+        build: |settings, parts| {
+            let tests = Arc::clone(&parts.tests);
+            Ok(Box::new(Lints::new(read(settings)?, tests)))
+        },
+    },
+    Row {
+        name: hard_coded::NAME,
+        about: "0 where the program holds what public tests expect, else 1; characters (of tests, from which on it is a copy)",
+        build: |settings, _| Ok(Box::new(HardCoded::new(read(settings)?)?)),
+    },
+    Row {
+        name: speed::NAME,
+        about: "1 where the program passes its tests within some times the time of the problem's own, else 0; factor, allowance_ms (a test)",
+        build: |settings, parts| {
+            let tests = Arc::clone(&parts.tests);
+            Ok(Box::new(Speed::new(read(settings)?, tests)?))
+        },
     },
 ];
 

@@ -59,7 +59,7 @@ impl Judge for Length {
         }
         Ok(Judgement::of_scores(vec![Score {
             judge: "length".into(),
-            value: text.len() as f64,
+            value: Some(text.len() as f64),
             span: None,
             reason: String::new(),
         }]))
@@ -103,6 +103,7 @@ impl Judge for Length {
                 .map(|submission| longer(submission.text))
                 .collect(),
             certainty: None,
+            beats: Vec::new(),
             reason: "longer is better".into(),
         })
     }
@@ -160,6 +161,7 @@ impl Judge for Strict {
                 .map(|submission| before(submission.text))
                 .collect(),
             certainty: None,
+            beats: Vec::new(),
             reason: String::new(),
         })
     }
@@ -216,7 +218,7 @@ fn a_mixture_gives_the_verdict_of_one_and_the_scores_of_all() {
     assert_eq!(first.verdict.as_ref().unwrap().grade, Grade::Accepted);
     assert_eq!(
         (first.scores[0].judge.as_str(), first.scores[0].value),
-        ("length", 4.0)
+        ("length", Some(4.0))
     );
     let grade = come[2].1.as_ref().unwrap().verdict.as_ref().unwrap().grade;
     assert_eq!(grade, Grade::NoProgram);

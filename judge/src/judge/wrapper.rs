@@ -104,6 +104,14 @@ impl<W: Wrapper> Judge for W {
         self.ask_all(submissions, cancel, on_judgement);
     }
 
+    fn told(&self, submission: &Submission<'_>, all: &Judgement) {
+        self.inner().told(submission, all);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.inner().notes()
+    }
+
     fn compares(&self) -> bool {
         self.inner().compares()
     }

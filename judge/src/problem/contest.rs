@@ -15,6 +15,7 @@ mod inputs;
 mod item;
 mod list_ends;
 mod lists;
+mod marks;
 mod mistakes;
 mod numbers;
 mod options;
@@ -42,6 +43,7 @@ use self::slots::OPTIONS;
 use self::value::Value;
 use crate::problem::Problem;
 
+pub use self::marks::marks;
 pub use self::mistakes::mistake;
 pub use self::summary::{options, single_turn_ceiling, summary};
 pub use self::value::Shape;

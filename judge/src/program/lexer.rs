@@ -3,6 +3,10 @@
 
 use rlef_sandbox::Language;
 
+mod literals;
+
+pub(crate) use literals::literals;
+
 /// What the next character belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -293,7 +297,7 @@ pub(super) fn is_word(character: char) -> bool {
 }
 
 /// The source without what its strings and comments hold, its lines kept.
-pub(super) fn code_only(source: &str, language: Language) -> String {
+pub(crate) fn code_only(source: &str, language: Language) -> String {
     let mut lexer = Lexer::new(language);
     let mut code = String::with_capacity(source.len());
     for line in source.lines() {

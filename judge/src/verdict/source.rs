@@ -6,7 +6,7 @@
 //! put in front, so that the preamble's empty stub can't stand in for a function that the program lost.
 
 /// The source to run: `preamble` and `program` joined. `entry_point` is the function the tests call, if any.
-pub(super) fn judged(preamble: &str, program: &str, entry_point: Option<&str>) -> String {
+pub(crate) fn judged(preamble: &str, program: &str, entry_point: Option<&str>) -> String {
     if preamble.is_empty() {
         return program.to_owned();
     }

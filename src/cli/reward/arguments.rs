@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::cli::source::TemplateArgs;
 use crate::model::device::Processor;
 use crate::model::lora::LoraConfig;
+use crate::process_model::Neutral;
 use crate::reward_model::{Loss, RewardConfig};
 
 /// Arguments of `rlef reward`.
@@ -14,16 +15,24 @@ use crate::reward_model::{Loss, RewardConfig};
 #[command(
     after_help = "Preferences are read in any form that `rlef convert --preferences` knows. All pairs of a prompt are learnt from \
     at once. The model is written as AutoModelForSequenceClassification with one label; reward.json holds the mean of training \
-    answers, which is taken off a score. As a judge it is kind = \"reward_model\" (`rlef doctor` lists them).\n\nExamples:\n  rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl --out reward\n  \
-    rlef reward --policy starter --data nectar.parquet --loss plackett-luce --out reward --resume"
+    answers, which is taken off a score. As a judge it is kind = \"reward_model\" (`rlef doctor` lists them).\n\n--kind process learns from labelled steps (PRM800K, Math-Shepherd, TRL's columns, our own) and writes \
+    AutoModelForTokenClassification with the labels wrong and right, as TRL does; its judge is kind = \"process_model\".\n\nExamples:\n  rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl --out reward\n  \
+    rlef reward --policy starter --data nectar.parquet --loss plackett-luce --out reward --resume\n  \
+    rlef reward --kind process --policy starter --data steps.jsonl --out steps-model"
 )]
 pub struct Args {
+    /// What it says: a number for a whole answer, or at every step how likely the answer is right so far.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) kind: Kind,
+    /// What a step is taken for that is neither right nor wrong, of a process reward model.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) neutral: Neutral,
     /// Folder of the policy whose body it starts from.
     #[arg(long, default_value = "starter")]
     pub(super) policy: PathBuf,
     #[command(flatten)]
     pub(super) template: TemplateArgs,
-    /// Pairs or rankings, in any known form, or SCHEMA:FILE.
+    /// Pairs or rankings, or labelled steps for a process reward model, in any known form, or SCHEMA:FILE.
     #[arg(long)]
     pub(super) data: String,
     /// Others that it is measured on.
@@ -67,6 +76,16 @@ pub struct Args {
     pub(super) device: Processor,
 }
 
+/// What a reward model says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// A number for an answer.
+    #[default]
+    Outcome,
+    /// At every step how likely the answer is right so far.
+    Process,
+}
+
 impl Args {
     /// The file's configuration, and what is said over it.
     pub(super) fn configuration(&self) -> anyhow::Result<RewardConfig> {
@@ -82,6 +101,25 @@ impl Args {
         }
         let rate = &mut config.optimizer.learning_rate;
         *rate = self.learning_rate.unwrap_or(*rate);
+        if self.kind == Kind::Process {
+            let unused = [
+                (
+                    self.resume,
+                    "--resume: a process reward model is learnt in one go",
+                ),
+                (self.loss.is_some(), "--loss: steps are no rankings"),
+                (
+                    config.centre != 0.0,
+                    "centre: it is of scores of whole answers",
+                ),
+            ];
+            for (is_set, what) in unused {
+                anyhow::ensure!(
+                    !is_set,
+                    "failed to use {what}; leave it out with --kind process"
+                );
+            }
+        }
         if let Some((key, found, expected)) = config.fault() {
             anyhow::bail!("failed to use configuration: {key} is {found}; expected {expected}");
         }

@@ -101,6 +101,7 @@ impl Policy for EnginePolicy<'_> {
             max_tokens: Some(sampling.max_tokens),
             stop: sampling.stop.clone(),
             seeded: true,
+            top_logprobs: None,
         };
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
         let server = &self.engine.server;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Form, Interface, Question, Reply, common, remedy, usage};
+use super::{Form, Interface, Place, Question, Reply, common, remedy, usage};
 use crate::dialogue::{Message, Role};
 
 /// What stands for a message in which nothing was said: some servers refuse an empty one.
@@ -29,6 +29,10 @@ impl Interface for Chat {
         if !question.options.stop.is_empty() {
             body["stop"] = json!(question.options.stop);
         }
+        if let Some(top) = question.options.top_logprobs {
+            body["logprobs"] = true.into();
+            body["top_logprobs"] = top.into();
+        }
         body
     }
 
@@ -49,6 +53,11 @@ impl Interface for Chat {
             text,
             sampled: None,
             cut: choice["finish_reason"] == "length",
+            refused: choice["finish_reason"] == "content_filter"
+                || message["refusal"]
+                    .as_str()
+                    .is_some_and(|words| !words.is_empty()),
+            likely: likely(&choice["logprobs"]),
             usage: usage(answer),
         })
     }
@@ -73,6 +82,26 @@ fn text_of(part: &Value) -> Option<&str> {
         part => matches!(part["type"].as_str(), Some("text" | "output_text") | None)
             .then(|| part["text"].as_str())?,
     }
+}
+
+/// `content: [{token, logprob, top_logprobs: [{token, logprob}]}]`; nothing where one of them is not as it should be.
+fn likely(logprobs: &Value) -> Vec<Place> {
+    let entry = |value: &Value| {
+        let token = value["token"].as_str()?.to_owned();
+        Some((token, value["logprob"].as_f64()?))
+    };
+    let place = |value: &Value| {
+        let own = entry(value)?;
+        let top = value["top_logprobs"].as_array()?.iter();
+        let mut tokens: Vec<(String, f64)> = top.map(entry).collect::<Option<_>>()?;
+        let token = own.0.clone();
+        if !tokens.iter().any(|(other, _)| *other == token) {
+            tokens.push(own);
+        }
+        Some(Place { token, tokens })
+    };
+    let places = logprobs["content"].as_array().into_iter().flatten();
+    places.map(place).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Whether a message holds a thought, wherever servers put it.

@@ -26,7 +26,7 @@ impl Judge for Literal {
     fn judge(&self, submission: &Submission<'_>, _: &Cancel) -> Result<Judgement, JudgeError> {
         let score = |value, span| Score {
             judge: "literal".into(),
-            value,
+            value: Some(value),
             span,
             reason: String::new(),
         };
@@ -54,6 +54,7 @@ impl Judge for Literal {
         Ok(Preference {
             places: vec![0; submissions.len().min(2)],
             certainty: submissions[0].text.parse().ok(),
+            beats: Vec::new(),
             reason: String::new(),
         })
     }
@@ -97,7 +98,7 @@ fn a_score_that_is_not_finite_is_a_failure_and_never_a_score() {
             let asked = [&together[place], &alone[place]];
             for found in &asked[..if number < 2 { 2 } else { 1 }] {
                 match found {
-                    Ok(judgement) if place == 0 => assert_eq!(judgement.scores[1].value, 1.5),
+                    Ok(judgement) if place == 0 => assert_eq!(judgement.scores[1].value, Some(1.5)),
                     Err(JudgeError::NotFinite { judge, id, found }) if place > 0 => {
                         assert_eq!((judge.as_str(), id.as_str()), ("literal", "p"));
                         assert_eq!(format!("{found}"), *text);
