@@ -15,7 +15,7 @@ use crate::run::lock::Lock;
 /// Learns, measures, tells.
 pub(super) fn run(args: &Args, config: &RewardConfig) -> anyhow::Result<ExitCode> {
     let device = args.device.open()?;
-    let (policy, tokenizer) = source::policy(&args.policy, &device)?;
+    let (policy, tokenizer) = source::policy(&args.policy, args.template.path(), &device)?;
     let model = ProcessModel::new(&policy, config.lora.as_ref(), tokenizer, config.seed)?;
     let read = |name: &str| -> anyhow::Result<Data> {
         let items = convert::preferences(name)?.items;

@@ -27,6 +27,8 @@ pub struct Args {
     /// The checkpoint that answers, and that completes.
     #[arg(long, default_value = "starter")]
     pub(super) policy: PathBuf,
+    #[command(flatten)]
+    pub(super) template: source::TemplateArgs,
     /// The problems that were played, or are to be.
     #[arg(long)]
     pub(super) problems: String,
