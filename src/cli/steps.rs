@@ -71,11 +71,8 @@ fn labelled(
         "failed to use --temperature {}; expected a number of at least 0",
         args.temperature
     );
-    let (decoder, tokenizer) = source::policy(
-        &args.policy,
-        args.template.path(),
-        &args.device.open()?,
-    )?;
+    let (decoder, tokenizer) =
+        source::policy(&args.policy, args.template.path(), &args.device.open()?)?;
     let policy = ModelPolicy {
         decoder: &decoder,
         tokenizer: &tokenizer,
