@@ -85,10 +85,7 @@ fn convert(name: &str, args: &Args) -> anyhow::Result<ExitCode> {
             unsaid.neutral,
             "steps that are neither right nor wrong are written as wrong",
         ),
-        (
-            unsaid.shares,
-            "steps are written as right or wrong, without how likely that is",
-        ),
+        (unsaid.shares, "steps are written without their shares"),
     ] {
         if count > 0 {
             say!("{count} {what}");

@@ -38,19 +38,25 @@ impl Aggregate {
     }
 }
 
-/// The steps of an answer as bytes of it: its lines, without the ends of lines. Blank ones are none, nor are the fences of a block.
+/// The steps of an answer as bytes of it: its lines, without the ends of lines. Blank ones are none, nor are the fences of a
+/// block; where there are fences, only what stands between them is.
 pub fn of_answer(text: &str) -> Vec<Range<usize>> {
-    let mut start = 0;
-    let lines = text.split_inclusive('\n').map(|line| {
+    let (mut all, mut inside) = (Vec::new(), Vec::new());
+    let (mut start, mut is_open, mut has_fence) = (0, false, false);
+    for line in text.split_inclusive('\n') {
         let range = start..start + line.trim_end().len();
         start += line.len();
-        range
-    });
-    let is_step = |range: &Range<usize>| {
-        let line = text[range.clone()].trim_start();
-        !line.is_empty() && !["```", "~~~"].iter().any(|fence| line.starts_with(fence))
-    };
-    lines.filter(is_step).collect()
+        let words = line.trim();
+        if ["```", "~~~"].iter().any(|fence| words.starts_with(fence)) {
+            (is_open, has_fence) = (!is_open, true);
+        } else if !words.is_empty() {
+            all.push(range.clone());
+            if is_open {
+                inside.push(range);
+            }
+        }
+    }
+    if has_fence { inside } else { all }
 }
 
 #[cfg(test)]
@@ -66,7 +72,7 @@ mod tests {
             .collect();
         assert_eq!(steps, ["é = 1", "  b = 2", "print(b)"]);
         assert!(of_answer(" \n\n").is_empty());
-        let fenced = "```python\na = 1\nprint('```')\n```\n";
+        let fenced = "Quick try.\n```python\na = 1\nprint('```')\n```\nThat prints it.\n";
         let steps: Vec<&str> = of_answer(fenced)
             .into_iter()
             .map(|range| &fenced[range])
