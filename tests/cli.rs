@@ -54,8 +54,9 @@ fn every_verb_shows_examples_of_itself() {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|verb| *verb != "help")
+        // Lines that go on are set further in.
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|verb| !verb.is_empty() && *verb != "help")
         .collect();
     assert!(verbs.len() >= 10, "{help}");
     for verb in verbs {

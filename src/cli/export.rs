@@ -15,9 +15,10 @@ use crate::checkpoint::{self, Precision};
 
 /// Arguments of `rlef export`.
 #[derive(ClapArgs)]
-#[command(
-    after_help = "Examples:\n  rlef export --policy runs/train-001/checkpoints/000045 --out trained\n  rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter --out merged --dtype bf16"
-)]
+#[command(after_help = "Examples:\n  \
+    rlef export --policy runs/train-001/checkpoints/000045 --out trained\n  \
+    rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter \\\n      \
+    --out merged --dtype bf16")]
 pub struct Args {
     /// Folder of the checkpoint to read: Llama, Mistral, Qwen2, Qwen3 or Gemma 3 (text) in Hugging Face's layout.
     #[arg(long)]

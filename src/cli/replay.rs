@@ -18,9 +18,12 @@ use chosen::Chosen;
 /// Arguments of `rlef replay`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Everything is judged anew, whatever verdicts are kept.\n\nExit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\nExamples:\n  \
+    after_help = "Everything is judged anew, whatever verdicts are kept.\n\n\
+    Exit codes: 0 nothing changed, 1 something did, 2 usage or input, 4 the sandbox failed.\n\n\
+    Examples:\n  \
     rlef replay --journal runs/train-001 --problems contest:train\n  \
-    rlef replay --journal runs/train-001 --show --problem contest/train/00003 --step 8\n  \
+    rlef replay --journal runs/train-001 --show \\\n      \
+    --problem contest/train/00003 --step 8\n  \
     rlef replay --journal monday.jsonl --against tuesday.jsonl"
 )]
 pub struct Args {

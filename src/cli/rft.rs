@@ -15,11 +15,11 @@ use crate::rejection::{self, Learnt, Options};
 
 /// Arguments of `rlef rft`.
 #[derive(ClapArgs)]
-#[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:train --turns 1 --rollouts 16 --journal samples.jsonl\n  \
+#[command(after_help = "Examples:\n  \
+    rlef eval --policy starter --problems contest:train --turns 1 \\\n      \
+    --rollouts 16 --journal samples.jsonl\n  \
     rlef rft --journal samples.jsonl --problems contest:train --out kept.jsonl\n  \
-    rlef train --objective sft --data kept.jsonl"
-)]
+    rlef train --objective sft --data kept.jsonl")]
 pub struct Args {
     /// A journal of `rlef train` or `rlef eval`; may be given again, to pool what several policies solved.
     #[arg(long, required = true)]

@@ -32,9 +32,9 @@ fn find() -> Result<Toolchain, String> {
         .collect();
     paths.push(root.clone());
     let mut command = vec![executable.to_string_lossy().into_owned()];
+    // No -trimpath: with it a compiled standard library, where there is one, is of no use, and all of it is compiled each time.
     command.extend(words([
         "build",
-        "-trimpath",
         "-ldflags=-s -w",
         "-o",
         "/box/out",

@@ -297,20 +297,19 @@ impl JailCgroup {
         })
     }
 
-    /// Has the kernel take back what it keeps, down to so many bytes in use. What it cannot take stays.
-    pub(crate) fn shrink(&mut self, bytes: u64) -> Result<(), CgroupError> {
+    /// Has the kernel take back what it keeps, down to so many bytes in use. What it cannot take stays. The limit is the
+    /// same afterwards: whoever comes next may need it at once.
+    pub(crate) fn shrink(&self, bytes: u64) -> Result<(), CgroupError> {
         let Some(memory) = &self.memory else {
             return Ok(());
         };
         // Refused where more is in use that cannot be taken back.
         let _ = memory.shrink.write(&bytes.to_string());
-        match memory.version {
-            // The same file as the limit, which is written anew.
-            Version::One => {
-                self.memory_limit = bytes;
-                Ok(())
-            }
-            Version::Two => memory.shrink.write("max"),
+        match (memory.version, self.memory_limit) {
+            // The same file as the limit.
+            (Version::One, 0) => memory.shrink.write("-1"),
+            (Version::One, limit) => memory.shrink.write(&limit.to_string()),
+            (Version::Two, _) => memory.shrink.write("max"),
         }
     }
 

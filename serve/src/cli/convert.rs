@@ -12,10 +12,12 @@ use super::source::{self, SchemaArgs};
 /// Arguments of `convert` where there are no preferences.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "The name of the written file tells its form: .jsonl, .jsonl.gz or .parquet. A schema is told from the \
-    content; SCHEMA:FILE names it. Preferences are converted by the program with models, `rlef convert --preferences`.\n\n\
-    Examples:\n  rlef-judge convert --problems MbppPlus.jsonl.gz --out mbpp.parquet\n  \
-    rlef-judge convert --problems cruxeval-input:cruxeval.jsonl --out inputs.jsonl"
+    after_help = "The name of the written file tells its form: .jsonl, .jsonl.gz or .parquet. A schema is told from the content; \
+    SCHEMA:FILE names it. Preferences are converted by the program with models, `rlef convert --preferences`.\n\n\
+    Examples:\n  \
+    rlef-judge convert --problems MbppPlus.jsonl.gz --out mbpp.parquet\n  \
+    rlef-judge convert --problems cruxeval-input:cruxeval.jsonl \\\n      \
+    --out inputs.jsonl"
 )]
 pub struct Args {
     /// Problems: a file of any known schema, SCHEMA:FILE, or a folder in the layout of APPS.

@@ -17,10 +17,13 @@ mod problems;
 /// Arguments of `rlef doctor`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Exit codes: 0 programs can be judged, 3 a required protection or Python is missing, 4 the \
-    sandbox does not work for another reason; with --problems, 1 where a problem is not usable.\n\n\
-    Examples:\n  rlef doctor\n  rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json\n  \
-    rlef doctor --problems train.jsonl --against HumanEval.jsonl.gz --against mbpp.jsonl --quarantine seen.json"
+    after_help = "Exit codes: 0 programs can be judged, 3 a required protection or Python is missing, 4 the sandbox does not work \
+    for another reason; with --problems, 1 where a problem is not usable.\n\n\
+    Examples:\n  \
+    rlef doctor\n  \
+    rlef doctor --problems MbppPlus.jsonl.gz --quarantine mbpp-quarantine.json\n  \
+    rlef doctor --problems train.jsonl --against HumanEval.jsonl.gz \\\n      \
+    --against mbpp.jsonl --quarantine seen.json"
 )]
 pub struct Args {
     /// What stands between programs and this machine: process, wasm (WebAssembly), or auto (processes where this machine

@@ -20,15 +20,16 @@ use super::{exit, source};
 /// Arguments of `rlef judge`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`), a text or a \
-    number, and either `program` (or `solution`), the bare source, or `completion`, an answer that is searched for its \
-    program as `eval` and `train` search it: the block that shows what the problem asks, in the problem's language or \
-    the one that `language` names. What was taken is in `program`.\n\n\
-    Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that can't \
-    be judged, 3 a protection is \
-    missing, 4 the sandbox failed on at least one program.\n\n\
-    Examples:\n  rlef judge --problems HumanEval.jsonl.gz --programs samples.jsonl --json\n  \
-    rlef judge --problems contest:test --programs answers.jsonl --workers 2 --expect-accepted"
+    after_help = "A line of the programs file is a JSON object with `problem_id` (or `task_id`), a text or a number, and either \
+    `program` (or `solution`), the bare source, or `completion`, an answer that is searched for its program as \
+    `eval` and `train` search it: the block that shows what the problem asks, in the problem's language or the one \
+    that `language` names. What was taken is in `program`.\n\n\
+    Exit codes: 0 done, 1 with --expect-accepted where a program is not accepted, 2 bad input or a problem that \
+    can't be judged, 3 a protection is missing, 4 the sandbox failed on at least one program.\n\n\
+    Examples:\n  \
+    rlef judge --problems HumanEval.jsonl.gz --programs samples.jsonl --json\n  \
+    rlef judge --problems contest:test --programs answers.jsonl --workers 2 \\\n      \
+    --expect-accepted"
 )]
 #[expect(
     clippy::struct_excessive_bools,

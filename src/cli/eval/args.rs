@@ -19,9 +19,17 @@ use crate::server;
 
 /// Arguments of `rlef eval`.
 #[derive(ClapArgs)]
-#[command(
-    after_help = "Examples:\n  rlef eval --policy starter --problems contest:test\n  rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl --turns 2 --json\n  rlef eval --policy starter --feedback independent --out resampling.json\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  rlef eval --policy openai:http://localhost:8000/v1 --model qwen --problems humaneval.jsonl --resume qwen.jsonl\n  rlef eval --policy engine:http://localhost:8000 --engine vllm --tokenizer Qwen2.5-Coder-1.5B-Instruct --problems humaneval.jsonl"
-)]
+#[command(after_help = "Examples:\n  \
+    rlef eval --policy starter --problems contest:test\n  \
+    rlef eval --policy replay:samples.jsonl --problems humaneval.jsonl \\\n      \
+    --turns 2 --json\n  \
+    rlef eval --policy starter --feedback independent --out resampling.json\n  \
+    rlef eval --policy openai:http://localhost:8000/v1 --model qwen \\\n      \
+    --problems humaneval.jsonl --concurrency 32 --journal qwen.jsonl\n  \
+    rlef eval --policy openai:http://localhost:8000/v1 --model qwen \\\n      \
+    --problems humaneval.jsonl --resume qwen.jsonl\n  \
+    rlef eval --policy engine:http://localhost:8000 --engine vllm \\\n      \
+    --tokenizer Qwen2.5-Coder-1.5B-Instruct --problems humaneval.jsonl")]
 pub struct Args {
     /// A problem file, or contest:train, contest:validation, contest:test.
     #[arg(long, default_value = "contest:test")]

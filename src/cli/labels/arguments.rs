@@ -10,12 +10,15 @@ use crate::cli::source;
 /// Arguments of `rlef labels`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "A source is a file of preferences in any form that `rlef convert --preferences` knows (pairs and rankings are choices, \
-    labelled answers are ratings 0 and 1), or tests@JOURNAL, whether first answers pass all tests, or JUDGE@JOURNAL, the scores that a \
-    judge gave them. Sources that rate answers choose between any two of them by their ratings. Pairs may say who gave their answers by \
-    the labels chosen_by and rejected_by, and which was shown first by shown_first = chosen or rejected.\n\nExamples:\n  \
+    after_help = "A source is a file of preferences in any form that `rlef convert --preferences` knows (pairs and rankings are \
+    choices, labelled answers are ratings 0 and 1), or tests@JOURNAL, whether first answers pass all tests, or \
+    JUDGE@JOURNAL, the scores that a judge gave them. Sources that rate answers choose between any two of them by \
+    their ratings. Pairs may say who gave their answers by the labels chosen_by and rejected_by, and which was shown \
+    first by shown_first = chosen or rejected.\n\n\
+    Examples:\n  \
     rlef labels people.jsonl model.jsonl\n  \
-    rlef labels tests@samples.jsonl ai_rating@samples.jsonl reward_model@samples.jsonl --problems contest:test --page labels.html"
+    rlef labels tests@samples.jsonl ai_rating@samples.jsonl reward_model@samples.jsonl \\\n      \
+    --problems contest:test --page labels.html"
 )]
 pub struct Args {
     /// Whose labels are compared: FILE, SCHEMA:FILE, tests@JOURNAL or JUDGE@JOURNAL. One alone is told of by itself.

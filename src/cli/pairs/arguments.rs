@@ -14,11 +14,17 @@ use crate::prompt::PromptStyle;
 /// Arguments of `rlef pairs`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Only first answers are compared: they answer the same prompt. Each is judged by all tests of its problem, \
-    and by whom --judges names.\n\nExamples:\n  rlef eval --policy starter --problems contest:train --turns 1 --rollouts 8 --journal samples.jsonl\n  \
-    rlef pairs --journal samples.jsonl --problems contest:train --out pairs.jsonl\n  \
-    rlef pairs --policy starter --rollouts 8 --problems contest:train --rule passed --out pairs.parquet\n  \
-    rlef pairs --policy starter --problems contest:train --judges judges.toml --rule compared --out pairs.jsonl"
+    after_help = "Only first answers are compared: they answer the same prompt. Each is judged by all tests of its problem, and by \
+    whom --judges names.\n\n\
+    Examples:\n  \
+    rlef eval --policy starter --problems contest:train --turns 1 \\\n      \
+    --rollouts 8 --journal samples.jsonl\n  \
+    rlef pairs --journal samples.jsonl --problems contest:train \\\n      \
+    --out pairs.jsonl\n  \
+    rlef pairs --policy starter --rollouts 8 --problems contest:train \\\n      \
+    --rule passed --out pairs.parquet\n  \
+    rlef pairs --policy starter --problems contest:train \\\n      \
+    --judges judges.toml --rule compared --out pairs.jsonl"
 )]
 pub struct Args {
     /// A journal of `rlef train` or `rlef eval`; may be given again.

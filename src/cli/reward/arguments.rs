@@ -14,11 +14,19 @@ use crate::reward_model::{Loss, RewardConfig};
 #[derive(ClapArgs)]
 #[command(
     after_help = "Preferences are read in any form that `rlef convert --preferences` knows. All pairs of a prompt are learnt from \
-    at once. The model is written as AutoModelForSequenceClassification with one label; reward.json holds the mean of training \
-    answers, which is taken off a score. As a judge it is kind = \"reward_model\" (`rlef doctor` lists them).\n\n--kind process learns from labelled steps (PRM800K, Math-Shepherd, TRL's columns, our own) and writes \
-    AutoModelForTokenClassification with the labels wrong and right, as TRL does; its judge is kind = \"process_model\".\n\nExamples:\n  rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl --out reward\n  \
-    rlef reward --policy starter --data nectar.parquet --loss plackett-luce --out reward --resume\n  \
-    rlef reward --kind process --policy starter --data steps.jsonl --out steps-model"
+    at once. The model is written as AutoModelForSequenceClassification with one label; reward.json holds the mean \
+    of training answers, which is taken off a score. As a judge it is kind = \"reward_model\" (`rlef doctor` lists \
+    them).\n\n\
+    --kind process learns from labelled steps (PRM800K, Math-Shepherd, TRL's columns, our own) and writes \
+    AutoModelForTokenClassification with the labels wrong and right, as TRL does; its judge is kind = \
+    \"process_model\".\n\n\
+    Examples:\n  \
+    rlef reward --policy starter --data pairs.jsonl --held-out others.jsonl \\\n      \
+    --out reward\n  \
+    rlef reward --policy starter --data nectar.parquet --loss plackett-luce \\\n      \
+    --out reward --resume\n  \
+    rlef reward --kind process --policy starter --data steps.jsonl \\\n      \
+    --out steps-model"
 )]
 pub struct Args {
     /// What it says: a number for a whole answer, or at every step how likely the answer is right so far.

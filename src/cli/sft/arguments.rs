@@ -11,9 +11,11 @@ use crate::model::device::Processor;
 
 /// Arguments of `rlef sft`.
 #[derive(ClapArgs)]
-#[command(
-    after_help = "Examples (the first two make the shipped starter):\n  rlef sft --config starter/skilled.toml --out skilled\n  rlef sft --config starter/careless.toml --from skilled --out starter\n  rlef sft --data texts.jsonl --from starter --set stages.0.learning_rate=3e-4 --out tuned"
-)]
+#[command(after_help = "Examples (the first two make the shipped starter):\n  \
+    rlef sft --config starter/skilled.toml --out skilled\n  \
+    rlef sft --config starter/careless.toml --from skilled --out starter\n  \
+    rlef sft --data texts.jsonl --from starter \\\n      \
+    --set stages.0.learning_rate=3e-4 --out tuned")]
 pub struct Args {
     /// Directory to write the policy to.
     #[arg(long, required_unless_present = "print_config")]

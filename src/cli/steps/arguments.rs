@@ -14,11 +14,16 @@ use crate::process_model::label::Means;
 /// Arguments of `rlef steps`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "A step is a line of an answer. --labels hard and soft sample completions from every step by the policy and have them judged by \
-    all tests (Math-Shepherd); exact needs neither, and labels programs made of the built-in problems' own lines.\n\nExamples:\n  \
-    rlef steps --policy starter --problems contest:train --labels exact --out steps.jsonl\n  \
-    rlef steps --journal samples.jsonl --policy starter --problems contest:train --completions 8 --labels soft --out steps.jsonl\n  \
-    rlef reward --kind process --policy starter --data steps.jsonl --out steps-model"
+    after_help = "A step is a line of an answer. --labels hard and soft sample completions from every step by the policy and have \
+    them judged by all tests (Math-Shepherd); exact needs neither, and labels programs made of the built-in \
+    problems' own lines.\n\n\
+    Examples:\n  \
+    rlef steps --policy starter --problems contest:train --labels exact \\\n      \
+    --out steps.jsonl\n  \
+    rlef steps --journal samples.jsonl --policy starter \\\n      \
+    --problems contest:train --completions 8 --labels soft --out steps.jsonl\n  \
+    rlef reward --kind process --policy starter --data steps.jsonl \\\n      \
+    --out steps-model"
 )]
 pub struct Args {
     /// A journal whose first answers are labelled, in place of fresh ones; may be given again.

@@ -7,7 +7,8 @@ pub(super) const EXAMPLES: &str = "Examples:\n\
     \x20\x20rlef train\n\
     \x20\x20rlef train --config run.toml --run runs/second --seed 2\n\
     \x20\x20rlef train --objective grpo\n\
-    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl --set rollout.group=8\n\
+    \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --problems own.jsonl \\\n\
+    \x20\x20\x20\x20\x20\x20--set rollout.group=8\n\
     \x20\x20rlef train --policy Qwen2.5-Coder-0.5B-Instruct --print-config > run.toml\n\
     \x20\x20rlef train --resume --run runs/second\n\
     \x20\x20rlef train --resume --run runs/second --rounds 60";

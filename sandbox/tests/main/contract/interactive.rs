@@ -190,7 +190,12 @@ fn which_exit_code_is_content_is_the_interactors_own() {
             assert_eq!((both.program.status, both.waited), (status, false));
         }
     }
-    // One that would go on for ever is ended at once by any other code, and given its time by that one.
+}
+
+/// By any exit code but the one that is content.
+#[test]
+fn a_program_that_never_ends_is_ended_by_a_rejection() {
+    let patient = limits();
     let endless = job("print(6, flush=True)\nwhile True: pass");
     let long = Limits {
         cpu_ms: 3_000,

@@ -1,7 +1,7 @@
 //! Where a control group counts, a program gets its limit and no megabyte more, whatever its jail did before.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use rlef_sandbox::{Batch, Language, Limits, Safeguard, Sandbox, Status};
@@ -82,20 +82,47 @@ fn forget(folder: &Path) {
     }
 }
 
+/// The folders of the interpreter's library.
+fn library() -> Vec<PathBuf> {
+    let python = fs::canonicalize(interpreter()).unwrap();
+    let library = python.parent().unwrap().parent().unwrap().join("lib");
+    let folders = fs::read_dir(library).into_iter().flatten().flatten();
+    let is_pythons = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with("python3")
+    };
+    folders
+        .map(|entry| entry.path())
+        .filter(is_pythons)
+        .collect()
+}
+
 #[test]
 fn a_jail_that_reads_its_interpreter_from_disk_gives_no_more_memory() {
     needs_control_group(Safeguard::MemoryLimit);
     if_usable(Language::C, || {
-        let python = fs::canonicalize(interpreter()).unwrap();
-        let library = python.parent().unwrap().parent().unwrap().join("lib");
-        let folders = fs::read_dir(&library).into_iter().flatten().flatten();
-        folders
-            .map(|entry| entry.path())
-            .filter(|path| {
-                path.file_name()
-                    .is_some_and(|name| name.to_string_lossy().starts_with("python3"))
-            })
-            .for_each(|folder| forget(&folder));
+        library().iter().for_each(|folder| forget(folder));
         check(&Sandbox::new(config(1)).unwrap(), "a cold start");
     });
+}
+
+/// What the kernel keeps for a program is taken back before the next one comes, which must not be in want meanwhile.
+#[test]
+fn after_a_program_that_read_many_files_the_next_has_all_its_memory() {
+    needs_control_group(Safeguard::MemoryLimit);
+    let sandbox = Sandbox::new(config(1)).unwrap();
+    let reads = "import os\nn = 0\nfor at, _, names in os.walk(os.path.dirname(os.__file__)):\n    for name in names:\n        try:\n            n += len(open(os.path.join(at, name), 'rb').read())\n        except OSError:\n            pass\nprint(n > 1000000)\n";
+    // Its first process wants megabytes as soon as it is there.
+    let large = format!("print(1)\n# {}\n", "x".repeat(2 << 20));
+    for _ in 0..3 {
+        library().iter().for_each(|folder| forget(folder));
+        for (source, said) in [(reads, &b"True\n"[..]), (&large, b"1\n")] {
+            let outcome = sandbox
+                .run(&job(Language::Python, source), b"", &limits())
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&outcome.stderr);
+            assert_eq!(outcome.status, Status::Exited(0), "{stderr}");
+            assert_eq!(outcome.stdout, said);
+        }
+    }
 }

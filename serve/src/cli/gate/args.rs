@@ -12,10 +12,14 @@ use rlef_judge::gate::{Difference, Verdict};
 /// Arguments of `rlef gate`.
 #[derive(ClapArgs)]
 #[command(
-    after_help = "Exit codes: 0 no regression, 1 regression, 2 usage or input, 3 not comparable or inconclusive, 4 too much \
-    was lost to the sandbox.\n\nExamples:\n  rlef eval --problems humaneval.jsonl --policy replay:old.jsonl --turns 1 --out baseline.json\n  \
+    after_help = "Exit codes: 0 no regression, 1 regression, 2 usage or input, 3 not comparable or inconclusive, 4 too much was \
+    lost to the sandbox.\n\n\
+    Examples:\n  \
+    rlef eval --problems humaneval.jsonl --policy replay:old.jsonl --turns 1 \\\n      \
+    --out baseline.json\n  \
     rlef gate --baseline baseline.json --candidate candidate.json --margin 5\n  \
-    rlef gate --baseline baseline.json --candidate candidate.json --junit gate.xml --summary \"$GITHUB_STEP_SUMMARY\""
+    rlef gate --baseline baseline.json --candidate candidate.json \\\n      \
+    --junit gate.xml --summary \"$GITHUB_STEP_SUMMARY\""
 )]
 pub struct Args {
     /// The evaluation to hold on to, as `rlef eval --out` writes it.
