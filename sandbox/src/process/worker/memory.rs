@@ -18,6 +18,8 @@ const LEAST_MEMORY: u64 = 1 << 20;
 const NOTICED: u64 = 768 << 10;
 /// What the first process of a program may use of its own and still be expected before it is there.
 const EXPECTED: u64 = 4 << 20;
+/// What the kernel needs for a program's first process: page tables and a stack.
+const OF_FIRST_PROCESS: u64 = 384 << 10;
 /// How often it is looked whether the kernel has freed what dead processes had, the first time after it was told to, and
 /// how long it is given in between. It frees page tables late: half a megabyte of a program that had 256.
 const SETTLING: usize = 10;
@@ -66,7 +68,7 @@ impl Worker {
             let expected = least_with_program.unwrap_or(idle);
             return Ok(expected.clamp(idle, idle.saturating_add(EXPECTED)));
         }
-        let with_program = self.settled(self.own.with_program)?;
+        let with_program = self.settled(self.own.with_program, OF_FIRST_PROCESS)?;
         let least = self.own.least_with_program.unwrap_or(with_program);
         self.own.with_program = with_program;
         self.own.least_with_program = Some(least.min(with_program));
@@ -76,7 +78,7 @@ impl Worker {
     /// Looks at what the jail uses while it holds no program. Later is too late: a program's first process comes to be
     /// while its first test is already under way.
     pub(super) fn look_at_idle(&mut self) -> Result<(), SandboxError> {
-        let idle = self.settled(self.own.idle)?;
+        let idle = self.settled(self.own.idle, 0)?;
         if idle > self.own.idle {
             // So what it used with a program was less than it will be.
             self.own.least_with_program = None;
@@ -86,23 +88,23 @@ impl Worker {
     }
 
     /// Bytes in use now, or the least that were since they last grew. What earlier tests had the kernel keep of host files
-    /// and their names is taken back first, and what it has yet to free of dead processes is waited for: both would give
-    /// later programs that much more memory.
-    fn settled(&mut self, before: u64) -> Result<u64, SandboxError> {
+    /// and their names is taken back first, and what it has yet to free of dead processes is waited for, and does not
+    /// count: all of that would give later programs as much more memory.
+    fn settled(&mut self, before: u64, of_kernel: u64) -> Result<u64, SandboxError> {
         let mut used = self.cgroup.memory_bytes()?.unwrap_or(0);
         for wait in 0..=SETTLING {
             if used <= before.saturating_add(NOTICED) {
                 return Ok(before.min(used));
             }
             let kept = self.cgroup.kept_bytes()?;
-            let most = self.own.kept.saturating_add(NOTICED);
-            if kept <= most || wait == SETTLING {
-                break;
+            if kept <= self.own.kept.saturating_add(NOTICED) {
+                let lasting = kept.min(self.own.kept.saturating_add(of_kernel));
+                return Ok(used.saturating_sub(kept).saturating_add(lasting));
             }
             if wait == 0 {
                 let surplus = kept - self.own.kept;
                 self.cgroup.shrink(used.saturating_sub(surplus))?;
-            } else {
+            } else if wait < SETTLING {
                 thread::sleep(SETTLING_PAUSE);
             }
             used = self.cgroup.memory_bytes()?.unwrap_or(0);

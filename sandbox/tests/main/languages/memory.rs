@@ -111,14 +111,18 @@ fn a_jail_that_reads_its_interpreter_from_disk_gives_no_more_memory() {
 fn after_a_program_that_read_many_files_the_next_has_all_its_memory() {
     needs_control_group(Safeguard::MemoryLimit);
     let sandbox = Sandbox::new(config(1)).unwrap();
-    let reads = "import os\nn = 0\nfor at, _, names in os.walk(os.path.dirname(os.__file__)):\n    for name in names:\n        try:\n            n += len(open(os.path.join(at, name), 'rb').read())\n        except OSError:\n            pass\nprint(n > 1000000)\n";
+    let reads = "import os\nn = 0\nfor at, _, names in os.walk(os.path.dirname(os.__file__)):\n    for name in names:\n        try:\n            if n < 20000000: n += len(open(os.path.join(at, name), 'rb').read())\n        except OSError:\n            pass\nprint(n > 1000000)\n";
     // Its first process wants megabytes as soon as it is there.
     let large = format!("print(1)\n# {}\n", "x".repeat(2 << 20));
+    let limits = Limits {
+        cpu_ms: 20_000,
+        ..limits()
+    };
     for _ in 0..3 {
         library().iter().for_each(|folder| forget(folder));
         for (source, said) in [(reads, &b"True\n"[..]), (&large, b"1\n")] {
             let outcome = sandbox
-                .run(&job(Language::Python, source), b"", &limits())
+                .run(&job(Language::Python, source), b"", &limits)
                 .unwrap();
             let stderr = String::from_utf8_lossy(&outcome.stderr);
             assert_eq!(outcome.status, Status::Exited(0), "{stderr}");
