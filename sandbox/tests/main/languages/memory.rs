@@ -101,7 +101,9 @@ fn library() -> Vec<PathBuf> {
 fn a_jail_that_reads_its_interpreter_from_disk_gives_no_more_memory() {
     needs_control_group(Safeguard::MemoryLimit);
     if_usable(Language::C, || {
-        library().iter().for_each(|folder| forget(folder));
+        for folder in &library() {
+            forget(folder);
+        }
         check(&Sandbox::new(config(1)).unwrap(), "a cold start");
     });
 }
@@ -119,7 +121,9 @@ fn after_a_program_that_read_many_files_the_next_has_all_its_memory() {
         ..limits()
     };
     for _ in 0..3 {
-        library().iter().for_each(|folder| forget(folder));
+        for folder in &library() {
+            forget(folder);
+        }
         for (source, said) in [(reads, &b"True\n"[..]), (&large, b"1\n")] {
             let outcome = sandbox
                 .run(&job(Language::Python, source), b"", &limits)
