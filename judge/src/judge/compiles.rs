@@ -39,7 +39,7 @@ fn first_alone(problem: &Problem) -> Problem {
     }
 }
 
-/// The score of a verdict, and why it is no better.
+/// The score of a verdict, and what it lost points for.
 fn score_of(verdict: &Verdict) -> (Option<f64>, String) {
     match verdict.grade {
         Grade::NoProgram => (Some(0.0), "there is no program".to_owned()),
