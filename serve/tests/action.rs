@@ -44,8 +44,9 @@ fn every_flag_is_an_input_and_every_input_is_used() {
     let flags: BTreeSet<String> = help
         .lines()
         .filter_map(|line| {
-            let flag = line.trim_start().trim_start_matches("-h, ");
-            let flag = flag.strip_prefix("--")?.split([' ', '=']).next()?;
+            // Flags stand at a column of their own; a wrapped text may begin with the name of another flag.
+            let flag = line.strip_prefix("      ").or(line.strip_prefix("  -h, "));
+            let flag = flag?.strip_prefix("--")?.split([' ', '=']).next()?;
             Some(flag.to_owned())
         })
         .collect();
