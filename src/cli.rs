@@ -25,20 +25,31 @@ pub mod train;
 mod watched;
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::judge::Judges;
 use crate::{ai_judge, process_model, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
+use rlef_serve::cli::shell;
 pub use rlef_serve::cli::{screen, sentence};
+
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let is_built = [
+        ("wasm", cfg!(feature = "wasm")),
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cuda", cfg!(feature = "cuda")),
+    ];
+    shell::version(&is_built)
+});
 
 /// The verbs.
 #[derive(Parser)]
 #[command(
     name = "rlef",
-    version,
+    version = VERSION.as_str(),
     about = "Code RL: programs, verdicts, feedback, and learning from it.",
     max_term_width = 100
 )]
@@ -81,6 +92,10 @@ enum Verb {
     Convert(convert::Args),
     /// Write the built-in problems as JSON lines.
     Contest(source::ContestArgs),
+    /// Print what a shell needs to complete this program's words.
+    Completions(shell::CompletionArgs),
+    /// Write manual pages, one a verb.
+    Man(shell::ManArgs),
 }
 
 /// Exit codes of all verbs.
@@ -224,6 +239,8 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Serve(args) => serve::run(&args),
         Verb::Convert(args) => convert::run(&args),
         Verb::Contest(args) => source::run(&args),
+        Verb::Completions(args) => Ok(shell::completions(&args, Cli::command())),
+        Verb::Man(args) => shell::man(&args, Cli::command()),
     };
     code.map(output::code)
 }

@@ -14,6 +14,7 @@ mod datasets;
 mod deciders;
 mod devices;
 mod differential;
+mod documents;
 mod engine;
 mod folders;
 mod foreign;

@@ -10,6 +10,7 @@ pub mod machine;
 pub mod output;
 pub mod progress;
 pub mod screen;
+pub mod shell;
 pub mod source;
 
 use rlef_judge::problem::printable_lines;

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rlef_judge::judge::Judges;
 use rlef_serve::cli::host::HostArgs;
-use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, screen, sentence};
+use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, screen, sentence, shell};
 use rlef_serve::command;
 
 /// The verbs.
 #[derive(Parser)]
 #[command(
     name = "rlef-judge",
-    version,
+    version = shell::PLAIN.as_str(),
     about = "Judges programs and plays episodes, for trainers of all kinds.",
     max_term_width = 100
 )]
@@ -34,6 +34,8 @@ enum Verb {
     Serve(Box<command::Args>),
     /// Write problems of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
+    /// Print what a shell needs to complete this program's words.
+    Completions(shell::CompletionArgs),
 }
 
 #[derive(Args)]
@@ -100,5 +102,6 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Gate(args) => gate::run(&args),
         Verb::Serve(args) => command::run(&args),
         Verb::Convert(args) => convert::run(&args),
+        Verb::Completions(args) => Ok(shell::completions(&args, Cli::command())),
     }
 }
