@@ -1,5 +1,7 @@
 //! What the documents tell a reader to type is understood by the programs, and what is made from the code is as the code is.
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory as _, Parser as _};
@@ -195,4 +197,53 @@ fn completions_and_manual_pages_know_every_verb() {
         text.starts_with("rlef ") && text.contains("commit"),
         "{text}"
     );
+}
+
+/// Links within the repository lead to files, and those to a heading lead to one.
+#[test]
+fn links_lead_somewhere() {
+    let anchor = |heading: &str| -> String {
+        let letters = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = letters
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        kept.map(|letter| if letter == ' ' { '-' } else { letter })
+            .collect()
+    };
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let links = text.match_indices("](").map(|(at, _)| &text[at + 2..]);
+        for link in links.map(|rest| rest.split(')').next().unwrap()) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.parent().unwrap().join(file)
+            };
+            assert!(target.exists(), "{}: {link}", page.display());
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&target).unwrap();
+                let is_there = text
+                    .lines()
+                    .any(|line| line.starts_with('#') && anchor(line) == heading);
+                assert!(is_there, "{}: {link}", page.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_book_has_every_page() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = std::fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    for page in pages().iter().filter(|page| page.parent() == Some(&docs)) {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("]({name})")),
+            "{name}"
+        );
+    }
 }
