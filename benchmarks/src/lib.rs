@@ -1,5 +1,6 @@
 //! Measuring a piece of work: wall and CPU seconds, several times, one CSV line a run. Judges nothing.
 
+pub mod bare;
 pub mod group;
 pub mod http;
 

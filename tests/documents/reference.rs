@@ -2,6 +2,7 @@
 //!
 //! `RLEF_UPDATE=1 cargo test --release --test main documents` writes them anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -53,6 +54,19 @@ fn the_page_of_the_verbs_is_as_the_program() {
     hold("verbs.md", &text);
 }
 
+/// The keys of a table by their whole names, with their values as TOML writes them.
+fn flatten(before: &str, table: &toml::Table, found: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let name = format!("{before}{name}");
+        match value {
+            toml::Value::Table(table) => flatten(&format!("{name}."), table, found),
+            value => {
+                found.insert(name, value.to_string());
+            }
+        }
+    }
+}
+
 #[test]
 fn the_page_of_the_keys_is_as_the_program() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,6 +90,27 @@ fn the_page_of_the_keys_is_as_the_program() {
             keys.trim()
         )
         .unwrap();
+    }
+    let flat = |preset: &str| -> BTreeMap<String, String> {
+        let keys = said(&["train", "--preset", preset, "--print-config"]);
+        let mut found = BTreeMap::new();
+        flatten("", &toml::from_str(&keys).unwrap(), &mut found);
+        found
+    };
+    let (starter, llm, paper) = (flat("starter"), flat("llm"), flat("paper"));
+    text += "\n## What the presets set otherwise\n\n| key | `starter` | `llm` | `paper` |\n|---|---|---|---|\n";
+    let names: BTreeSet<&String> = [&starter, &llm, &paper]
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .collect();
+    for name in names {
+        let of = |preset: &BTreeMap<String, String>| {
+            preset.get(name).map_or("-", String::as_str).to_owned()
+        };
+        let values = [of(&starter), of(&llm), of(&paper)];
+        if name != "preset" && values.iter().any(|value| *value != values[0]) {
+            writeln!(text, "| `{name}` | {} |", values.join(" | ")).unwrap();
+        }
     }
     hold("keys.md", &text);
 }

@@ -1,8 +1,8 @@
 //! What does HTTP cost beside judging in this process, how long do callers wait, and is a crowd of whom some hang up answered
 //! once each?
 //!
-//! `serve cost` prints programs a CPU second in this process and over HTTP, at 1 and 20 tests, interleaved; the callers' own CPU
-//! time is taken off. `serve wait` prints how long callers wait at 8, 64 and 512 connections. `serve crowd` sends many requests of
+//! `serve cost` prints programs a CPU second in this process, over HTTP, and by a bare interpreter behind HTTP, at 1 and 20 tests,
+//! interleaved; the callers' own CPU time is taken off. `serve wait` prints how long callers wait at 8, 64 and 512 connections. `serve crowd` sends many requests of
 //! which a tenth is given up at a random moment, and fails unless every other is answered once with the verdict that judging in
 //! this process gives, memory stays, and nothing is left running.
 
@@ -17,6 +17,7 @@ use rlef::judge::Submission;
 use rlef::problem::{Problem, TestCase};
 use rlef::program::Program;
 use rlef::verdict::{HostJudge, Scope, StopAt, host_judge};
+use rlef_benchmarks::bare;
 use rlef_benchmarks::http::Connection;
 use rlef_benchmarks::{Sample, head, measure, row};
 use rlef_sandbox::Language;
@@ -138,6 +139,34 @@ fn callers(
     Ok((cpu, took))
 }
 
+/// The same programs by a server that runs a bare interpreter for each test, two requests at once; the callers' CPU seconds.
+fn bare_callers(programs: usize, tests: usize, workers: usize) -> anyhow::Result<f64> {
+    let address = bare::start()?;
+    let next = AtomicUsize::new(0);
+    let ended: Vec<anyhow::Result<f64>> = std::thread::scope(|threads| {
+        let caller = || -> anyhow::Result<f64> {
+            let mut connection = Connection::open(address)?;
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= programs * tests {
+                    return Ok(own_cpu());
+                }
+                let (id, n) = (number / tests, number % tests);
+                let body = json!({"code": SUM, "stdin": format!("{n} {id}\n")}).to_string();
+                let (_, said) = connection.post("/run_code", &body)?;
+                anyhow::ensure!(said.trim() == (n + id).to_string(), "{said}");
+            }
+        };
+        let callers: Vec<_> = (0..workers).map(|_| threads.spawn(caller)).collect();
+        let lost = || anyhow::anyhow!("a caller panicked");
+        let ended = callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap_or_else(|_| Err(lost())));
+        ended.collect()
+    });
+    ended.into_iter().sum()
+}
+
 fn cost(workers: usize, runs: usize) -> anyhow::Result<()> {
     head();
     let program = Program::bare(SUM, Language::Python);
@@ -186,6 +215,19 @@ fn cost(workers: usize, runs: usize) -> anyhow::Result<()> {
             row(
                 "serve",
                 &format!("over HTTP; {tests} tests"),
+                run,
+                count,
+                "programs",
+                sample,
+            );
+            let (own, sample) = measure(|| bare_callers(count, tests, workers));
+            let sample = Sample {
+                cpu: sample.cpu - own?,
+                ..sample
+            };
+            row(
+                "serve",
+                &format!("bare exec over HTTP, a request a test; {tests} tests"),
                 run,
                 count,
                 "programs",

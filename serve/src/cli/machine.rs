@@ -96,8 +96,11 @@ fn table(report: &Machine) -> String {
             (true, _, 0) => "built in, but its driver names none on this machine".to_owned(),
             (true, name, count) => format!("built in, {count} found; taken with --device {name}"),
         };
-        // Writing to a String can't fail.
-        let _ = writeln!(text, "device       {:<6} {state}", device.name);
+        line(
+            &mut text,
+            &format!("device       {:<6} ", device.name),
+            &state,
+        );
     }
     if let Some(protection) = &report.protection {
         let _ = writeln!(
@@ -107,40 +110,71 @@ fn table(report: &Machine) -> String {
         );
         for safeguard in &protection.safeguards {
             let mark = if safeguard.in_force { "yes" } else { "NO " };
-            let _ = writeln!(
-                text,
-                "{mark} {:<20} {}",
-                safeguard.name.to_string(),
-                safeguard.means
-            );
+            let name = safeguard.name.to_string();
+            line(&mut text, &format!("{mark} {name:<20} "), &safeguard.means);
             if let Some(remedy) = &safeguard.remedy {
-                let _ = writeln!(text, "    {:<20} remedy: {remedy}", "");
+                line(&mut text, &" ".repeat(25), &format!("remedy: {remedy}"));
             }
         }
     }
     for gap in report.protection.iter().flat_map(|found| &found.gaps) {
-        let _ = writeln!(text, "gap {gap}");
+        line(&mut text, "gap ", gap);
     }
     for state in &report.languages {
         let mark = if state.usable { "yes" } else { "NO " };
-        let _ = writeln!(
-            text,
-            "{mark} {:<20} {}",
-            state.language.title(),
-            state.tools
-        );
+        let name = state.language.title();
+        line(&mut text, &format!("{mark} {name:<20} "), &state.tools);
     }
     if let Some(compiled) = &report.compiled {
         let _ = writeln!(text, "compiled programs are {compiled}");
     }
     for (name, about) in &report.judges {
-        let _ = writeln!(text, "judge {name:<20} {about}");
+        line(&mut text, &format!("judge {name:<20} "), about);
     }
     match &report.error {
-        None => text.push_str("programs can be judged on this machine\n"),
-        Some(error) => {
-            let _ = writeln!(text, "programs can NOT be judged on this machine: {error}");
-        }
+        None => line(&mut text, "", &end(&report.languages)),
+        Some(error) => line(
+            &mut text,
+            "",
+            &format!("programs can NOT be judged on this machine: {error}"),
+        ),
+    }
+    text
+}
+
+/// Adds what is said behind a name, broken where a terminal of 80 columns ends; what follows is set in as far.
+fn line(text: &mut String, name: &str, said: &str) {
+    let indent = " ".repeat(name.chars().count());
+    let options = textwrap::Options::new(80)
+        .initial_indent(name)
+        .subsequent_indent(&indent)
+        // A path or an option is typed again from what is read here.
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    for line in textwrap::wrap(said, options) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+/// What can be done here, and what is missing, in one sentence.
+fn end(languages: &[LanguageState]) -> String {
+    let of = |usable: bool| -> Vec<&str> {
+        let found = languages.iter().filter(|state| state.usable == usable);
+        found.map(|state| state.language.title()).collect()
+    };
+    let (usable, missing) = (of(true), of(false));
+    let mut text = "programs can be judged on this machine".to_owned();
+    if !usable.is_empty() {
+        let _ = write!(text, ", in {}", usable.join(", "));
+    }
+    if !missing.is_empty() {
+        // Writing to a String can't fail.
+        let _ = write!(
+            text,
+            "; not in {}: the lines above say why, and `rlef doctor` looks again once it is there",
+            missing.join(", ")
+        );
     }
     text
 }
