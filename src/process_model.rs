@@ -30,7 +30,7 @@ pub use judge::{ProcessJudge, ROW as JUDGE};
 pub use loss::{Target, cross_entropy};
 pub use report::Report;
 pub use steps::{Aggregate, of_answer};
-pub use train::{LearnError, Progress, learn};
+pub use train::learn;
 
 /// A decoder that says of every step how likely it is right.
 #[derive(Clone, Debug)]

@@ -165,6 +165,10 @@ mod tests {
             outcome: Some(outcome),
             passed: 1,
             total: 1,
+            task: None,
+            constraints: std::collections::BTreeMap::new(),
+            stored: None,
+            withheld: None,
         }
     }
 

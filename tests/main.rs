@@ -5,6 +5,7 @@
 mod adapters;
 mod ai_judges;
 mod brevity;
+mod cgpo;
 mod cheats;
 mod checkpoints;
 mod cli;

@@ -267,6 +267,10 @@ impl Judge for AiJudge {
         self.kind == Kind::Pairwise
     }
 
+    fn only_compares(&self) -> bool {
+        self.kind == Kind::Pairwise
+    }
+
     /// Any two answers are compared, in both orders where that is asked for. Places go by the mean of how likely an answer is better
     /// than those that it could be compared with.
     fn compare(
