@@ -5,6 +5,7 @@
 //! A step of an answer is a line of it. Steps are encoded one by one, each with the end of its line, whose last token is where the
 //! head reads, as TRL's trainer of such models does.
 
+mod beam;
 mod data;
 mod judge;
 pub mod label;
@@ -25,6 +26,7 @@ use crate::model::decoder::Decoder;
 use crate::model::lora::{LoraConfig, LoraError};
 use crate::preference::Said;
 use crate::reward_model::{RewardModel, passes};
+pub use beam::StepBeam;
 pub use data::{Data, DataError, Labelled, Neutral};
 pub use judge::{ProcessJudge, ROW as JUDGE};
 pub use loss::{Target, cross_entropy};

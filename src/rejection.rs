@@ -166,7 +166,7 @@ mod tests {
             passed: 1,
             total: 1,
             task: None,
-            constraints: std::collections::BTreeMap::new(),
+            constraints: Default::default(),
             stored: None,
             withheld: None,
         }

@@ -67,6 +67,14 @@ impl JudgingArgs {
         Ok(configs.map(|config| (config.kind, config.weight)).collect())
     }
 
+    /// With which score each constraint is met.
+    pub(super) fn least(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+        let configs = self.configs()?.into_iter();
+        Ok(configs
+            .filter_map(|config| Some((config.kind, config.at_least?)))
+            .collect())
+    }
+
     /// Whoever they ask for, of those there are.
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
         let configs = self.configs()?;

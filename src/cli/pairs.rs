@@ -3,6 +3,7 @@
 
 mod answers;
 mod arguments;
+mod hierarchy;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,9 @@ pub(super) use arguments::Style;
 /// Judges, pairs up, writes; exits with 4 where a judge failed.
 pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     output::check_file(&args.out)?;
+    if !args.hierarchy.is_empty() {
+        return hierarchy::run(args, judges);
+    }
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let judging = args.judging.judging(judges)?;
     anyhow::ensure!(
@@ -39,7 +43,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         answers,
         &problems,
         &*judging.judge,
-        &weights,
+        (&weights, &std::collections::BTreeMap::new()),
         args.rule,
         &mut |done| progress.set(done as u64, ""),
     );

@@ -23,7 +23,7 @@ use super::judging::interrupted;
 use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
-use crate::judge::{Judge, Judges};
+use crate::judge::Judges;
 use crate::model::device::Processor;
 use crate::train::{self, End};
 use ended::ended;
@@ -104,11 +104,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let resume = watcher.resume.clone();
     let end = train::run(session, &mut watcher);
     watcher.finish();
-    let more = tasks.iter().map(|task| task.judge);
-    let notes = std::iter::once(&judge as &dyn Judge)
-        .chain(more)
-        .flat_map(Judge::notes);
-    notes.for_each(|note| say!("{note}"));
+    tasks::tell(&judge, &tasks);
     match end? {
         End::Stopped { rounds } => {
             say!("stopped after round {rounds}; continue with: {resume}");

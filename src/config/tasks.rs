@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn config(tasks: &str) -> Result<TrainConfig, String> {
-        let text = format!("[reward]\nkl_beta = 0.1\n[rollout]\ngroup = 3\n{tasks}");
+        let text = format!("[reward]\nno_program = -0.3\n[rollout]\ngroup = 3\n{tasks}");
         let config: TrainConfig = toml::from_str(&text).map_err(|error| error.to_string())?;
         config.check().map_err(|error| error.to_string())?;
         config.resolved().map_err(|error| error.to_string())
@@ -201,7 +201,7 @@ mod tests {
         );
         assert_eq!((code.rollout.group, style.rollout.group), (3, 2));
         assert_eq!((style.reward.solved, style.reward.failed), (0.0, -1.0));
-        assert_eq!(style.reward.kl_beta, 0.1);
+        assert_eq!(style.reward.no_program, -0.3);
         assert_eq!(
             (code.judges[0].weight, code.judges[0].at_least),
             (0.0, Some(1.0))

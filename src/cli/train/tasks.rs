@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::super::judging::{assembled_beside, require_supported};
+use super::super::output::say;
 use super::super::watched::Watched;
 use super::load::Loaded;
 use super::problems::Problems;
@@ -202,6 +203,13 @@ fn stored(path: &Path, problems: &[Problem]) -> anyhow::Result<ReplayPolicy> {
         );
     }
     Ok(answers)
+}
+
+/// Says what judges did besides, and how far they can be trusted.
+pub(super) fn tell(judge: &dyn Judge, tasks: &[Task<'_>]) {
+    let more = tasks.iter().map(|task| task.judge);
+    let notes = std::iter::once(judge).chain(more).flat_map(Judge::notes);
+    notes.for_each(|note| say!("{note}"));
 }
 
 impl Loaded {
