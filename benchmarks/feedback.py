@@ -323,7 +323,90 @@ def noise(bench):
         print(f"labels by completions of {count} steps that are {truth}: {100 * right / max(count, 1):.1f}% the same")
 
 
-VERBS = {"cgpo": cgpo, "tasks": tasks, "process": process}
+def active(bench):
+    """Labels needed to choose as well: of answers drawn evenly, or of convincing wrong ones."""
+    play, rollouts = best_samples(bench)
+    answers = {}
+    for e in episodes(bench.at("samples-choose.jsonl")):
+        answers.setdefault(e["problem_id"], []).append(((e["problem_id"], e["sample"]), e["outcome"] == "accepted"))
+    exact = exact_steps(bench, "samples-train.jsonl", "train.jsonl", "steps-exact.jsonl")
+    all_rows = rows_of(bench.at(exact))
+    first = bench.at("steps-first.jsonl")
+    write_rows(first, [row for row in all_rows if row["labels"]["sample"] == "0"])
+    learn = ["--data", first.name, "--seed", 1, "--batch", 16, "--epochs", 3]
+    bench.run("reward", "--kind", "process", "--policy", "policy", *learn, "--out", "prm-first", out="prm-first/model.safetensors")
+    rows, series = [], {"evenly": [], "convincing": []}
+    for more in [1, 2] if bench.small else [1, 2, 4]:
+        chosen = f"steps-convincing-{more}.jsonl"
+        words = ["--journal", "samples-train.jsonl", "--problems", "train.jsonl", "--labels", "exact"]
+        bench.run("steps", *words, "--convincing", "prm-first", "--most", more, "--out", chosen, out=chosen)
+        picked = rows_of(bench.at(chosen))
+        even = [row for row in all_rows if 1 <= int(row["labels"]["sample"]) <= more]
+        # As many answers of each kind: what can't be labelled exactly is not counted.
+        count = min(len(picked), len(even))
+        for name, kept in [("evenly", even), ("convincing", picked)]:
+            data = bench.at(f"steps-{name}-{more}-all.jsonl")
+            write_rows(data, rows_of(first) + random.Random(3).sample(kept, count))
+            shares, labels = [], sum(len(row["steps"]) for row in rows_of(data))
+            for seed in bench.seeds:
+                scores = chosen_by(bench, data.name, f"prm-{name}-{more}", seed, "product", play)
+                choose = lambda drawn, s=scores: max(drawn, key=lambda one: s[one[0]])[1]
+                shares.append(mean(list(best_of(answers, choose, rollouts // 2).values())))
+            share, half = over_seeds(shares)
+            rows.append([name, len(rows_of(first)) + count, labels, f"{share:.3f} ± {half:.3f}"])
+            series[name].append((labels, share, share - half, share + half))
+    table(bench.at("active.csv"), ["answers chosen", "answers labelled", "steps labelled", f"best of {rollouts // 2}"], rows)
+    plot(bench.at("active.svg"), "Labels of steps", "steps labelled", f"best of {rollouts // 2}", list(series.items()))
+
+
+def synthetic(bench):
+    """A hierarchy of policies as the only source of preferences, beside the tests' and beside supervised training on its best."""
+    names = ["policy"]
+    for sets in [8, 4]:
+        out = f"policy-{sets}"
+        config = pathlib.Path(__file__).resolve().parent / "test_bed.toml"
+        bench.run("sft", "--config", config, "--set", f"stages.0.sets={sets}", "--out", out, out=f"{out}/model.safetensors")
+        names.append(out)
+    ordered = ["--hierarchy", ",".join(names), "--problems", "train.jsonl", "--rollouts", 3, "--most", 6]
+    bench.run("pairs", *ordered, "--longer", "inf", "--out", "pairs-assumed.jsonl", out="pairs-assumed.jsonl")
+    learn = ["--data", "pairs-assumed.jsonl", "--seed", 1, "--batch", 8]
+    bench.run("reward", "--policy", "policy", *learn, "--out", "reward-assumed", out="reward-assumed/model.safetensors")
+    bench.at("assumed.toml").write_text(TESTS + '[[judges]]\nkind = "reward_model"\nfolder = "reward-assumed"\n')
+    filtered = ["--judges", "assumed.toml", "--out", "pairs-filtered.jsonl"]
+    bench.run("pairs", *ordered, "--longer", 1.5, *filtered, out="pairs-filtered.jsonl")
+    rows = []
+    for name in ["assumed", "filtered"]:
+        found = rows_of(bench.at(f"pairs-{name}.jsonl"))
+        whole = lambda text: text.split("/")[0] == text.split("/")[1]
+        apart = [r["labels"] for r in found if whole(r["labels"]["chosen_passed"]) != whole(r["labels"]["rejected_passed"])]
+        right = [whole(labels["chosen_passed"]) for labels in apart]
+        print(f"{name}: the tests agree with {100 * mean([float(r) for r in right]):.1f}% of the {len(right)} of {len(found)} pairs that they tell apart")
+    count = min(len(rows_of(bench.at(f"pairs-{name}.jsonl"))) for name in ["assumed", "filtered", "train"])
+    for name in ["assumed", "filtered", "train"]:
+        kept = rows_of(bench.at(f"pairs-{name}.jsonl"))
+        random.Random(5).shuffle(kept)
+        write_rows(bench.at(f"pairs-equal-{name}.jsonl"), kept[:count])
+    texts = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows_of(bench.at("pairs-equal-filtered.jsonl"))]
+    write_rows(bench.at("texts-best.jsonl"), texts)
+    rounds = max(1, count // 48)
+    head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
+            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n[objective]\n')
+    kinds = {
+        "DPO, assumed order": 'algorithm = "dpo"\ndata = "pairs-equal-assumed.jsonl"\n',
+        "DPO, assumed and filtered": 'algorithm = "dpo"\ndata = "pairs-equal-filtered.jsonl"\n',
+        "DPO, by tests": 'algorithm = "dpo"\ndata = "pairs-equal-train.jsonl"\n',
+        "SFT on the preferred": 'algorithm = "sft"\ndata = "texts-best.jsonl"\n',
+    }
+    base = [solved(bench.at("policy.json"))] * len(bench.seeds)
+    for number, (name, text) in enumerate(kinds.items()):
+        runs = [trained(bench, f"synthetic-{number}-{seed}", f"seed = {seed}\n{head}{text}", rounds)[0] for seed in bench.seeds]
+        share, half = over_seeds([mean([v[1] for v in run.values()]) for run in runs])
+        gain = compared(runs, base, 1)
+        rows.append([name, count, f"{share:.3f} ± {half:.3f}", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]"])
+    table(bench.at("synthetic.csv"), ["learnt from", "pairs", "1@1 on test", "against the start"], rows)
+
+
+VERBS = {"cgpo": cgpo, "tasks": tasks, "process": process, "active": active, "synthetic": synthetic}
 
 if __name__ == "__main__":
     chosen = options(__doc__, VERBS)

@@ -6,6 +6,7 @@
 //! head reads, as TRL's trainer of such models does.
 
 mod beam;
+pub mod choose;
 mod data;
 mod judge;
 pub mod label;

@@ -16,6 +16,7 @@ mod deciders;
 mod devices;
 mod differential;
 mod engine;
+mod feedback;
 mod folders;
 mod foreign;
 mod golden;
