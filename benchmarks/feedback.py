@@ -5,6 +5,7 @@
     python3 benchmarks/feedback.py tasks            # two tasks whose rewards conflict: one setting for both, or one for each
     python3 benchmarks/feedback.py process          # the best of n by process and outcome reward models, and by majority
     python3 benchmarks/feedback.py active           # labels needed, drawn evenly or by convincing wrong answers
+    python3 benchmarks/feedback.py rlaif            # an artificial judge with planted bias: one order, both, at equal length
     python3 benchmarks/feedback.py synthetic        # pairs of a hierarchy of policies, filtered and not, beside pairs by tests
 
 Each writes a table and a plot (SVG) into the work folder, which is that of `preferences.py`; what is there already is not made
@@ -18,16 +19,23 @@ again. Written down before the first run:
 - process: 3 points of solve rate at the largest n; with the answers of one policy to one set of problems, so that seeds are of the
   reward models alone.
 - active: a factor of 1.5 in labels at equal accuracy of the best of n.
+- rlaif: 3 points of accuracy against the tests, and of solve rate. The judge's logit is 2 for the answer that passes, 1.5 for the first
+  place, 0.15 for each character more, and noise of deviation 1.
 - synthetic: 3 points of solve rate; the assumed order is right more often than not by 5 points.
 
 Judges, labels and biases here are simulated wherever they are not tests; tables say so. `--small` takes less than ten minutes for
 each verb. Needs Python 3.9 and nothing else. Options are those of `preferences.py`.
 """
 
+import hashlib
+import http.server
 import json
+import math
 import pathlib
 import random
+import re
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from preferences import Bench, compared, episodes, evaluate, mean, options, over_seeds, plot, solved, table  # noqa: E402
@@ -406,7 +414,99 @@ def synthetic(bench):
     table(bench.at("synthetic.csv"), ["learnt from", "pairs", "1@1 on test", "against the start"], rows)
 
 
-VERBS = {"cgpo": cgpo, "tasks": tasks, "process": process, "active": active, "synthetic": synthetic}
+class Biased(http.server.BaseHTTPRequestHandler):
+    """An artificial judge: it knows which answers pass, likes the first place and long answers, and errs."""
+
+    protocol_version = "HTTP/1.1"
+    solved = {}
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+        problem = asked.split("<problem", 1)[1].split(">", 1)[1].split("</problem>", 1)[0].strip()
+        first, second = re.findall(r'<answer number="[12]">\n(.*?)\n</answer>', asked, re.S)
+        right = [float(self.solved.get((problem, text.strip()), False)) for text in (first, second)]
+        noise = random.Random(hashlib.sha256(asked.encode()).hexdigest()).gauss(0, 1)
+        logit = 2 * (right[0] - right[1]) + 1.5 + 0.15 * (len(first) - len(second)) + noise
+        one = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        top = [{"token": "1", "logprob": math.log(one + 1e-12)}, {"token": "2", "logprob": math.log(1 - one + 1e-12)}]
+        said = max(top, key=lambda token: token["logprob"])
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said["token"]},
+                  "logprobs": {"content": [{**said, "top_logprobs": top}]}}
+        body = json.dumps({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def rlaif(bench):
+    """Labels of a judge with planted bias, in one order, in both, and of answers as long as each other; and what is learnt of them."""
+    statements = {row["id"]: row["statement"].strip() for row in rows_of(bench.at("train.jsonl"))}
+    few, passed = [], {}
+    for e in episodes(bench.at("samples-train.jsonl")):
+        text = e["turns"][0]["text"]
+        passed[(statements[e["problem_id"]], text.strip())] = e["outcome"] == "accepted"
+        if e["sample"] < 4:
+            few.append({k: v for k, v in e.items() if k != "event"})
+    write_rows(bench.at("samples-judged.jsonl"), few)
+    Biased.solved = passed
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Biased)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    sets = {}
+    for orders in ["one", "both"]:
+        judges = bench.at(f"biased-{orders}.toml")
+        judges.write_text(f'{TESTS}[[judges]]\nkind = "ai_pairwise"\nurl = "{url}"\nmodel = "simulated"\norders = "{orders}"\n'
+                          'max_flips = 1.0\nmax_longer = 1.0\ncheck = false\ncache = false\nlogprobs = 5\n')
+        out = f"pairs-judge-{orders}.jsonl"
+        words = ["--journal", "samples-judged.jsonl", "--problems", "train.jsonl", "--judges", judges.name, "--rule", "compared"]
+        bench.run("pairs", *words, "--most", 6, "--out", out, out=out)
+        sets[f"{orders} order" if orders == "one" else "both orders"] = rows_of(bench.at(out))
+    server.shutdown()
+    near = lambda row: abs(len(row["chosen"]) - len(row["rejected"])) <= 0.1 * max(len(row["chosen"]), len(row["rejected"]))
+    sets["both orders, equal length"] = [row for row in sets["both orders"] if near(row)]
+    said = {}
+    for name, rows in sets.items():
+        found = []
+        for row in rows:
+            statement = statements[row["labels"]["problem"]]
+            one, other = (passed.get((statement, row[side].strip())) for side in ("chosen", "rejected"))
+            if one != other:
+                found.append(float(bool(one)))
+        longer = mean([float(len(row["chosen"]) > len(row["rejected"])) for row in rows if len(row["chosen"]) != len(row["rejected"])])
+        said[name] = (mean(found), len(found), longer)
+    sets["tests"] = rows_of(bench.at("pairs-train.jsonl"))
+    count = min(len(rows) for rows in sets.values())
+    rounds = max(1, count // 48)
+    head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
+            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n[objective]\n')
+    base = [solved(bench.at("policy.json"))] * len(bench.seeds)
+    rows = []
+    learnt = [("DPO", name) for name in sets] + [("SFT on the preferred", "both orders")]
+    for number, (how, name) in enumerate(learnt):
+        kept = list(sets[name])
+        random.Random(5).shuffle(kept)
+        kept = kept[:count]
+        if how != "DPO":
+            kept = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in kept]
+        write_rows(bench.at(f"rlaif-{number}.jsonl"), kept)
+        text = f'algorithm = "{"dpo" if how == "DPO" else "sft"}"\ndata = "rlaif-{number}.jsonl"\n'
+        runs = [trained(bench, f"rlaif-{number}-{seed}", f"seed = {seed}\n{head}{text}", rounds)[0] for seed in bench.seeds]
+        share, half = over_seeds([mean([v[1] for v in run.values()]) for run in runs])
+        gain = compared(runs, base, 1)
+        right = said.get(name)
+        rows.append([how, name if name == "tests" else f"{name} (simulated judge)", count,
+                     f"{right[0]:.3f} of {right[1]}" if right else "1", f"{right[2]:.2f}" if right else "",
+                     f"{share:.3f} ± {half:.3f}", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]"])
+    names = ["learnt by", "labels", "pairs", "agree with the tests", "prefers the longer", "1@1 on test", "against the start"]
+    table(bench.at("rlaif.csv"), names, rows)
+
+
+VERBS = {"rlaif": rlaif, "cgpo": cgpo, "tasks": tasks, "process": process, "active": active, "synthetic": synthetic}
 
 if __name__ == "__main__":
     chosen = options(__doc__, VERBS)

@@ -4,6 +4,7 @@
 mod answers;
 mod hierarchy;
 mod judged;
+mod rankings;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::prompt::{self, PromptStyle};
 pub use answers::{Answer, AnswersError, of_journals, sampled};
 pub use hierarchy::{Assumed, Levelled, of_hierarchy};
 pub use judged::{Heard, OnJudged, judged};
+pub use rankings::{MOST_RANKED, rankings};
 
 /// The label of a pair that says what its problem was sampled together with.
 pub const CLUSTER: &str = "cluster";

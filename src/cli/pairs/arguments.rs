@@ -8,7 +8,7 @@ use crate::cli::convert::Written;
 use crate::cli::judging::JudgingArgs;
 use crate::cli::source;
 use crate::model::device::Processor;
-use crate::pairs::Rule;
+use crate::pairs::{self, Rule};
 use crate::prompt::PromptStyle;
 
 /// Arguments of `rlef pairs`.
@@ -75,6 +75,10 @@ pub struct Args {
     /// Pairs of a problem at most.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) most: usize,
+    /// Writes a ranking of so many answers to each problem in the place of pairs, from 2 to 9: `rlef reward --loss plackett-luce` learns it
+    /// as a whole.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=pairs::MOST_RANKED as u64), conflicts_with_all = ["most", "ties", "hierarchy"])]
+    pub(super) ranking: Option<u64>,
     /// Keep ties, as pairs of which neither is preferred.
     #[arg(long)]
     pub(super) ties: bool,

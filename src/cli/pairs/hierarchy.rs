@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::Args;
 use super::answers::fresh;
+use super::{Args, written};
 use crate::cli::output::say;
-use crate::cli::{exit, source};
+use crate::cli::source;
 use crate::judge::{Judge, Judges};
 use crate::pairs::{self, Asked, Assumed, Levelled, Rule};
-use crate::preference::{self, Item, Labels};
+use crate::preference::{Item, Labels};
 use crate::problem::printable;
 
 /// Samples, judges, pairs up, filters, writes; exits with 4 where a judge failed.
@@ -60,16 +60,6 @@ pub(super) fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     };
     let (found, counts) = pairs::of_hierarchy(&answers, &names, &asked, assumed, &labels);
     say!("{} answers: {counts}", answers.len());
-    anyhow::ensure!(
-        !found.is_empty(),
-        "failed to find a pair: no two answers of different policies to one problem are left"
-    );
     let items: Vec<Item> = found.into_iter().map(Item::Pair).collect();
-    let unsaid = preference::save(&args.out, &items, args.form.form())?;
-    say!("{} pairs written to {}", unsaid.rows, args.out.display());
-    if lost > 0 {
-        say!("{lost} answers were lost, and are in no pair");
-        return Ok(ExitCode::from(exit::INFRASTRUCTURE));
-    }
-    Ok(ExitCode::SUCCESS)
+    written(args, items, lost, ["a pair", "pairs"])
 }
