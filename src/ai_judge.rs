@@ -1,5 +1,6 @@
-//! Models as judges: any OpenAI-compatible server, or a checkpoint that is computed here, is asked which of two answers is better, for a rating, or whether an answer meets
-//! a requirement or the points of a rubric (RLAIF, Lee et al. 2023, arXiv 2309.00267; CGPO, Xu et al. 2024, arXiv 2409.20370).
+//! Models as judges: any OpenAI-compatible server, or a checkpoint that is computed here, is asked which of two answers is better, for
+//! a rating, or whether an answer meets a requirement or the points of a rubric (RLAIF, Lee et al. 2023, arXiv 2309.00267; CGPO, Xu et
+//! al. 2024, arXiv 2409.20370).
 //!
 //! Where the server tells how likely tokens are, the number is made of those: the probability of an answer, or the expected rating.
 //! A refusal, an answer cut at its limit and one that can't be read are no opinion: counted, and never a score. What such judges are

@@ -5,6 +5,7 @@
 //! that uses this crate calls [`register`] instead.
 
 mod config;
+mod constrained;
 mod correction;
 mod inputs;
 mod material;

@@ -105,8 +105,9 @@ impl Objective for Codpo {
 
 #[cfg(test)]
 mod tests {
+    use super::super::constrained::tests::scored_constrained;
     use super::super::pairs::tests::{NEW, REFERENCE, two_pairs};
-    use super::super::stats::tests::{differences, near, number, row, scored_constrained};
+    use super::super::stats::tests::{differences, near, number, row};
     use super::*;
     use burn::tensor::Tensor;
 

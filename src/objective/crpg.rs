@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::config::table;
-use super::stats::{self, Clip, PpoStats, Tokens, Told};
+use super::constrained::{self, Told};
+use super::stats::{Clip, PpoStats, Tokens};
 use super::{
     Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
     Stored, pairs,
@@ -80,7 +81,7 @@ impl Objective for Crpg {
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
-        let kls = stats::log_ratios(scored);
+        let kls = constrained::log_ratios(scored);
         let kl_max = self.settings.kl_max;
         let candidates = scored.candidates().zip(&kls);
         let rewards: Vec<f64> = candidates
@@ -122,7 +123,8 @@ pub fn policy_loss(tokens: &Tokens, rows: usize) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stats::tests::{differences, near, number, row, scored_constrained, tokens};
+    use super::super::constrained::tests::scored_constrained;
+    use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::super::{ObjectiveConfig, Setup};
     use super::*;
 

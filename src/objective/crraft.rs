@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::config::table;
-use super::stats::{self, Clip, PpoStats, Tokens, Told};
+use super::constrained::{self, Told};
+use super::stats::{Clip, PpoStats, Tokens};
 use super::{
     Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Old, Scored, Setup, Stored,
     Unit, pairs,
@@ -95,7 +96,7 @@ impl Objective for Crraft {
     }
 
     fn credit(&self, scored: &Scored<'_>) -> Credit {
-        let kls = stats::log_ratios(scored);
+        let kls = constrained::log_ratios(scored);
         let candidates: Vec<_> = scored.candidates().collect();
         let mut weights = vec![0.0; kls.len()];
         let (mut first, mut none, mut of_stored) = (0, 0, 0);
@@ -149,7 +150,8 @@ pub fn weighed(tokens: &Tokens, problems: usize) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::super::ObjectiveConfig;
-    use super::super::stats::tests::{differences, near, number, row, scored_constrained, tokens};
+    use super::super::constrained::tests::scored_constrained;
+    use super::super::stats::tests::{differences, near, number, row, tokens};
     use super::*;
 
     fn built(kl_max: f64) -> Crraft {
