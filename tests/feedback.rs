@@ -60,14 +60,19 @@ fn lines_are_chosen_by_a_process_model() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     process_model(at);
+    let all = std::fs::read_to_string(at.join("problems.jsonl")).unwrap();
+    let two: Vec<&str> = all.lines().take(2).collect();
+    write(at, "two.jsonl", &two.join("\n"));
     let eval = [
         "eval",
         "--problems",
-        "problems.jsonl",
+        "two.jsonl",
         "--turns",
-        "2",
+        "1",
         "--rollouts",
         "1",
+        "--max-tokens",
+        "60",
         "--json",
     ];
     let beam = [
@@ -98,12 +103,12 @@ fn lines_are_chosen_by_a_process_model() {
         .filter(|line| line.get("turns").is_some())
         .map(|line| serde_json::from_value(line).unwrap())
         .collect();
-    assert_eq!(records.len(), 6);
+    assert_eq!(records.len(), 2);
     for turn in records.iter().flat_map(|record| &record.turns) {
         // What was drawn is what is said.
         let drawn = turn.tokens.as_ref().unwrap().len();
         assert_eq!(drawn, turn.sampler_logprobs.as_ref().unwrap().len());
-        assert!(drawn > 0 && drawn <= 96 && !turn.text.is_empty());
+        assert!(drawn > 0 && drawn <= 60 && !turn.text.is_empty());
     }
     // Another policy, for whoever continues or compares.
     let evaluation = std::fs::read_to_string(at.join("beam.json")).unwrap();
@@ -285,7 +290,8 @@ fn what_a_better_policy_says_is_preferred() {
         let rlef::preference::Said::Plain(text) = &pair.chosen else {
             panic!()
         };
-        let lines = text.lines().filter(|line| !line.starts_with("```")).count();
+        let block = text.split("```").nth(1).unwrap_or(text);
+        let lines = block.lines().skip(1).count();
         assert!(lines <= 3, "{text}");
     }
     refused(
@@ -308,7 +314,7 @@ fn what_a_better_policy_says_is_preferred() {
         at,
         &[&pairs[..], &["--journal", "x.jsonl"]].concat(),
         2,
-        &["--rollouts"],
+        &["--policy"],
     );
 
     // Demonstrations under a model's guidance.

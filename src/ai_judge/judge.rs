@@ -41,12 +41,11 @@ impl AiJudge {
         let watch = Arc::new(Watch::new(kind.name(), &config));
         let choices = choices(kind, &config);
         let local = Local::new(kind.name(), &config, &choices, &watch)?.map(Arc::new);
-        let question: Box<dyn Judge> = match &local {
-            Some(local) => Box::new(Arc::clone(local)),
-            None => {
-                let watch = Arc::clone(&watch);
-                Box::new(Question::new(kind.name(), &config, choices, watch)?)
-            }
+        let question: Box<dyn Judge> = if let Some(local) = &local {
+            Box::new(Arc::clone(local))
+        } else {
+            let watch = Arc::clone(&watch);
+            Box::new(Question::new(kind.name(), &config, choices, watch)?)
         };
         let stamp = stamp(kind, &config, &question.stamp(), prompt.text());
         let question: Box<dyn Judge> = if config.cache {

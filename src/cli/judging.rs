@@ -105,13 +105,16 @@ pub(super) fn assembled(
     Ok((judge, others))
 }
 
+/// Who judges, the stamps of those besides the tests, and the names of those that only compare.
+type Beside = (Box<dyn Judge>, Option<String>, Vec<String>);
+
 /// [`assembled`], and the names of those that only compare, which say how an answer stands beside the stored one.
 pub(super) fn assembled_beside(
     judges: &Judges,
     configs: &[JudgeConfig],
     host: &Arc<HostJudge>,
     stored: Option<&Arc<StoredAnswers>>,
-) -> anyhow::Result<(Box<dyn Judge>, Option<String>, Vec<String>)> {
+) -> anyhow::Result<Beside> {
     let parts = Parts {
         tests: Arc::clone(host) as Arc<dyn Judge>,
     };
