@@ -428,9 +428,10 @@ def methods(bench):
 
 VERBS = {"bed": bed, "pairs": accuracy, "best": best, "ppo": ppo, "methods": methods, "rft": rft}
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=VERBS)
+def options(text, verbs):
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=verbs)
     parser.add_argument("--rlef", type=pathlib.Path, default=ROOT / "target" / "release" / "rlef")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "target" / "preferences")
     parser.add_argument("--seeds", type=int, default=3)
@@ -440,6 +441,11 @@ if __name__ == "__main__":
     parser.add_argument("--best-of", type=int, default=128)
     parser.add_argument("--most", type=int, default=50)
     parser.add_argument("--small", action="store_true")
-    options = parser.parse_args()
-    options.work = options.work.resolve()
-    VERBS[options.verb](Bench(options))
+    found = parser.parse_args()
+    found.work = found.work.resolve()
+    return found
+
+
+if __name__ == "__main__":
+    chosen = options(__doc__, VERBS)
+    VERBS[chosen.verb](Bench(chosen))

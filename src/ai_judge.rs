@@ -1,5 +1,6 @@
-//! Models as judges: any OpenAI-compatible server is asked which of two answers is better, for a rating, or whether an answer meets
-//! a requirement or the points of a rubric (RLAIF, Lee et al. 2023, arXiv 2309.00267; CGPO, Xu et al. 2024, arXiv 2409.20370).
+//! Models as judges: any OpenAI-compatible server, or a checkpoint that is computed here, is asked which of two answers is better, for
+//! a rating, or whether an answer meets a requirement or the points of a rubric (RLAIF, Lee et al. 2023, arXiv 2309.00267; CGPO, Xu et
+//! al. 2024, arXiv 2409.20370).
 //!
 //! Where the server tells how likely tokens are, the number is made of those: the probability of an answer, or the expected rating.
 //! A refusal, an answer cut at its limit and one that can't be read are no opinion: counted, and never a score. What such judges are
@@ -9,6 +10,7 @@
 mod answer;
 mod config;
 mod judge;
+mod local;
 mod prompts;
 mod question;
 mod tokens;
@@ -23,7 +25,7 @@ use crate::judge::{Parts, Row, Settings};
 pub const ROWS: [Row; 4] = [
     Row {
         name: Kind::Pairwise.name(),
-        about: "a model on a server says which of two answers is better, both orders averaged; model, url (else OPENAI_BASE_URL), prompt (a file), orders = \"both\" or \"one\", max_flips, and what all ai_ judges take: api_key_env, system, logprobs, max_tokens, temperature, concurrency, tries, timeout_s, cache, check, max_no_opinion, max_longer, min_agreement",
+        about: "a model on a server says which of two answers is better, both orders averaged; model, url (else OPENAI_BASE_URL), or policy (a folder) and device, prompt (a file), orders = \"both\" or \"one\", max_flips, and what all ai_ judges take: api_key_env, system, logprobs, max_tokens, temperature, concurrency, tries, timeout_s, cache, check, max_no_opinion, max_longer, min_agreement",
         build: |settings, parts| built(Kind::Pairwise, settings, parts),
     },
     Row {

@@ -109,7 +109,6 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
-    use crate::process_model;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
@@ -176,6 +175,8 @@ pub mod exit {
                     | TrainError::Stopped
                     | TrainError::NoData { .. }
                     | TrainError::NotSampled(_)
+                    | TrainError::LongStored { .. }
+                    | TrainError::NoSteps
                     | TrainError::Unusable { .. } => false,
                     TrainError::SamplerGap { .. }
                     | TrainError::NotFinite { .. }
@@ -188,10 +189,6 @@ pub mod exit {
             }
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
-            }
-            let learnt = cause.downcast_ref::<process_model::LearnError>();
-            if matches!(learnt, Some(process_model::LearnError::Training(_))) {
-                return true;
             }
             if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;

@@ -12,6 +12,7 @@ mod keys;
 mod layers;
 mod preset;
 mod resources;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use evaluation::{EvaluationConfig, HELD_OUT, ValidationConfig};
 pub use layers::Layers;
 pub use preset::{PolicyFacts, Preset};
 pub use resources::ResourceConfig;
+pub use tasks::TaskConfig;
 
 use std::path::{Path, PathBuf};
 
@@ -82,6 +84,10 @@ pub struct TrainConfig {
     /// Who judges answers, and what each one's scores count in the reward; the tests alone where nobody is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judges: Vec<JudgeConfig>,
+    /// The answers that others are compared with, one to each problem, by an objective that calibrates rewards and by judges that
+    /// compare: `reference` has the reference say each once, when the problem is first drawn; else a file of samples or a journal,
+    /// of which the first to each problem is taken.
+    pub baselines: String,
     /// The losses' bounds.
     pub objective: ObjectiveConfig,
     /// AdamW of the policy. The paper's learning rate is 2e-7, its weight decay 0.1, its warm-up 50 steps (appendix A.1), and it
@@ -103,7 +109,14 @@ pub struct TrainConfig {
     pub evaluation: EvaluationConfig,
     /// Evaluation between rounds, by which the best policy is kept.
     pub validation: ValidationConfig,
+    /// What is learnt at once, each on its own problems and in its own way: `problems`, `problems_per_round`, `rollout`, `reward`,
+    /// `judges`, `objective` and `baselines` as here, where a task's differ. Without one the run is its own only task.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskConfig>,
 }
+
+/// Who says the answers that others are compared with, where no file holds them.
+pub const REFERENCE: &str = "reference";
 
 impl Default for TrainConfig {
     fn default() -> Self {
@@ -131,6 +144,7 @@ impl Default for TrainConfig {
             rollout: RolloutConfig::default(),
             reward: RewardConfig::default(),
             judges: Vec::new(),
+            baselines: REFERENCE.to_owned(),
             objective: ObjectiveConfig::default(),
             policy_optimizer: optimizer(3e-4),
             value_optimizer: optimizer(1e-3),
@@ -139,6 +153,7 @@ impl Default for TrainConfig {
             resources: ResourceConfig::default(),
             evaluation: EvaluationConfig::default(),
             validation: ValidationConfig::default(),
+            tasks: Vec::new(),
         }
     }
 }
@@ -201,12 +216,18 @@ impl TrainConfig {
 
     /// The same with every setting of the objective's own, each with its default where it had none.
     pub fn resolved(mut self) -> Result<Self, ConfigError> {
+        if !self.tasks.is_empty() {
+            return self.resolved_tasks();
+        }
         self.objective.settings = self.objective()?.settings();
         Ok(self)
     }
 
-    /// The objective that it names.
+    /// The objective that it names; the first task's, where there are tasks.
     pub fn objective(&self) -> Result<Box<dyn Objective>, ConfigError> {
+        if let Some(task) = self.tasks.first() {
+            return self.of_task(task)?.objective();
+        }
         let setup = Setup {
             config: &self.objective,
             kl_beta: self.reward.kl_beta,

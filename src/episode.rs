@@ -1,6 +1,8 @@
 //! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
 //! environment says was played. Pure; it neither samples nor judges.
 
+mod standing;
+
 use std::sync::Arc;
 
 use crate::completion::{Completion, FinishReason, Sampled};
@@ -10,6 +12,7 @@ use crate::program::{Found, NoProgram, Program};
 use crate::verdict::{Grade, Verdict};
 
 pub use crate::environment::StopReason;
+pub use standing::{Standing, constrain};
 
 /// Prompt → completion → program → verdict → feedback.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct Turn {
     pub verdict: Verdict,
     /// What else judges said of it.
     pub scores: Vec<Score>,
+    /// What was said of its steps where that is rewarded: of each the sampled token that ends it, and the number.
+    pub steps: Vec<(usize, f64)>,
     /// What the policy was told next; empty after the last turn.
     pub feedback: String,
     /// What all tests say of this answer: only where an episode goes on whatever the public tests say, so that a good
@@ -88,6 +93,8 @@ pub struct Episode {
     pub rewards: Option<Vec<f64>>,
     /// The same, by what they are for.
     pub terms: Option<Vec<Terms>>,
+    /// How it stands beside that.
+    pub standing: Standing,
 }
 
 impl Episode {
@@ -103,6 +110,7 @@ impl Episode {
             outcome: None,
             rewards: None,
             terms: None,
+            standing: Standing::default(),
         }
     }
 
@@ -122,6 +130,7 @@ impl Episode {
             found: None,
             verdict: Verdict::no_program(0),
             scores: Vec::new(),
+            steps: Vec::new(),
             feedback: String::new(),
             full: None,
         });

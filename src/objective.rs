@@ -5,6 +5,7 @@
 //! that uses this crate calls [`register`] instead.
 
 mod config;
+mod constrained;
 mod correction;
 mod inputs;
 mod material;
@@ -19,6 +20,9 @@ pub mod value;
 pub mod apa;
 pub mod cdpo;
 pub mod cispo;
+pub mod codpo;
+pub mod crpg;
+pub mod crraft;
 pub mod dapo;
 pub mod dpo;
 pub mod dr_grpo;
@@ -40,7 +44,7 @@ pub use config::{Algorithm, ObjectiveConfig, Setup, ValueHead};
 pub use correction::{Correction, Level, Past};
 pub use inputs::{Credit, Known, Loss, LossInputs, Scored, Totals};
 pub use material::{Candidate, Material, Unit};
-pub use needs::{Needs, Old, Shape, Source, Values};
+pub use needs::{Needs, Old, Shape, Source, Stored, Values};
 pub use second::{Second, SecondConfig};
 pub(crate) use table::uses;
 pub use table::{Entry, Fault, build, names, register};

@@ -2,7 +2,9 @@
 //! seeded. `answers` has them from journals or a policy, `judged` has them judged.
 
 mod answers;
+mod hierarchy;
 mod judged;
+mod rankings;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,9 @@ use crate::preference::{Labels, Pair, Said};
 use crate::problem::Problem;
 use crate::prompt::{self, PromptStyle};
 pub use answers::{Answer, AnswersError, of_journals, sampled};
+pub use hierarchy::{Assumed, Levelled, of_hierarchy};
 pub use judged::{Heard, OnJudged, judged};
+pub use rankings::{MOST_RANKED, rankings};
 
 /// The label of a pair that says what its problem was sampled together with.
 pub const CLUSTER: &str = "cluster";
@@ -36,6 +40,8 @@ pub struct Judged {
     pub solved: bool,
     /// The weighted sum of what others say of the whole answer.
     pub score: f64,
+    /// Whether a constraint is not met, or not known to be.
+    pub is_unmet: bool,
     /// Its place among the answers to its problem, 0 the best, where a judge has put them in order.
     pub place: Option<usize>,
     /// How likely that order is right, where there are two answers and the judge can tell.
@@ -64,6 +70,7 @@ impl Judged {
             tests: None,
             solved: false,
             score: 0.0,
+            is_unmet: false,
             place: None,
             certainty: None,
             likely: None,

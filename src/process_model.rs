@@ -5,6 +5,8 @@
 //! A step of an answer is a line of it. Steps are encoded one by one, each with the end of its line, whose last token is where the
 //! head reads, as TRL's trainer of such models does.
 
+mod beam;
+pub mod choose;
 mod data;
 mod judge;
 pub mod label;
@@ -25,12 +27,13 @@ use crate::model::decoder::Decoder;
 use crate::model::lora::{LoraConfig, LoraError};
 use crate::preference::Said;
 use crate::reward_model::{RewardModel, passes};
+pub use beam::StepBeam;
 pub use data::{Data, DataError, Labelled, Neutral};
 pub use judge::{ProcessJudge, ROW as JUDGE};
 pub use loss::{Target, cross_entropy};
 pub use report::Report;
 pub use steps::{Aggregate, of_answer};
-pub use train::{LearnError, Progress, learn};
+pub use train::learn;
 
 /// A decoder that says of every step how likely it is right.
 #[derive(Clone, Debug)]

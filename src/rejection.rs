@@ -28,10 +28,40 @@ pub enum Learnt {
 pub struct Options {
     /// Programs of a problem at most, the first ones.
     pub most: usize,
+    /// Whether those that failed a test are demonstrations, too: they were chosen by something else.
+    pub unsolved: bool,
     /// Whether programs that differ in comments, white space and their own names alone are kept beside each other.
     pub repeated: bool,
     /// Which answers are learnt.
     pub learnt: Learnt,
+}
+
+/// Why an episode can't be chosen by a judge's scores.
+fn score(record: &EpisodeRecord, judge: &str) -> Result<f64, String> {
+    let scores = record.turns.last().map_or(&[][..], |turn| &turn.scores);
+    let mut whole = scores.iter().filter(|score| score.span.is_none());
+    let score = whole.find(|score| score.judge == judge);
+    match score {
+        Some(score) => Ok(score.value.unwrap_or(f64::NEG_INFINITY)),
+        None => Err(format!(
+            "failed to choose by {judge}: the last answer of episode {} of {:?} has no score of the judge `{judge}`; play them with --judges",
+            record.sample, record.problem_id
+        )),
+    }
+}
+
+/// The episodes in the order in which a judge likes their last answers, of each problem the best first; those on which it has no
+/// opinion are left out. Their demonstrations are what is sampled under its guidance (ALMoST, Kim et al. 2023, arXiv 2305.13735,
+/// section 2.2: the best of some samples by a reward model).
+pub fn by_score(records: Vec<EpisodeRecord>, judge: &str) -> Result<Vec<EpisodeRecord>, String> {
+    let scored = records
+        .into_iter()
+        .filter(|record| !record.turns.is_empty());
+    let scored = scored.map(|record| Ok((score(&record, judge)?, record)));
+    let mut scored: Vec<(f64, EpisodeRecord)> = scored.collect::<Result<_, String>>()?;
+    scored.retain(|(score, _)| score.is_finite());
+    scored.sort_by(|one, other| other.0.total_cmp(&one.0));
+    Ok(scored.into_iter().map(|(_, record)| record).collect())
 }
 
 /// A message of a demonstration.
@@ -88,13 +118,13 @@ pub fn demonstrations<'a>(
             continue;
         };
         let (problem, prompt) = prompt_of(&record.problem_id)?;
-        if record.outcome != Some(Grade::Accepted) {
+        if record.outcome != Some(Grade::Accepted) && !options.unsolved {
             continue;
         }
         let Ok(program) = Program::find(&last.text, &Wanted::of(problem)) else {
             continue;
         };
-        counts.solved += 1;
+        counts.solved += usize::from(record.outcome == Some(Grade::Accepted));
         let (kept, programs) = known.entry(&record.problem_id).or_default();
         let form = normalised(&program.program.source, program.program.language);
         if !programs.insert(form) && !options.repeated {
@@ -165,6 +195,10 @@ mod tests {
             outcome: Some(outcome),
             passed: 1,
             total: 1,
+            task: None,
+            constraints: Default::default(),
+            stored: None,
+            withheld: None,
         }
     }
 
@@ -178,9 +212,43 @@ mod tests {
 
     const OPTIONS: Options = Options {
         most: 2,
+        unsolved: false,
         repeated: false,
         learnt: Learnt::Last,
     };
+
+    #[test]
+    fn a_judge_chooses_whatever_the_tests_say_and_silence_is_no_score() {
+        let scored = |sample, program: &str, value, outcome| {
+            let mut record = record(sample, &[program], outcome);
+            record.turns[0].scores = vec![crate::judge::Score {
+                judge: "reward_model".to_owned(),
+                value,
+                span: None,
+                reason: String::new(),
+            }];
+            record
+        };
+        let records = vec![
+            scored(0, "print(1)", Some(0.1), Grade::Accepted),
+            scored(1, "print(2)", Some(0.9), Grade::WrongAnswer),
+            scored(2, "print(3)", None, Grade::Accepted),
+        ];
+        let ordered = by_score(records.clone(), "reward_model").unwrap();
+        let samples: Vec<usize> = ordered.iter().map(|record| record.sample).collect();
+        assert_eq!(samples, [1, 0]);
+        let options = Options {
+            most: 1,
+            unsolved: true,
+            ..OPTIONS
+        };
+        let (found, counts) = kept(&ordered, options);
+        assert_eq!((found.len(), counts.more, counts.solved), (1, 1, 1));
+        let line = serde_json::to_string(&found[0]).unwrap();
+        assert!(line.contains("print(2)"), "{line}");
+        let said = by_score(records, "rules").unwrap_err();
+        assert!(said.contains("no score of the judge `rules`"), "{said}");
+    }
 
     #[test]
     fn distinct_programs_that_passed_are_kept() {
@@ -205,6 +273,7 @@ mod tests {
         assert_eq!(line["prompt"][2]["content"], "Wrong.");
         let all = Options {
             most: 9,
+            unsolved: false,
             repeated: true,
             learnt: Learnt::All,
         };

@@ -47,6 +47,9 @@ impl RewardConfig {
 /// Rewards of an episode's turns, without the KL term: those it carries, else what the environment would have said; none
 /// where such an episode is no data.
 pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
+    if episode.standing.withheld.is_some() {
+        return None;
+    }
     if episode.rewards.is_some() {
         return episode.rewards.clone();
     }
@@ -60,8 +63,11 @@ pub fn score(episode: &Episode, config: &RewardConfig) -> Option<Vec<f64>> {
     environment::rewards(turns, stop, outcome, &config.rule())
 }
 
-/// Whether a judge has no opinion on the whole of one of its answers.
+/// Whether a judge has no opinion on the whole of one of its answers, or on a constraint.
 pub fn lacks_opinion(episode: &Episode) -> bool {
+    if episode.standing.withheld.is_some() {
+        return true;
+    }
     let mut scores = episode.turns.iter().flat_map(|turn| &turn.scores);
     scores.any(|score| score.span.is_none() && score.value.is_none())
 }

@@ -7,6 +7,7 @@
 mod data;
 mod judge;
 mod learn;
+mod lesson;
 mod loss;
 mod report;
 mod state;
@@ -29,11 +30,15 @@ use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, LoraConfig, LoraError};
 pub use data::{Compared, Comparison, Data, DataError, Prompted};
 pub use judge::{ROW as JUDGE, RewardJudge};
-pub use learn::{Keep, LearnError, learn};
+pub(crate) use learn::inputs;
+pub use learn::learn;
+pub(crate) use lesson::taught;
+pub use lesson::{Keep, LearnError, Lesson, Progress, Trainer, TrainingError};
 pub use loss::{Pairwise, bradley_terry, plackett_luce};
 pub use report::Report;
 pub use state::StateError;
-pub use train::{Loss, Progress, RewardConfig, Trainer, TrainingError};
+pub(crate) use state::discard;
+pub use train::{Loss, RewardConfig};
 
 /// A decoder that scores answers, and what is taken off its scores.
 #[derive(Clone, Debug)]

@@ -77,6 +77,9 @@ const RATES: &str = "rates.json";
 /// What a checkpoint holds of what moves along a run besides weights.
 const OBJECTIVE: &str = "objective.json";
 
+/// What a checkpoint holds of the stored answers that others are compared with.
+const STORED: &str = "baselines.json";
+
 /// What a run writes besides its configuration.
 const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
 
@@ -289,6 +292,9 @@ impl Run {
         if let Some(state) = learner.objective.state() {
             write_json(&partial.join(OBJECTIVE), &state)?;
         }
+        if !learner.stored.all().is_empty() {
+            write_json(&partial.join(STORED), learner.stored.all())?;
+        }
         learner.policy_optimizer.save(
             &partial.join("policy_optimizer.safetensors"),
             &learner.policy.trained().names,
@@ -376,6 +382,11 @@ impl Run {
         let path = folder.join(RATES);
         if learner.rates.is_some() && path.exists() {
             learner.rates = Some(read_json(&path)?);
+        }
+        let path = folder.join(STORED);
+        if path.exists() {
+            let restored = learner.stored.restore(read_json(&path)?);
+            restored.map_err(|reason| file("read", &path, reason))?;
         }
         Ok(())
     }

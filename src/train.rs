@@ -9,32 +9,37 @@ mod filter;
 mod learner;
 mod metrics;
 mod observer;
+mod part;
 mod rates;
 mod reference;
 mod sample;
 mod score;
 mod second;
 mod session;
+mod steps;
+mod stored;
+mod task;
 mod update;
 mod validation;
 
 use std::time::Instant;
 
-use crate::batch::Batch;
 use crate::config::TrainConfig;
 use crate::judge::Judge;
-use crate::objective::{Material, Source};
-use crate::rollout::RolloutStats;
+use crate::objective::Source;
+use crate::rollout::{Group, RolloutStats};
 use checks::enough_was_played;
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
 use observer::stop_if_told;
 pub use observer::{End, Event, Observer, Phase, Stage};
+use part::Part;
 pub use rates::Rates;
 pub use reference::KeptReference;
-use score::Chosen;
 pub use session::{Data, Played, Session, Stamps};
+pub use stored::{StoredAnswer, StoredSet};
+pub use task::Task;
 pub use validation::Validated;
 
 /// Trains to the last round, or until the observer says to stop.
@@ -43,10 +48,17 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
     let config = session.config;
     let rounds = config.rounds;
     observer.on(Event::Training { rounds });
+    let objective = session.learner.objective.clone();
+    let whole = [Task::whole(config, objective, session.judge, session.data)];
+    let tasks = if session.tasks.is_empty() {
+        &whole[..]
+    } else {
+        session.tasks
+    };
     while session.done.rounds < config.rounds {
         let step = session.learner.policy_optimizer.steps();
-        let (judge, data, number) = (session.judge, session.data, session.done.rounds);
-        let played = watched_round(&mut session.learner, judge, data, config, number, observer);
+        let number = session.done.rounds;
+        let played = watched_round(&mut session.learner, tasks, number, observer);
         let (groups, metrics, timings) = match played {
             Ok(played) => played,
             Err(TrainError::Stopped) => return session.stopped(),
@@ -85,64 +97,81 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
 /// Plays one round and learns from it, unless too much of it was lost: then no weight is moved.
 pub fn round<'a>(
     learner: &mut Learner,
-    judge: &dyn Judge,
+    judge: &'a dyn Judge,
     data: impl Into<Data<'a>>,
-    config: &TrainConfig,
+    config: &'a TrainConfig,
     round: usize,
 ) -> Result<Played, TrainError> {
-    watched_round(learner, judge, data.into(), config, round, &mut ())
+    let task = Task::whole(config, learner.objective.clone(), judge, data.into());
+    tasks_round(learner, &[task], round)
+}
+
+/// [`round`] of several tasks: the policy takes one step against the weighed sum of their gradients (CGPO, algorithm 2).
+pub fn tasks_round(
+    learner: &mut Learner,
+    tasks: &[Task<'_>],
+    round: usize,
+) -> Result<Played, TrainError> {
+    watched_round(learner, tasks, round, &mut ())
 }
 
 fn watched_round(
     learner: &mut Learner,
-    judge: &dyn Judge,
-    data: Data<'_>,
-    config: &TrainConfig,
+    tasks: &[Task<'_>],
     round: usize,
     observer: &mut dyn Observer,
 ) -> Result<Played, TrainError> {
-    let objective = learner.objective.clone();
-    data.check(&*objective)?;
+    for task in tasks {
+        task.data.check(&*task.objective)?;
+    }
     observer.on(Event::Phase(Phase::Playing));
-    let (groups, stats) = match objective.needs().source {
-        Source::Episodes => sample::play_round(learner, judge, data, config, round)?,
-        Source::Examples(_) => (Vec::new(), RolloutStats::default()),
-    };
-    stop_if_told(observer)?;
-    let mut material = Material::of_groups(&groups, &config.reward)?;
-    material.add_examples(&draw::items(data.examples, config, round));
-    let mut metrics = RoundMetrics {
-        round,
-        ..metrics::describe(&groups, &material, &stats)
-    };
-    enough_was_played(&metrics, &stats, &groups, &material, config)?;
-    if round == 0 {
-        checks::usable(&groups, config)?;
+    let (mut played, mut cost) = (Vec::with_capacity(tasks.len()), RolloutStats::default());
+    for task in tasks {
+        let of_task = match task.objective.needs().source {
+            Source::Episodes => sample::play_round(learner, task, round)?,
+            Source::Examples(_) => (Vec::new(), RolloutStats::default()),
+        };
+        cost.add(&of_task.1);
+        played.push(of_task);
+        stop_if_told(observer)?;
+    }
+    let stored = tasks.iter().zip(&played);
+    let stored = stored.map(|(task, (groups, _))| part::learnable(learner, task, groups));
+    let stored: Vec<_> = stored.collect();
+    let (mut parts, mut all) = (Vec::new(), Vec::new());
+    for (task, (groups, stats)) in tasks.iter().zip(&played) {
+        let part = Part::new(task, groups, round)?;
+        let metrics = RoundMetrics {
+            round,
+            ..metrics::describe(groups, &part.material, stats)
+        };
+        enough_was_played(&metrics, stats, groups, &part.material, task.config)?;
+        if round == 0 {
+            checks::usable(groups, task.config)?;
+        }
+        parts.push(part);
+        all.push(metrics);
     }
 
     observer.on(Event::Phase(Phase::Scoring));
     let clock = Instant::now();
-    let units = filter::selected(&*objective, &material, config);
-    metrics.count(&material, &units);
-    let values_at = (objective.needs().values).map_or_else(Default::default, |values| values.at);
-    let batch = Batch::of_units(material.rows_of(&units)).with_values_at(values_at);
-    let minibatches = draw::minibatches(&material.groups_of(&units), config, round);
-    let chosen = Chosen {
-        material: &material,
-        units: &units,
-        batch: &batch,
-        minibatches: &minibatches,
-        second: second::draw(&*objective, data.second, minibatches.len(), config, round),
-    };
-    let known = score::score(learner, &chosen, config, &mut metrics)?;
-    stop_if_told(observer)?;
+    let mut known = Vec::with_capacity(parts.len());
+    for ((part, stored), metrics) in parts.iter_mut().zip(&stored).zip(&mut all) {
+        part.choose(stored, round);
+        metrics.count(&part.material, &part.units);
+        known.push(score::score(learner, part, metrics)?);
+        stop_if_told(observer)?;
+    }
     let scoring_seconds = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    update::update(learner, &chosen, &known, config, &mut metrics, observer)?;
+    update::update(learner, &parts, &known, &mut all, observer)?;
+    let mut metrics = metrics::together(&parts, all);
     metrics.step = learner.policy_optimizer.steps();
+    drop(parts);
+    let groups: Vec<Group> = played.into_iter().flat_map(|(groups, _)| groups).collect();
     learner.note(&groups);
     observer.on(Event::Phase(Phase::Done));
-    let timings = RoundTimings::new(round, &stats, scoring_seconds, clock.elapsed());
+    let timings = RoundTimings::new(round, &cost, scoring_seconds, clock.elapsed());
     Ok((groups, metrics, timings))
 }

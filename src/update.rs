@@ -158,6 +158,15 @@ impl GradientSum {
         }
     }
 
+    /// The same, so many times.
+    #[must_use]
+    pub fn times(mut self, factor: f64) -> Self {
+        for sum in &mut self.tensors {
+            sum.inplace(|old| old * factor);
+        }
+        self
+    }
+
     /// Euclidean norm over all parameters.
     pub fn norm(&self) -> f64 {
         let squares = self.tensors.iter().cloned().map(kernels::square_sum);

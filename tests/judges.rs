@@ -128,6 +128,7 @@ fn with_brevity(weight: f64, scale: f64) -> Vec<JudgeConfig> {
     let named = |kind: &str, weight, settings| JudgeConfig {
         kind: kind.to_owned(),
         weight,
+        at_least: None,
         settings,
     };
     let scale = JudgeSettings::from([("scale".to_owned(), scale.into())]);

@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Tensor};
 use rlef::batch::Batch;
 use rlef::completion::{FinishReason, Sampled};
-use rlef::episode::{Episode, StopReason, Turn};
+use rlef::episode::{Episode, Standing, StopReason, Turn};
 use rlef::learner::MicroBatch;
 use rlef::objective::{
     self, Correction, Credit, Known, LossInputs, Material, Objective, ObjectiveConfig, Scored,
@@ -40,6 +40,10 @@ struct Golden {
     kl_beta: f64,
     longest: usize,
     solved: Vec<bool>,
+    /// What the stored answer to each group's problem is worth.
+    stored: Vec<f64>,
+    /// Whether each row meets all constraints.
+    feasible: Vec<bool>,
     silent: Vec<usize>,
     cases: Vec<Case>,
 }
@@ -74,7 +78,7 @@ fn batch(model: &Model) -> Batch {
 
 /// Those on pairs of others, and supervised fine-tuning.
 fn learns_from_data(case: &Case) -> bool {
-    let is_online = case.algorithm == "online_dpo";
+    let is_online = ["online_dpo", "codpo"].contains(&case.algorithm.as_str());
     case.algorithm == "sft" || has_pairs(case) && !is_online
 }
 
@@ -82,6 +86,7 @@ fn has_pairs(case: &Case) -> bool {
     let names = [
         "dpo",
         "online_dpo",
+        "codpo",
         "cdpo",
         "ipo",
         "kto",
@@ -206,6 +211,7 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
                 feedback: String::new(),
                 full: None,
                 scores: Vec::new(),
+                steps: Vec::new(),
             }
         });
         let outcome = if golden.solved[row] {
@@ -214,7 +220,13 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
             Grade::WrongAnswer
         };
         let problem_id = (row / golden.group).to_string();
+        let standing = Standing {
+            constraints: [("rules".to_owned(), golden.feasible[row])].into(),
+            stored: Some(golden.stored[row / golden.group]),
+            ..Standing::default()
+        };
         Episode {
+            standing,
             turns: turns.collect(),
             stop: Some(StopReason::MaxTurns),
             outcome: Some(verdict(outcome)),
@@ -247,16 +259,35 @@ fn advantages_of_all_objectives_are_pytorchs() {
         let objective = built(case, &golden);
         let units = objective.select(&material);
         let batch = Batch::of_units(material.rows_of(&units));
-        assert_eq!(batch.actions.len(), given.actions.len());
+        // CRRAFT leaves out what is not feasible; every row is a candidate.
+        let chosen: Vec<usize> = units.concat();
+        let left_out = golden
+            .feasible
+            .iter()
+            .filter(|feasible| !**feasible)
+            .count();
+        let rows = golden.solved.len()
+            - if case.algorithm == "crraft" {
+                left_out
+            } else {
+                0
+            };
+        assert_eq!(chosen.len(), rows, "{}", case.algorithm);
+        let of_chosen = |all: &[f32]| -> Vec<f32> {
+            let actions = given.actions.iter().zip(all);
+            let kept = actions.filter(|(action, _)| chosen.contains(&action.row));
+            kept.map(|(_, value)| *value).collect()
+        };
         let credit = objective.credit(&Scored {
             material: &material,
             units: &units,
             batch: &batch,
-            policy: Some(&model.old),
-            reference: Some(&model.reference),
+            policy: Some(&of_chosen(&model.old)),
+            reference: Some(&of_chosen(&model.reference)),
             values: case.values.as_deref(),
         });
-        close(&case.algorithm, &credit.advantages, expected, 1e-5);
+        let expected = of_chosen(expected);
+        close(&case.algorithm, &credit.advantages, &expected, 1e-5);
         if let Some(expected) = &case.returns {
             let returns: Vec<f32> = credit.returns.iter().map(|&value| value as f32).collect();
             close(&case.algorithm, &returns, expected, 1e-5);

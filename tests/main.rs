@@ -5,6 +5,7 @@
 mod adapters;
 mod ai_judges;
 mod brevity;
+mod cgpo;
 mod cheats;
 mod checkpoints;
 mod cli;
@@ -16,6 +17,7 @@ mod devices;
 mod differential;
 mod documents;
 mod engine;
+mod feedback;
 mod folders;
 mod foreign;
 mod golden;

@@ -15,7 +15,7 @@ use rlef::objective::{
     self, Candidate, Credit, Entry, Loss, LossInputs, Needs, Objective, Old, Scored, stats,
 };
 use rlef::run::{Progress, Run};
-use rlef::train::{self, Data, End, Event, Observer, Session, Stamps};
+use rlef::train::{self, Data, End, Event, Observer, Session, Stamps, Task};
 
 use crate::learning::{ToyJudge, bits, config, learner, problems, solve_rate};
 
@@ -241,12 +241,29 @@ fn play(folder: &Path, begin: Option<&TrainConfig>, data: Data<'_>, until: usize
     };
     let mut learner = learner(&config);
     run.restore(&mut learner, &done, &Device::flex()).unwrap();
+    let parts: Vec<(TrainConfig, Vec<rlef::problem::Problem>)> = (config.tasks.iter())
+        .map(|task| {
+            (
+                config.of_task(task).unwrap(),
+                crate::cgpo::of_task(&task.name),
+            )
+        })
+        .collect();
+    let tasks = parts
+        .iter()
+        .zip(&config.tasks)
+        .map(|((config, problems), task)| {
+            let objective = config.objective().unwrap().into();
+            Task::whole(config, objective, &ToyJudge, problems.into()).named(task)
+        });
+    let tasks: Vec<Task<'_>> = tasks.collect();
     let session = Session {
         run,
         done,
         learner,
         config: &config,
         data,
+        tasks: &tasks,
         held_out: &[],
         validation: &[],
         judge: &ToyJudge,
@@ -276,6 +293,12 @@ pub(crate) fn continues(config: &TrainConfig, data: Data<'_>) {
     for name in ["journal.jsonl.zst", "metrics.jsonl", "config.toml", &last] {
         assert!(file(&whole, name) == file(&stopped, name), "{name} differs");
     }
+    let stored = last.replace("model.safetensors", "baselines.json");
+    assert_eq!(whole.join(&stored).exists(), stopped.join(&stored).exists());
+    if whole.join(&stored).exists() {
+        assert!(file(&whole, &stored) == file(&stopped, &stored));
+    }
+    assert_eq!(whole.join(&stored).exists(), !config.tasks.is_empty());
 }
 
 #[test]

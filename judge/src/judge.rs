@@ -3,6 +3,7 @@
 //!
 //! A judge that fails says so by an error; an error is never a score and never a verdict.
 
+mod against;
 mod cached;
 mod checked;
 mod compiles;
@@ -24,6 +25,7 @@ mod wrapper;
 
 use rlef_sandbox::Cancel;
 
+pub use against::{Against, StoredAnswers};
 pub use cached::Cached;
 pub use compiles::Compiles;
 pub use counts::JudgeCounts;
@@ -142,6 +144,11 @@ pub trait Judge: Send + Sync {
 
     /// Whether it can say which of several answers is better.
     fn compares(&self) -> bool {
+        false
+    }
+
+    /// Whether it compares and says nothing of one answer alone.
+    fn only_compares(&self) -> bool {
         false
     }
 

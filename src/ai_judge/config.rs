@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::device::Processor;
 use crate::server::{Prices, ServerConfig, base_url};
 
 /// What a model is asked.
@@ -76,6 +77,10 @@ pub struct AiConfig {
     pub url: String,
     /// The model's name there; empty for a server that serves one.
     pub model: String,
+    /// Folder of a checkpoint that is asked here, in the place of a server: the probabilities of what it may answer are compared.
+    pub policy: Option<PathBuf>,
+    /// What that is computed on.
+    pub device: Processor,
     /// The variable that holds the key, which is neither printed nor recorded.
     pub api_key_env: String,
     /// A template of the prompt in place of the built-in one.
@@ -127,6 +132,8 @@ impl Default for AiConfig {
         Self {
             url: String::new(),
             model: String::new(),
+            policy: None,
+            device: Processor::default(),
             api_key_env: "OPENAI_API_KEY".to_owned(),
             prompt: None,
             system: None,
@@ -156,6 +163,20 @@ impl Default for AiConfig {
 impl AiConfig {
     /// The first setting that makes no sense for this kind.
     pub(super) fn fault(&self, kind: Kind) -> Option<String> {
+        let of_servers = [
+            ("url", !self.url.is_empty()),
+            ("model", !self.model.is_empty()),
+            ("system", self.system.is_some()),
+            ("temperature", self.temperature != 0.0),
+            ("price_read", self.price_read.is_some()),
+            ("price_written", self.price_written.is_some()),
+        ];
+        let set = of_servers.iter().find(|(_, is_set)| *is_set);
+        if let (Some(_), Some((key, _))) = (&self.policy, set) {
+            return Some(format!(
+                "{key} is set; expected nothing beside policy, which is no server and samples nothing"
+            ));
+        }
         for (key, count) in [
             ("max_tokens", self.max_tokens),
             ("concurrency", self.concurrency),

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::Choice;
 use super::config::{AiConfig, Kind, Orders, Point};
+use super::local::Local;
 use super::prompts::{About, Prompt};
 use super::question::Question;
 use super::watch::{Compared, Watch};
@@ -23,6 +24,8 @@ pub struct AiJudge {
     prompt: Prompt,
     /// Asks, and keeps what was said.
     question: Box<dyn Judge>,
+    /// The checkpoint that is asked, where it is one.
+    local: Option<Arc<Local>>,
     tests: Arc<dyn Judge>,
     watch: Arc<Watch>,
     stamp: String,
@@ -36,12 +39,14 @@ impl AiJudge {
         }
         let prompt = Prompt::of(kind, &config)?;
         let watch = Arc::new(Watch::new(kind.name(), &config));
-        let question = Question::new(
-            kind.name(),
-            &config,
-            choices(kind, &config),
-            Arc::clone(&watch),
-        )?;
+        let choices = choices(kind, &config);
+        let local = Local::new(kind.name(), &config, &choices, &watch)?.map(Arc::new);
+        let question: Box<dyn Judge> = if let Some(local) = &local {
+            Box::new(Arc::clone(local))
+        } else {
+            let watch = Arc::clone(&watch);
+            Box::new(Question::new(kind.name(), &config, choices, watch)?)
+        };
         let stamp = stamp(kind, &config, &question.stamp(), prompt.text());
         let question: Box<dyn Judge> = if config.cache {
             let folder = VerdictCache::default_folder()
@@ -50,13 +55,14 @@ impl AiJudge {
                 .map_err(|error| format!("failed to {error}, or cache = false here"))?;
             Box::new(Cached::new(question, Arc::new(cache)))
         } else {
-            Box::new(question)
+            question
         };
         Ok(Self {
             kind,
             config,
             prompt,
             question,
+            local,
             tests: Arc::clone(&parts.tests),
             watch,
             stamp,
@@ -223,7 +229,7 @@ impl Judge for AiJudge {
     }
 
     fn workers(&self) -> usize {
-        self.config.concurrency
+        self.local.as_ref().map_or(self.config.concurrency, |_| 1)
     }
 
     /// One that compares says nothing of an answer alone.
@@ -267,6 +273,10 @@ impl Judge for AiJudge {
         self.kind == Kind::Pairwise
     }
 
+    fn only_compares(&self) -> bool {
+        self.kind == Kind::Pairwise
+    }
+
     /// Any two answers are compared, in both orders where that is asked for. Places go by the mean of how likely an answer is better
     /// than those that it could be compared with.
     fn compare(
@@ -295,6 +305,12 @@ impl Judge for AiJudge {
             .collect();
         let said = self.asked(first.problem, &about, cancel)?;
         let right = self.graded(submissions, cancel);
+        let own = self.local.as_ref().map(|local| {
+            let texts: Vec<&str> = submissions.iter().map(|one| one.text).collect();
+            let own = local.own(first.problem, &texts);
+            own.map_err(|cause| self.failed(first.problem, cause))
+        });
+        let own = own.transpose()?;
         let mut beats = vec![vec![None; count]; count];
         let mut reasons = Vec::new();
         for (&(one, other), said) in pairs.iter().zip(said.chunks(if both { 2 } else { 1 })) {
@@ -307,6 +323,9 @@ impl Judge for AiJudge {
                 forth: value(0).unwrap_or(0.5),
                 back: value(1).map(|of_other| 1.0 - of_other),
                 first_is_longer: longer(text(one), text(other)),
+                first_is_own: own
+                    .as_ref()
+                    .and_then(|own| (own[one] != own[other]).then_some(own[one] > own[other])),
                 first_is_right: match (right[one], right[other]) {
                     (Some(own), Some(beside)) if own != beside => Some(own),
                     _ => None,

@@ -40,6 +40,8 @@ pub(super) struct Compared {
     pub(super) back: Option<f64>,
     /// Whether the first is the longer one; nothing where both are as long.
     pub(super) first_is_longer: Option<bool>,
+    /// Whether the first is the one that the judge would likelier give itself; nothing where that is not known.
+    pub(super) first_is_own: Option<bool>,
     /// Whether the first passes its tests and the other fails; nothing where both do alike, or it is not known.
     pub(super) first_is_right: Option<bool>,
 }
@@ -70,6 +72,8 @@ struct State {
     both: (f64, f64, f64),
     /// Comparisons that prefer one of two answers of unlike length, and those of them that prefer the longer.
     longer: (f64, f64),
+    /// Comparisons that prefer one of two answers that the judge would not give alike, and those of them that prefer its own.
+    own: (f64, f64),
     /// Comparisons of a right answer with a wrong one, and those of them that prefer the right one; ties count half.
     right: (f64, f64),
     /// Scores by problem and answer.
@@ -134,6 +138,12 @@ impl Watch {
         {
             state.longer.0 += 1.0;
             state.longer.1 += f64::from(u8::from((share > 0.5) == longer));
+        }
+        if let Some(own) = one.first_is_own
+            && share != 0.5
+        {
+            state.own.0 += 1.0;
+            state.own.1 += f64::from(u8::from((share > 0.5) == own));
         }
         if let Some(right) = one.first_is_right {
             let of_right = if right { share } else { 1.0 - share };
@@ -264,6 +274,13 @@ impl Watch {
             note(format!(
                 "length: the longer answer wins {} of {apart:.0} comparisons",
                 share(longer, apart)
+            ));
+        }
+        let (apart, own) = state.own;
+        if apart > 0.0 {
+            note(format!(
+                "self: the answer that it would likelier give itself wins {} of {apart:.0} comparisons",
+                share(own, apart)
             ));
         }
         if let Some(slope) = state.correlation() {

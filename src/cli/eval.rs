@@ -1,6 +1,7 @@
 //! `rlef eval`: play problems with a policy and report what it solves, turn by turn.
 
 mod args;
+mod beam;
 mod engine;
 mod policy;
 mod server;
@@ -35,6 +36,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         (None, None) => args.policy.clone(),
     };
     let stamp = source::stamp(&named, args.template.path(), args.device)?;
+    let stamp = args.beam.stamped(stamp, args.folder()?, args.device)?;
     let journal = open_journal(args, &judging, &problems, &config, &stamp)?;
     let play = Play {
         judge: &*judging.judge,

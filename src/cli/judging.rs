@@ -14,7 +14,7 @@ use rlef_serve::cli::host::HostArgs;
 use super::output::say;
 use super::settings;
 use crate::config::Assignment;
-use crate::judge::{Judge, JudgeConfig, Judges, Parts, SettingsError};
+use crate::judge::{Against, Judge, JudgeConfig, Judges, Parts, SettingsError, StoredAnswers};
 use crate::problem::Problem;
 use crate::verdict::{HostJudge, Scope};
 
@@ -67,6 +67,14 @@ impl JudgingArgs {
         Ok(configs.map(|config| (config.kind, config.weight)).collect())
     }
 
+    /// With which score each constraint is met.
+    pub(super) fn least(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+        let configs = self.configs()?.into_iter();
+        Ok(configs
+            .filter_map(|config| Some((config.kind, config.at_least?)))
+            .collect())
+    }
+
     /// Whoever they ask for, of those there are.
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
         let configs = self.configs()?;
@@ -93,23 +101,50 @@ pub(super) fn assembled(
     configs: &[JudgeConfig],
     host: &Arc<HostJudge>,
 ) -> anyhow::Result<(Box<dyn Judge>, Option<String>)> {
+    let (judge, others, _) = assembled_beside(judges, configs, host, None)?;
+    Ok((judge, others))
+}
+
+/// Who judges, the stamps of those besides the tests, and the names of those that only compare.
+type Beside = (Box<dyn Judge>, Option<String>, Vec<String>);
+
+/// [`assembled`], and the names of those that only compare, which say how an answer stands beside the stored one.
+pub(super) fn assembled_beside(
+    judges: &Judges,
+    configs: &[JudgeConfig],
+    host: &Arc<HostJudge>,
+    stored: Option<&Arc<StoredAnswers>>,
+) -> anyhow::Result<Beside> {
     let parts = Parts {
         tests: Arc::clone(host) as Arc<dyn Judge>,
     };
     let fault = |error: SettingsError| anyhow::anyhow!("failed to {error}");
-    let members = judges.members(configs, &parts).map_err(fault)?;
+    let mut members = judges.members(configs, &parts).map_err(fault)?;
     let others = configs.iter().zip(&members);
     let others = others.filter(|(config, _)| config.kind != host.name());
     let stamps: Vec<String> = others
         .map(|(_, (judge, weight))| format!("{weight} {}", judge.stamp()))
         .collect();
+    let mut compared = Vec::new();
+    if let Some(stored) = stored {
+        let alone = |(judge, weight): (Box<dyn Judge>, f64)| {
+            if !judge.only_compares() {
+                return (judge, weight);
+            }
+            compared.push(judge.name().to_owned());
+            let beside = Against::new(judge, Arc::clone(stored));
+            (Box::new(beside) as Box<dyn Judge>, weight)
+        };
+        members = members.into_iter().map(alone).collect();
+    }
     let judge = Judges::join(members, &parts).map_err(fault)?;
     anyhow::ensure!(
         judge.gives_verdicts(),
         "failed to use the judges named: `{}` gives no verdict; add one that does, kind = \"tests\"",
         judge.name()
     );
-    Ok((judge, (!stamps.is_empty()).then(|| stamps.join("; "))))
+    let stamps = (!stamps.is_empty()).then(|| stamps.join("; "));
+    Ok((judge, stamps, compared))
 }
 
 /// Refuses a set with problems that `judge` can't judge, before anything is asked or trained.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod arguments;
+mod hierarchy;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,9 @@ pub(super) use arguments::Style;
 /// Judges, pairs up, writes; exits with 4 where a judge failed.
 pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     output::check_file(&args.out)?;
+    if !args.hierarchy.is_empty() {
+        return hierarchy::run(args, judges);
+    }
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let judging = args.judging.judging(judges)?;
     anyhow::ensure!(
@@ -39,7 +43,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         answers,
         &problems,
         &*judging.judge,
-        &weights,
+        (&weights, &std::collections::BTreeMap::new()),
         args.rule,
         &mut |done| progress.set(done as u64, ""),
     );
@@ -60,6 +64,16 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     }
     lost += heard.lost.len();
     let asked = Asked::of(&problems, args.style.style());
+    if let Some(size) = args.ranking {
+        let how = (args.rule, size as usize, args.seed);
+        let (found, without) = pairs::rankings(&heard.judged, &asked, how, &labels);
+        say!(
+            "{} answers: {without} problems without a ranking",
+            heard.judged.len()
+        );
+        let items = found.into_iter().map(Item::Ranking).collect();
+        return written(args, items, lost, ["a ranking", "rankings"]);
+    }
     let options = Options {
         rule: args.rule,
         most: args.most,
@@ -68,20 +82,30 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     };
     let (pairs, counts) = pairs::pairs(&heard.judged, &asked, options, &labels);
     say!("{} answers: {counts}", heard.judged.len());
-    if pairs.is_empty() && lost > 0 {
-        say!("error: failed to find a pair: {lost} answers were lost; nothing was written");
+    let items: Vec<Item> = pairs.into_iter().map(Item::Pair).collect();
+    written(args, items, lost, ["a pair", "pairs"])
+}
+
+/// Writes what was found; exits with 4 where answers were lost.
+fn written(
+    args: &Args,
+    items: Vec<Item>,
+    lost: usize,
+    [one, what]: [&str; 2],
+) -> anyhow::Result<ExitCode> {
+    if items.is_empty() && lost > 0 {
+        say!("error: failed to find {one}: {lost} answers were lost; nothing was written");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     anyhow::ensure!(
-        !pairs.is_empty(),
-        "failed to find a pair: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
-        options.rule.name()
+        !items.is_empty(),
+        "failed to find {one}: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
+        args.rule.name()
     );
-    let items: Vec<Item> = pairs.into_iter().map(Item::Pair).collect();
     let unsaid = preference::save(&args.out, &items, args.form.form())?;
-    say!("{} pairs written to {}", unsaid.rows, args.out.display());
+    say!("{} {what} written to {}", unsaid.rows, args.out.display());
     if lost > 0 {
-        say!("{lost} answers were lost, and are in no pair");
+        say!("{lost} answers were lost, and are in none of them");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     Ok(ExitCode::SUCCESS)

@@ -3,14 +3,16 @@
 mod arguments;
 mod process;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use serde::Serialize;
 
 use super::output::{self, print, print_json, say};
 use super::progress::Progress;
 use super::{convert, source};
-use crate::reward_model::{self, Data, Keep, Report};
+use crate::reward_model::{self, Data, Keep, Report, RewardConfig};
 use crate::run::lock::Lock;
 pub use arguments::Args;
 use arguments::Kind;
@@ -39,6 +41,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let train = read(&args.data)?;
     let held_out = args.held_out.as_deref().map(read).transpose()?;
+    let (pairs, prompts) = (train.pairs(), train.prompts.len());
+    say!("{pairs} pairs of {prompts} prompts");
+    let model = begun(args, &config, prompts, |keep, shown| {
+        let tokenizer = tokenizer.clone();
+        Ok(reward_model::learn(
+            &policy, tokenizer, &train, &config, keep, shown,
+        )?)
+    })?;
+    let measured = held_out.as_ref().unwrap_or(&train);
+    let report = Report::of(&model, &measured.prompts, config.tokens_per_pass);
+    told(args, "preferences", &report)
+}
+
+/// Takes the folder, and has a model of either kind learnt there from so many items, behind a bar.
+fn begun<M>(
+    args: &Args,
+    config: &RewardConfig,
+    items: usize,
+    learn: impl FnOnce(Keep<'_>, &mut dyn FnMut(reward_model::Progress)) -> anyhow::Result<M>,
+) -> anyhow::Result<M> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("failed to write {}", args.out.display()))?;
     let _lock = Lock::take(&args.out)?;
@@ -50,30 +72,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         resume: args.resume,
         policy: &stamp.hash.unwrap_or_default(),
     };
-    let (pairs, prompts) = (train.pairs(), train.prompts.len());
-    say!("{pairs} pairs of {prompts} prompts");
-    let updates = prompts.div_ceil(config.batch) * config.epochs;
+    let updates = items.div_ceil(config.batch) * config.epochs;
     let mut progress = Progress::new("learning", updates as u64);
-    let mut shown = |seen: reward_model::Progress| {
+    let learnt = learn(keep, &mut |seen| {
         progress.set(seen.update as u64, &format!("loss {:.3}", seen.loss));
-    };
-    let model = reward_model::learn(
-        &policy,
-        tokenizer.clone(),
-        &train,
-        &config,
-        keep,
-        &mut shown,
-    )?;
+    });
     progress.finish();
-    let (measured, what) = match &held_out {
-        Some(data) => (data, "held-out"),
-        None => (&train, "training"),
+    learnt
+}
+
+/// Tells what the model is like, and where it is.
+fn told(args: &Args, of: &str, report: &(impl Display + Serialize)) -> anyhow::Result<ExitCode> {
+    let what = match args.held_out {
+        Some(_) => "held-out",
+        None => "training",
     };
-    let report = Report::of(&model, &measured.prompts, config.tokens_per_pass);
-    say!("on {what} preferences:");
+    say!("on {what} {of}:");
     if args.json {
-        print_json(&serde_json::to_string(&report)?);
+        print_json(&serde_json::to_string(report)?);
     } else {
         print(&report.to_string());
     }

@@ -35,6 +35,10 @@ pub struct Args {
     /// Programs of a problem at most.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     most: usize,
+    /// The best of each problem by the scores of this judge in the journal, whatever the tests say: demonstrations sampled under the
+    /// guidance of a reward model (ALMoST).
+    #[arg(long, value_name = "JUDGE")]
+    by: Option<String>,
     /// Keep programs that differ in comments, white space and their own names alone.
     #[arg(long)]
     repeated: bool,
@@ -64,12 +68,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let options = Options {
         most: args.most,
+        unsolved: args.by.is_some(),
         repeated: args.repeated,
         learnt: match args.learn {
             Which::Last => Learnt::Last,
             Which::All => Learnt::All,
         },
     };
+    if let Some(judge) = &args.by {
+        records = rejection::by_score(records, judge).map_err(anyhow::Error::msg)?;
+    }
     let style = args.style.style();
     let (found, counts) = rejection::demonstrations(&records, options, |id| {
         let problem = by_id.find(id)?;

@@ -1,6 +1,7 @@
 //! `rlef steps`: answers of journals, or fresh ones of a policy → their steps with labels, for a process reward model.
 
 mod arguments;
+mod choose;
 
 use std::process::ExitCode;
 
@@ -62,38 +63,43 @@ fn labelled(
     asked: &[Asked],
     judges: &Judges,
 ) -> anyhow::Result<Found> {
-    let of_journals = |paths| pairs::of_journals(paths, problems, &args.problems);
-    if args.labels == Means::Exact && !args.journal.is_empty() {
-        return Ok(label::exact(&of_journals(&args.journal)?, problems, asked));
-    }
     anyhow::ensure!(
         args.temperature >= 0.0 && args.temperature.is_finite(),
         "failed to use --temperature {}; expected a number of at least 0",
         args.temperature
     );
-    let (decoder, tokenizer) =
-        source::policy(&args.policy, args.template.path(), &args.device.open()?)?;
-    let policy = ModelPolicy {
-        decoder: &decoder,
-        tokenizer: &tokenizer,
+    let asks = args.journal.is_empty() || args.labels != Means::Exact;
+    let policy =
+        asks.then(|| source::policy(&args.policy, args.template.path(), &args.device.open()?));
+    let policy = policy.transpose()?;
+    let policy = policy.as_ref().map(|(decoder, tokenizer)| ModelPolicy {
+        decoder,
+        tokenizer,
         batch: 256,
-    };
+    });
     let sampling = Sampling {
         temperature: args.temperature,
         max_tokens: args.max_tokens,
         ..Sampling::default()
     };
-    let answers: Vec<Answer> = if args.journal.is_empty() {
-        let counts = (args.rollouts, args.seed);
-        let style = args.style.style();
-        pairs::sampled(&policy, problems, style, &sampling, counts)?.0
-    } else {
-        of_journals(&args.journal)?
+    let mut answers: Vec<Answer> = match &policy {
+        Some(policy) if args.journal.is_empty() => {
+            let counts = (args.rollouts, args.seed);
+            let style = args.style.style();
+            pairs::sampled(policy, problems, style, &sampling, counts)?.0
+        }
+        _ => pairs::of_journals(&args.journal, problems, &args.problems)?,
     };
-    if args.labels == Means::Exact {
-        return Ok(label::exact(&answers, problems, asked));
+    let judging = (args.labels != Means::Exact || args.convincing.is_some())
+        .then(|| args.judging.judging(judges));
+    let judging = judging.transpose()?;
+    if let (Some(folder), Some(judging)) = (&args.convincing, &judging) {
+        answers = choose::convincing(args, folder, answers, (problems, asked), &*judging.judge)?;
     }
-    let judging = args.judging.judging(judges)?;
+    let Some((policy, judging)) = policy.zip(judging).filter(|_| args.labels != Means::Exact)
+    else {
+        return Ok(label::exact(&answers, problems, asked));
+    };
     let drawn = Drawn {
         completions: args.completions,
         sampling,

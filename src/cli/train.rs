@@ -9,6 +9,7 @@ mod help;
 mod load;
 mod problems;
 mod sets;
+mod tasks;
 mod values;
 mod watch;
 
@@ -22,7 +23,7 @@ use super::judging::interrupted;
 use super::output::{print, say};
 use super::source;
 use crate::config::{Assignment, commented};
-use crate::judge::{Judge as _, Judges};
+use crate::judge::Judges;
 use crate::model::device::Processor;
 use crate::train::{self, End};
 use ended::ended;
@@ -95,14 +96,15 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (loaded, begun) = Loaded::new(args, judges)?;
-    let judge = loaded.watched();
-    let session = loaded.session(begun, args, &judge)?;
+    let (judge, others) = (loaded.watched(), loaded.watched_tasks());
+    let tasks = loaded.tasks(&others)?;
+    let session = loaded.session(begun, args, &judge, &tasks)?;
     let folder = session.run.folder().to_owned();
     let mut watcher = Watcher::new(&folder, &loaded);
     let resume = watcher.resume.clone();
     let end = train::run(session, &mut watcher);
     watcher.finish();
-    judge.notes().iter().for_each(|note| say!("{note}"));
+    tasks::tell(&judge, &tasks);
     match end? {
         End::Stopped { rounds } => {
             say!("stopped after round {rounds}; continue with: {resume}");

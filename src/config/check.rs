@@ -36,9 +36,18 @@ fn refuse(
 impl TrainConfig {
     /// Refuses values that would fail later, or silently do nothing.
     pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.tasks.is_empty() {
+            return self.check_tasks();
+        }
         self.check_counts()?;
         self.check_numbers()?;
         self.check_sampling()?;
+        refuse(
+            self.baselines.is_empty(),
+            "baselines",
+            "empty",
+            "reference, or a file of answers",
+        )?;
         self.check_engine()?;
         self.check_objective()?;
         let (units, most) = match self.objective()?.needs().source {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::keys::{Definition, SETTINGS, SFT, TRAIN};
-use super::{Preset, SetConfig, TrainConfig};
+use super::{Preset, SetConfig, TaskConfig, TrainConfig};
 use crate::judge::JudgeConfig;
 use crate::model::lora::LoraConfig;
 use crate::objective::{Correction, SecondConfig};
@@ -55,6 +55,7 @@ fn unset() -> Table {
         judges: vec![JudgeConfig {
             kind: "tests".to_owned(),
             weight: 1.0,
+            at_least: Some(1.0),
             settings: std::collections::BTreeMap::new(),
         }],
         ..TrainConfig::default()
@@ -73,6 +74,12 @@ fn unset() -> Table {
         weight: 1.0,
     }];
     config.resources.python = Some("python3".into());
+    config.tasks = vec![TaskConfig {
+        name: "code".to_owned(),
+        weight: 1.0,
+        max_gradient_norm: f64::INFINITY,
+        over: Table::new(),
+    }];
     let mut all = table(&config);
     let more = "[rollout.sampling]\ntop_k = 0\nstop = []\n[evaluation]\ntop_k = 0\n\
         [engine]\nkind = \"vllm\"\nurl = \"http://localhost:8000\"\nmodel = \"\"\nweights = \"weights\"\n\

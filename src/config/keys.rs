@@ -39,6 +39,7 @@ pub(super) const TRAIN: &[Definition] = defined! {
     "validation": ValidationConfig in "evaluation.rs",
     "data": DataConfig in "data.rs",
     "data.sets": SetConfig in "data.rs",
+    "tasks": TaskConfig in "tasks.rs",
 };
 
 /// What some objectives have of their own, by their name.
@@ -46,6 +47,9 @@ pub(super) const SETTINGS: &[Definition] = defined! {
     "apa": Settings in "../objective/apa.rs",
     "cdpo": Settings in "../objective/cdpo.rs",
     "cispo": Settings in "../objective/cispo.rs",
+    "codpo": Settings in "../objective/codpo.rs",
+    "crpg": Settings in "../objective/crpg.rs",
+    "crraft": Settings in "../objective/crraft.rs",
     "dapo": Settings in "../objective/dapo.rs",
     "dpo": Settings in "../objective/dpo.rs",
     "gspo": Settings in "../objective/gspo.rs",

@@ -103,6 +103,18 @@ pub struct EpisodeRecord {
     pub passed: usize,
     /// Tests there are.
     pub total: usize,
+    /// The task it was played for, where a run has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Whether its last answer meets each constraint, by the judge's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub constraints: BTreeMap<String, bool>,
+    /// What the stored answer to its problem is worth, where its own is compared with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<f64>,
+    /// Why nothing is learnt from it although it was played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
 }
 
 /// Failing tests that are written of a turn.
@@ -197,6 +209,10 @@ impl EpisodeRecord {
             outcome: episode.outcome.as_ref().map(|verdict| verdict.grade),
             passed: count(|verdict| verdict.passed),
             total: count(|verdict| verdict.total),
+            task: episode.standing.task.as_deref().map(str::to_owned),
+            constraints: episode.standing.constraints.clone(),
+            stored: episode.standing.stored,
+            withheld: episode.standing.withheld.clone(),
         }
     }
 
@@ -205,6 +221,9 @@ impl EpisodeRecord {
     #[must_use]
     pub(super) fn in_first_form(mut self) -> Self {
         self.prompt = None;
+        self.task = None;
+        self.constraints.clear();
+        (self.stored, self.withheld) = (None, None);
         for turn in &mut self.turns {
             turn.finish = None;
             turn.failures.clear();
@@ -233,8 +252,8 @@ pub(super) fn name_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::episode::Opening;
     use crate::episode::tests::{played, verdict};
+    use crate::episode::{Opening, Standing};
 
     /// Lines as version 0.3 wrote them: of a server, whose ids were made up, and of a policy that was sampled here.
     #[test]
@@ -308,6 +327,12 @@ mod tests {
         let scores = vec![("rules".to_owned(), 0.5), ("rules".to_owned(), 0.25)];
         let (outcome, last) = (0.0, Terms::of_outcome(-1.0));
         episode.terms = Some(vec![Terms { outcome, scores }, last]);
+        episode.standing = Standing {
+            task: Some("code".into()),
+            constraints: [("rules".to_owned(), false)].into(),
+            stored: Some(0.25),
+            withheld: None,
+        };
         let record = EpisodeRecord::new(4, &episode);
         let told = &record.turns[0].failures;
         // The fourth is a private test.
@@ -322,6 +347,10 @@ mod tests {
             "{line}"
         );
         assert!(line.contains(r#""reward":{"outcome":-1.0}"#), "{line}");
+        assert!(
+            line.ends_with(r#""task":"code","constraints":{"rules":false},"stored":0.25}"#),
+            "{line}"
+        );
         assert_eq!(record.prompt, Some(name_of("Add.")));
         assert_eq!(
             serde_json::from_str::<EpisodeRecord>(&line).unwrap(),
@@ -334,7 +363,7 @@ mod tests {
             record
         );
         let first = serde_json::to_string(&record.in_first_form()).unwrap();
-        for name in ["reward", "failures", "prompt", "finish"] {
+        for name in ["reward", "failures", "prompt", "finish", "constraints"] {
             assert!(!first.contains(name), "{name}: {first}");
         }
     }

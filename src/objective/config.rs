@@ -68,7 +68,7 @@ pub struct ObjectiveConfig {
     /// What the value's loss counts beside the policy's where the head is shared (0.1 in Huang et al. 2024, arXiv
     /// 2403.17031).
     pub value_coefficient: f64,
-    /// Folder of a reward model whose body a separate value network starts from, its head at zero (Stiennon et al. 2020, arXiv
+    /// Folder of a reward model, of answers or of steps, whose body a separate value network starts from, its head at zero (Stiennon et al. 2020, arXiv
     /// 2009.01325, section 3.4; Ouyang et al. 2022, arXiv 2203.02155, appendix C.4). It must have the policy's shape and
     /// tokenizer. Without one it starts from the policy's.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,8 @@ pub struct Candidate<'a> {
     pub rewards: Vec<f64>,
     /// Index of its group.
     pub group: usize,
+    /// Whether it is the stored answer to the group's problem, which nobody played in this round.
+    pub is_stored: bool,
 }
 
 impl Candidate<'_> {
@@ -30,6 +32,31 @@ impl Candidate<'_> {
     pub fn total(&self) -> f64 {
         let returns = advantage::returns(&self.rewards);
         returns.first().copied().unwrap_or(0.0)
+    }
+
+    /// What its last answer is worth.
+    pub fn worth(&self) -> f64 {
+        self.rewards.last().copied().unwrap_or(0.0)
+    }
+
+    /// Whether its last answer meets all constraints.
+    pub fn is_feasible(&self) -> bool {
+        self.episode
+            .is_none_or(|episode| episode.standing.is_feasible())
+    }
+
+    /// The calibrated reward `σ(r(s, a) - r(s, ā))` of its last answer beside the stored one (CGPO, arXiv 2409.20370, equation 3);
+    /// 1/2 for the stored answer itself.
+    ///
+    /// # Panics
+    /// Where what the stored answer is worth was not asked for.
+    pub fn calibrated(&self) -> f64 {
+        let Some(episode) = self.episode else {
+            return 0.5;
+        };
+        let stored = episode.standing.stored;
+        let stored = stored.expect("needs().stored asks what the stored answer is worth");
+        1.0 / (1.0 + (stored - self.worth()).exp())
     }
 }
 
@@ -54,6 +81,7 @@ impl<'a> Material<'a> {
                         episode: Some(episode),
                         rewards,
                         group: material.groups.len(),
+                        is_stored: false,
                     });
                 }
             }
@@ -72,6 +100,7 @@ impl<'a> Material<'a> {
                 episode: None,
                 rewards: Vec::new(),
                 group,
+                is_stored: false,
             }));
             // A label is what its answer was rewarded with; the row beside it has none.
             if let Some(label) = example.label() {
@@ -79,6 +108,24 @@ impl<'a> Material<'a> {
             }
             self.groups.push(first..self.candidates.len());
         }
+    }
+
+    /// Adds the stored answer to the problem of a group, which is a candidate of no group: whoever learns from it asks for it by
+    /// [`Material::stored`].
+    pub fn store(&mut self, group: usize, row: Row<'a>) {
+        self.candidates.push(Candidate {
+            row,
+            episode: None,
+            rewards: Vec::new(),
+            group,
+            is_stored: true,
+        });
+    }
+
+    /// The candidate that is the stored answer to a group's problem, where one was added.
+    pub fn stored(&self, group: usize) -> Option<usize> {
+        let mut all = self.candidates.iter();
+        all.position(|candidate| candidate.is_stored && candidate.group == group)
     }
 
     /// All candidates, by group.
@@ -91,11 +138,10 @@ impl<'a> Material<'a> {
         &self.groups
     }
 
-    /// Every candidate as a unit of its own.
+    /// Every candidate of a group as a unit of its own.
     pub fn each_alone(&self) -> Vec<Unit> {
-        (0..self.candidates.len())
-            .map(|index| vec![index])
-            .collect()
+        let grouped = self.groups.iter().flat_map(Clone::clone);
+        grouped.map(|index| vec![index]).collect()
     }
 
     /// Every group with a candidate as a unit: its rows stay together.

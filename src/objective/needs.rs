@@ -16,6 +16,10 @@ pub struct Needs {
     pub old: Old,
     /// Episodes of one problem at least.
     pub least_group: usize,
+    /// What it takes of the stored answer to each problem.
+    pub stored: Stored,
+    /// Whether it rewards what judges say of the steps of an answer.
+    pub steps: bool,
     /// Times at most that a round draws other problems for groups of which nothing was selected.
     pub redraws: usize,
 }
@@ -59,6 +63,17 @@ impl Shape {
     }
 }
 
+/// What is taken of the stored answer to each problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Nothing.
+    Unused,
+    /// What it is worth, which answers are compared with.
+    Compared,
+    /// The answer as well, which may be learnt.
+    Learnt,
+}
+
 /// For what the log-probabilities from before the updates are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Old {
@@ -93,6 +108,8 @@ impl Needs {
         values: None,
         old: Old::ForLoss,
         least_group: 1,
+        stored: Stored::Unused,
+        steps: false,
         redraws: 0,
     };
 }

@@ -44,6 +44,11 @@ pub struct Settings {
     /// Whether rewards are brought to deviation 1 before advantages are estimated, their mean kept (The N Implementation Details
     /// of RLHF with PPO, general detail 9; off in TRL).
     pub whiten_rewards: bool,
+    /// What judges' scores of the steps of an answer count, each at the last token of its step, beside what the answer is worth at its
+    /// own (`process_model` gives such scores); 0 for none.
+    pub step_weight: f64,
+    /// What of a step is rewarded.
+    pub step_reward: StepReward,
     /// What is taken off the reward of an answer that was cut before its end (TRL's missing_eos_penalty; 1 there in its recipes).
     pub missing_end_penalty: f64,
     /// The KL divergence of an episode, in nats, that `reward.kl_beta` is moved towards; 0 leaves it where it is (Ziegler et al.
@@ -59,11 +64,24 @@ impl Default for Settings {
             gamma: 1.0,
             lambda: 0.95,
             whiten_rewards: false,
+            step_weight: 0.0,
+            step_reward: StepReward::Score,
             missing_end_penalty: 1.0,
             kl_target: 0.0,
             kl_horizon: 10_000.0,
         }
     }
+}
+
+/// What of a step is rewarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepReward {
+    /// The score itself (Wang et al. 2023, arXiv 2312.08935, section 3.4). Where scores are above 0, an answer of more steps is worth more.
+    #[default]
+    Score,
+    /// By how much it is above the step's before: the sum is the last score, however many steps there are (Ng et al. 1999).
+    Difference,
 }
 
 /// What moves along a run.
@@ -104,6 +122,7 @@ impl RlhfPpo {
         pairs::share("gamma", settings.gamma)?;
         pairs::share("lambda", settings.lambda)?;
         pairs::not_negative("missing_end_penalty", settings.missing_end_penalty)?;
+        pairs::not_negative("step_weight", settings.step_weight)?;
         pairs::not_negative("kl_target", settings.kl_target)?;
         pairs::positive("kl_horizon", settings.kl_horizon)?;
         if settings.kl_target > 0.0 && setup.kl_beta == 0.0 {
@@ -159,12 +178,33 @@ impl RlhfPpo {
                 if let Some(last) = last {
                     rewards[last] += reward - penalty;
                 }
+                let steps = said.map_or(&[][..], |said| &said.steps);
+                for (token, reward) in self.of_steps(steps) {
+                    rewards[span.start + token] += reward;
+                }
             }
         }
         if self.settings.whiten_rewards {
             return advantage::scaled(&rewards);
         }
         rewards
+    }
+
+    /// The rewards of the steps of an answer, each with the token that ends its step.
+    fn of_steps(&self, steps: &[(usize, f64)]) -> impl Iterator<Item = (usize, f64)> {
+        let Settings {
+            step_weight,
+            step_reward,
+            ..
+        } = self.settings;
+        let mut before = 0.0;
+        steps.iter().map(move |&(token, score)| {
+            let reward = score - before;
+            if step_reward == StepReward::Difference {
+                before = score;
+            }
+            (token, step_weight * reward)
+        })
     }
 }
 
@@ -180,6 +220,7 @@ impl Objective for RlhfPpo {
             reference: self.moving().0.kl_beta != 0.0,
             values: Some(self.values),
             old: Old::ForCredit,
+            steps: self.settings.step_weight != 0.0,
             ..Needs::POLICY_GRADIENT
         }
     }
@@ -249,145 +290,4 @@ impl Objective for RlhfPpo {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Material, ObjectiveConfig, Unit};
-    use super::*;
-    use crate::batch::Batch;
-    use crate::completion::FinishReason;
-    use crate::episode::tests::played;
-    use crate::reward::RewardConfig;
-    use crate::rollout::Group;
-    use crate::verdict::Grade;
-
-    fn objective(kl_beta: f64, settings: &Settings) -> Result<RlhfPpo, Fault> {
-        let config = ObjectiveConfig {
-            algorithm: "rlhf_ppo".into(),
-            normalisation: Normalisation::Off,
-            settings: table(settings),
-            ..ObjectiveConfig::default()
-        };
-        RlhfPpo::new(&Setup {
-            config: &config,
-            kl_beta,
-            longest: 10,
-        })
-    }
-
-    /// Two turns and one, with rewards of 0, 1 and -1; the last answer of the second is cut.
-    fn groups() -> Vec<Group> {
-        let mut cut = played(&[Grade::WrongAnswer], false);
-        cut.turns[0].finish = FinishReason::Length;
-        let episodes = vec![played(&[Grade::WrongAnswer, Grade::Accepted], true), cut];
-        vec![Group {
-            problem_id: "p".to_owned(),
-            episodes,
-        }]
-    }
-
-    /// What the credit of these two episodes is, with log-ratios and values that count up.
-    fn credit(objective: &RlhfPpo) -> (Batch, Vec<f64>, Credit) {
-        let groups = groups();
-        let material = Material::of_groups(&groups, &RewardConfig::default()).unwrap();
-        let units: Vec<Unit> = material.each_alone();
-        let batch = Batch::of_units(material.rows_of(&units)).with_values_at(ValuesAt::Tokens);
-        let count = batch.actions.len();
-        let away: Vec<f64> = (0..count).map(|index| 0.1 * index as f64).collect();
-        let policy: Vec<f32> = away.iter().map(|away| (*away - 2.0) as f32).collect();
-        let reference = vec![-2.0; count];
-        let values: Vec<f32> = (0..count).map(|index| 0.05 * index as f32).collect();
-        let found = objective.credit(&Scored {
-            material: &material,
-            units: &units,
-            batch: &batch,
-            policy: Some(&policy),
-            reference: Some(&reference),
-            values: Some(&values),
-        });
-        (batch, away, found)
-    }
-
-    #[test]
-    fn the_reward_is_at_the_last_token_and_the_reference_at_every_one() {
-        let settings = Settings {
-            lambda: 1.0,
-            missing_end_penalty: 0.5,
-            ..Settings::default()
-        };
-        let objective = objective(0.2, &settings).unwrap();
-        let (batch, away, found) = credit(&objective);
-        // With λ = 1 what a value is to be is the rest of its row's rewards.
-        let last = |turn: usize| batch.turns[turn].end - 1;
-        let mut rewards: Vec<f64> = away.iter().map(|away| -0.2 * away).collect();
-        rewards[last(1)] += 1.0;
-        rewards[last(2)] += -1.0 - 0.5;
-        let (mut sum, mut row) = (0.0, usize::MAX);
-        for index in (0..rewards.len()).rev() {
-            if batch.actions[index].row != row {
-                (sum, row) = (0.0, batch.actions[index].row);
-            }
-            sum += rewards[index];
-            assert!(
-                (found.returns[index] - sum).abs() < 1e-6,
-                "{index}: {found:?}"
-            );
-            let value = 0.05 * index as f64;
-            let expected = sum - value;
-            assert!((f64::from(found.advantages[index]) - expected).abs() < 1e-5);
-        }
-        assert_eq!(found.returns.len(), batch.values());
-    }
-
-    #[test]
-    fn the_weight_of_the_reference_follows_its_target_and_is_kept() {
-        let settings = Settings {
-            kl_target: 1.0,
-            kl_horizon: 10.0,
-            ..Settings::default()
-        };
-        // Twice the target: the error is cut at 0.2; 4 of 10 episodes. Just below it: -0.1.
-        assert!((moved(0.5, 2.0, 4, &settings) - 0.5 * 1.08).abs() < 1e-12);
-        assert!((moved(0.5, 0.9, 10, &settings) - 0.5 * 0.9).abs() < 1e-12);
-        let first = objective(0.2, &settings).unwrap();
-        let before = first.state().unwrap();
-        let (_, away, _) = credit(&first);
-        let kl = away.iter().sum::<f64>() / 2.0;
-        let expected = moved(0.2, kl, 2, &settings);
-        let after = first.state().unwrap();
-        let found: f64 = after["kl_beta"].as_str().unwrap().parse().unwrap();
-        assert!((found - expected).abs() < 1e-7, "{found} {expected}");
-        assert_ne!(before, after);
-        // One that is continued goes on with it.
-        let second = objective(0.2, &settings).unwrap();
-        second.restore(after).unwrap();
-        assert_eq!(second.state(), first.state());
-        let (one, other) = (credit(&first).2, credit(&second).2);
-        assert_eq!(one, other);
-        for bad in ["-1", "NaN", "much"] {
-            assert!(second.restore(serde_json::json!({"kl_beta": bad})).is_err());
-        }
-        let none = objective(0.0, &Settings::default()).unwrap();
-        assert!(none.state().is_none() && !none.needs().reference);
-        assert!(objective(0.0, &settings).is_err());
-    }
-
-    #[test]
-    fn settings_that_make_no_sense_are_refused_by_name() {
-        type Change = fn(&mut Settings);
-        let cases: [(&str, Change); 6] = [
-            ("gamma", |settings| settings.gamma = 1.1),
-            ("lambda", |settings| settings.lambda = f64::NAN),
-            ("missing_end_penalty", |settings| {
-                settings.missing_end_penalty = -1.0;
-            }),
-            ("kl_target", |settings| settings.kl_target = -1.0),
-            ("kl_horizon", |settings| settings.kl_horizon = 0.0),
-            ("lambda", |settings| settings.lambda = -0.1),
-        ];
-        for (name, change) in cases {
-            let mut settings = Settings::default();
-            change(&mut settings);
-            let fault = objective(0.1, &settings).unwrap_err();
-            assert_eq!(fault.key, format!("objective.settings.{name}"));
-        }
-    }
-}
+mod tests;

@@ -5,8 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use super::second::WithSecond;
 use super::{
-    Objective, Setup, apa, cdpo, cispo, dapo, dpo, dr_grpo, grpo, gspo, ipo, kto, online_dpo, orpo,
-    ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo,
+    Objective, Setup, apa, cdpo, cispo, codpo, crpg, crraft, dapo, dpo, dr_grpo, grpo, gspo, ipo,
+    kto, online_dpo, orpo, ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo,
 };
 
 /// A line of the table.
@@ -47,6 +47,9 @@ const BUILT_IN: &[Entry] = &[
     cispo::ENTRY,
     reinforce_pp::ENTRY,
     apa::ENTRY,
+    crpg::ENTRY,
+    codpo::ENTRY,
+    crraft::ENTRY,
     dpo::ENTRY,
     online_dpo::ENTRY,
     cdpo::ENTRY,

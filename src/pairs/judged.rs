@@ -35,12 +35,12 @@ impl Heard {
 pub type OnJudged<'a> = &'a mut dyn FnMut(usize);
 
 /// Has answers judged by all tests of their problem and by whoever else judges, as far as `rule` asks for it. `weights` say what
-/// the scores of each judge count.
+/// the scores of each judge count, `least` which of them a constraint is met with.
 pub fn judged(
     answers: Vec<Answer>,
     problems: &[Problem],
     judge: &dyn Judge,
-    weights: &BTreeMap<String, f64>,
+    (weights, least): (&BTreeMap<String, f64>, &BTreeMap<String, f64>),
     rule: Rule,
     on_judged: OnJudged<'_>,
 ) -> Heard {
@@ -92,9 +92,20 @@ pub fn judged(
             Some(weighed) if !weighed.is_empty() => weighed.iter().sum(),
             _ => f64::NAN,
         };
+        let solved = verdict.is_some_and(|verdict| verdict.grade == Grade::Accepted);
+        let met = |(judge, least): (&String, &f64)| {
+            let mut whole = judgement.scores.iter().filter(|score| score.span.is_none());
+            let score = whole.find(|score| score.judge == *judge);
+            match score {
+                Some(score) => score.value.is_some_and(|value| value >= *least),
+                // The verdict is the only word of the tests.
+                None => judge == "tests" && solved,
+            }
+        };
         Some(Judged {
+            is_unmet: !least.iter().all(met),
             tests: verdict.map(|verdict| (verdict.passed, verdict.total)),
-            solved: verdict.is_some_and(|verdict| verdict.grade == Grade::Accepted),
+            solved,
             score,
             ..Judged::of(answer)
         })

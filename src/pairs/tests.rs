@@ -11,6 +11,7 @@ fn answer(problem: usize, sample: usize, passed: usize) -> Judged {
         tests: Some((passed, 4)),
         solved: passed == 4,
         score: sample as f64,
+        is_unmet: false,
         place: Some(sample),
         certainty: None,
         likely: None,

@@ -78,6 +78,7 @@ pub enum ReplayError {
 }
 
 /// Recorded completions by problem and sample.
+#[derive(Debug)]
 pub struct ReplayPolicy {
     samples: HashMap<String, Vec<Vec<String>>>,
 }

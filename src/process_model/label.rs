@@ -224,7 +224,7 @@ fn requests(
 }
 
 /// Whether each answer passes all tests. One that can't be judged is the error of all.
-fn passed(
+pub fn passed(
     problem: &Problem,
     answers: &[String],
     judge: &dyn Judge,

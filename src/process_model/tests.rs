@@ -8,7 +8,7 @@ use crate::model::decoder::{Extras, ModelConfig};
 use crate::preference::{self, Placed};
 use crate::problem::Problem;
 use crate::prompt::PromptStyle;
-use crate::reward_model::RewardConfig;
+use crate::reward_model::{Keep, RewardConfig};
 use crate::verdict::{Scope, StopAt};
 
 fn model() -> ProcessModel {
@@ -138,10 +138,33 @@ fn it_learns_where_answers_go_wrong_and_comes_back_from_disk() {
     let start = model();
     let train = data(&start, 12);
     let mut losses = Vec::new();
-    let learnt = learn(start, &train, &config(), folder.path(), &mut |seen| {
+    let keep = |folder, resume| Keep {
+        folder,
+        every: 100,
+        resume,
+        policy: "toy",
+    };
+    let first = keep(folder.path(), false);
+    let learnt = learn(start.clone(), &train, &config(), first, &mut |seen| {
         losses.push(seen.loss);
     })
     .unwrap();
+    // One that was killed goes on to the same bytes.
+    let parts = tempfile::tempdir().unwrap();
+    let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let begun = keep(parts.path(), false);
+        learn(start.clone(), &train, &config(), begun, &mut |seen| {
+            assert!(seen.update < 150, "killed");
+        })
+    }));
+    assert!(killed.is_err() && !parts.path().join("model.safetensors").exists());
+    let mut again = 0;
+    let rest = keep(parts.path(), true);
+    learn(start, &train, &config(), rest, &mut |_| again += 1).unwrap();
+    assert_eq!(again, 140);
+    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert!(weights(folder.path()) == weights(parts.path()));
+    assert!(!parts.path().join("training.json").exists());
     assert_eq!(losses.len(), 240);
     // Each is of four answers alone.
     let last = losses[228..].iter().sum::<f64>() / 12.0;

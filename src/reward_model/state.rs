@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{RewardConfig, Trainer};
+use super::{Lesson, RewardConfig, Trainer};
 use crate::checkpoint::{CheckpointError, Precision, load_tensors, save_tensors};
 use crate::journal::write_atomically;
 
@@ -57,7 +57,7 @@ fn part(folder: &Path, done: usize) -> PathBuf {
     folder.join(format!("training-{done:06}"))
 }
 
-impl Trainer<'_> {
+impl<L: Lesson> Trainer<'_, L> {
     /// Keeps weights and moments in `folder`; `inputs` names policy and data.
     pub fn keep(&self, folder: &Path, inputs: &str) -> Result<(), StateError> {
         let failed = |path: &Path| {
@@ -69,7 +69,7 @@ impl Trainer<'_> {
         };
         let part = part(folder, self.done);
         std::fs::create_dir_all(&part).map_err(failed(&part))?;
-        let weights = self.model.decoder.trained().plain();
+        let weights = self.decoder.trained().plain();
         let named = weights.names.iter().cloned().zip(weights.tensors);
         save_tensors(&part.join("model.safetensors"), named, Precision::F32)?;
         self.optimizer
@@ -122,21 +122,21 @@ impl Trainer<'_> {
             return Err(changed("a setting"));
         }
         let part = part(folder, state.done);
-        let weights = self.model.decoder.trained_mut();
+        let weights = self.decoder.trained_mut();
         let shapes = weights.tensors.iter().map(burn::tensor::Tensor::dims);
         let expected: Vec<(String, [usize; 2])> =
             weights.names.iter().cloned().zip(shapes).collect();
         weights.tensors = load_tensors(&part.join("model.safetensors"), &expected, device)?;
         let path = part.join("optimizer.safetensors");
         self.optimizer
-            .load(&path, &self.model.decoder, state.steps, device)?;
+            .load(&path, &self.decoder, state.steps, device)?;
         self.done = state.done;
         Ok(())
     }
 }
 
 /// Removes what was kept of a training, but for one update's.
-pub(super) fn discard(folder: &Path, but: Option<usize>) {
+pub(crate) fn discard(folder: &Path, but: Option<usize>) {
     let kept = but.map(|done| part(folder, done));
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {

@@ -105,14 +105,17 @@ fn it_learns_the_order_and_is_normalised() {
             epochs: 10,
             ..config()
         };
-        let mut trainer = Trainer::new(model.clone(), &config, &train.prompts);
+        let mut trainer = Trainer::new(model.decoder.clone(), &config, &train);
         let mut losses = Vec::new();
         while trainer.done < trainer.updates() {
             losses.push(trainer.update().unwrap().loss);
         }
         assert_eq!(losses.len(), 30);
         assert!(losses[29] < 0.5 * losses[0], "{losses:?}");
-        let mut learnt = trainer.model;
+        let mut learnt = RewardModel {
+            decoder: trainer.decoder,
+            ..model.clone()
+        };
         let report = Report::of(&learnt, &train.prompts, 1000);
         assert!(
             report.accuracy.mean > 0.95 && report.pairs == 24,
@@ -153,7 +156,7 @@ fn the_gradient_is_one_whatever_the_passes_hold() {
             tokens_per_pass,
             ..config()
         };
-        let mut trainer = Trainer::new(model.clone(), &config, &train.prompts);
+        let mut trainer = Trainer::new(model.decoder.clone(), &config, &train);
         let first = trainer.update().unwrap().loss;
         (first, trainer.update().unwrap().loss)
     };
@@ -170,31 +173,31 @@ fn a_training_that_was_killed_goes_on_as_if_it_had_not_been() {
     let train = data(&model, 9);
     let (config, folder) = (config(), tempfile::tempdir().unwrap());
     let folder = folder.path();
-    let bits = |model: &RewardModel| -> Vec<Vec<u32>> {
-        let tensors = model.decoder.weights.tensors.iter();
+    let bits = |decoder: &Decoder| -> Vec<Vec<u32>> {
+        let tensors = decoder.weights.tensors.iter();
         let numbers = tensors.map(|tensor| tensor.to_data().try_to_vec::<f32>().unwrap());
         numbers
             .map(|all| all.into_iter().map(f32::to_bits).collect())
             .collect()
     };
-    let mut whole = Trainer::new(model.clone(), &config, &train.prompts);
+    let mut whole = Trainer::new(model.decoder.clone(), &config, &train);
     while whole.done < whole.updates() {
         whole.update().unwrap();
     }
-    let mut killed = Trainer::new(model.clone(), &config, &train.prompts);
+    let mut killed = Trainer::new(model.decoder.clone(), &config, &train);
     for _ in 0..4 {
         killed.update().unwrap();
         killed.keep(folder, "data").unwrap();
     }
     killed.update().unwrap();
     let device = Device::flex();
-    let mut again = Trainer::new(model.clone(), &config, &train.prompts);
+    let mut again = Trainer::new(model.decoder.clone(), &config, &train);
     again.restore(folder, "data", &device).unwrap();
     assert_eq!(again.done, 4);
     while again.done < again.updates() {
         again.update().unwrap();
     }
-    assert_eq!(bits(&again.model), bits(&whole.model));
+    assert_eq!(bits(&again.decoder), bits(&whole.decoder));
     // One of the parts is left, and goes with the rest once nothing is to be continued.
     let count = || std::fs::read_dir(folder).unwrap().count();
     assert_eq!(count(), 2);
@@ -207,7 +210,7 @@ fn a_training_that_was_killed_goes_on_as_if_it_had_not_been() {
         seed: 9,
         ..config.clone()
     };
-    let mut changed = Trainer::new(model, &other, &train.prompts);
+    let mut changed = Trainer::new(model.decoder.clone(), &other, &train);
     assert!(
         words(changed.restore(folder, "data", &device).unwrap_err())
             .contains("a setting has changed")

@@ -1,19 +1,17 @@
-//! Preferences by prompt → a reward model: batches of prompts, all their pairs or rankings at once, one update each. Every draw
-//! is named by the seed and the update alone.
+//! Preferences by prompt as what a reward model is taught: batches of prompts, all their pairs or rankings at once.
 
 use burn::tensor::Tensor;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::data::{Compared, Prompted};
+use super::batch;
+use super::data::{Compared, Data, Prompted};
+use super::lesson::Lesson;
 use super::loss::{bradley_terry, plackett_luce};
-use super::{RewardModel, batch, passes};
+use crate::batch::Batch;
 use crate::config::ConfigError;
 use crate::learner::MicroBatch;
 use crate::model::lora::LoraConfig;
-use crate::update::{MOST_PASSED_OVER, Optimizer, OptimizerConfig, Step};
+use crate::update::OptimizerConfig;
 
 /// What is learnt of a ranking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -119,104 +117,32 @@ impl RewardConfig {
     }
 }
 
-/// What one update saw.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Updates so far.
-    pub update: usize,
-    /// Updates there will be.
-    pub updates: usize,
-    /// The loss, a mean over prompts.
-    pub loss: f64,
-}
+impl Lesson for Data {
+    const STREAM: u64 = 0x4e3a;
 
-/// Why no more was learnt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "failed to go on learning: the gradient was not a finite number in {in_a_row} updates in a row, up to update {update}; lower the learning rate"
-)]
-pub struct TrainingError {
-    /// The last update, counted from one.
-    pub update: usize,
-    /// How many in a row.
-    pub in_a_row: usize,
-}
-
-/// A reward model on its way.
-pub struct Trainer<'a> {
-    /// The model.
-    pub model: RewardModel,
-    /// Its AdamW.
-    pub optimizer: Optimizer,
-    /// Updates so far, those passed over among them.
-    pub done: usize,
-    pub(super) config: &'a RewardConfig,
-    prompts: &'a [Prompted],
-}
-
-impl<'a> Trainer<'a> {
-    /// One that has taken no step.
-    pub fn new(model: RewardModel, config: &'a RewardConfig, prompts: &'a [Prompted]) -> Self {
-        let parameters = model.decoder.trained().tensors.len();
-        Self {
-            optimizer: Optimizer::new(config.optimizer, parameters),
-            model,
-            done: 0,
-            config,
-            prompts,
-        }
+    fn count(&self) -> usize {
+        self.prompts.len()
     }
 
-    /// Updates there will be.
-    pub fn updates(&self) -> usize {
-        self.per_epoch() * self.config.epochs
+    fn rows(&self, items: &[usize]) -> Batch {
+        batch(
+            items
+                .iter()
+                .map(|&item| self.prompts[item].texts.as_slice()),
+        )
     }
 
-    fn per_epoch(&self) -> usize {
-        self.prompts.len().div_ceil(self.config.batch)
-    }
-
-    /// Takes the next update.
-    pub fn update(&mut self) -> Result<Progress, TrainingError> {
-        let (epoch, index) = (self.done / self.per_epoch(), self.done % self.per_epoch());
-        let mut order: Vec<usize> = (0..self.prompts.len()).collect();
-        let stream = self.config.seed ^ (epoch as u64) << 32 ^ 0x4e3a;
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(stream));
-        let chosen = order
-            .chunks(self.config.batch)
-            .nth(index)
-            .unwrap_or_default();
-        let prompts: Vec<&Prompted> = chosen.iter().map(|&prompt| &self.prompts[prompt]).collect();
-        let rows = batch(prompts.iter().map(|prompted| prompted.texts.as_slice()));
-        let units: Vec<usize> = (0..prompts.len()).collect();
-        let passes = passes(&rows, self.config.tokens_per_pass);
-        let config = self.config;
-        let (gradients, loss) =
-            passes.value_gradients(&self.model.decoder, &units, |micro, decoder| {
-                let scores = micro.values(decoder);
-                loss_of(
-                    scores,
-                    &of_micro(micro, &rows.turns, &rows.units),
-                    &prompts,
-                    config,
-                )
-            });
-        let done = self.done as f64 / self.updates() as f64;
-        self.optimizer
-            .set_scale(0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos()));
-        self.done += 1;
-        let step = self.optimizer.step(&mut self.model.decoder, &gradients);
-        if let Step::PassedOver { in_a_row } = step
-            && in_a_row >= MOST_PASSED_OVER
-        {
-            let update = self.done;
-            return Err(TrainingError { update, in_a_row });
-        }
-        Ok(Progress {
-            update: self.done,
-            updates: self.updates(),
-            loss,
-        })
+    fn loss(
+        &self,
+        items: &[usize],
+        rows: &Batch,
+        micro: &MicroBatch,
+        values: Tensor<1>,
+        config: &RewardConfig,
+    ) -> Tensor<1> {
+        let prompts: Vec<&Prompted> = items.iter().map(|&item| &self.prompts[item]).collect();
+        let units = of_micro(micro, &rows.turns, &rows.units);
+        loss_of(values, &units, &prompts, config)
     }
 }
 

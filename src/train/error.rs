@@ -27,6 +27,23 @@ pub enum TrainError {
         /// What there is none of.
         what: &'static str,
     },
+    /// The stored answer to a problem is longer than the policy can read.
+    #[error(
+        "failed to use the stored answer to {problem_id:?}: with its prompt it has {tokens} tokens, and the policy's context holds {context}; store a shorter one (baselines)"
+    )]
+    LongStored {
+        /// The problem.
+        problem_id: String,
+        /// Tokens of prompt and answer.
+        tokens: usize,
+        /// Tokens that the context holds.
+        context: usize,
+    },
+    /// Steps are to be rewarded, and no judge says anything of them.
+    #[error(
+        "failed to reward steps (objective.settings.step_weight): no judge has said anything of a step of an answer; add one that does, kind = \"process_model\""
+    )]
+    NoSteps,
     /// The configuration makes no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KeptReference, Rates, TrainError};
+use super::{KeptReference, Rates, StoredSet, TrainError};
 use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
 use crate::model::decoder::Decoder;
@@ -31,6 +31,8 @@ pub struct Learner {
     pub objective: Arc<dyn Objective>,
     /// How often problems are solved, where draws go by it.
     pub rates: Option<Rates>,
+    /// The stored answers to problems, where others are compared with them.
+    pub stored: StoredSet,
 }
 
 /// V, as a network of its own.
@@ -72,6 +74,7 @@ impl Learner {
             engine,
             objective,
             rates: config.data.goes_by_rates().then(Rates::default),
+            stored: StoredSet::default(),
         })
     }
 

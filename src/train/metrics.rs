@@ -3,6 +3,8 @@
 mod number;
 mod own;
 mod sampler;
+mod standing;
+mod together;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::rollout::{Group, RolloutStats};
 use crate::schema::Schema;
 pub use own::Own;
 pub(super) use sampler::Gap;
+pub(super) use together::together;
 
 /// What one round did, as it is written to `metrics.jsonl`; equal runs have equal lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -131,7 +134,8 @@ impl RoundMetrics {
         for &index in units.iter().flatten() {
             let candidate = &candidates[index];
             let first = !std::mem::replace(&mut chosen[candidate.group], true);
-            self.examples += usize::from(first && candidate.episode.is_none());
+            let is_example = candidate.episode.is_none() && !candidate.is_stored;
+            self.examples += usize::from(first && is_example);
         }
         let groups = material.groups().iter().zip(chosen);
         let dropped = groups.filter(|(group, chosen)| !chosen && !group.is_empty());
@@ -303,7 +307,8 @@ pub(super) fn describe(
 /// Whether nothing but a missing opinion keeps an episode from being data.
 fn is_without_opinion(episode: &Episode) -> bool {
     let played = episode.stop != Some(StopReason::Aborted) && episode.outcome.is_some();
-    let unknown = episode.rewards.is_none() && reward::lacks_opinion(episode);
+    let withheld = episode.standing.withheld.is_some();
+    let unknown = withheld || episode.rewards.is_none() && reward::lacks_opinion(episode);
     played && unknown && !reward::is_unsupported(episode)
 }
 

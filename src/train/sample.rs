@@ -3,38 +3,34 @@
 use std::collections::HashSet;
 
 use super::learner::Learner;
-use super::{Data, TrainError, draw, filter};
-use crate::config::TrainConfig;
-use crate::judge::Judge;
+use super::{Task, TrainError, draw, filter, steps, stored};
 use crate::objective::Material;
 use crate::policy::ModelPolicy;
 use crate::policy::engine::EnginePolicy;
 use crate::problem::Problem;
 use crate::rollout::{self, Group, RolloutStats};
 
-/// Plays a round's problems. Where the objective selects nothing of a group, another problem is drawn for it, as often as the
-/// objective's needs say.
+/// Plays a round's problems of a task. Where its objective selects nothing of a group, another problem is drawn for it, as often as
+/// the objective's needs say.
 pub(super) fn play_round(
     learner: &mut Learner,
-    judge: &dyn Judge,
-    data: Data<'_>,
-    config: &TrainConfig,
+    task: &Task<'_>,
     round: usize,
 ) -> Result<(Vec<Group>, RolloutStats), TrainError> {
     learner.sync_weights()?;
-    let problems = data.problems;
-    let drawn = draw::problems(data, learner.rates.as_ref(), config, round);
+    let (config, problems) = (task.config, task.data.problems);
+    let drawn = draw::problems(task.data, learner.rates.as_ref(), config, round);
     let seed = |redraw| draw::sampling_seed(config, round, redraw);
-    let (mut groups, mut stats) = play(learner, judge, &drawn, config, seed(0))?;
-    for redraw in 1..=learner.objective.needs().redraws {
-        let selected = selected(learner, &groups, config)?;
+    let (mut groups, mut stats) = play(learner, task, &drawn, seed(0))?;
+    for redraw in 1..=task.objective.needs().redraws {
+        let selected = selected(task, &groups)?;
         let missing = drawn.len().saturating_sub(selected);
         let taken = |problem: &Problem| groups.iter().any(|group| group.problem_id == problem.id);
         let more = draw::further(problems, taken, missing, config, (round, redraw));
         if more.is_empty() {
             break;
         }
-        let (more, cost) = play(learner, judge, &more, config, seed(redraw))?;
+        let (more, cost) = play(learner, task, &more, seed(redraw))?;
         groups.extend(more);
         stats.add(&cost);
     }
@@ -42,13 +38,9 @@ pub(super) fn play_round(
 }
 
 /// Groups of which the objective selects something.
-fn selected(
-    learner: &Learner,
-    groups: &[Group],
-    config: &TrainConfig,
-) -> Result<usize, TrainError> {
-    let material = Material::of_groups(groups, &config.reward)?;
-    let units = filter::selected(&*learner.objective, &material, config);
+fn selected(task: &Task<'_>, groups: &[Group]) -> Result<usize, TrainError> {
+    let material = Material::of_groups(groups, &task.config.reward)?;
+    let units = filter::selected(&*task.objective, &material, task.config);
     let candidates = units.iter().flatten();
     let groups: HashSet<usize> = candidates
         .map(|&index| material.candidates()[index].group)
@@ -56,16 +48,17 @@ fn selected(
     Ok(groups.len())
 }
 
-/// Plays the drawn problems with the learner's policy as it is now.
+/// Plays the drawn problems with the learner's policy as it is now, and says how each episode stands.
 fn play(
     learner: &mut Learner,
-    judge: &dyn Judge,
+    task: &Task<'_>,
     drawn: &[&Problem],
-    config: &TrainConfig,
     seed: u64,
 ) -> Result<(Vec<Group>, RolloutStats), TrainError> {
+    let (config, judge) = (task.config, task.judge);
+    let cost = stored::ensure(learner, task, drawn)?;
     let rule = config.reward.rule().with_weights(&config.judges);
-    let played = if let Some(engine) = &learner.engine {
+    let (mut groups, mut stats) = if let Some(engine) = &learner.engine {
         let sampler = EnginePolicy {
             engine,
             tokenizer: &learner.tokenizer,
@@ -81,5 +74,10 @@ fn play(
         };
         rollout::play_scored(&sampler, judge, drawn, &config.rollout, &rule, seed)?
     };
-    Ok(played)
+    stats.add(&cost);
+    stored::stand(learner, task, &mut groups);
+    if task.objective.needs().steps {
+        steps::note(&mut groups, &learner.tokenizer)?;
+    }
+    Ok((groups, stats))
 }

@@ -5,25 +5,11 @@ use super::TrainError;
 use super::checks::{compare, finite};
 use super::learner::Learner;
 use super::metrics::{RoundMetrics, explained_variance};
-use super::second::SecondBatches;
+use super::part::Part;
 use crate::batch::Batch;
 use crate::config::TrainConfig;
 use crate::learner::{Passes, Scores};
-use crate::objective::{Known, Material, Objective, Old, Scored, Source, Unit};
-
-/// What a round's updates are made of.
-pub(super) struct Chosen<'a> {
-    /// All that could have been learnt from.
-    pub(super) material: &'a Material<'a>,
-    /// What the objective chose of it.
-    pub(super) units: &'a [Unit],
-    /// The rows of that.
-    pub(super) batch: &'a Batch,
-    /// The units of the batch that each update learns from.
-    pub(super) minibatches: &'a [Vec<usize>],
-    /// What the updates learn from besides.
-    pub(super) second: SecondBatches,
-}
+use crate::objective::{Known, Objective, Old, Scored, Source};
 
 /// How the passes over a batch are cut.
 pub(super) fn passes<'a>(
@@ -46,15 +32,13 @@ pub(super) fn passes<'a>(
 /// Reads what the objective needs, and asks it for its credit.
 pub(super) fn score(
     learner: &mut Learner,
-    chosen: &Chosen<'_>,
-    config: &TrainConfig,
+    part: &Part<'_>,
     metrics: &mut RoundMetrics,
 ) -> Result<Known, TrainError> {
-    let Chosen {
-        batch, minibatches, ..
-    } = *chosen;
-    let (needs, round) = (learner.objective.needs(), metrics.round);
-    let passes = passes(batch, &*learner.objective, config);
+    let (batch, minibatches) = (&part.batch, &part.minibatches[..]);
+    let (objective, config) = (&*part.task.objective, part.task.config);
+    let (needs, round) = (objective.needs(), metrics.round);
+    let passes = passes(batch, objective, config);
     // The first update sees the old policy itself, so that its own pass gives its old log-probabilities, to the bit.
     let shared = needs.values.is_some() && learner.value.is_none();
     let before = match needs.old {
@@ -68,7 +52,7 @@ pub(super) fn score(
     let is_asked = needs.old == Old::ForCredit || !before.is_empty();
     let scores = is_asked.then(|| passes.scores(&learner.policy, before));
     let drawn = batch.actions.iter().map(|action| action.sampler_logprob);
-    let behaviour: Option<Vec<f32>> = drawn.collect();
+    let behaviour: Option<Vec<f32>> = drawn.clone().collect();
     let (policy, of_policy) = match scores {
         None => (None, Vec::new()),
         Some(Scores {
@@ -77,8 +61,14 @@ pub(super) fn score(
             values,
         }) => {
             metrics.entropy = entropy;
-            if let (Some(behaviour), Old::ForCredit) = (&behaviour, needs.old) {
-                compare(&log_probs, behaviour, config, round, metrics)?;
+            if needs.old == Old::ForCredit {
+                // Stored answers were not drawn by the sampler that is looked at here.
+                let drawn = log_probs.iter().zip(drawn);
+                let drawn = drawn.filter_map(|(trainer, sampler)| Some((*trainer, sampler?)));
+                let (trainer, sampler): (Vec<f32>, Vec<f32>) = drawn.unzip();
+                if !sampler.is_empty() {
+                    compare(&trainer, &sampler, config, round, metrics)?;
+                }
             }
             (Some(log_probs), values)
         }
@@ -99,9 +89,9 @@ pub(super) fn score(
         None => of_policy,
     });
     finite(values.as_deref().unwrap_or_default(), "a value", round)?;
-    let credit = learner.objective.credit(&Scored {
-        material: chosen.material,
-        units: chosen.units,
+    let credit = objective.credit(&Scored {
+        material: &part.material,
+        units: &part.units,
         batch,
         policy: (policy.as_deref()).filter(|_| needs.old == Old::ForCredit),
         reference: reference.as_deref(),

@@ -1,11 +1,12 @@
 //! What a run goes on with: its folder, what learns, and what it learns from.
 
-use super::{Event, Learner, Observer, RoundMetrics, RoundTimings, TrainError};
+use super::{Event, Learner, Observer, RoundMetrics, RoundTimings, Task, TrainError};
 use crate::config::TrainConfig;
 use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::examples::Example;
 use crate::judge::Judge;
 use crate::objective::{Objective, Source};
+use crate::policy::replay::ReplayPolicy;
 use crate::problem::Problem;
 use crate::rollout::Group;
 use crate::run::{Progress, Run};
@@ -20,8 +21,10 @@ pub struct Session<'a> {
     pub learner: Learner,
     /// What decides its result.
     pub config: &'a TrainConfig,
-    /// What it learns from.
+    /// What it learns from, where it has no tasks.
     pub data: Data<'a>,
+    /// What it learns at once; none for a run that is its own only task.
+    pub tasks: &'a [Task<'a>],
     /// What it is evaluated on before and after; nothing for no evaluation.
     pub held_out: &'a [Problem],
     /// What it is validated on between rounds; nothing for no validation.
@@ -75,6 +78,10 @@ pub struct Data<'a> {
     pub examples: &'a [Example],
     /// Those of a second source, where the objective has one.
     pub second: &'a [Example],
+    /// A file of stored answers; without one the reference says them.
+    pub stored: Option<&'a ReplayPolicy>,
+    /// The judges that compare each answer with the stored one.
+    pub compared: &'a [String],
 }
 
 impl Data<'_> {

@@ -1,32 +1,40 @@
-//! What is known of a round's rows → its updates, one a minibatch, and what they were like.
+//! What is known of a round's rows → its updates, one a minibatch, and what they were like. Where several tasks are learnt, an
+//! update goes against the weighed sum of their gradients, all taken at the same weights.
 
 use burn::tensor::Tensor;
 
 use super::checks::compare;
 use super::learner::Learner;
 use super::metrics::{RoundMetrics, reference_kl};
-use super::score::{Chosen, passes};
-use super::second::SecondBatches;
+use super::part::Part;
+use super::score::passes;
 use super::{Event, Observer, Phase, TrainError};
 use crate::config::TrainConfig;
 use crate::learner::{MicroBatch, Passes};
 use crate::objective::stats::PpoStats;
-use crate::objective::{Known, LossInputs, Old, Totals, Values, value};
-use crate::update::Step;
+use crate::objective::{Known, LossInputs, Objective, Old, Totals, Values, value};
+use crate::update::{GradientSum, Step};
 
-/// One round's updates on the way.
+/// One task's updates of a round on the way.
 struct Updates<'a> {
+    part: &'a Part<'a>,
     passes: Passes<'a>,
     known: &'a Known,
     /// The same for the first update, where its own pass gives the old log-probabilities of its actions.
     first: Option<Known>,
-    second: &'a SecondBatches,
     /// What values are to be.
     returns: Vec<f32>,
     /// How many there are.
     count: f64,
     /// The policy's log-probabilities, those that nobody had read before as an update's own pass found them.
     seen: Vec<f32>,
+}
+
+/// A task's part in one update of the policy.
+struct Pass {
+    totals: Totals,
+    loss: f64,
+    seen: Seen,
 }
 
 /// What the passes of one policy update saw.
@@ -38,52 +46,86 @@ struct Seen {
     own: Vec<(&'static str, f64)>,
 }
 
-/// Takes the round's updates.
+/// Takes the round's updates; `known` and `metrics` are of each part.
 pub(super) fn update(
     learner: &mut Learner,
-    chosen: &Chosen<'_>,
-    known: &Known,
-    config: &TrainConfig,
-    metrics: &mut RoundMetrics,
+    parts: &[Part<'_>],
+    known: &[Known],
+    metrics: &mut [RoundMetrics],
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
-    let (batch, minibatches) = (chosen.batch, chosen.minibatches);
-    let needs = learner.objective.needs();
-    let returns = known.credit.returns.iter().map(|&value| value as f32);
-    let mut updates = Updates {
-        passes: passes(batch, &*learner.objective, config),
-        second: &chosen.second,
-        known,
-        first: (needs.old == Old::ForLoss).then(|| Known {
-            policy: None,
-            ..known.clone()
-        }),
-        returns: returns.collect(),
-        count: minibatches.len() as f64,
-        seen: (known.policy.clone()).unwrap_or_else(|| vec![0.0; batch.actions.len()]),
-    };
-    let values = needs.values;
-    for (number, units) in minibatches.iter().enumerate() {
+    let mut all: Vec<Updates<'_>> = (parts.iter().zip(known))
+        .map(|(part, known)| Updates::new(part, known))
+        .collect();
+    let updates = parts.iter().map(|part| part.minibatches.len()).max();
+    let updates = updates.unwrap_or(0);
+    for number in 0..updates {
         observer.on(Event::Phase(Phase::Updating {
             update: number + 1,
-            updates: minibatches.len(),
+            updates,
         }));
-        if let Some(values) = values {
-            updates.value_step(learner, units, values, metrics);
-            if metrics.round < values.warmup_rounds {
-                continue;
+        let (mut sum, mut passes) = (GradientSum::default(), Vec::new());
+        for (own, metrics) in all.iter_mut().zip(&mut *metrics) {
+            let pass = own.pass(learner, number, metrics)?;
+            passes.push(pass.map(|(gradients, pass)| {
+                sum.merge(weighed(gradients, own.part));
+                pass
+            }));
+        }
+        if passes.iter().all(Option::is_none) {
+            continue;
+        }
+        let rate = learner.policy_optimizer.learning_rate();
+        let step = (learner.policy_optimizer).step(&mut learner.policy, &sum);
+        let passes = passes.into_iter().zip(&all).zip(&mut *metrics);
+        for ((pass, own), metrics) in passes {
+            if let Some(pass) = pass {
+                metrics.learning_rate = rate;
+                own.record(pass, number, step, metrics);
             }
         }
-        updates.policy_step(learner, units, number, config, metrics)?;
     }
-    metrics.average_over_taken(minibatches.len(), values.map(|values| values.head));
-    if let Some(reference) = &known.reference {
-        metrics.reference_kl = reference_kl(batch, &updates.seen, reference);
+    for (own, metrics) in all.iter().zip(metrics) {
+        let head = own.objective().needs().values.map(|values| values.head);
+        metrics.average_over_taken(own.part.minibatches.len(), head);
+        if let Some(reference) = &own.known.reference {
+            metrics.reference_kl = reference_kl(&own.part.batch, &own.seen, reference);
+        }
     }
     Ok(())
 }
 
-impl Updates<'_> {
+/// A task's gradient as it goes into the sum of all; as it is, where there is one task.
+fn weighed(gradients: GradientSum, part: &Part<'_>) -> GradientSum {
+    if part.task.name.is_none() {
+        return gradients;
+    }
+    let factor = part.task.factor(gradients.norm());
+    gradients.times(factor)
+}
+
+impl<'a> Updates<'a> {
+    fn new(part: &'a Part<'a>, known: &'a Known) -> Self {
+        let (objective, batch) = (&*part.task.objective, &part.batch);
+        let returns = known.credit.returns.iter().map(|&value| value as f32);
+        Self {
+            part,
+            passes: passes(batch, objective, part.task.config),
+            known,
+            first: (objective.needs().old == Old::ForLoss).then(|| Known {
+                policy: None,
+                ..known.clone()
+            }),
+            returns: returns.collect(),
+            count: part.minibatches.len() as f64,
+            seen: (known.policy.clone()).unwrap_or_else(|| vec![0.0; batch.actions.len()]),
+        }
+    }
+
+    fn objective(&self) -> &'a dyn Objective {
+        &*self.part.task.objective
+    }
+
     /// The part of a micro-batch in the loss of the values.
     fn value_loss(&self, micro: &MicroBatch, new: Tensor<1>, clip: f64, count: usize) -> Tensor<1> {
         let device = new.clone().inner().device();
@@ -118,17 +160,36 @@ impl Updates<'_> {
         }
     }
 
-    /// One update of the policy.
-    fn policy_step(
+    /// One update of the values, and the gradients of one of the policy; none where this task has no such update, or where it
+    /// trains values alone as yet.
+    fn pass(
         &mut self,
         learner: &mut Learner,
+        number: usize,
+        metrics: &mut RoundMetrics,
+    ) -> Result<Option<(GradientSum, Pass)>, TrainError> {
+        let Some(units) = self.part.minibatches.get(number) else {
+            return Ok(None);
+        };
+        if let Some(values) = self.objective().needs().values {
+            self.value_step(learner, units, values, metrics);
+            if metrics.round < values.warmup_rounds {
+                return Ok(None);
+            }
+        }
+        self.policy_pass(learner, units, number, metrics).map(Some)
+    }
+
+    /// The gradients of one update of the policy.
+    fn policy_pass(
+        &mut self,
+        learner: &Learner,
         units: &[usize],
         number: usize,
-        config: &TrainConfig,
         metrics: &mut RoundMetrics,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(GradientSum, Pass), TrainError> {
         let totals = Totals::of(self.passes.batch, units);
-        let objective = learner.objective.clone();
+        let (objective, config) = (self.objective(), self.part.task.config);
         let values = objective.needs().values;
         let first = self.first.as_ref().filter(|_| number == 0);
         let known = first.unwrap_or(self.known);
@@ -161,9 +222,8 @@ impl Updates<'_> {
                     loss.value + of_values
                 });
         self.seen = log_probs;
-        let second = self
-            .second
-            .gradients(&*objective, &learner.policy, number, config);
+        let second = &self.part.second;
+        let second = second.gradients(objective, &learner.policy, number, config);
         if let Some((more, loss)) = second {
             gradients.merge(more);
             seen.own.push(("second_loss", loss));
@@ -174,16 +234,20 @@ impl Updates<'_> {
                 self.compare_first(units, config, metrics)?;
             }
         }
-        metrics.learning_rate = learner.policy_optimizer.learning_rate();
-        let optimizer = &mut learner.policy_optimizer;
-        let Step::Taken { norm } = optimizer.step(&mut learner.policy, &gradients) else {
+        Ok((gradients, Pass { totals, loss, seen }))
+    }
+
+    /// Takes what an update was like into the metrics, unless it was passed over.
+    fn record(&self, pass: Pass, number: usize, step: Step, metrics: &mut RoundMetrics) {
+        let Pass { totals, loss, seen } = pass;
+        let Step::Taken { norm } = step else {
             metrics.skipped_updates += 1;
-            return Ok(());
+            return;
         };
         let (count, tokens) = (self.count, totals.tokens as f64);
         metrics.gradient_norm += norm / count;
         metrics.policy_loss += (loss - seen.value_loss) / count;
-        if let Some(values) = values {
+        if let Some(values) = self.objective().needs().values {
             metrics.value_loss += seen.value_loss / values.coefficient / count;
         }
         metrics.approx_kl += seen.ppo.kl / tokens / count;
@@ -194,7 +258,6 @@ impl Updates<'_> {
         for (name, value) in seen.own {
             metrics.own.add(name, value / count);
         }
-        Ok(())
     }
 
     /// Compares sampler and trainer by what was read until the end of the first update's pass: no weight has moved by then.

@@ -8,7 +8,7 @@ weights) and writes losses.json. The formulas are written here from the papers, 
 2503.20783), DAPO (2503.14476), GSPO (2507.18071), CISPO (2506.13585), RLOO (2402.14740, with the clip of TRL), REINFORCE++
 (2501.03262), DPO (2305.18290), cDPO (Mitchell 2023), IPO (2310.12036), KTO (2402.01306), SimPO (2405.14734), ORPO (2403.07691),
 RPO (2404.19733), APA (2306.02231), PPO against a reward model with advantages by GAE (1506.02438), DPO on own samples (2402.04792);
-truncated and masked importance sampling as weights of tokens.
+CRPG, CODPO and CRRAFT (2409.20370); truncated and masked importance sampling as weights of tokens.
 """
 
 import json
@@ -23,6 +23,9 @@ MODEL = GOLDEN["models"]["qwen2"]
 GROUP, CLIP, BETA, LONGEST = 3, 0.2, 0.05, 60
 # One a row: whether it was solved; and the turns that held no program.
 SOLVED, SILENT = [True, False, True, False, False, True], [0, 3]
+
+# What the stored answer to each group's problem is worth, and whether each row meets all constraints.
+STORED, FEASIBLE = [0.3, -0.4], [True, False, True, True, True, False]
 
 row_of = torch.tensor([a["row"] for a in MODEL["actions"]])
 turn_of = torch.tensor([a["turn"] for a in MODEL["actions"]])
@@ -215,6 +218,32 @@ def apa(lam, anchor):
     return lambda new, a, w: ((new - anchor - a / lam) ** 2).mean()
 
 
+WORTH = torch.tensor([1.0 if solved else -1.0 for solved in SOLVED], dtype=torch.float64)
+CALIBRATED = torch.sigmoid(WORTH - torch.tensor(STORED, dtype=torch.float64).repeat_interleave(GROUP))
+KL = row_sums(old - reference)
+
+
+def crpg_worth(kl_max):
+    rewards = (1 - KL / kl_max).clamp(min=0) * CALIBRATED * torch.tensor(FEASIBLE).double()
+    return (rewards - rewards.mean())[row_of]
+
+
+def crraft_worth(kl_max):
+    """Of each group the best of the feasible rows within the bound."""
+    weights = torch.zeros(ROWS, dtype=torch.float64)
+    for start in range(0, ROWS, GROUP):
+        within = [row for row in range(start, start + GROUP) if FEASIBLE[row] and KL[row] <= kl_max]
+        if within:
+            best = max(within, key=lambda row: (WORTH[row].item(), -row))
+            weights[best] = CALIBRATED[best]
+    return weights[row_of]
+
+
+def whole_answers(count):
+    """The sum of each answer's log-probabilities times what the answer is worth."""
+    return lambda new, a, w: -sum(first_a * row.sum() for first_a, row in zip(first(a), by_row(w * new))) / count
+
+
 def case(algorithm, loss, advantages=None, settings=None, correction=None, **more):
     new = NEW.clone().requires_grad_()
     without = None if algorithm == "ppo" else torch.ones(COUNT, dtype=torch.float64)
@@ -275,6 +304,13 @@ cases = [
     case("apa", apa(2.0, reference), given),
     case("apa", apa(0.5, old), given, {"lambda": 0.5, "anchor": "old"}),
     case("sft", lambda new, a, w: -new.mean()),
+    case("crpg", whole_answers(ROWS), crpg_worth(10.0)),
+    case("crpg", whole_answers(ROWS), crpg_worth(0.2), {"kl_max": 0.2}),
+    case("crpg", whole_answers(ROWS), crpg_worth(0.2), {"kl_max": 0.2}, tis("token", 1.2)),
+    case("codpo", rpo(0.1, 1.0)),
+    case("codpo", rpo(0.4, 0.3), None, {"beta": 0.4, "lambda": 0.3}),
+    case("crraft", whole_answers(ROWS), crraft_worth(10.0)),
+    case("crraft", whole_answers(ROWS), crraft_worth(0.1), {"kl_max": 0.1}),
     case("ppo", ppo, given, correction=tis("token", 1.2)),
     case("grpo", grpo, STANDARD, correction=mis("token", 1.3)),
     case("dr_grpo", dr_grpo, CENTRED, correction=tis("sequence", 2.0)),
@@ -284,5 +320,5 @@ cases = [
     case("cispo", cispo(5.0), STANDARD, correction=tis("geometric", 1.05)),
     case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns(), correction=tis("token", 2.0, veto=0.6)),
 ]
-golden = {"group": GROUP, "clip": CLIP, "kl_beta": BETA, "longest": LONGEST, "solved": SOLVED, "silent": SILENT, "cases": cases}
+golden = {"stored": STORED, "feasible": FEASIBLE, "group": GROUP, "clip": CLIP, "kl_beta": BETA, "longest": LONGEST, "solved": SOLVED, "silent": SILENT, "cases": cases}
 (HERE / "losses.json").write_text(json.dumps(golden) + "\n")

@@ -186,6 +186,7 @@ mod tests {
         let config = |kind: &str, weight| JudgeConfig {
             kind: kind.into(),
             weight,
+            at_least: None,
             settings: BTreeMap::new(),
         };
         let ended = |rule: &RewardRule| {

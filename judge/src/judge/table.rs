@@ -19,19 +19,67 @@ pub type Settings = BTreeMap<String, Value>;
 
 /// One judge of a configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Named")]
 pub struct JudgeConfig {
     /// Which one: the name of a row.
     pub kind: String,
-    /// What its scores of whole answers are multiplied by in a reward, and its word by where answers are compared.
-    #[serde(default = "one")]
+    /// What its scores of whole answers are multiplied by in a reward, and its word by where answers are compared; 1, and 0 for a
+    /// constraint that says nothing else.
     pub weight: f64,
+    /// Makes the judge a constraint, which an answer meets with this score or a higher one (CGPO, arXiv 2409.20370, section 4.1). A
+    /// verdict is 1 where all tests pass, else 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
     /// What it needs to know.
     #[serde(flatten)]
     pub settings: Settings,
 }
 
-const fn one() -> f64 {
-    1.0
+impl JudgeConfig {
+    /// A judge of this kind that counts 1, without settings.
+    pub fn of(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            weight: 1.0,
+            at_least: None,
+            settings: Settings::new(),
+        }
+    }
+
+    /// What is wrong with the number that makes it a constraint.
+    fn fault(&self, gives_verdicts: bool) -> Option<String> {
+        let least = self.at_least?;
+        let expected = match least.is_finite() {
+            false => "a finite number",
+            true if gives_verdicts && !(least > 0.0 && least <= 1.0) => {
+                "a number above 0, at most 1, for a verdict, which is 1 where all tests pass and else 0"
+            }
+            true => return None,
+        };
+        Some(format!("at_least is {least}; expected {expected}"))
+    }
+}
+
+/// A judge as it is written, where what is not said depends on the rest.
+#[derive(Deserialize)]
+struct Named {
+    kind: String,
+    weight: Option<f64>,
+    at_least: Option<f64>,
+    #[serde(flatten)]
+    settings: Settings,
+}
+
+impl From<Named> for JudgeConfig {
+    fn from(named: Named) -> Self {
+        let weight = if named.at_least.is_some() { 0.0 } else { 1.0 };
+        Self {
+            kind: named.kind,
+            weight: named.weight.unwrap_or(weight),
+            at_least: named.at_least,
+            settings: named.settings,
+        }
+    }
 }
 
 /// What judges may be made of.
@@ -219,6 +267,9 @@ impl Judges {
                 )));
             }
             let judge = (row.build)(&config.settings, parts).map_err(wrong)?;
+            if let Some(fault) = config.fault(judge.gives_verdicts()) {
+                return Err(wrong(fault));
+            }
             members.push((judge, config.weight));
         }
         Ok(members)

@@ -116,6 +116,10 @@ impl<W: Wrapper> Judge for W {
         self.inner().compares()
     }
 
+    fn only_compares(&self) -> bool {
+        self.inner().only_compares()
+    }
+
     fn compare(
         &self,
         submissions: &[Submission<'_>],

@@ -246,6 +246,7 @@ fn scores_are_written_beside_the_verdict_and_never_in_its_place() {
     let config = |kind: &str, settings: &str| JudgeConfig {
         kind: kind.into(),
         weight: 1.0,
+        at_least: None,
         settings: serde_json::from_str(settings).unwrap(),
     };
     let (tests, rules) = (

@@ -110,6 +110,7 @@ fn settings_that_make_no_sense_are_refused_by_name() {
         let config = JudgeConfig {
             kind: kind.to_owned(),
             weight: 1.0,
+            at_least: None,
             settings: serde_json::from_str(settings).unwrap(),
         };
         known

@@ -7,6 +7,7 @@ fn compared(forth: f64, back: f64) -> Compared {
         forth,
         back: Some(back),
         first_is_longer: None,
+        first_is_own: None,
         first_is_right: None,
     }
 }
@@ -18,6 +19,7 @@ fn hand_worked_bias() {
     assert!((compared(0.9, 0.3).share() - 0.6).abs() < 1e-12);
     watch.compared(Compared {
         first_is_longer: Some(true),
+        first_is_own: Some(false),
         first_is_right: Some(true),
         ..compared(0.9, 0.3)
     });
@@ -31,10 +33,13 @@ fn hand_worked_bias() {
     // (0.9 + 0.7) / 2 and (0.2 + 0.6) / 2.
     assert!((state.both.2 - 1.2).abs() < 1e-12);
     assert_eq!((state.longer, state.agreement()), ((2.0, 1.0), (2.0, 1.0)));
+    assert_eq!(state.own, (1.0, 0.0));
     drop(state);
     let notes = watch.notes().join("\n");
     assert!(
-        notes.contains("position: 50%") && notes.contains("0.600 on average"),
+        notes.contains("self: the answer that it would likelier give itself wins 0%")
+            && notes.contains("position: 50%")
+            && notes.contains("0.600 on average"),
         "{notes}"
     );
     assert!(watch.fault().is_none());

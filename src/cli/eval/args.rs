@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use super::super::judging::JudgingArgs;
 use super::super::output::say;
 use super::super::{output, source};
+use super::beam::BeamArgs;
 use super::engine::EngineArgs;
 use super::server::ServerArgs;
 use crate::completion::Sampling;
@@ -104,6 +105,8 @@ pub struct Args {
     pub(super) server: ServerArgs,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+    #[command(flatten)]
+    pub(super) beam: BeamArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -176,7 +179,7 @@ impl Args {
     }
 
     /// The folder that says what the policy is: its own, or the one whose tokenizer an engine's is.
-    fn folder(&self) -> anyhow::Result<Option<&Path>> {
+    pub(super) fn folder(&self) -> anyhow::Result<Option<&Path>> {
         if self.engine_url().is_some() {
             return self.engine.tokenizer().map(Some);
         }

@@ -63,17 +63,18 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
         };
         return shown(play, &policy);
     }
-    let (decoder, tokenizer) = source::policy(
-        Path::new(&args.policy),
-        args.template.path(),
-        &args.device.open()?,
-    )?;
+    let device = args.device.open()?;
+    let (decoder, tokenizer) =
+        source::policy(Path::new(&args.policy), args.template.path(), &device)?;
     let policy = ModelPolicy {
         decoder: &decoder,
         tokenizer: &tokenizer,
         batch: 256,
     };
-    shown(play, &policy)
+    match args.beam.model(&device)? {
+        Some(model) => shown(play, &args.beam.over(policy, &model)),
+        None => shown(play, &policy),
+    }
 }
 
 /// The journal the arguments name, if any, begun or continued.

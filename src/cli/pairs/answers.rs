@@ -30,7 +30,7 @@ pub(super) fn answers(
     }
 }
 
-fn fresh(
+pub(super) fn fresh(
     args: &Args,
     path: &Path,
     problems: &[Problem],

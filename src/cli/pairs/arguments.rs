@@ -8,7 +8,7 @@ use crate::cli::convert::Written;
 use crate::cli::judging::JudgingArgs;
 use crate::cli::source;
 use crate::model::device::Processor;
-use crate::pairs::Rule;
+use crate::pairs::{self, Rule};
 use crate::prompt::PromptStyle;
 
 /// Arguments of `rlef pairs`.
@@ -24,28 +24,38 @@ use crate::prompt::PromptStyle;
     rlef pairs --policy starter --rollouts 8 --problems contest:train \\\n      \
     --rule passed --out pairs.parquet\n  \
     rlef pairs --policy starter --problems contest:train \\\n      \
-    --judges judges.toml --rule compared --out pairs.jsonl"
+    --judges judges.toml --rule compared --out pairs.jsonl\n  \
+    rlef pairs --hierarchy late,early,first --problems contest:train \\\n      \
+    --judges first-model.toml --out synthetic.jsonl"
 )]
 pub struct Args {
     /// A journal of `rlef train` or `rlef eval`; may be given again.
-    #[arg(long, required_unless_present = "policy")]
+    #[arg(long, required_unless_present = "fresh")]
     pub(super) journal: Vec<PathBuf>,
     /// Fresh answers of this checkpoint in place of a journal's.
-    #[arg(long, conflicts_with = "journal")]
+    #[arg(long, conflicts_with = "journal", group = "fresh")]
     pub(super) policy: Option<PathBuf>,
+    /// Fresh answers of these checkpoints, the best first: what an earlier one says is preferred to what a later one says (ALMoST),
+    /// unless the preferred answer violates a constraint of --judges (at_least), the other is much longer, or the judges besides the
+    /// tests, a first reward model say, score them the other way. How often the tests agree is told.
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', group = "fresh", conflicts_with_all = ["journal", "policy", "rule", "ties"])]
+    pub(super) hierarchy: Vec<String>,
+    /// Times the length of the preferred answer that the other one of a hierarchy may have.
+    #[arg(long, default_value_t = 2.0, requires = "hierarchy")]
+    pub(super) longer: f64,
     #[command(flatten)]
     pub(super) template: source::TemplateArgs,
     /// Fresh answers to each problem.
-    #[arg(long, default_value_t = 8, value_parser = crate::cli::count(), requires = "policy")]
+    #[arg(long, default_value_t = 8, value_parser = crate::cli::count(), requires = "fresh")]
     pub(super) rollouts: usize,
     /// Temperature of fresh answers.
-    #[arg(long, default_value_t = 1.0, requires = "policy")]
+    #[arg(long, default_value_t = 1.0, requires = "fresh")]
     pub(super) temperature: f64,
     /// Tokens of a fresh answer at most.
-    #[arg(long, default_value_t = 96, value_parser = crate::cli::count(), requires = "policy")]
+    #[arg(long, default_value_t = 96, value_parser = crate::cli::count(), requires = "fresh")]
     pub(super) max_tokens: usize,
     /// What fresh answers are computed on.
-    #[arg(long, value_enum, default_value_t, requires = "policy")]
+    #[arg(long, value_enum, default_value_t, requires = "fresh")]
     pub(super) device: Processor,
     /// The problems that were played, or are to be.
     #[arg(long)]
@@ -65,6 +75,10 @@ pub struct Args {
     /// Pairs of a problem at most.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) most: usize,
+    /// Writes a ranking of so many answers to each problem in the place of pairs, from 2 to 9: `rlef reward --loss plackett-luce` learns it
+    /// as a whole.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=pairs::MOST_RANKED as u64), conflicts_with_all = ["most", "ties", "hierarchy"])]
+    pub(super) ranking: Option<u64>,
     /// Keep ties, as pairs of which neither is preferred.
     #[arg(long)]
     pub(super) ties: bool,

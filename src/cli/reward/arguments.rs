@@ -111,10 +111,6 @@ impl Args {
         *rate = self.learning_rate.unwrap_or(*rate);
         if self.kind == Kind::Process {
             let unused = [
-                (
-                    self.resume,
-                    "--resume: a process reward model is learnt in one go",
-                ),
                 (self.loss.is_some(), "--loss: steps are no rankings"),
                 (
                     config.centre != 0.0,

@@ -4,13 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::Args;
-use crate::cli::output::{print, print_json, say};
-use crate::cli::progress::Progress;
+use super::{Args, begun, told};
+use crate::cli::output::say;
 use crate::cli::{convert, source};
 use crate::process_model::{self, Data, ProcessModel, Report};
 use crate::reward_model::RewardConfig;
-use crate::run::lock::Lock;
 
 /// Learns, measures, tells.
 pub(super) fn run(args: &Args, config: &RewardConfig) -> anyhow::Result<ExitCode> {
@@ -32,32 +30,18 @@ pub(super) fn run(args: &Args, config: &RewardConfig) -> anyhow::Result<ExitCode
     };
     let train = read(&args.data)?;
     let held_out = args.held_out.as_deref().map(read).transpose()?;
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("failed to write {}", args.out.display()))?;
-    let _lock = Lock::take(&args.out)?;
-    say!(
-        "{} labelled steps of {} answers",
-        train.steps(),
-        train.answers.len()
-    );
-    let updates = train.answers.len().div_ceil(config.batch) * config.epochs;
-    let mut progress = Progress::new("learning", updates as u64);
-    let mut shown = |seen: process_model::Progress| {
-        progress.set(seen.update as u64, &format!("loss {:.3}", seen.loss));
-    };
-    let model = process_model::learn(model.clone(), &train, config, &args.out, &mut shown)?;
-    progress.finish();
-    let (measured, what) = match &held_out {
-        Some(data) => (data, "held-out"),
-        None => (&train, "training"),
-    };
+    let (steps, answers) = (train.steps(), train.answers.len());
+    say!("{steps} labelled steps of {answers} answers");
+    let model = begun(args, config, answers, |keep, shown| {
+        Ok(process_model::learn(
+            model.clone(),
+            &train,
+            config,
+            keep,
+            shown,
+        )?)
+    })?;
+    let measured = held_out.as_ref().unwrap_or(&train);
     let report = Report::of(&model, measured, config.tokens_per_pass);
-    say!("on {what} steps:");
-    if args.json {
-        print_json(&serde_json::to_string(&report)?);
-    } else {
-        print(&report.to_string());
-    }
-    say!("wrote {}", args.out.display());
-    Ok(ExitCode::SUCCESS)
+    told(args, "steps", &report)
 }

@@ -45,6 +45,13 @@ pub struct Args {
     /// Completions from each step.
     #[arg(long, default_value_t = 8, value_parser = crate::cli::count())]
     pub(super) completions: usize,
+    /// Folder of a process reward model: of the answers to each problem those are labelled that are wrong and that it finds convincing,
+    /// four of five, and else the most convincing (as in Let's Verify Step by Step).
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) convincing: Option<PathBuf>,
+    /// Answers of each problem that it chooses.
+    #[arg(long, default_value_t = 1, value_parser = crate::cli::count(), requires = "convincing")]
+    pub(super) most: usize,
     /// Fresh answers to each problem.
     #[arg(long, default_value_t = 4, value_parser = crate::cli::count())]
     pub(super) rollouts: usize,

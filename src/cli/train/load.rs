@@ -10,14 +10,14 @@ use super::super::output::say;
 use super::super::source;
 use super::super::watched::{Doing, Watched};
 use super::configuration::opened;
-use super::problems::Problems;
 use super::sets::Sets;
+use super::tasks::{AllProblems, LoadedTask};
 use super::{Args, folders, frozen, values};
 use crate::checkpoint::tokenizer::Place;
 use crate::config::TrainConfig;
 use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::journal::write_atomically;
-use crate::judge::{Judge, Judges};
+use crate::judge::{Judge, Judges, StoredAnswers};
 use crate::memory::{self, Estimate, Longest, Size};
 use crate::model::decoder::Held;
 use crate::model::device::Processor;
@@ -25,7 +25,7 @@ use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
 use crate::run::{Inputs, Progress, Run};
-use crate::train::{Data, Learner, Session, Stamps};
+use crate::train::{Data, Learner, Session, Stamps, StoredSet, Task};
 use crate::verdict::{HostJudge, chosen_judge};
 
 /// Episodes of a round at most: all of them are held until the round is learnt from.
@@ -39,12 +39,13 @@ pub(super) struct Loaded {
     pub(super) interrupts: Interrupts,
     /// What it is doing.
     pub(super) doing: Arc<Doing>,
-    problems: Vec<Problem>,
-    weights: Vec<f64>,
+    /// What it learns at once; itself, where it has no tasks.
+    pub(super) tasks: Vec<LoadedTask>,
     validation: Vec<Problem>,
     sets: Sets,
     host: Arc<HostJudge>,
-    judge: Box<dyn Judge>,
+    /// Who judges evaluations.
+    judge: Arc<dyn Judge>,
 }
 
 /// What a session takes for itself.
@@ -59,35 +60,24 @@ impl Loaded {
     /// Reads and checks everything; nothing is written.
     pub(super) fn new(args: &Args, judges: &Judges) -> anyhow::Result<(Self, Begun)> {
         let (opened, config) = opened(args)?;
-        let read = Problems::read(&config)?;
+        let read = AllProblems::read(&config)?;
         let sets = Sets::read(&config)?;
         let template = config.chat_template.as_deref();
         let stamp = source::stamp(&config.policy.to_string_lossy(), template, Processor::Cpu)?;
-        let inputs = sets.told(
-            Inputs::new(stamp.hash.clone(), &read.training, &read.measured()),
-            &config,
-        );
-        let Problems {
-            training: problems,
-            weights,
-            held_out,
-            validation,
-        } = read.fitting(&config)?;
-        let episodes =
-            (config.rollout.group).saturating_mul(config.problems_per_round.min(problems.len()));
-        anyhow::ensure!(
-            episodes <= MOST_EPISODES,
-            "failed to use configuration: a round would have {episodes} episodes; expected at most {MOST_EPISODES}, lower problems_per_round or rollout.group"
-        );
+        let inputs = sets.told(read.inputs(stamp.hash.clone()), &config);
+        let read = read.fitting()?;
         let resources = &config.resources;
         let device = resources.device.open_for(resources.precision)?;
-        let shown = if problems.is_empty() {
-            &held_out
-        } else {
-            &problems
-        };
         let held = frozen::held(&config)?;
-        let estimate = estimate(&config, shown, sets.longest_unit(&config)?, held)?;
+        let mut estimated = None;
+        for (task, shown) in read.shown() {
+            let found = estimate(task, shown, sets.longest_unit(task)?, held)?;
+            let peak = |of: &Option<Estimate>| of.as_ref().map_or(0, Estimate::peak);
+            if estimated.is_none() || peak(&found) > peak(&estimated) {
+                estimated = found;
+            }
+        }
+        let estimate = estimated;
         let interrupts = watch(
             "stopping: what is sampled or judged now is not learnt from, updates that have begun are finished; Ctrl-C again stops at once",
         )?;
@@ -99,8 +89,30 @@ impl Loaded {
             python,
             resources.workers,
         )?);
-        let (judge, others) = assembled(judges, &config.judges, &host)?;
+        let texts = Arc::new(StoredAnswers::default());
+        let (tasks, held_out, validation) = read.judged(judges, &host, &texts)?;
+        let episodes = tasks.iter().map(LoadedTask::episodes);
+        let episodes = episodes.fold(0, usize::saturating_add);
+        anyhow::ensure!(
+            episodes <= MOST_EPISODES,
+            "failed to use configuration: a round would have {episodes} episodes; expected at most {MOST_EPISODES}, lower problems_per_round or rollout.group"
+        );
+        let (judge, mut others) = match &tasks[..] {
+            [task] if task.named.is_none() => (Arc::clone(&task.judge), task.judges.clone()),
+            _ => {
+                let (judge, others) = assembled(judges, &config.judges, &host)?;
+                (judge.into(), others)
+            }
+        };
+        for task in tasks.iter().filter(|task| task.named.is_some()) {
+            if let Some(more) = &task.judges {
+                let all = others.get_or_insert_default();
+                all.push_str("; ");
+                all.push_str(more);
+            }
+        }
         let value_from = values::stamp(&config)?;
+        let inputs = tasks.iter().try_fold(inputs, |all, task| task.told(all))?;
         let inputs = inputs.with_models(value_from, others);
         if let Some((run, _)) = &opened
             && !inputs.check(run.folder())?
@@ -110,11 +122,11 @@ impl Loaded {
                 run.folder().display()
             );
         }
-        require_supported(&*judge, &problems, &config.problems)?;
         require_supported(&*judge, &held_out, &config.evaluation.problems)?;
         require_supported(&*judge, &validation, &config.validation.problems)?;
         let engine = config.engine.as_ref().map(Engine::new).transpose()?;
         let mut learner = Learner::new(policy, tokenizer, &config, engine)?;
+        learner.stored = StoredSet::telling(texts);
         values::start(&mut learner, &config, &device)?;
         if let Some((run, done)) = &opened {
             run.restore(&mut learner, done, &device)?;
@@ -130,8 +142,7 @@ impl Loaded {
             estimate,
             interrupts,
             doing: Arc::default(),
-            problems,
-            weights,
+            tasks,
             validation,
             sets,
             host,
@@ -148,8 +159,13 @@ impl Loaded {
 
     /// Who judges, such that it is seen what it does, and an interrupt ends it.
     pub(super) fn watched(&self) -> Watched<'_> {
+        self.watch(&*self.judge)
+    }
+
+    /// A judge, watched alike.
+    pub(super) fn watch<'a>(&self, judge: &'a dyn Judge) -> Watched<'a> {
         Watched {
-            judge: &*self.judge,
+            judge,
             doing: Arc::clone(&self.doing),
             interrupts: Some(self.interrupts.clone()),
         }
@@ -161,6 +177,7 @@ impl Loaded {
         begun: Begun,
         args: &Args,
         judge: &'a dyn Judge,
+        tasks: &'a [Task<'a>],
     ) -> anyhow::Result<Session<'a>> {
         let Begun {
             opened,
@@ -199,12 +216,11 @@ impl Loaded {
             done,
             learner,
             config,
-            data: Data {
-                problems: &self.problems,
-                weights: &self.weights,
-                examples: &self.sets.first.kept,
-                second: &self.sets.second.kept,
+            data: match &self.tasks[..] {
+                [task] => task.data([&self.sets.first.kept, &self.sets.second.kept]),
+                _ => Data::default(),
             },
+            tasks,
             held_out: &self.held_out,
             validation: &self.validation,
             judge,
@@ -221,6 +237,22 @@ impl Loaded {
     fn plan(&self) -> String {
         let (config, rounds) = (&self.config, self.config.rounds);
         let drawn = |count: usize| config.problems_per_round.min(count);
+        if !config.tasks.is_empty() {
+            let tasks = self.tasks.iter().map(|task| {
+                let name = task.named.as_ref().map_or("", |named| &named.name);
+                let (problems, episodes) = (task.problems.len(), task.episodes());
+                format!(
+                    "{name}: {episodes} episodes a round of {problems} problems of {}",
+                    task.config.problems
+                )
+            });
+            let tasks: Vec<String> = tasks.collect();
+            return format!(
+                "{} tasks ({}), {rounds} rounds",
+                tasks.len(),
+                tasks.join("; ")
+            );
+        }
         if let Some(data) = &config.objective.data {
             let count = self.sets.first.kept.len();
             let drawn = drawn(count);
@@ -229,8 +261,8 @@ impl Loaded {
                 data.display()
             )
         } else {
-            let count = self.problems.len();
-            let episodes = drawn(count) * config.rollout.group;
+            let problems = self.tasks.first().map_or(0, |task| task.problems.len());
+            let (count, episodes) = (problems, drawn(problems) * config.rollout.group);
             format!(
                 "{} ({count} problems), {rounds} rounds of {episodes} episodes",
                 config.problems

@@ -81,11 +81,6 @@ impl Problems {
         })
     }
 
-    /// All that is measured on.
-    pub(super) fn measured(&self) -> Vec<Problem> {
-        [&self.held_out[..], &self.validation].concat()
-    }
-
     /// Those whose prompts leave room for an answer.
     pub(super) fn fitting(self, config: &TrainConfig) -> anyhow::Result<Self> {
         let part = |name: &str| match name {

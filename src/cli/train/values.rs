@@ -1,10 +1,11 @@
-//! The reward model that a run's value network starts from.
+//! The reward model that a run's value network starts from: one of answers, or of steps.
 
 use anyhow::Context as _;
 use burn::tensor::Device;
 
 use crate::config::TrainConfig;
 use crate::eval::stamp::PolicyStamp;
+use crate::process_model::ProcessModel;
 use crate::reward_model::RewardModel;
 use crate::train::Learner;
 
@@ -29,8 +30,15 @@ pub(super) fn start(
         return Ok(());
     };
     let named = || format!("failed to use objective.value_from = {}", folder.display());
-    let model = RewardModel::load(folder, device).with_context(named)?;
+    let (body, tokenizer) = match ProcessModel::load(folder, device) {
+        Ok(model) => (model.decoder, model.tokenizer),
+        // What is neither is told as what it mostly should be.
+        Err(_) => {
+            let model = RewardModel::load(folder, device).with_context(named)?;
+            (model.decoder, model.tokenizer)
+        }
+    };
     learner
-        .start_values(&model.decoder, &model.tokenizer)
+        .start_values(&body, &tokenizer)
         .map_err(|reason| anyhow::anyhow!("{}: {reason}", named()))
 }

@@ -70,6 +70,7 @@ fn built(kinds: &[&str]) -> Box<dyn Judge> {
     let configs = kinds.iter().map(|kind| JudgeConfig {
         kind: (*kind).to_owned(),
         weight: 1.0,
+        at_least: None,
         settings: Settings::new(),
     });
     let parts = Parts {

@@ -139,6 +139,7 @@ fn rules_that_say_nothing_or_contradict_each_other_are_refused() {
         let config = JudgeConfig {
             kind: "rules".into(),
             weight: 1.0,
+            at_least: None,
             settings: serde_json::from_str(settings).unwrap(),
         };
         let error = Judges::default()
@@ -168,6 +169,7 @@ fn a_row_from_outside_is_a_judge_like_any_other() {
     let config = |kind: &str| JudgeConfig {
         kind: kind.into(),
         weight: 1.0,
+        at_least: None,
         settings: Settings::new(),
     };
     let both = [config("tests"), config("length")];
