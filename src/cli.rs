@@ -6,6 +6,8 @@ pub mod doctor;
 pub mod eval;
 pub mod export;
 pub mod gate;
+pub mod import;
+mod imported;
 pub mod judge;
 pub mod judging;
 pub mod labels;
@@ -71,6 +73,8 @@ enum Verb {
     Rft(rft::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
+    /// Make a checkpoint's folder of a model in one GGUF file.
+    Import(import::Args),
     /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
     Export(export::Args),
     /// Judge a journal's programs again; exit code 1 where a verdict changed.
@@ -219,6 +223,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Reward(args) => reward::run(&args),
         Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Serve(args) => serve::run(&args),

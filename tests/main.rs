@@ -17,6 +17,7 @@ mod differential;
 mod engine;
 mod folders;
 mod foreign;
+mod gguf;
 mod golden;
 mod host;
 mod hostile_models;

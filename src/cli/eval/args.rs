@@ -36,7 +36,7 @@ pub struct Args {
     pub(super) problems: String,
     #[command(flatten)]
     pub(super) schema: source::SchemaArgs,
-    /// A checkpoint directory, replay:FILE with recorded completions, openai:URL of a chat or completions server, or engine:URL of
+    /// A checkpoint directory, a model in one GGUF file, replay:FILE with recorded completions, openai:URL of a chat or completions server, or engine:URL of
     /// a serving engine, which is asked with token ids as training asks it; openai: alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,

@@ -1,0 +1,126 @@
+//! `rlef import`, and a GGUF file wherever a policy is named.
+
+use std::path::Path;
+
+use super::super::cli::{refused, rlef, write};
+use super::{Field, made, speaking};
+
+fn model(at: &Path) {
+    let made = made();
+    let file = speaking(&made.vocabularies["smollm"]).with(
+        "general.name",
+        Field::Text("a model that says anything".to_owned()),
+    );
+    file.write(&at.join("model.gguf"));
+}
+
+#[test]
+fn a_file_is_imported_into_a_folder_that_is_whole_or_not_there() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    model(at);
+    let output = rlef(at, &["import", "model.gguf", "--out", "a/model"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("Llama") && said.contains("F32"), "{said}");
+    let mut names: Vec<_> = std::fs::read_dir(at.join("a/model"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json"
+        ]
+    );
+    refused(
+        at,
+        &["import", "model.gguf", "--out", "a/model"],
+        2,
+        &["exists already"],
+    );
+    refused(
+        at,
+        &["import", "a/model", "--out", "b"],
+        2,
+        &["is a folder"],
+    );
+    refused(
+        at,
+        &["import", "none.gguf", "--out", "b"],
+        2,
+        &["none.gguf"],
+    );
+    let bytes = std::fs::read(at.join("model.gguf")).unwrap();
+    std::fs::write(at.join("cut.gguf"), &bytes[..bytes.len() / 2]).unwrap();
+    refused(
+        at,
+        &["import", "cut.gguf", "--out", "b/c"],
+        2,
+        &["cut.gguf", "cut short"],
+    );
+    let left = std::fs::read_dir(at.join("b")).map_or(0, Iterator::count);
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_file_is_a_policy_and_is_imported_once_for_its_content() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    model(at);
+    write(
+        at,
+        "p.jsonl",
+        r#"{"id":"p","statement":"Add one.","public_tests":[{"kind":"stdin","input":"1\n","expected":"2"}]}"#,
+    );
+    let arguments = |policy: &'static str, out: &'static str| {
+        [
+            "eval",
+            "--policy",
+            policy,
+            "--problems",
+            "p.jsonl",
+            "--turns",
+            "1",
+            "--rollouts",
+            "1",
+            "--max-tokens",
+            "4",
+            "--out",
+            out,
+        ]
+    };
+    let run = |arguments: &[&str]| {
+        let output = rlef(at, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        said
+    };
+    assert!(run(&arguments("model.gguf", "a.json")).contains("importing model.gguf"));
+    std::fs::copy(at.join("model.gguf"), at.join("other-name")).unwrap();
+    assert!(!run(&arguments("other-name", "b.json")).contains("importing"));
+    assert_eq!(std::fs::read_dir(at.join("cache/gguf")).unwrap().count(), 1);
+    // The same policy by its hash, and the same as the folder that it is imported into.
+    run(&["import", "model.gguf", "--out", "folder"]);
+    run(&arguments("folder", "c.json"));
+    let record = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(at.join(name)).unwrap()).unwrap()
+    };
+    let (a, b, c) = (record("a.json"), record("b.json"), record("c.json"));
+    assert_eq!(a["policy"]["hash"], b["policy"]["hash"]);
+    assert_ne!(a["policy"]["hash"], serde_json::Value::Null);
+    assert_eq!(a["problems"], c["problems"]);
+    // What isn't GGUF after all is refused as that.
+    write(at, "text.gguf", "no model");
+    refused(
+        at,
+        &arguments("text.gguf", "d.json"),
+        2,
+        &["text.gguf", "GGUF"],
+    );
+}
