@@ -5,6 +5,7 @@ pub mod convert;
 pub mod doctor;
 pub mod eval;
 pub mod export;
+pub mod fetch;
 pub mod gate;
 pub mod import;
 mod imported;
@@ -83,6 +84,8 @@ enum Verb {
     Serve(serve::Args),
     /// Write problems or preferences of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
+    /// Fetch public problem sets, and check that they are what they were.
+    Fetch(fetch::Args),
     /// Write the built-in problems as JSON lines.
     Contest(source::ContestArgs),
 }
@@ -99,6 +102,7 @@ pub mod exit {
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
     use crate::process_model;
+    use crate::public_sets::DownloadError;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
@@ -178,6 +182,13 @@ pub mod exit {
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
             }
+            if let Some(error) = cause.downcast_ref::<DownloadError>() {
+                return match error {
+                    DownloadError::NoAnswer { .. } => true,
+                    DownloadError::File { source, .. } => is_of_disk(source),
+                    DownloadError::Changed { .. } | DownloadError::Other { .. } => false,
+                };
+            }
             let learnt = cause.downcast_ref::<process_model::LearnError>();
             if matches!(learnt, Some(process_model::LearnError::Training(_))) {
                 return true;
@@ -228,6 +239,7 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Replay(args) => replay::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Convert(args) => convert::run(&args),
+        Verb::Fetch(args) => fetch::run(&args),
         Verb::Contest(args) => source::run(&args),
     };
     code.map(output::code)

@@ -15,6 +15,7 @@ mod deciders;
 mod devices;
 mod differential;
 mod engine;
+mod fetching;
 mod folders;
 mod foreign;
 mod gguf;
