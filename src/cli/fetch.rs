@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 set.address()
             ));
         }
-        output::print(&table);
+        output::print(table.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     for set in &args.sets {

@@ -7,10 +7,8 @@ use super::{Field, made, speaking};
 
 fn model(at: &Path) {
     let made = made();
-    let file = speaking(&made.vocabularies["smollm"]).with(
-        "general.name",
-        Field::Text("a model that says anything".to_owned()),
-    );
+    let file = speaking(&made.vocabularies["smollm"]);
+    let file = file.with("llama.context_length", Field::U32(512));
     file.write(&at.join("model.gguf"));
 }
 
