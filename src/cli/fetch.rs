@@ -40,19 +40,18 @@ fn set(name: &str) -> Result<&'static PublicSet, String> {
 /// Fetches one after the other.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
-        let mut table = String::new();
-        for set in &PUBLIC_SETS {
-            table.push_str(&format!(
-                "{:<20}  {:<10}  {}\n  {} bytes, SHA-256 {}\n  {}\n",
+        let lines = PUBLIC_SETS.iter().map(|set| {
+            format!(
+                "{:<20}  {:<10}  {}\n  {} bytes, SHA-256 {}\n  {}",
                 set.name,
                 set.licence,
                 set.holds,
                 set.bytes,
                 set.sha256,
                 set.address()
-            ));
-        }
-        output::print(table.trim_end());
+            )
+        });
+        output::print(&lines.collect::<Vec<_>>().join("\n"));
         return Ok(ExitCode::SUCCESS);
     }
     for set in &args.sets {

@@ -71,8 +71,7 @@ pub(super) fn hash(path: &Path) -> std::io::Result<String> {
             count => hash.update(&piece[..count]),
         }
     }
-    let digits = hash.finalize();
-    Ok(digits.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// Where imported folders are kept.

@@ -151,8 +151,6 @@ pub fn stamp(
 ) -> anyhow::Result<PolicyStamp> {
     let folder = match name.strip_prefix("replay:") {
         Some(file) => Folder::There(PathBuf::from(file)),
-        // A file is itself what a policy is made of.
-        None if gguf::is_gguf(Path::new(name)) => Folder::There(PathBuf::from(name)),
         None => Folder::of(Path::new(name))?,
     };
     let path = folder.path();

@@ -161,7 +161,5 @@ fn copied(
         to.write_all(&piece[..count])?;
         length += count as u64;
     }
-    let digits = hash.finalize();
-    let digits = digits.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((length, digits))
+    Ok((length, format!("{:x}", hash.finalize())))
 }

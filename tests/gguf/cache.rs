@@ -110,9 +110,11 @@ fn a_file_is_a_policy_and_is_imported_once_for_its_content() {
         serde_json::from_slice(&std::fs::read(at.join(name)).unwrap()).unwrap()
     };
     let (a, b, c) = (record("a.json"), record("b.json"), record("c.json"));
-    assert_eq!(a["policy"]["hash"], b["policy"]["hash"]);
-    assert_ne!(a["policy"]["hash"], serde_json::Value::Null);
+    let hash = |record: &serde_json::Value| record["provenance"]["policy"]["hash"].clone();
+    assert_eq!((hash(&a), hash(&a)), (hash(&b), hash(&c)));
+    assert!(hash(&a).is_string());
     assert_eq!(a["problems"], c["problems"]);
+    assert_ne!(a["problems"], serde_json::Value::Null);
     // What isn't GGUF after all is refused as that.
     write(at, "text.gguf", "no model");
     refused(
