@@ -14,7 +14,8 @@ use crate::public_sets::{PUBLIC_SETS, PublicSet};
     rlef fetch --list\n  \
     rlef fetch humaneval mbppplus\n  \
     rlef fetch humaneval --out sets --mirror http://files.example/sets\n\n\
-    A file that is there already is checked and left as it is. Sets of other hosts: docs/data.md.")]
+    A file that is there already is checked and left as it is.\n\
+    Sets of other hosts: docs/data.md.")]
 pub struct Args {
     /// Names of sets.
     #[arg(required_unless_present = "list", value_parser = set)]

@@ -13,7 +13,8 @@ use crate::checkpoint::{self, CheckpointError, Precision, folder, gguf};
 #[derive(ClapArgs)]
 #[command(after_help = "Examples:\n  \
     rlef import SmolLM2-135M-Instruct.Q4_1.gguf --out smollm2\n  \
-    rlef eval --policy SmolLM2-135M-Instruct.Q4_1.gguf --problems HumanEval.jsonl.gz")]
+    rlef eval --policy SmolLM2-135M-Instruct.Q4_1.gguf \\\n      \
+    --problems HumanEval.jsonl.gz")]
 pub struct Args {
     /// The file: Llama, Mistral, Qwen2 or Qwen3 in GGUF. Verbs that take a policy take it as it is, too.
     file: PathBuf,

@@ -124,3 +124,108 @@ fn a_file_is_a_policy_and_is_imported_once_for_its_content() {
         &["text.gguf", "GGUF"],
     );
 }
+
+/// What is trained beside a file's weights names the file, and is a policy with it.
+#[test]
+fn an_adapter_of_a_file_finds_it_again() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    model(at);
+    let rows = r#"{"prompt": "Add one.", "completion": "x = 1"}"#;
+    write(at, "texts.jsonl", &format!("{rows}\n{rows}\n"));
+    let run = |arguments: &[&str]| {
+        let output = rlef(at, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    };
+    run(&[
+        "train",
+        "--policy",
+        "model.gguf",
+        "--objective",
+        "sft",
+        "--data",
+        "texts.jsonl",
+        "--rounds",
+        "1",
+        "--run",
+        "run",
+        "--set",
+        "lora.rank=2",
+        "--set",
+        "problems_per_round=2",
+        "--set",
+        "updates_per_round=1",
+        "--set",
+        "evaluation.problems=",
+        "--set",
+        "validation.problems=",
+    ]);
+    let settings = at.join("run/checkpoints/000001/adapter_config.json");
+    let settings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(settings).unwrap()).unwrap();
+    assert_eq!(settings["base_model_name_or_path"], "model.gguf");
+    let trained = "run/checkpoints/000001";
+    run(&["export", "--policy", trained, "--out", "merged"]);
+    std::fs::rename(at.join("model.gguf"), at.join("elsewhere.gguf")).unwrap();
+    let arguments = ["export", "--policy", trained, "--out", "again"];
+    refused(at, &arguments, 2, &["model.gguf", "neither a folder"]);
+}
+
+/// What a set's own solutions solve, and demonstrations of those that do.
+#[test]
+fn references_are_a_policy_that_demonstrations_can_be_made_of() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    let problem = |id: &str, source: &str| {
+        format!(
+            r#"{{"id":"{id}","statement":"Add one.","public_tests":[{{"kind":"stdin","input":"1\n","expected":"2"}}],"references":[{{"language":"python","source":"{source}"}}]}}"#
+        )
+    };
+    let rows = [problem("right", "print(2)"), problem("wrong", "print(3)")];
+    write(at, "p.jsonl", &rows.join("\n"));
+    let play = |problems| {
+        rlef(
+            at,
+            &[
+                "eval",
+                "--policy",
+                "references",
+                "--problems",
+                problems,
+                "--turns",
+                "1",
+                "--rollouts",
+                "1",
+                "--style",
+                "full",
+                "--journal",
+                "j.jsonl",
+            ],
+        )
+    };
+    assert_eq!(play("p.jsonl").status.code(), Some(0));
+    let arguments = [
+        "rft",
+        "--journal",
+        "j.jsonl",
+        "--problems",
+        "p.jsonl",
+        "--style",
+        "full",
+        "--out",
+        "d.jsonl",
+    ];
+    assert_eq!(rlef(at, &arguments).status.code(), Some(0));
+    let text = std::fs::read_to_string(at.join("d.jsonl")).unwrap();
+    assert!(
+        text.lines().count() == 1 && text.contains(r"```python\nprint(2)\n```"),
+        "{text}"
+    );
+    // A problem that brings none has no answer.
+    std::fs::remove_file(at.join("j.jsonl")).unwrap();
+    write(at, "none.jsonl", &rows[0].replace("references", "wrong"));
+    let output = play("none.jsonl");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the set holds 0 completions"));
+}
