@@ -77,7 +77,9 @@ impl GgufFile {
                     kind(9);
                     kind(8);
                     bytes.extend((all.len() as u64).to_le_bytes());
-                    all.iter().for_each(|own| text(&mut bytes, own));
+                    for own in all {
+                        text(&mut bytes, own);
+                    }
                 }
                 Field::I32s(all) => {
                     kind(9);
