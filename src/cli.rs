@@ -5,7 +5,10 @@ pub mod convert;
 pub mod doctor;
 pub mod eval;
 pub mod export;
+pub mod fetch;
 pub mod gate;
+pub mod import;
+mod imported;
 pub mod judge;
 pub mod judging;
 pub mod labels;
@@ -82,6 +85,8 @@ enum Verb {
     Rft(rft::Args),
     /// Make a starter policy from demonstrations on the built-in problems.
     Sft(sft::Args),
+    /// Make a checkpoint's folder of a model in one GGUF file.
+    Import(import::Args),
     /// Write a checkpoint, with an adapter merged in, for transformers, vLLM and SGLang.
     Export(export::Args),
     /// Judge a journal's programs again; exit code 1 where a verdict changed.
@@ -90,6 +95,8 @@ enum Verb {
     Serve(serve::Args),
     /// Write problems or preferences of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
+    /// Fetch public problem sets, and check that they are what they were.
+    Fetch(fetch::Args),
     /// Write the built-in problems as JSON lines.
     Contest(source::ContestArgs),
     /// Print what a shell needs to complete this program's words.
@@ -109,6 +116,7 @@ pub mod exit {
     use crate::journal::JournalError;
     use crate::policy::PolicyError;
     use crate::policy::engine::EngineError;
+    use crate::public_sets::DownloadError;
     use crate::reward_model::TrainingError;
     use crate::run::RunError;
     use crate::server::ServerError;
@@ -190,6 +198,13 @@ pub mod exit {
             if let Some(ResumeError::Journal(error)) = cause.downcast_ref() {
                 return in_journal(error);
             }
+            if let Some(error) = cause.downcast_ref::<DownloadError>() {
+                return match error {
+                    DownloadError::NoAnswer { .. } => true,
+                    DownloadError::File { source, .. } => is_of_disk(source),
+                    DownloadError::Changed { .. } | DownloadError::Other { .. } => false,
+                };
+            }
             if cause.is::<crate::sft::Diverged>() || cause.is::<TrainingError>() {
                 return true;
             }
@@ -231,10 +246,12 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Reward(args) => reward::run(&args),
         Verb::Rft(args) => rft::run(&args),
         Verb::Sft(args) => sft::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Convert(args) => convert::run(&args),
+        Verb::Fetch(args) => fetch::run(&args),
         Verb::Contest(args) => source::run(&args),
         Verb::Completions(args) => Ok(shell::completions(&args, Cli::command())),
         Verb::Man(args) => shell::man(&args, Cli::command()),

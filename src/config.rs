@@ -51,7 +51,7 @@ pub struct TrainConfig {
     pub preset: Preset,
     /// Names all random draws of the run.
     pub seed: u64,
-    /// Directory of the policy to start from, or `starter`; it is also the frozen reference ρ.
+    /// Directory or GGUF file of the policy to start from, or `starter`; it is also the frozen reference ρ.
     pub policy: PathBuf,
     /// A file of Jinja that speaks in place of the policy's own chat template; the checkpoints of the run hold it.
     #[serde(skip_serializing_if = "Option::is_none")]

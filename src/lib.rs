@@ -18,6 +18,7 @@
 //! - [`demonstration`] and [`sft`] make a policy to start from.
 //! - [`eval`] says what a policy solves, [`gate`] whether another has lost something; [`journal`] and [`run`] keep what happened, [`schema`] which form their files have; [`config`] says what should.
 //! - [`data`] says what of the problems is trained on, and what is measured on.
+//! - [`public_sets`] fetches problem sets that others publish.
 //! - [`logger`] writes what a run did for other tools to draw.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
@@ -57,6 +58,7 @@ pub mod policy;
 mod pool;
 pub mod preference;
 pub mod process_model;
+pub mod public_sets;
 pub mod rejection;
 pub mod reward;
 pub mod reward_model;

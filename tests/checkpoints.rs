@@ -1,7 +1,7 @@
 //! Llama, Qwen2 and Qwen3 checkpoints against PyTorch's `transformers` and `peft`: the files under `golden/models/`
 //! were made by `golden/checkpoints.py`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
@@ -30,10 +30,14 @@ pub(crate) fn golden(name: &str) -> Golden {
 }
 
 pub(crate) fn load(name: &str) -> Decoder {
-    let text = std::fs::read(folder(name).join("config.json")).unwrap();
+    load_from(&folder(name))
+}
+
+pub(crate) fn load_from(folder: &Path) -> Decoder {
+    let text = std::fs::read(folder.join("config.json")).unwrap();
     let (_, config, _) = config_json::parse(&text).unwrap();
     let expected = config.parameters(Head::Language);
-    let tensors = tensor_file::load_model(&folder(name), &expected, &[], &Device::flex()).unwrap();
+    let tensors = tensor_file::load_model(folder, &expected, &[], &Device::flex()).unwrap();
     let names = expected.into_iter().map(|(name, _)| name).collect();
     Decoder {
         config,

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::CheckpointError;
 use crate::files;
-pub use write::save_tensors;
+pub use write::{Planned, Sink, save_tensors, write_tensors};
 
 const INDEX: &str = "model.safetensors.index.json";
 

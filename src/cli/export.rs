@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use burn::tensor::Device;
 use clap::{Args as ClapArgs, ValueEnum};
 
@@ -11,7 +11,7 @@ use super::output::{self, say};
 use super::source;
 use crate::checkpoint::adapter_file;
 use crate::checkpoint::template_file::TemplateFile;
-use crate::checkpoint::{self, Precision};
+use crate::checkpoint::{self, Precision, folder};
 
 /// Arguments of `rlef export`.
 #[derive(ClapArgs)]
@@ -20,7 +20,7 @@ use crate::checkpoint::{self, Precision};
     rlef export --policy Qwen2.5-Coder-0.5B-Instruct --adapter adapter \\\n      \
     --out merged --dtype bf16")]
 pub struct Args {
-    /// Folder of the checkpoint to read: Llama, Mistral, Qwen2, Qwen3 or Gemma 3 (text) in Hugging Face's layout.
+    /// Folder of the checkpoint to read: Llama, Mistral, Qwen2, Qwen3 or Gemma 3 (text) in Hugging Face's layout; or a GGUF file.
     #[arg(long)]
     policy: PathBuf,
     #[command(flatten)]
@@ -67,26 +67,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Dtype::Bf16 => Precision::Bf16,
         Dtype::F16 => Precision::F16,
     };
-    // A folder appears whole or not at all.
-    let name = args
-        .out
-        .file_name()
-        .context("failed to export: --out names no folder")?;
-    let partial = args.out.with_file_name(format!(
-        ".{}.partial-{}",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    let written = checkpoint::save(&partial, &decoder, &tokenizer, precision)
-        .map_err(anyhow::Error::from)
-        .and_then(|()| {
-            std::fs::rename(&partial, &args.out)
-                .with_context(|| format!("failed to write {}", args.out.display()))
-        });
-    if written.is_err() {
-        let _ = std::fs::remove_dir_all(&partial);
-    }
-    written?;
+    folder::whole(&args.out, |partial| {
+        checkpoint::save(partial, &decoder, &tokenizer, precision)
+    })?;
     say!("wrote {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use super::output::{self, say};
 use super::starter::{self, Folder};
 use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::tokenizer::Tokenizer;
-use crate::checkpoint::{self, adapter_file};
+use crate::checkpoint::{self, adapter_file, gguf};
 use crate::config::PolicyFacts;
 use crate::eval::stamp::PolicyStamp;
 use crate::model::decoder::{Decoder, Head, Held, ModelConfig};
@@ -37,7 +37,7 @@ impl TemplateArgs {
     }
 }
 
-/// Loads a checkpoint, or a LoRA adapter with the checkpoint it names; `starter` is the one that ships, wherever the
+/// Loads a checkpoint, a model in GGUF, or a LoRA adapter with the one it names; `starter` is the one that ships, wherever the
 /// command is run. The chat template of a file speaks in place of its own, where one is named; where none is, that beside an
 /// adapter does.
 pub fn policy(
@@ -176,8 +176,10 @@ fn base_of(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
         format!("failed to read {}: field base_model_name_or_path: expected the folder of a checkpoint", settings.display())
     })?;
     anyhow::ensure!(
-        base == starter::NAME || Path::new(base).join("config.json").exists(),
-        "failed to load the adapter {}: its base {base:?} is not a folder with a checkpoint; put the folder's path into base_model_name_or_path",
+        base == starter::NAME
+            || gguf::is_gguf(Path::new(base))
+            || Path::new(base).join("config.json").exists(),
+        "failed to load the adapter {}: its base {base:?} is neither a folder with a checkpoint nor a file in GGUF; put the path of one into base_model_name_or_path",
         directory.display()
     );
     Ok(Some(PathBuf::from(base)))

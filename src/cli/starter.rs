@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
+use super::imported;
+use crate::checkpoint::gguf;
+
 /// The name that stands for it wherever a policy is named.
 pub(super) const NAME: &str = "starter";
 
@@ -35,13 +38,16 @@ pub(super) enum Folder {
 }
 
 impl Folder {
-    /// The folder that `path` names; a folder called `starter` comes before the one that ships.
+    /// The folder that `path` names; a folder called `starter` comes before the one that ships, and a file in GGUF has the one that
+    /// it was imported into.
     ///
     /// # Errors
-    /// The starter can't be unpacked.
+    /// The starter can't be unpacked, or the file can't be imported.
     pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
         if path == Path::new(NAME) && !path.exists() {
             unpack().map(Self::Unpacked)
+        } else if gguf::is_gguf(path) {
+            imported::of(path).map(Self::There)
         } else {
             Ok(Self::There(path.to_owned()))
         }

@@ -61,7 +61,7 @@ pub struct Args {
     /// Overrides the number of rounds.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Overrides the policy to start from.
+    /// Overrides the policy to start from: a folder, or a GGUF file.
     #[arg(long)]
     policy: Option<PathBuf>,
     #[command(flatten)]

@@ -77,6 +77,9 @@ pub enum ReplayError {
     },
 }
 
+/// The name of the policy that answers with what a set brings itself.
+pub const REFERENCES: &str = "references";
+
 /// Recorded completions by problem and sample.
 #[derive(Debug)]
 pub struct ReplayPolicy {
@@ -158,10 +161,32 @@ impl ReplayPolicy {
         Ok(Self { samples })
     }
 
+    /// The solutions that problems bring, each an answer in a fence; those of problems without one are none.
+    pub fn of_references(problems: &[Problem]) -> Self {
+        let answers = |problem: &Problem| {
+            let of = problem.references.iter();
+            of.map(|reference| vec![fenced(reference.language.name(), &reference.source)])
+                .collect()
+        };
+        let samples = problems
+            .iter()
+            .map(|problem| (problem.id.clone(), answers(problem)));
+        Self {
+            samples: samples.collect(),
+        }
+    }
+
     /// The recorded episodes of a problem.
     pub fn samples_of(&self, problem_id: &str) -> usize {
         self.samples.get(problem_id).map_or(0, Vec::len)
     }
+}
+
+/// A program as an answer has it; the fence is longer than any inside of it.
+fn fenced(language: &str, source: &str) -> String {
+    let inside = source.split(|letter| letter != '`').map(str::len).max();
+    let fence = "`".repeat(inside.map_or(3, |longest| (longest + 1).max(3)));
+    format!("{fence}{language}\n{}\n{fence}", source.trim_end())
 }
 
 impl Policy for ReplayPolicy {
@@ -205,6 +230,34 @@ mod tests {
         .unwrap();
         let count = |id| policy.samples_of(id);
         assert_eq!((count("MBPP/11"), count("MBPP/12")), (2, 1));
+    }
+
+    #[test]
+    fn references_are_answers_in_a_fence_that_nothing_inside_closes() {
+        let reference = |source: &str| crate::problem::Reference {
+            language: rlef_sandbox::Language::Python,
+            source: source.to_owned(),
+        };
+        let set = [
+            Problem {
+                id: "a".to_owned(),
+                references: vec![reference("x = 1\r\n"), reference("x = '````'")],
+                ..Problem::default()
+            },
+            Problem {
+                id: "b".to_owned(),
+                ..Problem::default()
+            },
+        ];
+        let policy = ReplayPolicy::of_references(&set);
+        assert_eq!((policy.samples_of("a"), policy.samples_of("b")), (2, 0));
+        assert_eq!(
+            policy.samples["a"],
+            [
+                ["```python\nx = 1\n```"],
+                ["`````python\nx = '````'\n`````"]
+            ]
+        );
     }
 
     #[test]

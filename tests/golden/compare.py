@@ -32,7 +32,8 @@ for name in ["rlef", "objectives"]:
     print(f"{name}: the largest difference is {worst:.1e} of the number's size")
     if worst > 1e-4:
         sys.exit(f"{name}: more than 1e-4")
-worst = walk(json.loads((old / "losses.json").read_text()), json.loads((new / "losses.json").read_text()), "losses")
-print(f"losses: the largest difference is {worst:.1e} of the number's size")
-if worst > 1e-4:
-    sys.exit("losses: more than 1e-4")
+for name in ["losses", "gguf"]:
+    worst = walk(json.loads((old / f"{name}.json").read_text()), json.loads((new / f"{name}.json").read_text()), name)
+    print(f"{name}: the largest difference is {worst:.1e} of the number's size")
+    if worst > 1e-4:
+        sys.exit(f"{name}: more than 1e-4")

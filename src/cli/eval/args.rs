@@ -14,6 +14,7 @@ use crate::completion::Sampling;
 use crate::config::Preset;
 use crate::model::device::Processor;
 use crate::policy::remote::Sent;
+use crate::policy::replay::REFERENCES;
 use crate::prompt::PromptStyle;
 use crate::rollout::{FeedbackSource, PublicTests, RolloutConfig};
 use crate::server;
@@ -37,8 +38,9 @@ pub struct Args {
     pub(super) problems: String,
     #[command(flatten)]
     pub(super) schema: source::SchemaArgs,
-    /// A checkpoint directory, replay:FILE with recorded completions, openai:URL of a chat or completions server, or engine:URL of
-    /// a serving engine, which is asked with token ids as training asks it; openai: alone takes the address in OPENAI_BASE_URL.
+    /// A checkpoint directory, a model in one GGUF file, replay:FILE with recorded completions, references (the solutions that the
+    /// problems bring), openai:URL of a chat or completions server, or engine:URL of a serving engine, which is asked with token ids
+    /// as training asks it; openai: alone takes the address in OPENAI_BASE_URL.
     #[arg(long, default_value = "starter")]
     pub(super) policy: String,
     #[command(flatten)]
@@ -173,6 +175,11 @@ impl Args {
         Ok(server::base_url(self.url().unwrap_or_default())?)
     }
 
+    /// Whether the problems' own solutions are played; a folder of that name goes before them.
+    pub(super) fn plays_references(&self) -> bool {
+        self.policy == REFERENCES && !Path::new(REFERENCES).exists()
+    }
+
     /// The engine's address, where the policy is one.
     pub(super) fn engine_url(&self) -> Option<&str> {
         self.policy.strip_prefix("engine:")
@@ -183,7 +190,8 @@ impl Args {
         if self.engine_url().is_some() {
             return self.engine.tokenizer().map(Some);
         }
-        let none = self.url().is_some() || self.policy.starts_with("replay:");
+        let replays = self.policy.starts_with("replay:") || self.plays_references();
+        let none = self.url().is_some() || replays;
         Ok((!none).then_some(Path::new(&self.policy)))
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::super::starter::Folder;
 use super::server::ServerArgs;
 use crate::checkpoint::{self, template_file::TemplateFile, tokenizer::Tokenizer};
 use crate::model::decoder::ModelConfig;
@@ -73,7 +74,10 @@ impl EngineArgs {
     ) -> anyhow::Result<Served> {
         let kind = self.kind()?;
         let template = template.map(TemplateFile::read).transpose()?;
-        let (shape, tokenizer) = checkpoint::describe_with(self.tokenizer()?, template.as_ref())?;
+        let (shape, tokenizer) = {
+            let folder = Folder::of(self.tokenizer()?)?;
+            checkpoint::describe_with(folder.path(), template.as_ref())?
+        };
         let config = ServerConfig {
             url: url.to_owned(),
             model: server.served().unwrap_or_default().to_owned(),

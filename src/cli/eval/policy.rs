@@ -22,8 +22,17 @@ use crate::server::ServerError;
 
 /// Plays the policy that the arguments name.
 pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
-    if let Some(file) = args.policy.strip_prefix("replay:") {
-        let policy = ReplayPolicy::load(Path::new(file))?.of(play.problems)?;
+    let replayed = match args.policy.strip_prefix("replay:") {
+        Some(file) => Some((
+            file,
+            ReplayPolicy::load(Path::new(file))?.of(play.problems)?,
+        )),
+        None if args.plays_references() => {
+            Some(("the set", ReplayPolicy::of_references(play.problems)))
+        }
+        None => None,
+    };
+    if let Some((file, policy)) = replayed {
         if let Some(problem) = play
             .problems
             .iter()

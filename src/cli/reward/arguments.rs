@@ -35,7 +35,7 @@ pub struct Args {
     /// What a step is taken for that is neither right nor wrong, of a process reward model.
     #[arg(long, value_enum, default_value_t)]
     pub(super) neutral: Neutral,
-    /// Folder of the policy whose body it starts from.
+    /// Folder, or GGUF file, of the policy whose body it starts from.
     #[arg(long, default_value = "starter")]
     pub(super) policy: PathBuf,
     #[command(flatten)]

@@ -33,7 +33,7 @@ pub struct Args {
     /// Prints the complete configuration with what each key means, and ends.
     #[arg(long)]
     pub(super) print_config: bool,
-    /// Start from this policy and its tokenizer instead of random weights.
+    /// Start from this policy, a folder or a GGUF file, and its tokenizer instead of random weights.
     #[arg(long)]
     pub(super) from: Option<PathBuf>,
     #[command(flatten)]
