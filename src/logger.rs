@@ -2,7 +2,7 @@
 //! and the validations, which are the run's record: whatever is here can be made again from them, and is when a run goes on.
 
 pub mod events;
-mod rows;
+pub(crate) mod rows;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::write_atomically;
 use events::Events;
-use rows::Row;
+pub(crate) use rows::Row;
 use table::Table;
 
 /// What is written beside a run's record.

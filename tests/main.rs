@@ -24,6 +24,7 @@ mod invariants;
 mod judges;
 mod judging;
 mod killed;
+mod labelling;
 mod languages;
 mod learning;
 mod looks;
@@ -50,5 +51,6 @@ mod texts;
 mod training;
 mod validation;
 mod values;
+mod viewing;
 #[cfg(feature = "wasm")]
 mod wasm;

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 /// What is known of the policy after so many rounds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Rounds done.
-    pub(super) round: usize,
+    pub(crate) round: usize,
     /// Names, with the group they are drawn in before a slash; those of a round itself have none.
-    pub(super) numbers: BTreeMap<String, f64>,
+    pub(crate) numbers: BTreeMap<String, f64>,
 }
 
 /// The rows of a run, or of its last round alone, which has the number that is given.
-pub(super) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Row>> {
+pub(crate) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Row>> {
     let lines = |name: &str| -> std::io::Result<Vec<Value>> {
         let text = crate::files::read_to_string(&folder.join(name))?;
         // A line that is being written is another round's.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::report;
 use super::load::Loaded;
 use crate::journal;
 use crate::logger::Logger;
@@ -33,8 +34,12 @@ pub(super) fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder:
         Some(name) => name.to_string_lossy().into_owned(),
         None => journal::NAME.to_owned(),
     };
+    let report = match report::of_ended(folder, &loaded.problems) {
+        Some(_) => ", a report in report.html",
+        None => "",
+    };
     format!(
-        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}",
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}{report}",
         folder.display(),
         config.rounds
     )

@@ -39,7 +39,7 @@ pub(super) struct Loaded {
     pub(super) interrupts: Interrupts,
     /// What it is doing.
     pub(super) doing: Arc<Doing>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
     weights: Vec<f64>,
     validation: Vec<Problem>,
     sets: Sets,
