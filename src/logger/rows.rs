@@ -38,6 +38,8 @@ pub(crate) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Ro
         let path = folder.join(format!("validation-{round:06}.json"));
         if path.exists() {
             let report: Value = serde_json::from_str(&crate::files::read_to_string(&path)?)?;
+            // Runs of older versions keep the report alone.
+            let report = report.get("report").unwrap_or(&report);
             let turns = report["solved_by_turn"].as_array();
             let solved = turns.and_then(|turns| number(&turns.last()?["mean"]));
             numbers.extend(solved.map(|solved| ("validation/solved".to_owned(), solved)));

@@ -331,29 +331,26 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     (first..=last).map(|tick| tick as f64 * step).collect()
 }
 
-/// A number in few letters.
+/// A number in three digits that count.
 pub(super) fn short(value: f64) -> String {
     let size = value.abs();
-    if !value.is_finite() {
-        return value.to_string();
+    if size == 0.0 || !value.is_finite() {
+        return if size == 0.0 {
+            "0".to_owned()
+        } else {
+            value.to_string()
+        };
     }
-    let text = if size == 0.0 {
-        return "0".to_owned();
-    } else if size >= 1e6 || size < 1e-3 {
+    if !(1e-4..1e6).contains(&size) {
         return format!("{value:.1e}");
-    } else if size >= 100.0 {
-        format!("{value:.0}")
-    } else if size >= 10.0 {
-        format!("{value:.1}")
+    }
+    let decimals = (2.0 - size.log10().floor()).max(0.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
-        format!("{value:.3}")
-    };
-    let short = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    short.to_owned()
+        text
+    }
 }
 
 #[cfg(test)]
@@ -432,10 +429,12 @@ mod tests {
             (0.0, "0"),
             (0.25, "0.25"),
             (-1.0, "-1"),
-            (1234.5, "1234"),
+            (1234.4, "1234"),
             (100.0, "100"),
-            (0.00012, "1.2e-4"),
-            (55.55, "55.5"),
+            (0.00012, "0.00012"),
+            (0.0015, "0.0015"),
+            (0.000012, "1.2e-5"),
+            (55.58, "55.6"),
         ];
         for (value, text) in of {
             assert_eq!(short(value), text);

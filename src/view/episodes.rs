@@ -20,6 +20,11 @@ use facts::Told;
 /// How often it is looked whether a journal has grown.
 const LOOK: Duration = Duration::from_millis(900);
 
+/// Blocks that are read before a journal is looked at, where nothing is known of it otherwise.
+const AT_ONCE: usize = 4;
+/// How long an episode is waited for that may stand in what is not read yet.
+const LONGEST: Duration = Duration::from_secs(10);
+
 /// A journal that is looked at.
 pub struct Episodes {
     path: PathBuf,
@@ -51,8 +56,28 @@ impl Episodes {
             looked: Mutex::new((Instant::now(), length(path))),
             is_filling: AtomicBool::new(false),
         });
+        // Of lines no name is known before they are read: the first page is not to be empty.
+        for _ in 0..AT_ONCE {
+            if episodes.with(|table, _| table.counts().0 > 0) || !episodes.fill_next() {
+                break;
+            }
+        }
         episodes.fill();
         Ok(episodes)
+    }
+
+    /// Waits until something is found in the table, or all of the journal was read, or for as long as a page may take.
+    pub fn wait_for<T>(&self, find: impl Fn(&Table) -> Option<T>) -> Option<T> {
+        let since = Instant::now();
+        loop {
+            // Asked before it is looked: what is read meanwhile is not missed.
+            let is_last = !self.is_behind() || since.elapsed() > LONGEST;
+            let found = self.with(|table, _| find(table));
+            if found.is_some() || is_last {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -142,13 +167,10 @@ impl Episodes {
 
     /// The record of an episode by its number in the journal, with its row.
     pub fn record(&self, number: usize) -> Result<Option<(Row, EpisodeRecord)>, JournalError> {
-        let (row, blocks) = {
-            let state = self.read();
-            let Some(row) = state.table.row(number) else {
-                return Ok(None);
-            };
-            (row, Arc::clone(&state.blocks))
+        let Some(row) = self.wait_for(|table| table.row(number)) else {
+            return Ok(None);
         };
+        let blocks = Arc::clone(&self.read().blocks);
         let records: Vec<EpisodeRecord> = blocks.records(row.block as usize)?;
         let record = records.into_iter().nth(row.line as usize);
         Ok(record.map(|record| (row, record)))

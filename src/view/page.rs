@@ -46,7 +46,8 @@ pub(super) fn fault(fault: &Fault) -> Result<String, askama::Error> {
 
 /// A share as per cent.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.1}%", 100.0 * share)
+    // What is rounded to nought is no less than it.
+    format!("{:.1}%", (1000.0 * share).round() / 10.0 + 0.0)
 }
 
 /// A share with its interval.

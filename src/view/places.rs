@@ -117,6 +117,10 @@ fn walk(path: &Path, depth: usize, left: &mut usize, found: &mut Vec<Place>) {
     };
     for entry in entries.flatten() {
         let below = entry.path();
+        // `.` is not said before every name.
+        let below = below
+            .strip_prefix(".")
+            .map_or(below.clone(), Path::to_owned);
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         // Links may lead anywhere, in circles too; a run's own journal is shown with it.
         let is_plain = entry.file_type().is_ok_and(|kind| !kind.is_symlink());

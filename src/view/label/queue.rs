@@ -81,9 +81,13 @@ pub(super) fn next(
         .filter(|(other, _)| *other != labeler)
         .map(|(_, item)| item.as_str())
         .collect();
-    let is_new =
-        |item: &&Item| !done.contains(item.id.as_str()) && !taken.contains(item.id.as_str());
-    task.items.iter().find(is_new).map(|item| shown(&item.id))
+    let new = || {
+        let items = task.items.iter();
+        items.filter(|item| !done.contains(item.id.as_str()))
+    };
+    // Who has something open may have gone: it is given to another when nothing else is left.
+    let free = new().find(|item| !taken.contains(item.id.as_str()));
+    free.or_else(|| new().next()).map(|item| shown(&item.id))
 }
 
 /// What is labelled once more: what another labelled and this one did not, the least labelled first; else one's own, once, when it

@@ -117,8 +117,11 @@ fn number(view: &View, ask: &Ask, of: &str) -> Result<usize, Fault> {
     );
     let found = view
         .episodes(of)?
-        .with(|table, _| table.named(step, id, sample));
-    found.ok_or_else(|| Fault::Missing(format!("{of} has no episode of {id}, policy version {step}, sample {sample}, or has not been read so far")))
+        .wait_for(|table| table.named(step, id, sample));
+    found.ok_or_else(|| {
+        let words = format!("{of} has no episode of {id}, policy version {step}, sample {sample}");
+        Fault::Missing(words)
+    })
 }
 
 /// The page.

@@ -90,13 +90,13 @@ fn sources(view: &View) -> Vec<(String, String)> {
 pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
     let sources = sources(view);
     let filter = ask.get("problem").unwrap_or_default();
-    let sort = ask.get("sort").unwrap_or("id");
+    let sort = ask.get("sort").unwrap_or("played");
     let mut page = Page {
         tab: "problems",
         of: ask.get("of").unwrap_or_default(),
         sources,
         filter,
-        sort: ["id", "hardest", "played"].map(|name| (name, name == sort)),
+        sort: ["played", "hardest", "id"].map(|name| (name, name == sort)),
         rows: Vec::new(),
         count: 0,
         before: None,
