@@ -408,7 +408,10 @@ fn evaluations_are_set_side_by_side_and_written_as_reports() {
         "problems.jsonl",
         &format!("{}\n{}\n", double("one"), double("two")),
     );
-    let (right, wrong) = ("print(2 * int(input()))", "print(4)");
+    let (right, wrong) = (
+        "```python\nprint(2 * int(input()))\n```",
+        "```python\nprint(4)\n```",
+    );
     for (name, programs) in [("old", [right, wrong]), ("new", [wrong, right])] {
         let lines: Vec<String> = ["one", "two"]
             .iter()
