@@ -1,6 +1,6 @@
 //! Pages on which people label: two answers, a ranking of several, or an answer's steps.
 //!
-//! `task` makes what is labelled of judged answers, `book` keeps what was said on disk, `queue` says what a labeller sees next,
+//! `task` makes what is labelled of judged answers, `book` keeps what was said on disk where it is `sound`, `queue` says what a labeller sees next,
 //! `agreement` how far labellers agree, `export` writes preferences, `desk` joins them and `pages` serves them.
 
 mod agreement;
@@ -9,6 +9,7 @@ mod desk;
 mod export;
 mod pages;
 mod queue;
+mod sound;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod problem;
 mod problems;
 mod run;
 mod runs;
+mod summary;
 mod turn;
 
 use askama::Template;
@@ -18,12 +19,13 @@ use super::web::Fault;
 pub(super) use compare::page as compare;
 pub(super) use episode::page as episode;
 pub(super) use episodes::page as episodes;
-pub(super) use evaluation::{Summary, page as evaluation};
+pub(super) use evaluation::page as evaluation;
 pub(super) use evaluations::page as evaluations;
 pub(super) use problem::page as problem;
 pub(super) use problems::page as problems;
 pub(super) use run::{Curves, curves, page as run};
 pub(super) use runs::page as runs;
+pub(super) use summary::Summary;
 pub(super) use turn::{Turn, turns};
 
 #[derive(Template)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::agreement::{Agreement, alpha_of_all, kappas};
-use super::book::{Book, BookError, Label, Said, check};
+use super::book::{Book, BookError, Label, Said};
 use super::queue;
+use super::sound::check;
 use super::task::{Item, Task};
 
 /// Characters of a labeller's name at most.
