@@ -11,11 +11,13 @@ pub mod import;
 mod imported;
 pub mod judge;
 pub mod judging;
+pub mod label;
 pub mod labels;
 pub mod output;
 pub mod pairs;
 pub mod progress;
 pub mod replay;
+pub mod report;
 pub mod reward;
 pub mod rft;
 pub mod serve;
@@ -25,6 +27,7 @@ pub mod source;
 mod starter;
 pub mod steps;
 pub mod train;
+pub mod view;
 mod watched;
 
 use std::process::ExitCode;
@@ -93,6 +96,12 @@ enum Verb {
     Replay(replay::Args),
     /// Judge programs and play episodes over HTTP, as trainers of all kinds ask for it.
     Serve(serve::Args),
+    /// Have people label answers in a browser: pairs, rankings, steps.
+    Label(label::Args),
+    /// Write a run, or an evaluation, as one page that needs nothing else.
+    Report(report::Args),
+    /// Look at runs, episodes, evaluations and problems in a browser.
+    View(view::Args),
     /// Write problems or preferences of any known schema as rlef JSON lines or Parquet.
     Convert(convert::Args),
     /// Fetch public problem sets, and check that they are what they were.
@@ -250,6 +259,9 @@ pub fn run_with(cli: Cli, judges: &Judges) -> anyhow::Result<ExitCode> {
         Verb::Export(args) => export::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Serve(args) => serve::run(&args),
+        Verb::Report(args) => report::run(&args),
+        Verb::View(args) => view::run(&args),
+        Verb::Label(args) => label::run(&args),
         Verb::Convert(args) => convert::run(&args),
         Verb::Fetch(args) => fetch::run(&args),
         Verb::Contest(args) => source::run(&args),

@@ -7,6 +7,7 @@
 pub mod again;
 #[cfg(test)]
 mod agreement;
+mod blocks;
 pub mod diff;
 mod error;
 mod frame;
@@ -23,6 +24,7 @@ mod tests;
 
 pub(crate) use crate::files::partial_in;
 pub use crate::files::write_atomically;
+pub use blocks::Blocks;
 pub use error::JournalError;
 pub use frame::Name;
 pub use frames::Frames;

@@ -6,13 +6,16 @@
 mod agreement;
 mod compared;
 mod intervals;
+mod krippendorff;
 mod page;
 mod report;
 mod source;
 mod strength;
 mod table;
 
+pub(crate) use agreement::{Both, kappa};
 pub use compared::{Comparison, Labelling};
+pub use krippendorff::{Distance, alpha};
 pub use page::page;
 pub use report::Report;
 pub use source::{Answers, Choice, Source, SourceError};

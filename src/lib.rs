@@ -22,6 +22,7 @@
 //! - [`logger`] writes what a run did for other tools to draw.
 //! - [`machine`] says what this one can enforce and run; [`memory`] says what a run will need before it starts.
 //! - [`statistics`] says what numbers of several problems allow one to say.
+//! - [`view`] is what a person looks at, and labels on, in a browser.
 //! - [`cli`] is what a person types.
 
 #![forbid(unsafe_code)]
@@ -69,3 +70,4 @@ pub mod server;
 pub mod sft;
 pub mod train;
 pub mod update;
+pub mod view;

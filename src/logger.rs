@@ -2,7 +2,7 @@
 //! and the validations, which are the run's record: whatever is here can be made again from them, and is when a run goes on.
 
 pub mod events;
-mod rows;
+pub(crate) mod rows;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::write_atomically;
 use events::Events;
-use rows::Row;
+pub(crate) use rows::Row;
 use table::Table;
 
 /// What is written beside a run's record.
@@ -135,9 +135,11 @@ mod tests {
         record(at, 2);
         let validation =
             r#"{"solved_by_turn":[{"mean":0.1,"low":0,"high":1},{"mean":0.4,"low":0,"high":1}]}"#;
+        // As it is kept now, and as it was before: the report alone.
+        let kept = format!(r#"{{"schema":"rlef-evaluation/1","report":{validation}}}"#);
         let mut first = Loggers::new(at, &both);
         first.round(1);
-        std::fs::write(at.join("validation-000002.json"), validation).unwrap();
+        std::fs::write(at.join("validation-000002.json"), kept).unwrap();
         first.round(2);
         drop(first);
         record(at, 3);

@@ -105,8 +105,9 @@ fn nothing_below_the_server_is_a_model_or_a_tokenizer() {
 #[test]
 fn verbs_are_short() {
     for name in [
-        "convert", "doctor", "eval", "export", "fetch", "gate", "import", "judge", "labels",
-        "pairs", "replay", "reward", "rft", "serve", "sft", "steps", "train",
+        "convert", "doctor", "eval", "export", "fetch", "gate", "import", "judge", "label",
+        "labels", "pairs", "replay", "report", "reward", "rft", "serve", "sft", "steps", "train",
+        "view",
     ] {
         let path = root().join(format!("src/cli/{name}.rs"));
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();

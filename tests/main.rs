@@ -29,6 +29,7 @@ mod invariants;
 mod judges;
 mod judging;
 mod killed;
+mod labelling;
 mod languages;
 mod learning;
 mod looks;
@@ -55,5 +56,6 @@ mod texts;
 mod training;
 mod validation;
 mod values;
+mod viewing;
 #[cfg(feature = "wasm")]
 mod wasm;

@@ -104,6 +104,14 @@ pub enum ConfigError {
         /// The address.
         bind: SocketAddr,
     },
+    /// Anybody could read its pages.
+    #[error(
+        "listen on {bind}, which other machines can reach, without a token; name a file of tokens with --token-file"
+    )]
+    Pages {
+        /// The address.
+        bind: SocketAddr,
+    },
     /// The tokens can't be read.
     #[error("read tokens from {}: {reason}", path.display())]
     Tokens {

@@ -104,7 +104,7 @@ fn admit(app: &App, request: &Request, peer: Option<SocketAddr>) -> Result<Clien
 
 /// Which of the tokens was shown, as a bearer or as the password of the basic scheme, which clients take from a URL. All are
 /// compared, whichever fits.
-fn token(tokens: &[Token], headers: &HeaderMap) -> Result<usize, Failure> {
+pub(crate) fn token(tokens: &[Token], headers: &HeaderMap) -> Result<usize, Failure> {
     let wrong = || {
         Failure::new(
             Kind::Token,
@@ -154,7 +154,7 @@ fn keep_web_pages_out(config: &Config, headers: &HeaderMap) -> Result<(), Failur
 }
 
 /// Whether a host, with its port or without, is this machine by its very name.
-fn is_local_name(host: &str) -> bool {
+pub(crate) fn is_local_name(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),

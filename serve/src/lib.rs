@@ -5,7 +5,7 @@
 //! same one (`flights`), a run without a verdict (`runs`), or a step of an episode (`episodes`). Whoever hangs up is taken out of
 //! it all (`caller`).
 //!
-//! `cli` are the verbs of a program that carries no models, and what they share with those of one that does. `native` is rlef's own interface; `dialects` are those of others, one a file. `machine` is the boundary to the judge.
+//! `cli` are the verbs of a program that carries no models, and what they share with those of one that does. `pages` serves pages for a browser. `native` is rlef's own interface; `dialects` are those of others, one a file. `machine` is the boundary to the judge.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,7 @@ mod line;
 mod machine;
 mod metrics;
 mod native;
+pub mod pages;
 mod patient;
 mod places;
 mod pool;

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::config::{Config, ConfigError};
+use crate::config::{Bounds, Config, ConfigError};
 use crate::dialects;
 use crate::guard::{Peer, guard};
 use crate::machine::Machine;
@@ -31,7 +31,7 @@ use crate::problems::Sets;
 /// Bytes of a request's head at most.
 const HEAD: usize = 64 << 10;
 /// How long to wait where the system has no room for another connection.
-const NO_ROOM: Duration = Duration::from_millis(50);
+pub(crate) const NO_ROOM: Duration = Duration::from_millis(50);
 /// How often episodes that nobody touches are looked for.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -45,7 +45,7 @@ pub struct Server {
 
 /// How it is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stop {
+pub(crate) enum Stop {
     No,
     /// Take no more, and finish those under way.
     Drain,
@@ -166,7 +166,7 @@ async fn serve(listener: TcpListener, app: &Arc<App>, mut stop: watch::Receiver<
                     connections.spawn(async move {
                         let _permit = permit;
                         let _open = Gauge::up(&app.metrics.connections);
-                        connection(stream, peer, &app, router, stop).await;
+                        connection(stream, peer, &app.config.bounds, router, stop).await;
                     });
                 }
                 Err(error) => {
@@ -199,14 +199,15 @@ async fn serve(listener: TcpListener, app: &Arc<App>, mut stop: watch::Receiver<
 }
 
 /// Resolves once the server is told to end so soon, or nobody is left who could tell it.
-async fn told(stop: &mut watch::Receiver<Stop>, least: Stop) {
+pub(crate) async fn told(stop: &mut watch::Receiver<Stop>, least: Stop) {
     drop(stop.wait_for(|stop| *stop >= least).await);
 }
 
-async fn connection(
+/// Serves one connection until it ends or the server is told to.
+pub(crate) async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    app: &App,
+    bounds: &Bounds,
     router: Router,
     mut stop: watch::Receiver<Stop>,
 ) {
@@ -219,10 +220,10 @@ async fn connection(
         let answer = hyper::service::Service::call(&inner, request);
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
-    let stream = TokioIo::new(Patient::new(stream, app.config.bounds.pause));
+    let stream = TokioIo::new(Patient::new(stream, bounds.pause));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.config.bounds.head)
+        .header_read_timeout(bounds.head)
         .max_buf_size(HEAD)
         .serve_connection(stream, service)
         .with_upgrades();

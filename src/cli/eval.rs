@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::judging;
 use super::output::{print, print_json, say};
-use super::{exit, output, source};
+use super::{exit, output, report, source};
 use crate::eval;
 use crate::eval::play::{Play, mean_scores};
 use crate::eval::record::{self, Setting};
@@ -92,6 +92,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         };
         let evaluation = record::evaluation(&setting, &problems, &groups, &report);
         output::keep(path, evaluation.text().as_bytes())?;
+        report::of_evaluation(path, &evaluation);
     }
     unwritten?;
     let played = (report.episodes + report.aborted).max(1);

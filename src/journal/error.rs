@@ -55,6 +55,18 @@ pub enum JournalError {
         /// What was expected.
         reason: String,
     },
+    /// A line of a block is no record.
+    #[error("failed to read {path}: line {line} behind byte {at}: {reason}")]
+    Block {
+        /// The file.
+        path: PathBuf,
+        /// Where the block begins.
+        at: u64,
+        /// Counted from one, from there.
+        line: usize,
+        /// What was expected.
+        reason: String,
+    },
     /// A frame is not what was written.
     #[error(
         "failed to read {path}: at byte {at}, frame {frame}, {reason}; the frames before it are whole"
@@ -73,7 +85,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// An error of the system, by what was being done to which file.
-    pub(super) fn of_file(
+    pub(crate) fn of_file(
         action: &'static str,
         path: &Path,
     ) -> impl FnOnce(std::io::Error) -> Self + use<> {

@@ -21,7 +21,7 @@ const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 const MOST_GROWTH: u64 = 200;
 
 /// Which form a file has.
-enum Form {
+pub(super) enum Form {
     Frames,
     Compressed,
     Lines,
@@ -38,7 +38,7 @@ pub fn of_run(folder: &Path) -> PathBuf {
 }
 
 /// Where a journal is that somebody has named: by a run's folder, or by the name it has once it is decompressed.
-fn found(path: &Path) -> PathBuf {
+pub(super) fn found(path: &Path) -> PathBuf {
     if path.is_dir() {
         return of_run(path);
     }
@@ -50,7 +50,7 @@ fn found(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-fn form(path: &Path, file: &File) -> Result<Form, JournalError> {
+pub(super) fn form(path: &Path, file: &File) -> Result<Form, JournalError> {
     let mut start = [0; 4];
     let read = file.read_at(&mut start, 0);
     let count = read.map_err(JournalError::of_file("read", path))?;

@@ -74,6 +74,39 @@ impl FrameReader {
         self.entries.iter().flat_map(|entry| &entry.head.episodes)
     }
 
+    /// Frames there are.
+    pub const fn frames(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The episodes that a frame's head names; none where there is no such frame.
+    pub fn names(&self, frame: usize) -> &[Name] {
+        self.entries
+            .get(frame)
+            .map_or(&[], |entry| &entry.head.episodes)
+    }
+
+    /// Where a frame begins and ends.
+    pub(super) fn place(&self, frame: usize) -> Option<(u64, u64)> {
+        self.entries
+            .get(frame)
+            .map(|entry| (entry.head.at, entry.end()))
+    }
+
+    /// The records of one frame, as many as its head names; none where there is no such frame.
+    pub fn records_of<T: DeserializeOwned>(&self, frame: usize) -> Result<Vec<T>, JournalError> {
+        let Some(entry) = self.entries.get(frame) else {
+            return Ok(Vec::new());
+        };
+        let records: Vec<T> = self.records(entry)?;
+        let (found, expected) = (records.len(), entry.head.episodes.len());
+        if found != expected {
+            let words = format!("there are {found} episodes, and its head names {expected}");
+            return Err(self.damaged(entry, words));
+        }
+        Ok(records)
+    }
+
     /// Bytes at its end that are no whole frame.
     pub const fn torn(&self) -> u64 {
         self.torn

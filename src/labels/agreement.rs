@@ -3,10 +3,10 @@
 
 /// Two labels of one thing, and what it counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Both {
-    pub(super) one: f64,
-    pub(super) other: f64,
-    pub(super) weight: f64,
+pub(crate) struct Both {
+    pub(crate) one: f64,
+    pub(crate) other: f64,
+    pub(crate) weight: f64,
 }
 
 /// The share that is labelled alike.
@@ -19,7 +19,7 @@ pub(super) fn raw(labels: &[Both]) -> Option<f64> {
 
 /// Cohen's kappa (1960): `(p - e) / (1 - e)` with the share `p` labelled alike and `e` what two sources with the same shares of
 /// each label would have by chance. Nothing where that is all there is.
-pub(super) fn kappa(labels: &[Both]) -> Option<f64> {
+pub(crate) fn kappa(labels: &[Both]) -> Option<f64> {
     weighted(labels, |one, other| if one == other { 0.0 } else { 1.0 })
 }
 

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 /// What is known of the policy after so many rounds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Rounds done.
-    pub(super) round: usize,
+    pub(crate) round: usize,
     /// Names, with the group they are drawn in before a slash; those of a round itself have none.
-    pub(super) numbers: BTreeMap<String, f64>,
+    pub(crate) numbers: BTreeMap<String, f64>,
 }
 
 /// The rows of a run, or of its last round alone, which has the number that is given.
-pub(super) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Row>> {
+pub(crate) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Row>> {
     let lines = |name: &str| -> std::io::Result<Vec<Value>> {
         let text = crate::files::read_to_string(&folder.join(name))?;
         // A line that is being written is another round's.
@@ -38,6 +38,8 @@ pub(super) fn read(folder: &Path, last: Option<usize>) -> std::io::Result<Vec<Ro
         let path = folder.join(format!("validation-{round:06}.json"));
         if path.exists() {
             let report: Value = serde_json::from_str(&crate::files::read_to_string(&path)?)?;
+            // Runs of older versions keep the report alone.
+            let report = report.get("report").unwrap_or(&report);
             let turns = report["solved_by_turn"].as_array();
             let solved = turns.and_then(|turns| number(&turns.last()?["mean"]));
             numbers.extend(solved.map(|solved| ("validation/solved".to_owned(), solved)));

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::super::report;
 use super::load::Loaded;
 use crate::journal;
 use crate::logger::Logger;
+use crate::problem::Problem;
 
 /// What a run has changed, and where to look, in one line.
 pub(super) fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder: &Path) -> String {
@@ -33,8 +35,15 @@ pub(super) fn ended(loaded: &Loaded, solved: Option<(Option<f64>, f64)>, folder:
         Some(name) => name.to_string_lossy().into_owned(),
         None => journal::NAME.to_owned(),
     };
+    let problems: Vec<Problem> = (loaded.tasks.iter())
+        .flat_map(|task| task.problems.iter().cloned())
+        .collect();
+    let report = match report::of_ended(folder, &problems) {
+        Some(_) => ", a report in report.html",
+        None => "",
+    };
     format!(
-        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}",
+        "{changed}the trained policy is in {}/checkpoints/{:06}, curves in {curves}, episodes in {episodes}{report}",
         folder.display(),
         config.rounds
     )
