@@ -89,18 +89,15 @@ impl StoredAnswer {
             return Ok(None);
         };
         let turn = &episode.turns[0];
-        let (tokens, start) = match &turn.sampled {
-            Some(sampled) => {
-                let end = turn.prompt_end + sampled.ids.len();
-                (episode.tokens[..end].to_vec(), turn.prompt_end)
-            }
-            None => {
-                let mut ids = tokenizer.message(Place::Opening, &episode.opening.text)?;
-                let start = ids.len();
-                ids.extend(tokenizer.encode(&turn.text)?);
-                ids.push(tokenizer.end);
-                (ids, start)
-            }
+        let (tokens, start) = if let Some(sampled) = &turn.sampled {
+            let end = turn.prompt_end + sampled.ids.len();
+            (episode.tokens[..end].to_vec(), turn.prompt_end)
+        } else {
+            let mut ids = tokenizer.message(Place::Opening, &episode.opening.text)?;
+            let start = ids.len();
+            ids.extend(tokenizer.encode(&turn.text)?);
+            ids.push(tokenizer.end);
+            (ids, start)
         };
         Ok(Some(Self {
             text: turn.text.clone(),

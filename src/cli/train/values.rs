@@ -30,13 +30,12 @@ pub(super) fn start(
         return Ok(());
     };
     let named = || format!("failed to use objective.value_from = {}", folder.display());
-    let (body, tokenizer) = match ProcessModel::load(folder, device) {
-        Ok(model) => (model.decoder, model.tokenizer),
+    let (body, tokenizer) = if let Ok(model) = ProcessModel::load(folder, device) {
+        (model.decoder, model.tokenizer)
+    } else {
         // What is neither is told as what it mostly should be.
-        Err(_) => {
-            let model = RewardModel::load(folder, device).with_context(named)?;
-            (model.decoder, model.tokenizer)
-        }
+        let model = RewardModel::load(folder, device).with_context(named)?;
+        (model.decoder, model.tokenizer)
     };
     learner
         .start_values(&body, &tokenizer)

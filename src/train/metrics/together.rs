@@ -25,10 +25,12 @@ pub(in crate::train) fn together(parts: &[Part<'_>], mut all: Vec<RoundMetrics>)
     joined(&named.zip(all).collect::<Vec<_>>())
 }
 
-/// Each with its name, its weight, and how many of its episodes were data.
-fn joined(all: &[((&str, f64, usize), RoundMetrics)]) -> RoundMetrics {
-    let mean = |count: &dyn Fn(&((&str, f64, usize), RoundMetrics)) -> f64,
-                number: fn(&RoundMetrics) -> f64| {
+/// A task's name, its weight, how many of its episodes were data, and its metrics.
+type Named<'a> = ((&'a str, f64, usize), RoundMetrics);
+
+/// The metrics of several.
+fn joined(all: &[Named<'_>]) -> RoundMetrics {
+    let mean = |count: &dyn Fn(&Named<'_>) -> f64, number: fn(&RoundMetrics) -> f64| {
         let whole: f64 = all.iter().map(count).sum();
         let sum: f64 = all.iter().map(|one| count(one) * number(&one.1)).sum();
         if whole > 0.0 { sum / whole } else { 0.0 }
