@@ -111,6 +111,7 @@ def main():
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--only", default="", help="ways whose names hold this text")
     args = parser.parse_args()
     torch.set_num_threads(1)
     opened = gzip.open if args.problems.suffix == ".gz" else open
@@ -121,12 +122,13 @@ def main():
         wide = pathlib.Path(folder) / "f16.gguf"
         f16_copy(args.model, wide)
         ways = {
-            "rlef f32, whole process": rlef(args.rlef, problems, args.model, args.tokens),
-            "transformers f32": transformers(prompts, args.model, torch.float32, args.tokens),
-            "transformers bf16": transformers(prompts, args.model, torch.bfloat16, args.tokens),
-            "llama.cpp F16": llama_cpp(prompts, wide, args.tokens),
-            "llama.cpp Q4_1": llama_cpp(prompts, args.model, args.tokens),
+            "rlef f32, whole process": lambda: rlef(args.rlef, problems, args.model, args.tokens),
+            "transformers f32": lambda: transformers(prompts, args.model, torch.float32, args.tokens),
+            "transformers bf16": lambda: transformers(prompts, args.model, torch.bfloat16, args.tokens),
+            "llama.cpp F16": lambda: llama_cpp(prompts, wide, args.tokens),
+            "llama.cpp Q4_1": lambda: llama_cpp(prompts, args.model, args.tokens),
         }
+        ways = {way: make() for way, make in ways.items() if args.only in way}
         with open(args.out, "w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["way", "run", "rows", "tokens", "wall_seconds", "cpu_seconds", "tokens_per_cpu_second", "load_average"])
