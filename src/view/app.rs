@@ -69,13 +69,12 @@ impl View {
             return Err(Fault::Missing(format!("{name} has no journal yet")));
         }
         let mut journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
-        let episodes = match journals.get(&path) {
-            Some(open) => Arc::clone(open),
-            None => {
-                let open = Episodes::open(&path)?;
-                journals.insert(path, Arc::clone(&open));
-                open
-            }
+        let episodes = if let Some(open) = journals.get(&path) {
+            Arc::clone(open)
+        } else {
+            let open = Episodes::open(&path)?;
+            journals.insert(path, Arc::clone(&open));
+            open
         };
         drop(journals);
         episodes.refresh()?;

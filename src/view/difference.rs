@@ -1,5 +1,6 @@
 //! Two programs → what changed from one to the other, by lines, with the changed words of a line marked.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
@@ -67,7 +68,8 @@ pub(super) fn difference(old: &str, new: &str) -> Difference {
             for (is_changed, text) in change.iter_strings_lossy() {
                 let text = escaped(text.trim_end_matches('\n'));
                 if is_changed && !text.is_empty() {
-                    html.push_str(&format!("<mark>{text}</mark>"));
+                    // Writing to a String can't fail.
+                    let _ = write!(html, "<mark>{text}</mark>");
                 } else {
                     html.push_str(&text);
                 }

@@ -1,6 +1,8 @@
 //! A program's text → its lines with comments, strings, numbers and keywords marked. Knows each language by a few words and marks
 //! alone: it colours, and decides nothing.
 
+use std::fmt::Write as _;
+
 use rlef_sandbox::Language;
 
 use super::visible::escaped;
@@ -181,11 +183,13 @@ pub(super) fn lines(language: Language, source: &str) -> Vec<String> {
             if class == Class::Plain {
                 line.push_str(&escaped(part));
             } else {
-                line.push_str(&format!(
+                // Writing to a String can't fail.
+                let _ = write!(
+                    line,
                     "<span class=\"{}\">{}</span>",
                     class.name(),
                     escaped(part)
-                ));
+                );
             }
         }
     }

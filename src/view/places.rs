@@ -99,7 +99,7 @@ fn walk(path: &Path, depth: usize, left: &mut usize, found: &mut Vec<Place>) {
         found.push(Place {
             kind,
             name: name.to_owned(),
-        })
+        });
     };
     if !path.is_dir() {
         kind_of(path).into_iter().for_each(add);

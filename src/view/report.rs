@@ -186,6 +186,9 @@ pub fn of_evaluation(name: &str, evaluation: &Evaluation) -> Result<String, Repo
     Ok(page.render()?)
 }
 
+/// Whether an episode is one of a kind.
+type Holds = fn(&EpisodeRecord) -> bool;
+
 /// Some episodes of the last policy versions, each for a reason.
 fn chosen(
     blocks: &Blocks,
@@ -197,7 +200,6 @@ fn chosen(
             .map(|reward| reward.outcome + reward.scores.values().sum::<f64>())
             .sum()
     };
-    type Holds = fn(&EpisodeRecord) -> bool;
     let reasons: [(&'static str, Holds); 5] = [
         ("Repaired", |record| {
             record.outcome == Some(Grade::Accepted) && record.turns.len() > 1

@@ -1,5 +1,7 @@
 //! Ids and their log-probabilities → an answer's text with each token coloured by how unlikely it was when it was drawn.
 
+use std::fmt::Write as _;
+
 use crate::checkpoint::tokenizer::Tokenizer;
 
 use super::visible::escaped;
@@ -38,11 +40,13 @@ pub(super) fn coloured(tokenizer: &Tokenizer, ids: &[u32], log_probs: &[f32]) ->
             text.push('⏎');
         }
         let percent = 100.0 * f64::from(log_probability).exp();
-        html.push_str(&format!(
+        // Writing to a String can't fail.
+        let _ = write!(
+            html,
             "<span class=\"p{}\" title=\"token {id}, log-probability {log_probability:.3} ({percent:.1}%)\">{}</span>",
             class(log_probability),
             escaped(&text)
-        ));
+        );
     }
     if ids.len() > MOST {
         html.push_str("<em> … more tokens are not shown</em>");

@@ -119,12 +119,13 @@ impl Item {
             digest.update((text.len() as u64).to_le_bytes());
             digest.update(text);
         }
-        let id = digest
-            .finalize()
+        let id = digest.finalize();
+        let id: Vec<String> = id
             .iter()
             .take(8)
             .map(|byte| format!("{byte:02x}"))
             .collect();
+        let id = id.concat();
         let steps = match (kind, answers.first()) {
             (Kind::Steps, Some(answer)) => process_model::of_answer(&answer.text)
                 .into_iter()

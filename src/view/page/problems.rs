@@ -40,10 +40,12 @@ struct Row {
     spark: String,
 }
 
+/// Played and solved episodes by policy version.
+type Rate = BTreeMap<u32, (usize, usize)>;
+
 /// How often problems were solved: for each played and solved episodes by policy version.
-pub(super) fn rates(table: &Table) -> Vec<BTreeMap<u32, (usize, usize)>> {
-    let mut rates: Vec<BTreeMap<u32, (usize, usize)>> =
-        vec![BTreeMap::new(); table.problems().len()];
+pub(super) fn rates(table: &Table) -> Vec<Rate> {
+    let mut rates: Vec<Rate> = vec![BTreeMap::new(); table.problems().len()];
     for row in table
         .rows()
         .iter()
@@ -56,7 +58,7 @@ pub(super) fn rates(table: &Table) -> Vec<BTreeMap<u32, (usize, usize)>> {
     rates
 }
 
-fn spark(rate: &BTreeMap<u32, (usize, usize)>) -> String {
+fn spark(rate: &Rate) -> String {
     let all: Vec<(usize, usize)> = rate.values().copied().collect();
     if all.len() < 2 {
         return String::new();
@@ -108,7 +110,7 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
         return Ok(page.render()?);
     };
     // Sets are read for problems that were never played; without them those that were are all there is.
-    let mut all: BTreeMap<String, BTreeMap<u32, (usize, usize)>> = BTreeMap::new();
+    let mut all: BTreeMap<String, Rate> = BTreeMap::new();
     for name in sets(view, of) {
         match &*view.sets.problems(&name) {
             Ok(set) => all.extend(
@@ -127,11 +129,11 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
         known < count
     });
     let wanted = filter.to_lowercase();
-    let sum = |rate: &BTreeMap<u32, (usize, usize)>| {
+    let sum = |rate: &Rate| {
         rate.values()
             .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     };
-    let mut found: Vec<(String, (usize, usize), BTreeMap<u32, (usize, usize)>)> = (all.into_iter())
+    let mut found: Vec<(String, (usize, usize), Rate)> = (all.into_iter())
         .filter(|(id, _)| id.to_lowercase().contains(&wanted))
         .map(|(id, rate)| (id, sum(&rate), rate))
         .collect();
@@ -142,7 +144,7 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
                 .cmp(&(other.1.0 == 0))
                 .then(share(one.1).total_cmp(&share(other.1)))
         }),
-        "played" => found.sort_by(|one, other| other.1.0.cmp(&one.1.0)),
+        "played" => found.sort_by_key(|one| std::cmp::Reverse(one.1.0)),
         _ => {}
     }
     let number = ask.number::<usize>("page")?.unwrap_or(1).max(1);

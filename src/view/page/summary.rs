@@ -16,9 +16,12 @@ pub(in crate::view) struct Summary {
     turns: Vec<TurnRow>,
     grades: Vec<(String, usize)>,
     pass_at: Vec<(String, String)>,
-    labels: Vec<(String, Vec<(String, usize, String, String)>)>,
+    labels: Vec<(String, Vec<Part>)>,
     best_of: Vec<(usize, String, String, String)>,
 }
+
+/// A label's value: its name, its problems, the share solved, and that as a bar.
+type Part = (String, usize, String, String);
 
 struct TurnRow {
     number: usize,
