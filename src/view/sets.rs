@@ -73,6 +73,29 @@ impl Sets {
     }
 }
 
+/// The name of a set as a record has it, who was written in another folder perhaps: a relative file that isn't here is looked
+/// for beside the record, and in the folders around it.
+pub(super) fn near(name: &str, record: &Path) -> String {
+    let (schema, file) = match name.split_once(':') {
+        // A built-in set is no file.
+        Some(("contest", _)) => return name.to_owned(),
+        Some((schema, file)) if !Path::new(name).is_file() => (format!("{schema}:"), file),
+        _ => (String::new(), name),
+    };
+    let path = Path::new(file);
+    if path.is_absolute() || path.is_file() {
+        return name.to_owned();
+    }
+    let around = record.ancestors().skip(1).take(4);
+    let found = around
+        .map(|folder| folder.join(path))
+        .find(|path| path.is_file());
+    found.map_or_else(
+        || name.to_owned(),
+        |path| format!("{schema}{}", path.display()),
+    )
+}
+
 /// What was loaded under a name; what failed is tried again the next time, for a file may be there by then.
 fn once<T>(
     known: &Mutex<HashMap<String, Loaded<T>>>,
@@ -87,4 +110,25 @@ fn once<T>(
     let loaded = Arc::new(load());
     known.insert(name.to_owned(), Arc::clone(&loaded));
     loaded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_around_its_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        std::fs::create_dir_all(at.join("runs/one")).unwrap();
+        std::fs::write(at.join("own.jsonl"), "").unwrap();
+        std::fs::write(at.join("test"), "").unwrap();
+        let record = at.join("runs/one/journal.jsonl");
+        let own = at.join("own.jsonl").display().to_string();
+        assert_eq!(near("own.jsonl", &record), own);
+        assert_eq!(near("mbpp:own.jsonl", &record), format!("mbpp:{own}"));
+        for name in ["other.jsonl", "contest:test", own.as_str()] {
+            assert_eq!(near(name, &record), name);
+        }
+    }
 }

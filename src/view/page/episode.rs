@@ -1,5 +1,7 @@
 //! One episode as a dialogue.
 
+use std::path::Path;
+
 use askama::Template;
 
 use super::turn::{Turn, table, turns};
@@ -13,6 +15,7 @@ use crate::view::curves::short;
 use crate::view::difference::Difference;
 use crate::view::places::Kind;
 use crate::view::run_folder::RunFolder;
+use crate::view::sets::near;
 use crate::view::tokens::CLASSES;
 use crate::view::visible::Shown;
 use crate::view::web::{Ask, Fault, href};
@@ -87,13 +90,16 @@ pub(super) fn problem_of(
 
 /// The sets that a journal is of: a run's, or those of the evaluations that were named beside it.
 pub(super) fn sets(view: &View, of: &str) -> Vec<String> {
-    if let Some(place) = view.places.find(Kind::Run, of) {
-        return sets_of(&RunFolder::of(place.path()));
-    }
-    super::evaluation::of_journal(view, of)
-        .into_iter()
-        .map(|found| found.provenance.problems)
-        .collect()
+    let names = match view.places.find(Kind::Run, of) {
+        Some(place) => sets_of(&RunFolder::of(place.path())),
+        None => super::evaluation::of_journal(view, of)
+            .into_iter()
+            .map(|found| found.provenance.problems)
+            .collect(),
+    };
+    // A run's folder is asked for by its name, which is around its files as well.
+    let record = Path::new(of).join("journal");
+    names.iter().map(|name| near(name, &record)).collect()
 }
 
 const fn stop_words(stop: StopReason) -> &'static str {
