@@ -196,7 +196,7 @@ mod tests {
             passed: 1,
             total: 1,
             task: None,
-            constraints: Default::default(),
+            constraints: BTreeMap::default(),
             stored: None,
             withheld: None,
         }

@@ -48,15 +48,19 @@ fn labelling(at: &Path, more: &[&str]) -> Labelling {
         .spawn()
         .unwrap();
     let mut said = String::new();
-    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if let Some(rest) = line.split("http://").nth(1) {
-            let address = rest.split(' ').next().unwrap().parse().unwrap();
-            return Labelling { child, address };
-        }
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = lines.map(Result::unwrap).find_map(|line| {
         said += &line;
-    }
-    panic!("{said}");
+        let rest = line.split("http://").nth(1)?;
+        rest.split(' ').next().unwrap().parse().ok()
+    });
+    // Made first, so that the program ends where it has said no address.
+    let mut labelling = Labelling {
+        child,
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+    };
+    labelling.address = address.expect(&said);
+    labelling
 }
 
 /// Problems, and four answers to each.

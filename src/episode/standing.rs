@@ -85,7 +85,7 @@ mod tests {
             .to_vec()
     }
 
-    fn standing(solved: bool, rules: Option<Option<f64>>) -> Episode {
+    fn standing(solved: bool, rules: &[Option<f64>]) -> Episode {
         let mut episode = played(&[Grade::WrongAnswer, Grade::Accepted], solved);
         let said = |value| Score {
             judge: "rules".to_owned(),
@@ -97,7 +97,10 @@ mod tests {
         episode.turns[0].scores = vec![said(Some(1.0))];
         let mut part = said(Some(1.0));
         part.span = Some(0..1);
-        episode.turns[1].scores = [part].into_iter().chain(rules.map(said)).collect();
+        episode.turns[1].scores = [part]
+            .into_iter()
+            .chain(rules.iter().copied().map(said))
+            .collect();
         constrain(&mut episode, &judges());
         episode
     }
@@ -110,7 +113,7 @@ mod tests {
             (false, 0.5, false),
             (false, 0.0, false),
         ] {
-            let found = standing(solved, Some(Some(rules))).standing;
+            let found = standing(solved, &[Some(rules)]).standing;
             assert_eq!(found.is_feasible(), feasible, "{solved} {rules}");
             assert_eq!(found.constraints["tests"], solved);
             assert_eq!(found.constraints["rules"], rules >= 0.5);
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_neither_met_nor_violated_and_nothing_is_learnt_from_it() {
-        for (rules, words) in [(Some(None), "why"), (None, "said nothing")] {
+        for (rules, words) in [(&[None][..], "why"), (&[], "said nothing")] {
             let mut episode = standing(true, rules);
             let said = episode.standing.withheld.clone().unwrap();
             assert!(said.contains("`rules`") && said.contains(words), "{said}");

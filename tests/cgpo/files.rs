@@ -24,8 +24,9 @@ fn problem_file(at: &Path) {
 
 fn run_file(at: &Path, url: &str, more: &str) {
     let starter = starter();
+    let starter = starter.display();
     let text = format!(
-        "rounds = 2\nproblems_per_round = 1\nupdates_per_round = 1\npolicy = {starter:?}\nproblems = \"one.jsonl\"\n{more}\n\
+        "rounds = 2\nproblems_per_round = 1\nupdates_per_round = 1\npolicy = \"{starter}\"\nproblems = \"one.jsonl\"\n{more}\n\
         [rollout]\nturns = 1\ngroup = 3\n[rollout.sampling]\nmax_tokens = 30\n[reward]\nsolved = 0.0\nfailed = 0.0\nno_program = 0.0\n\
         [objective]\nalgorithm = \"crpg\"\n[evaluation]\nproblems = \"\"\n[resources]\ncheckpoint_every = 1\nmax_unusable_rate = 1.0\n\
         [[judges]]\nkind = \"tests\"\n[[judges]]\nkind = \"rules\"\nmax_lines = 9\nat_least = 1.0\n\
@@ -132,9 +133,10 @@ fn tasks_of_a_file_are_played_each_with_its_own_judges() {
     let at = folder.path();
     problem_file(at);
     let starter = starter();
+    let starter = starter.display();
     let text = |second: &str| {
         format!(
-            "rounds = 1\nproblems_per_round = 1\nupdates_per_round = 1\npolicy = {starter:?}\n[rollout]\nturns = 1\ngroup = 2\n\
+            "rounds = 1\nproblems_per_round = 1\nupdates_per_round = 1\npolicy = \"{starter}\"\n[rollout]\nturns = 1\ngroup = 2\n\
             [rollout.sampling]\nmax_tokens = 30\n[evaluation]\nproblems = \"\"\n[resources]\nmax_unusable_rate = 1.0\n\
             [[tasks]]\nname = \"code\"\nproblems = \"one.jsonl\"\n[tasks.objective]\nalgorithm = \"crpg\"\n\
             [[tasks.judges]]\nkind = \"tests\"\nat_least = 1.0\n\

@@ -206,7 +206,7 @@ fn a_journal_that_grows_is_followed_and_one_that_is_cut_back_too() {
     let episodes = Episodes::open(&path).unwrap();
     filled(&episodes);
     let steps = || {
-        *episodes.looked.lock().unwrap() = (Instant::now() - LOOK, 0);
+        *episodes.looked.lock().unwrap() = (Instant::now().checked_sub(LOOK).unwrap(), 0);
         episodes.refresh().unwrap();
         filled(&episodes);
         episodes.with(|table, _| table.rows().iter().map(|row| row.step).collect::<Vec<_>>())

@@ -145,7 +145,7 @@ fn labels_that_make_no_sense_are_refused() {
         "{\"event\":\"label\"}",
         "{\"event\":\"labels\",\"schema\":\"rlef-labels/9\",\"kind\":\"pairs\"}",
     ] {
-        std::fs::write(&path.with_extension("wrong"), format!("{line}\n")).unwrap();
+        std::fs::write(path.with_extension("wrong"), format!("{line}\n")).unwrap();
         let wrong = Book::load(&path.with_extension("wrong"))
             .map(drop)
             .unwrap_err()
