@@ -41,10 +41,13 @@ fn every_flag_is_an_input_and_every_input_is_used() {
         .output()
         .unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let flags: BTreeSet<String> = help
+    // Flags stand in a list of their own; in wrapped texts and in examples others' may begin a line.
+    let list = help.split_once("Options:\n").unwrap().1;
+    let list = list
         .lines()
+        .take_while(|line| line.is_empty() || line.starts_with(' '));
+    let flags: BTreeSet<String> = list
         .filter_map(|line| {
-            // Flags stand at a column of their own; a wrapped text may begin with the name of another flag.
             let flag = line.strip_prefix("      ").or(line.strip_prefix("  -h, "));
             let flag = flag?.strip_prefix("--")?.split([' ', '=']).next()?;
             Some(flag.to_owned())
