@@ -26,15 +26,12 @@ use std::time::Instant;
 
 use crate::config::TrainConfig;
 use crate::judge::Judge;
-use crate::objective::Source;
-use crate::rollout::{Group, RolloutStats};
-use checks::enough_was_played;
+use crate::rollout::Group;
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
 use observer::stop_if_told;
 pub use observer::{End, Event, Observer, Phase, Stage};
-use part::Part;
 pub use rates::Rates;
 pub use reference::KeptReference;
 pub use session::{Data, Played, Session, Stamps};
@@ -125,33 +122,11 @@ fn watched_round(
         task.data.check(&*task.objective)?;
     }
     observer.on(Event::Phase(Phase::Playing));
-    let (mut played, mut cost) = (Vec::with_capacity(tasks.len()), RolloutStats::default());
-    for task in tasks {
-        let of_task = match task.objective.needs().source {
-            Source::Episodes => sample::play_round(learner, task, round)?,
-            Source::Examples(_) => (Vec::new(), RolloutStats::default()),
-        };
-        cost.add(&of_task.1);
-        played.push(of_task);
-        stop_if_told(observer)?;
-    }
+    let (played, cost) = sample::play_tasks(learner, tasks, round, observer)?;
     let stored = tasks.iter().zip(&played);
     let stored = stored.map(|(task, (groups, _))| part::learnable(learner, task, groups));
     let stored: Vec<_> = stored.collect();
-    let (mut parts, mut all) = (Vec::new(), Vec::new());
-    for (task, (groups, stats)) in tasks.iter().zip(&played) {
-        let part = Part::new(task, groups, round)?;
-        let metrics = RoundMetrics {
-            round,
-            ..metrics::describe(groups, &part.material, stats)
-        };
-        enough_was_played(&metrics, stats, groups, &part.material, task.config)?;
-        if round == 0 {
-            checks::usable(groups, task.config)?;
-        }
-        parts.push(part);
-        all.push(metrics);
-    }
+    let (mut parts, mut all) = part::of_tasks(tasks, &played, round)?;
 
     observer.on(Event::Phase(Phase::Scoring));
     let clock = Instant::now();

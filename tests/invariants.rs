@@ -223,21 +223,3 @@ fn what_is_said_is_said_through_one_place() {
         }
     }
 }
-
-/// Every figure's file and every path that the README names exists.
-#[test]
-fn the_readme_names_only_files_that_exist() {
-    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
-    for (_, rest) in text
-        .match_indices("](")
-        .map(|(at, _)| ("", &text[at + 2..]))
-    {
-        let target = rest.split(')').next().unwrap();
-        if !target.starts_with("http") && !target.starts_with('#') {
-            assert!(
-                root().join(target).exists(),
-                "README.md names {target}, which does not exist"
-            );
-        }
-    }
-}

@@ -1,8 +1,10 @@
 //! A task's part of a round, once it was played: what its objective chose, in updates.
 
+use super::metrics::{self, RoundMetrics};
+use super::sample::Sampled;
 use super::second::{self, SecondBatches};
 use super::stored::StoredAnswer;
-use super::{Learner, Task, TrainError, draw, filter};
+use super::{Learner, Task, TrainError, checks, draw, filter};
 use crate::batch::Batch;
 use crate::objective::{Material, Stored, Unit};
 use crate::rollout::Group;
@@ -39,13 +41,33 @@ pub(super) fn learnable(
     stored.collect()
 }
 
+/// The tasks' parts of what was played and what is measured of each; refused where too much was lost, or in the first round where
+/// most answers are of no use.
+pub(super) fn of_tasks<'a>(
+    tasks: &'a [Task<'a>],
+    played: &'a [Sampled],
+    round: usize,
+) -> Result<(Vec<Part<'a>>, Vec<RoundMetrics>), TrainError> {
+    let (mut parts, mut all) = (Vec::new(), Vec::new());
+    for (task, (groups, stats)) in tasks.iter().zip(played) {
+        let part = Part::new(task, groups, round)?;
+        let metrics = RoundMetrics {
+            round,
+            ..metrics::describe(groups, &part.material, stats)
+        };
+        checks::enough_was_played(&metrics, stats, groups, &part.material, task.config)?;
+        if round == 0 {
+            checks::usable(groups, task.config)?;
+        }
+        parts.push(part);
+        all.push(metrics);
+    }
+    Ok((parts, all))
+}
+
 impl<'a> Part<'a> {
     /// Of what was played, or of the examples that are drawn for the round.
-    pub(super) fn new(
-        task: &'a Task<'a>,
-        groups: &'a [Group],
-        round: usize,
-    ) -> Result<Self, TrainError> {
+    fn new(task: &'a Task<'a>, groups: &'a [Group], round: usize) -> Result<Self, TrainError> {
         let config = task.config;
         let mut material = Material::of_groups(groups, &config.reward)?;
         material.add_examples(&draw::items(task.data.examples, config, round));

@@ -3,20 +3,40 @@
 use std::collections::HashSet;
 
 use super::learner::Learner;
+use super::observer::{Observer, stop_if_told};
 use super::{Task, TrainError, draw, filter, steps, stored};
-use crate::objective::Material;
+use crate::objective::{Material, Source};
 use crate::policy::ModelPolicy;
 use crate::policy::engine::EnginePolicy;
 use crate::problem::Problem;
 use crate::rollout::{self, Group, RolloutStats};
 
+/// What was played of a task, by problem, and what that took.
+pub(super) type Sampled = (Vec<Group>, RolloutStats);
+
+/// Plays a round's problems of all tasks; what each came to, and what all took.
+pub(super) fn play_tasks(
+    learner: &mut Learner,
+    tasks: &[Task<'_>],
+    round: usize,
+    observer: &mut dyn Observer,
+) -> Result<(Vec<Sampled>, RolloutStats), TrainError> {
+    let (mut played, mut cost) = (Vec::with_capacity(tasks.len()), RolloutStats::default());
+    for task in tasks {
+        let of_task = match task.objective.needs().source {
+            Source::Episodes => play_round(learner, task, round)?,
+            Source::Examples(_) => (Vec::new(), RolloutStats::default()),
+        };
+        cost.add(&of_task.1);
+        played.push(of_task);
+        stop_if_told(observer)?;
+    }
+    Ok((played, cost))
+}
+
 /// Plays a round's problems of a task. Where its objective selects nothing of a group, another problem is drawn for it, as often as
 /// the objective's needs say.
-pub(super) fn play_round(
-    learner: &mut Learner,
-    task: &Task<'_>,
-    round: usize,
-) -> Result<(Vec<Group>, RolloutStats), TrainError> {
+fn play_round(learner: &mut Learner, task: &Task<'_>, round: usize) -> Result<Sampled, TrainError> {
     learner.sync_weights()?;
     let (config, problems) = (task.config, task.data.problems);
     let drawn = draw::problems(task.data, learner.rates.as_ref(), config, round);
@@ -54,7 +74,7 @@ fn play(
     task: &Task<'_>,
     drawn: &[&Problem],
     seed: u64,
-) -> Result<(Vec<Group>, RolloutStats), TrainError> {
+) -> Result<Sampled, TrainError> {
     let (config, judge) = (task.config, task.judge);
     let cost = stored::ensure(learner, task, drawn)?;
     let rule = config.reward.rule().with_weights(&config.judges);
