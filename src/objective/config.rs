@@ -100,6 +100,13 @@ pub struct ObjectiveConfig {
     pub settings: toml::Table,
 }
 
+impl ObjectiveConfig {
+    /// The objective's name, to be shown: what a name decides is the objectives' own.
+    pub fn name(&self) -> &str {
+        self.algorithm.name()
+    }
+}
+
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         Self {

@@ -56,9 +56,10 @@ pub(in crate::view) fn page(view: &View, _: &Ask) -> Result<String, Fault> {
                 reward: run.last("reward").map_or_else(|| "–".to_owned(), short),
                 solved: share("solve_rate"),
                 validation: share("validation/solved"),
-                objective: run.config.as_ref().map_or_else(String::new, |config| {
-                    config.objective.algorithm.name().to_owned()
-                }),
+                objective: run
+                    .config
+                    .as_ref()
+                    .map_or_else(String::new, |config| config.objective.name().to_owned()),
                 policy: run
                     .config
                     .as_ref()
