@@ -4,6 +4,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -55,6 +56,23 @@ fn request(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(body))
 }
 
+/// The interpreter itself: what is named python3 may be a script that looks for it, which would cost more than the program.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it asks the interpreter where it is"
+)]
+fn interpreter() -> io::Result<&'static str> {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    if let Some(found) = FOUND.get() {
+        return Ok(found);
+    }
+    let said = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()?;
+    let path = String::from_utf8(said.stdout).map_err(io::Error::other)?;
+    Ok(FOUND.get_or_init(|| path.trim().to_owned()))
+}
+
 /// `{"code", "stdin"}` → what the program printed.
 #[expect(
     clippy::disallowed_methods,
@@ -65,7 +83,7 @@ fn run(body: &[u8]) -> io::Result<Vec<u8>> {
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(text("code").as_bytes())?;
-    let mut child = Command::new("python3")
+    let mut child = Command::new(interpreter()?)
         .args(["-I", "-S"])
         .arg(file.path())
         .stdin(Stdio::piped())
