@@ -24,7 +24,7 @@ TEXTS = [
     "naïve café, cafe\u0301, 你好世界, \U0001F600 and ١٢٣",
     "from typing import List\n\n\ndef has_close_elements(numbers: List[float], threshold: float) -> bool:\n    \"\"\" Check if in given list of numbers, are any two numbers closer to each other than\n    given threshold.\n    >>> has_close_elements([1.0, 2.0, 3.0], 0.5)\n    False\n    \"\"\"\n",
     "class Ünïcode:\r\n\t'''It's 100% <b>fine</b>, isn't it?'''\n\tx_1 = {'k': [1, 22, 333, 4444]}\n",
-    "<|im_end|> is no mark in a text, and neither is <|endoftext|>.",
+    "Within a text <|im_end|> and <|endoftext|> are plain words.",
     "",
 ]
 CHATS = ["Write a Python function that reverses a string.", "What is 17 * 23? Answer with a number.", "Name three colours."]

@@ -17,9 +17,11 @@ pub fn whole<T, E: From<CheckpointError>>(
         path: path.to_owned(),
         source,
     };
-    let name = path
-        .file_name()
-        .ok_or_else(|| failed(std::io::Error::other("it is no name of a folder")))?;
+    let name = path.file_name().ok_or_else(|| {
+        failed(std::io::Error::other(
+            "expected a path that ends in a folder's name",
+        ))
+    })?;
     let name = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
     let partial = Partial(path.with_file_name(name));
     std::fs::create_dir_all(&partial.0).map_err(failed)?;

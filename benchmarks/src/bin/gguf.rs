@@ -15,7 +15,7 @@ use rlef::model::packing::Packing;
 use rlef::model::sampler::{Request, sample};
 use serde_json::Value;
 
-/// Largest gap of a logit that is no difference.
+/// Two logits are equal up to this gap.
 const GAP: f32 = 1e-3;
 
 /// Holds a GGUF file against what others make of it.

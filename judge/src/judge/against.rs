@@ -41,7 +41,7 @@ impl Against {
         Self { judge, stored }
     }
 
-    /// How likely the answer is better than the stored one, or why there is no opinion; and the judge's reason.
+    /// The probability that the answer is better than the stored one, or why there is no opinion; then the judge's reason.
     fn likely(
         &self,
         submission: &Submission<'_>,

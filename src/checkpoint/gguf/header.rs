@@ -203,7 +203,7 @@ impl<R: Read> Bytes<R> {
             ));
         }
         self.take(length, what)?;
-        // It is no longer than what is left of the header.
+        // The rest of the header bounds its length.
         let mut bytes = vec![0; length as usize];
         let read = self.from.read_exact(&mut bytes);
         read.map_err(|error| format!("{what}: {error}"))?;
