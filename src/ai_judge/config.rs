@@ -174,7 +174,7 @@ impl AiConfig {
         let set = of_servers.iter().find(|(_, is_set)| *is_set);
         if let (Some(_), Some((key, _))) = (&self.policy, set) {
             return Some(format!(
-                "{key} is set; expected it only with a server: a policy in a folder does not take it"
+                "{key} is set beside policy; expected it only with a server: a policy in a folder has no use for it"
             ));
         }
         for (key, count) in [
