@@ -47,3 +47,8 @@ fn advantages_are_those_worked_by_hand() {
 fn adapters_fit_their_trainers_shapes() {
     passes("test_adapters");
 }
+
+#[test]
+fn a_pool_gives_what_a_node_has_lost_to_another() {
+    passes("test_ray");
+}
