@@ -47,16 +47,20 @@ class PoolClient:
         self._threads: ThreadPoolExecutor | None = None
         self._asking = 0
         self._watching = False
+        self._looking = threading.Lock()
         self._looked = 0.0
 
     # Where nodes are.
 
     def look(self) -> list[Place]:
         """Looks where nodes are, and says it."""
-        places = list(self._look_for())
-        self._looked = time.monotonic()
-        self._dispatcher.update(places)
-        return places
+        asked = time.monotonic()
+        with self._looking:
+            # Whoever waited for another's look has its result.
+            if self._looked < asked:
+                self._dispatcher.update(list(self._look_for()))
+                self._looked = time.monotonic()
+            return self._dispatcher.places()
 
     def loads(self) -> list[Load]:
         """What this process has put to each node, and what came of it."""

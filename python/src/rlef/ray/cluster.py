@@ -14,8 +14,8 @@ from rlef.ray.node import Node
 __all__ = ["Actors", "cores_of_a_node", "nodes_with"]
 
 NAMESPACE = "rlef"
-# Seconds that an actor has to say where it is. One that finds no node says nothing.
-WORD = 5.0
+# Seconds that an actor has to say where it is.
+WORD = 1.0
 # Seconds to wait until the name of an actor that was ended is free again.
 NAME = 30.0
 # Requests that an actor answers side by side. None of them is a program's.
@@ -45,6 +45,7 @@ class Actors:
 
     def __init__(self, name: str, resource: str, cores: float, detached: bool) -> None:
         self.name, self.resource, self.cores, self.detached = name, resource, cores, detached
+        self._known: dict[int, Place] = {}
 
     def called(self, number: int) -> str:
         return f"judge/{self.name}/{number}"
@@ -63,8 +64,20 @@ class Actors:
         return handles
 
     def places(self) -> list[Place]:
-        """Where those are that take work."""
-        return list(placed(self.found()).values())
+        """Where those are that take work. One that says nothing in time stays where it was for as long as Ray takes its node for
+        alive: on a loaded machine an actor may be slow to speak, and its server is none the worse."""
+        import ray
+
+        handles = self.found()
+        places, silent = placed(handles)
+        if silent:
+            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+            for number in silent:
+                before = self._known.get(number)
+                if before is not None and before.node in alive:
+                    places[number] = before
+        self._known = places
+        return list(places.values())
 
     def start(self, number: int, token: str, version: int, options: dict[str, Any]) -> Any:
         """Asks Ray for one. It has as many cores as its node gives to programs, so that no trainer is put on them, and no node
@@ -113,14 +126,14 @@ class RayNode(Node):
         return self._settings
 
 
-def placed(handles: Mapping[int, Any], patience: float = WORD) -> dict[int, Place]:
-    """Where those are that say so in time."""
+def placed(handles: Mapping[int, Any], patience: float = WORD) -> tuple[dict[int, Place], set[int]]:
+    """Where those are that take work, and those that say nothing in time: one that finds no node never does."""
     import ray
 
     asked = {handle.place.remote(): number for number, handle in handles.items()}
     if not asked:
-        return {}
-    said, _ = ray.wait(list(asked), num_returns=len(asked), timeout=patience)
+        return {}, set()
+    said, silent = ray.wait(list(asked), num_returns=len(asked), timeout=patience)
     places = {}
     for word in said:
         try:
@@ -129,4 +142,4 @@ def placed(handles: Mapping[int, Any], patience: float = WORD) -> dict[int, Plac
             continue  # Its node is lost, or it is being started again.
         if found is not None:
             places[asked[word]] = Place(**found)
-    return places
+    return places, {asked[word] for word in silent}

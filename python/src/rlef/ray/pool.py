@@ -152,7 +152,7 @@ class JudgePool(PoolClient):
         import ray
 
         handles = dict(self._handles)
-        places = placed(handles)
+        places, _ = placed(handles)
         asked = [handles[number].work.remote() for number in places]
         said, _ = ray.wait(asked, num_returns=len(asked), timeout=LOOKS) if asked else ([], [])
         work = sum(answer for answer in map(number_of, said) if answer is not None)
@@ -194,7 +194,7 @@ class JudgePool(PoolClient):
                 import ray
 
                 self._handles = self._actors.found()
-                for number in placed(self._handles):
+                for number in placed(self._handles, LOOKS)[0]:
                     told = ray.get(self._handles[number].settings.remote())
                     self._token, self._version, self._options = told["token"], told["version"], told["options"]
                     self.cores, resource = told["cores"], told["resource"]
@@ -235,7 +235,7 @@ class JudgePool(PoolClient):
                     raise StartError(f"failed to start a server on a node: {error}") from error
                 except ray.exceptions.RayError:
                     continue
-            places = placed(handles, 0.5)
+            places, _ = placed(handles)
             late = time.monotonic() >= until
             if len(places) == len(numbers) or (late and len(places) >= at_least):
                 return places
