@@ -24,6 +24,7 @@ use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::schema::Schema;
+use crate::tinker::Trainer;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 pub use best::Best;
 pub use checkpoints::latest;
@@ -72,6 +73,8 @@ pub struct Run {
 }
 
 /// What a checkpoint holds of how often problems are solved.
+/// Where a server that trains has saved what it has learnt.
+const TRAINER: &str = "trainer.json";
 const RATES: &str = "rates.json";
 
 /// What a checkpoint holds of what moves along a run besides weights.
@@ -292,6 +295,9 @@ impl Run {
         if let Some(state) = learner.objective.state() {
             write_json(&partial.join(OBJECTIVE), &state)?;
         }
+        if let Some(saved) = learner.trainer.as_ref().and_then(Trainer::saved) {
+            write_json(&partial.join(TRAINER), &saved)?;
+        }
         if !learner.stored.all().is_empty() {
             write_json(&partial.join(STORED), learner.stored.all())?;
         }
@@ -378,6 +384,9 @@ impl Run {
             let state = read_json(&path)?;
             let restored = learner.objective.restore(state);
             restored.map_err(|reason| file("read", &path, reason))?;
+        }
+        if let Some(trainer) = &mut learner.trainer {
+            trainer.go_on_from(read_json(&folder.join(TRAINER))?);
         }
         let path = folder.join(RATES);
         if learner.rates.is_some() && path.exists() {

@@ -15,6 +15,7 @@ mod reference;
 mod sample;
 mod score;
 mod second;
+mod served;
 mod session;
 mod steps;
 mod stored;

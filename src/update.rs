@@ -98,6 +98,8 @@ pub struct Optimizer {
     scale: f64,
     /// Steps passed over since the last one taken.
     passed_over: usize,
+    /// Whether somebody else moves the weights and has the moments.
+    elsewhere: bool,
 }
 
 /// Steps passed over in a row after which there is no sense in going on.
@@ -188,7 +190,27 @@ impl Optimizer {
             steps: 0,
             scale: 1.0,
             passed_over: 0,
+            elsewhere: false,
         }
+    }
+
+    /// One that counts the steps that somebody else takes, who has the moments.
+    pub fn elsewhere(config: OptimizerConfig) -> Self {
+        Self {
+            elsewhere: true,
+            ..Self::new(config, 0)
+        }
+    }
+
+    /// Its settings.
+    pub const fn config(&self) -> &OptimizerConfig {
+        &self.config
+    }
+
+    /// Counts a step that somebody else has taken.
+    pub fn taken(&mut self) {
+        self.steps += 1;
+        self.passed_over = 0;
     }
 
     /// Learning rate of the next step.
@@ -284,7 +306,7 @@ impl Optimizer {
         device: &Device,
     ) -> Result<(), CheckpointError> {
         self.steps = steps;
-        if steps == 0 {
+        if steps == 0 || self.elsewhere {
             return Ok(());
         }
         let trained = decoder.trained();

@@ -131,6 +131,7 @@ impl TrainConfig {
     }
 
     fn check_engine(&self) -> Result<(), ConfigError> {
+        self.check_tinker()?;
         let Some(engine) = &self.engine else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use super::second::WithSecond;
 use super::{
     Objective, Setup, apa, cdpo, cispo, codpo, crpg, crraft, dapo, dpo, dr_grpo, grpo, gspo, ipo,
-    kto, online_dpo, orpo, ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo,
+    kto, online_dpo, orpo, ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo, turn_group,
 };
 
 /// A line of the table.
@@ -46,6 +46,7 @@ const BUILT_IN: &[Entry] = &[
     gspo::ENTRY,
     cispo::ENTRY,
     reinforce_pp::ENTRY,
+    turn_group::ENTRY,
     apa::ENTRY,
     crpg::ENTRY,
     codpo::ENTRY,

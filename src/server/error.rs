@@ -23,6 +23,9 @@ pub enum ServerError {
         /// What to do.
         remedy: &'static str,
     },
+    /// What it holds is of no use any more.
+    #[error(transparent)]
+    Unusable(Box<dyn std::error::Error + Send + Sync>),
     /// The first request had no answer, so none will have.
     #[error(
         "failed to ask {url}: no answer after {tries} tries, the last: {reason}; check that the server runs, or allow it more tries or more time"

@@ -7,8 +7,9 @@ use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
 use crate::model::decoder::Decoder;
 use crate::objective::Objective;
-use crate::policy::engine::{Engine, EngineError};
+use crate::policy::engine::Engine;
 use crate::rollout::Group;
+use crate::tinker::Trainer;
 use crate::update::{MOST_PASSED_OVER, Optimizer};
 
 /// Everything that learns.
@@ -27,6 +28,8 @@ pub struct Learner {
     pub tokenizer: Tokenizer,
     /// Who samples the episodes, where that isn't done here.
     pub engine: Option<Engine>,
+    /// Who samples and trains, where neither is done here: `policy` is then a copy of what it has learnt.
+    pub trainer: Option<Trainer>,
     /// How it learns.
     pub objective: Arc<dyn Objective>,
     /// How often problems are solved, where draws go by it.
@@ -72,6 +75,7 @@ impl Learner {
             value,
             tokenizer,
             engine,
+            trainer: None,
             objective,
             rates: config.data.goes_by_rates().then(Rates::default),
             stored: StoredSet::default(),
@@ -165,13 +169,5 @@ impl Learner {
         let value = &self.value.as_ref()?.decoder;
         let said = value.plain().probe(&prompt);
         (!said.is_finite()).then(|| format!("the value network computes {said} for a first prompt"))
-    }
-
-    /// Has the serving engine, where there is one, hold the policy as it is now.
-    pub fn sync_weights(&mut self) -> Result<(), EngineError> {
-        let version = self.policy_optimizer.steps();
-        self.engine.as_mut().map_or(Ok(()), |engine| {
-            engine.load_weights(&self.policy, &self.tokenizer, version)
-        })
     }
 }

@@ -58,6 +58,7 @@ impl Session<'_> {
             // The one before it stays, to go on from if it gets no better.
             observer.on(Event::NoCheckpoint { rounds });
         } else if due {
+            self.learner.save_elsewhere(rounds)?;
             self.run.checkpoint(&self.learner, rounds)?;
         }
         Ok(())
