@@ -72,9 +72,10 @@ pub struct Run {
     lock: Lock,
 }
 
-/// What a checkpoint holds of how often problems are solved.
-/// Where a server that trains has saved what it has learnt.
+/// Where a server that trains has saved what a checkpoint is of.
 const TRAINER: &str = "trainer.json";
+
+/// What a checkpoint holds of how often problems are solved.
 const RATES: &str = "rates.json";
 
 /// What a checkpoint holds of what moves along a run besides weights.

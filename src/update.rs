@@ -207,6 +207,11 @@ impl Optimizer {
         &self.config
     }
 
+    /// Takes it that so many steps were taken.
+    pub fn set_steps(&mut self, steps: usize) {
+        self.steps = steps;
+    }
+
     /// Counts a step that somebody else has taken.
     pub fn taken(&mut self) {
         self.steps += 1;

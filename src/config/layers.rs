@@ -91,7 +91,7 @@ impl Layers {
         config.preset = preset;
         // What samples is then less exact than what trains; PPO has the paper's own correction.
         let algorithm = config.objective.algorithm.name();
-        if config.engine.is_some()
+        if (config.engine.is_some() || config.rollout.max_staleness > 0)
             && algorithm != "ppo"
             && objective::uses(algorithm, "objective.correction")
         {

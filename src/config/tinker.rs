@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{ConfigError, TrainConfig};
 use crate::model::decoder::ModelConfig;
 use crate::model::lora::LoraConfig;
+use crate::objective::{Source, Stored};
 use crate::policy::engine::EngineKind;
 use crate::tinker::{Backend, TinkerConfig};
 
@@ -32,6 +33,43 @@ impl TrainConfig {
             tries: engine.tries,
             timeout: Duration::from_secs(engine.timeout_s),
             key: key.filter(|key| !key.is_empty()),
+        })
+    }
+
+    /// What can't be sampled while something else is learnt.
+    pub(super) fn check_staleness(&self) -> Result<(), ConfigError> {
+        let most = self.rollout.max_staleness;
+        if most == 0 {
+            return Ok(());
+        }
+        let needs = self.objective()?.needs();
+        let why = if self.is_trained_elsewhere() {
+            Some(
+                "with engine.kind = \"tinker\": what is sampled there shares its place with what is trained",
+            )
+        } else if !matches!(needs.source, Source::Episodes) {
+            Some("with an objective that learns from a data set: nothing is sampled")
+        } else if needs.stored != Stored::Unused {
+            Some(
+                "with an objective that compares answers with stored ones, which are found as rounds are sampled",
+            )
+        } else if self.data.goes_by_rates() {
+            Some("where draws go by how often problems are solved, which must be known by then")
+        } else if self.engine.is_some() && !self.validation.problems.is_empty() {
+            Some(
+                "with an engine and validation.problems: the engine has other weights by then than those to validate",
+            )
+        } else if most > 16 {
+            Some("or at most 16: each round ahead is held in memory")
+        } else {
+            None
+        };
+        why.map_or(Ok(()), |why| {
+            Err(ConfigError::Value {
+                key: "rollout.max_staleness".to_owned(),
+                found: most.to_string(),
+                expected: format!("0 {why}").into(),
+            })
         })
     }
 

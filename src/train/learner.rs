@@ -82,6 +82,25 @@ impl Learner {
         })
     }
 
+    /// A learner that only samples, with this one's engine: what it samples from is told to it.
+    pub(super) fn sampler(&mut self) -> Self {
+        let mut counted = Optimizer::elsewhere(*self.policy_optimizer.config());
+        counted.set_steps(self.policy_optimizer.steps());
+        Self {
+            policy: self.policy.clone(),
+            reference: self.reference.clone(),
+            kept: KeptReference::default(),
+            value: None,
+            policy_optimizer: counted,
+            tokenizer: self.tokenizer.clone(),
+            engine: self.engine.take(),
+            trainer: None,
+            objective: Arc::clone(&self.objective),
+            rates: None,
+            stored: StoredSet::default(),
+        }
+    }
+
     /// Whether the policy is its reference still: no update was taken, and every weight of the one is the other's.
     pub(super) fn is_reference(&self) -> bool {
         let (policy, reference) = (&self.policy, &self.reference);

@@ -256,6 +256,7 @@ impl Args {
             },
             // The table says which answers pass fewer tests than the one before.
             public_tests: PublicTests::All,
+            max_staleness: 0,
         };
         if let Some(facts) = facts.filter(|_| fitting.preset == Preset::Llm) {
             let sampling = &config.sampling;
