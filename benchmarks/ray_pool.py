@@ -31,6 +31,9 @@ PROBLEM = {
     "statement": "Add two numbers.",
     "private_tests": [{"kind": "stdin", "input": given, "expected": expected} for given, expected in TESTS],
 }
+# One test, for programs that sleep: they take a worker and hardly a core, so that nodes of one machine add up as those of many do.
+SLEEPY = {"id": "sleepy", "statement": "Wait.", "private_tests": [{"kind": "stdin", "input": "", "expected": "done\n"}]}
+SLEEP = "import time; time.sleep(0.4); print('done')"
 RIGHT = "print(sum(map(int, input().split())))"
 # Requests that a caller has under way, of those ways that don't bound them.
 AT_ONCE = 8
@@ -144,9 +147,10 @@ def by_tasks(texts):
 
 
 def measured(spent, work, texts):
-    cpu, start = spent.seconds(), time.perf_counter()
+    cpu, caller, start = spent.seconds(), time.process_time(), time.perf_counter()
     results, times = work(texts)
     wall, cpu = time.perf_counter() - start, spent.seconds() - cpu
+    caller = time.process_time() - caller
     expected = [bool(at % 3) for at in range(len(texts))]
     lost = sum(found is None for found in results)
     wrong = sum(found is not None and found != right for found, right in zip(results, expected))
@@ -155,6 +159,7 @@ def measured(spent, work, texts):
         "lost": lost,
         "wrong": wrong,
         "programs_per_cpu_s": round((len(texts) - lost) / cpu, 1),
+        "caller_ms": round(1000 * caller / len(texts), 2),
         "programs_per_s": round((len(texts) - lost) / wall, 1),
         "p50_ms": round(cuts[49] * 1000, 1),
         "p99_ms": round(cuts[98] * 1000, 1),
@@ -168,16 +173,16 @@ def main():
     ask.add_argument("--runs", type=int, default=3)
     told = ask.parse_args()
     spent = Spent()
-    columns = "nodes,way,run,event,programs,lost,wrong,programs_per_cpu_s,programs_per_s,p50_ms,p99_ms,placed_on"
+    columns = "nodes,way,run,event,programs,lost,wrong,programs_per_cpu_s,caller_ms,programs_per_s,p50_ms,p99_ms,placed_on"
     print(columns)
 
-    def row(nodes, way, run, event, found, placed):
-        found = {"nodes": nodes, "way": way, "run": run, "event": event, "programs": told.programs, **found, "placed_on": placed}
+    def row(nodes, way, run, event, found, placed, count=told.programs):
+        found = {"nodes": nodes, "way": way, "run": run, "event": event, "programs": count, **found, "placed_on": placed}
         print(",".join(str(found[name]) for name in columns.split(",")), flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
         problems = Path(folder) / "own.jsonl"
-        problems.write_text(json.dumps(PROBLEM) + "\n")
+        problems.write_text(json.dumps(PROBLEM) + "\n" + json.dumps(SLEEPY) + "\n")
         for count in told.nodes:
             cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
             nodes = [cluster.add_node(num_cpus=1, resources={"judge": 1}) for _ in range(count)]
@@ -212,6 +217,15 @@ def main():
             for run in range(told.runs):
                 for way, work in ways.items():
                     row(count, way, run, "none", measured(spent, work, programs(told.programs, f"{way} {run}")), placed)
+            def sleeps(texts):
+                # As many under way as the pool takes, from one call.
+                found = pool.batch({"problem_id": "sleepy", "program": f"{SLEEP}  # {text}"} for text in texts)
+                # All of them are right: wrong is what is not.
+                return [bool(at % 3) if one.accepted else None for at, one in enumerate(found)], [0.0, 0.0]
+
+            for run in range(told.runs):
+                found = measured(spent, sleeps, [f"{run} {at}" for at in range(32 * count)])
+                row(count, "judge_pool_sleep", run, "none", found, placed, 32 * count)
             if count > 1:
                 for way, work in ways.items():
                     victim = nodes.pop()

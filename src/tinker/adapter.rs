@@ -1,10 +1,13 @@
 //! The archive of a snapshot → a folder in PEFT's layout.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
 use tar::Archive;
 
 use super::TinkerError;
@@ -34,9 +37,33 @@ pub(super) fn unpack(archive: &[u8], folder: &Path) -> Result<(), TinkerError> {
         found[place] = true;
     }
     match FILES.iter().zip(found).find(|(_, found)| !found) {
-        None => Ok(()),
+        None => name_targets(folder),
         Some((name, _)) => Err(TinkerError::Adapter(format!("it holds no {name}"))),
     }
+}
+
+/// Says which linear maps are adapted, where the server leaves that to whoever looks at the tensors.
+fn name_targets(folder: &Path) -> Result<(), TinkerError> {
+    let failed = |reason: String| TinkerError::Adapter(reason);
+    let read = |name: &str| {
+        std::fs::read(folder.join(name)).map_err(|error| failed(format!("{name}: {error}")))
+    };
+    let mut config: Value = serde_json::from_slice(&read(FILES[0])?)
+        .map_err(|error| failed(format!("{}: {error}", FILES[0])))?;
+    if !config["target_modules"].is_null() {
+        return Ok(());
+    }
+    let bytes = read(FILES[1])?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|error| failed(format!("{}: {error}", FILES[1])))?;
+    let adapted = tensors.names().into_iter().filter_map(|name| {
+        let (map, _) = name.split_once(".lora_")?;
+        map.rsplit('.').next().map(str::to_owned)
+    });
+    let targets: BTreeSet<String> = adapted.collect();
+    config["target_modules"] = json!(targets);
+    let text = config.to_string();
+    std::fs::write(folder.join(FILES[0]), text).map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]
@@ -45,6 +72,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use safetensors::tensor::{Dtype, TensorView};
 
     use super::*;
 
@@ -62,7 +90,10 @@ mod tests {
     #[test]
     fn an_adapter_is_taken_out_packed_or_not() {
         let files: [(&str, &[u8]); 3] = [
-            ("s0/adapter_config.json", b"{}"),
+            (
+                "s0/adapter_config.json",
+                br#"{"target_modules": ["q_proj"]}"#,
+            ),
             ("s0/adapter_model.safetensors", b"weights"),
             ("s0/other", b"x"),
         ];
@@ -76,6 +107,31 @@ mod tests {
             assert_eq!(read, b"weights");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
         }
+    }
+
+    /// As SkyRL 0.4 leaves it.
+    #[test]
+    fn targets_that_are_not_said_are_those_of_the_tensors() {
+        let data = [0_u8; 4];
+        let tensor = || TensorView::new(Dtype::F32, vec![1, 1], &data).unwrap();
+        let names = ["v_proj.lora_A", "v_proj.lora_B", "o_proj.lora_A"];
+        let tensors = names.map(|name| (format!("base_model.model.x.{name}.weight"), tensor()));
+        let weights = safetensors::serialize(tensors, &None).unwrap();
+        let archive = packed(&[
+            (
+                "adapter_config.json",
+                br#"{"r": 8, "target_modules": null}"#,
+            ),
+            ("adapter_model.safetensors", &weights),
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        unpack(&archive, folder.path()).unwrap();
+        let config = std::fs::read(folder.path().join(FILES[0])).unwrap();
+        let config: Value = serde_json::from_slice(&config).unwrap();
+        assert_eq!(
+            config,
+            json!({"r": 8, "target_modules": ["o_proj", "v_proj"]})
+        );
     }
 
     #[test]

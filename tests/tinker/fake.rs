@@ -329,6 +329,11 @@ impl Fake {
     fn download(&mut self, rest: &str) -> Answer {
         let name = rest.split('/').nth(2).unwrap();
         assert!(rest.ends_with("/download"), "{rest}");
+        // It says as little of it as SkyRL's does.
+        let at = self.folder.join(name).join("adapter_config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&at).unwrap()).unwrap();
+        (config["target_modules"], config["task_type"]) = (Value::Null, Value::Null);
+        std::fs::write(&at, config.to_string()).unwrap();
         let mut tar = tar::Builder::new(Vec::new());
         tar.append_dir_all(".", self.folder.join(name)).unwrap();
         Ok(tar.into_inner().unwrap())
