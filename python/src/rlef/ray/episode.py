@@ -105,7 +105,7 @@ class AsyncPoolEpisode:
     async def step(self, completion: str) -> Step:
         """As `PoolEpisode.step`."""
         asked = self._pool.submit(functools.partial(self._episode.step, completion))
-        return await asyncio.wrap_future(asked)  # type: ignore[no-any-return]
+        return await asyncio.wrap_future(asked)
 
     async def close(self) -> None:
         """As `PoolEpisode.close`."""

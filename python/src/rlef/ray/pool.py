@@ -255,12 +255,12 @@ class AsyncJudgePool:
 
     async def judge(self, **fields: Any) -> Verdict:
         """As `rlef.AsyncJudge.judge`."""
-        return await asyncio.wrap_future(self.pool.submit(lambda: self.pool.judge(**fields)))  # type: ignore[no-any-return]
+        return await asyncio.wrap_future(self.pool.submit(lambda: self.pool.judge(**fields)))
 
     async def batch(self, items: Iterable[Item], *, return_errors: bool = False) -> list[Verdict] | list[Result]:
         """As `rlef.AsyncJudge.batch`."""
         work = list(items)
-        return await asyncio.to_thread(lambda: self.pool.batch(work, return_errors=return_errors))  # type: ignore[call-overload, no-any-return]
+        return await asyncio.to_thread(lambda: self.pool.batch(work, return_errors=return_errors))  # type: ignore[call-overload]
 
     async def rewards(self, items: Iterable[Item]) -> list[float | None]:
         """As `rlef.AsyncJudge.rewards`."""
