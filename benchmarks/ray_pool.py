@@ -25,7 +25,7 @@ from ray.cluster_utils import Cluster
 import rlef
 from rlef.ray import JudgePool
 
-TESTS = [("1 2\n", "3\n"), ("5 6\n", "11\n"), ("-4 4\n", "0\n"), ("100 23\n", "123\n")]
+TESTS = [("1 2\n", "3\n"), ("5 6\n", "11\n")]
 PROBLEM = {
     "id": "sum",
     "statement": "Add two numbers.",
@@ -213,7 +213,7 @@ def main():
             if count == 1:
                 ways["no_ray"] = without_ray
             for way, work in ways.items():
-                work(programs(32, f"warm {way}"))
+                work(programs(4, f"warm {way}"))
             for run in range(told.runs):
                 for way, work in ways.items():
                     row(count, way, run, "none", measured(spent, work, programs(told.programs, f"{way} {run}")), placed)
@@ -224,8 +224,8 @@ def main():
                 return [bool(at % 3) if one.accepted else None for at, one in enumerate(found)], [0.0, 0.0]
 
             for run in range(told.runs):
-                found = measured(spent, sleeps, [f"{run} {at}" for at in range(32 * count)])
-                row(count, "judge_pool_sleep", run, "none", found, placed, 32 * count)
+                found = measured(spent, sleeps, [f"{run} {at}" for at in range(16 * count)])
+                row(count, "judge_pool_sleep", run, "none", found, placed, 16 * count)
             if count > 1:
                 for way, work in ways.items():
                     victim = nodes.pop()

@@ -74,16 +74,12 @@ pub struct Run {
 
 /// Where a server that trains has saved what a checkpoint is of.
 const TRAINER: &str = "trainer.json";
-
 /// What a checkpoint holds of how often problems are solved.
 const RATES: &str = "rates.json";
-
 /// What a checkpoint holds of what moves along a run besides weights.
 const OBJECTIVE: &str = "objective.json";
-
 /// What a checkpoint holds of the stored answers that others are compared with.
 const STORED: &str = "baselines.json";
-
 /// What a run writes besides its configuration.
 const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
 

@@ -9,6 +9,7 @@ mod adapter;
 mod client;
 mod datum;
 mod error;
+mod passes;
 mod session;
 mod settings;
 mod trainer;
@@ -16,5 +17,6 @@ mod wire;
 
 pub use datum::{Datum, Token};
 pub use error::TinkerError;
+pub use passes::{Loss, Passed, Said, Stepped};
 pub use settings::{Backend, TinkerConfig};
-pub use trainer::{Loss, Passed, Said, Stepped, Trainer};
+pub use trainer::Trainer;

@@ -3,6 +3,7 @@
 
 mod fake;
 mod messages;
+mod passes;
 
 use std::path::Path;
 

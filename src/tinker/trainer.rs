@@ -2,7 +2,6 @@
 //! what must be saved so that a server that is started again can go on.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::adapter::unpack;
 use super::client::{Again, Body, Client};
+use super::passes::{Loss, Passed, Said, Stepped, rows_of};
 use super::session::Session;
 use super::wire::{self, ForwardBackwardOutput, ForwardBackwardRequest, SampleResponse};
 use super::{Datum, TinkerConfig, TinkerError};
@@ -29,50 +29,6 @@ pub struct Trainer {
     snapshot: Option<(usize, String)>,
     /// Where weights and moments were saved last.
     saved: Option<String>,
-}
-
-/// A loss of each token, by the server's names, with `r = π/π_old` and `A` its advantage.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Loss {
-    /// `-r A`.
-    ImportanceSampling,
-    /// `-min(r A, clip(r) A)`.
-    Ppo {
-        /// What the ratio is cut to.
-        ratio: RangeInclusive<f64>,
-    },
-    /// `-sg(clip(r)) A log π`.
-    Cispo {
-        /// What the ratio is cut to.
-        ratio: RangeInclusive<f64>,
-    },
-}
-
-/// What was sampled.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Said {
-    /// Ids, the one that ended it among them.
-    pub ids: Vec<u32>,
-    /// Their log-probabilities.
-    pub log_probs: Vec<f32>,
-    /// Whether there was no room for more.
-    pub cut: bool,
-}
-
-/// What a pass has found, of every token of every row but its first.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Passed {
-    /// Log-probabilities.
-    pub log_probs: Vec<Vec<f32>>,
-    /// Parts of the loss as it was asked for; empty where none was.
-    pub losses: Vec<Vec<f32>>,
-}
-
-/// What a step was like.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stepped {
-    /// Norm of the gradient.
-    pub norm: f64,
 }
 
 impl Trainer {
@@ -365,33 +321,6 @@ impl Trainer {
                 "it names no norm of the gradient".to_owned(),
             )),
         }
-    }
-}
-
-/// The numbers of this name, as many rows and numbers as were sent.
-fn rows_of(
-    output: &ForwardBackwardOutput,
-    name: &str,
-    data: &[Datum],
-) -> Result<Vec<Vec<f32>>, String> {
-    let mut rows = Vec::with_capacity(data.len());
-    for record in &output.loss_fn_outputs {
-        let field = record.fields.get(name);
-        rows.extend(field.ok_or_else(|| format!("it has no {name}"))?.rows()?);
-    }
-    let fits = rows.len() == data.len()
-        && rows
-            .iter()
-            .zip(data)
-            .all(|(row, sent)| row.len() == sent.len());
-    if !fits {
-        return Err(format!("its {name} are of other rows than were sent"));
-    }
-    match rows.iter().flatten().find(|value| !value.is_finite()) {
-        Some(value) => Err(format!(
-            "its {name} hold {value}: the model there is none any more"
-        )),
-        None => Ok(rows),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The protobuf messages as the server's own descriptor has them, apart from those of the library.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use prost::Message;
 
@@ -14,8 +14,8 @@ pub(super) struct ForwardBackwardRequest {
     pub(super) data: Vec<Datum>,
     #[prost(string, tag = "4")]
     pub(super) loss_fn: String,
-    #[prost(map = "string, double", tag = "5")]
-    pub(super) loss_fn_config: HashMap<String, f64>,
+    #[prost(btree_map = "string, double", tag = "5")]
+    pub(super) loss_fn_config: BTreeMap<String, f64>,
     #[prost(bool, tag = "6")]
     pub(super) forward_only: bool,
 }
@@ -24,8 +24,8 @@ pub(super) struct ForwardBackwardRequest {
 pub(super) struct Datum {
     #[prost(message, repeated, tag = "1")]
     pub(super) model_input: Vec<Chunk>,
-    #[prost(map = "string, message", tag = "2")]
-    pub(super) loss_fn_inputs: HashMap<String, Tensor>,
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub(super) loss_fn_inputs: BTreeMap<String, Tensor>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -62,8 +62,8 @@ pub(super) struct ForwardBackwardOutput {
 pub(super) struct ArrayRecord {
     #[prost(string, tag = "1")]
     pub(super) type_tag: String,
-    #[prost(map = "string, message", tag = "2")]
-    pub(super) fields: HashMap<String, BatchedTensor>,
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub(super) fields: BTreeMap<String, BatchedTensor>,
     #[prost(int64, tag = "3")]
     pub(super) num_datums: i64,
 }
