@@ -6,7 +6,7 @@ use super::{ConfigError, TrainConfig};
 use crate::model::decoder::ModelConfig;
 use crate::model::lora::LoraConfig;
 use crate::objective::{Source, Stored};
-use crate::policy::engine::EngineKind;
+use crate::policy::engine::{EngineDtype, EngineKind};
 use crate::tinker::{Backend, TinkerConfig};
 
 impl TrainConfig {
@@ -105,7 +105,7 @@ impl TrainConfig {
             ("engine.weights", !engine.weights.as_os_str().is_empty()),
             ("engine.adapters", engine.adapters),
             ("engine.bfloat16", engine.bfloat16),
-            ("engine.dtype", engine.dtype != Default::default()),
+            ("engine.dtype", engine.dtype != EngineDtype::default()),
         ] {
             if set {
                 let words = "nothing with engine.kind = \"tinker\": the server has the weights that it trains";
@@ -122,7 +122,9 @@ impl TrainConfig {
         // The server has these, and is asked for none of them.
         let theirs = LoraConfig::default();
         let mut targets = [lora.targets.clone(), theirs.targets.clone()];
-        targets.iter_mut().for_each(|targets| targets.sort());
+        for targets in &mut targets {
+            targets.sort();
+        }
         if lora.alpha != theirs.alpha || lora.rank_stabilised || targets[0] != targets[1] {
             return fault(
                 "lora",

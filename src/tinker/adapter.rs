@@ -116,7 +116,7 @@ mod tests {
         let tensor = || TensorView::new(Dtype::F32, vec![1, 1], &data).unwrap();
         let names = ["v_proj.lora_A", "v_proj.lora_B", "o_proj.lora_A"];
         let tensors = names.map(|name| (format!("base_model.model.x.{name}.weight"), tensor()));
-        let weights = safetensors::serialize(tensors, &None).unwrap();
+        let weights = safetensors::serialize(tensors, None).unwrap();
         let archive = packed(&[
             (
                 "adapter_config.json",

@@ -213,7 +213,7 @@ impl Client {
         let lines = || plain.lines().filter(|line| !line.trim().is_empty());
         let line = match found {
             Some(words) => lines().find(|line| line.contains(words)),
-            None => lines().last(),
+            None => lines().next_back(),
         };
         server::words_of(line.unwrap_or_default(), self.key.as_deref())
     }

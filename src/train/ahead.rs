@@ -72,6 +72,15 @@ impl Shared {
     }
 }
 
+/// Tells the other that it is over, also where this one panics.
+struct Ends<'a>(&'a Shared);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.over = true);
+    }
+}
+
 /// Plays and learns to the last round; how it ended, where that was before.
 pub(super) fn rounds(
     session: &mut Session<'_>,
@@ -99,13 +108,6 @@ pub(super) fn rounds(
                 }
             }
         });
-        // Also where it panics: the other waits for it.
-        struct Ends<'a>(&'a Shared);
-        impl Drop for Ends<'_> {
-            fn drop(&mut self) {
-                self.0.change(|state| state.over = true);
-            }
-        }
         let _ends = Ends(&shared);
         learn(session, tasks, &shared, observer)
     });
