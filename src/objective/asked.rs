@@ -24,6 +24,25 @@ pub enum AskedLoss {
     Cispo(Clip),
 }
 
+impl AskedLoss {
+    /// What servers of the Tinker API call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ImportanceSampling => "importance_sampling",
+            Self::Ppo(_) => "ppo",
+            Self::Cispo(_) => "cispo",
+        }
+    }
+
+    /// How far ratios may be from 1, where they are cut.
+    pub const fn clip(self) -> Option<Clip> {
+        match self {
+            Self::ImportanceSampling => None,
+            Self::Ppo(clip) | Self::Cispo(clip) => Some(clip),
+        }
+    }
+}
+
 /// What a token counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Share {

@@ -5,21 +5,13 @@ use std::ops::RangeInclusive;
 use super::Datum;
 use super::wire::ForwardBackwardOutput;
 
-/// A loss of each token, by the server's names, with `r = π/π_old` and `A` its advantage.
+/// A loss of each token, by the server's name.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Loss {
-    /// `-r A`.
-    ImportanceSampling,
-    /// `-min(r A, clip(r) A)`.
-    Ppo {
-        /// What the ratio is cut to.
-        ratio: RangeInclusive<f64>,
-    },
-    /// `-sg(clip(r)) A log π`.
-    Cispo {
-        /// What the ratio is cut to.
-        ratio: RangeInclusive<f64>,
-    },
+pub struct Loss {
+    /// Its name there.
+    pub name: &'static str,
+    /// What ratios are cut to, where they are.
+    pub ratio: Option<RangeInclusive<f64>>,
 }
 
 /// What was sampled.

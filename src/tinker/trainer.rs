@@ -241,19 +241,19 @@ impl Trainer {
 
     /// Adds the gradient of a loss over rows to what the next step takes.
     pub fn forward_backward(&mut self, data: &[Datum], loss: &Loss) -> Result<Passed, TinkerError> {
-        let (name, ratio) = match loss {
-            Loss::ImportanceSampling => ("importance_sampling", None),
-            Loss::Ppo { ratio } => ("ppo", Some(ratio)),
-            Loss::Cispo { ratio } => ("cispo", Some(ratio)),
-        };
         // Bounds of the ratio, not distances from 1.
-        let bounds = ratio.map(|ratio| {
+        let bounds = loss.ratio.as_ref().map(|ratio| {
             [
                 ("clip_low_threshold".to_owned(), *ratio.start()),
                 ("clip_high_threshold".to_owned(), *ratio.end()),
             ]
         });
-        self.pass(data, name, bounds.into_iter().flatten().collect(), false)
+        self.pass(
+            data,
+            loss.name,
+            bounds.into_iter().flatten().collect(),
+            false,
+        )
     }
 
     fn pass(

@@ -353,23 +353,19 @@ fn loss(batch: &Batch, rows: &[usize], losses: &[Vec<f32>], factor: &dyn Fn(usiz
     rows.sum()
 }
 
-/// A loss by the server's names.
+/// A loss by the server's name.
 fn named(loss: AskedLoss) -> tinker::Loss {
-    let ratio = |clip: Clip| 1.0 - clip.low..=1.0 + clip.high;
-    match loss {
-        AskedLoss::ImportanceSampling => tinker::Loss::ImportanceSampling,
-        AskedLoss::Ppo(clip) => tinker::Loss::Ppo { ratio: ratio(clip) },
-        AskedLoss::Cispo(clip) => tinker::Loss::Cispo { ratio: ratio(clip) },
+    tinker::Loss {
+        name: loss.name(),
+        ratio: (loss.clip()).map(|clip| 1.0 - clip.low..=1.0 + clip.high),
     }
 }
 
 /// What counts as clipped.
-const fn bounds(loss: AskedLoss) -> Clip {
-    match loss {
-        AskedLoss::Ppo(clip) | AskedLoss::Cispo(clip) => clip,
-        AskedLoss::ImportanceSampling => Clip {
-            low: f64::INFINITY,
-            high: f64::INFINITY,
-        },
-    }
+fn bounds(loss: AskedLoss) -> Clip {
+    let none = Clip {
+        low: f64::INFINITY,
+        high: f64::INFINITY,
+    };
+    loss.clip().unwrap_or(none)
 }
