@@ -1,7 +1,7 @@
 //! A server of the Tinker API that holds real weights, samples, passes and steps as SkyRL 0.4 does on JAX, and refuses what that
 //! one takes in silence: every trap of it that a client must keep out of is an error here, and is found in `faults`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use rlef::update::{GradientSum, Optimizer};
 use serde_json::{Value, json};
 
 use super::messages::*;
-use super::passes::fresh;
+use super::passes::{fresh, log_probs};
 
 pub(super) struct Model {
     pub(super) decoder: Decoder,
@@ -43,7 +43,7 @@ pub(super) struct Fake {
     pub(super) unloaded: usize,
     /// Whether every answer to a call that trains is lost once.
     pub(super) flaky: bool,
-    lost: std::collections::HashSet<Vec<u8>>,
+    lost: HashSet<Vec<u8>>,
     /// Times that the next futures are said to be not there yet.
     pub(super) slow: usize,
     /// Optimizer steps after which it is started again, and has lost its models.
@@ -71,7 +71,7 @@ pub(super) fn serve(
         paths: Vec::new(),
         unloaded: 0,
         flaky: false,
-        lost: Default::default(),
+        lost: HashSet::new(),
         slow: 0,
         dies_after: usize::MAX,
         ruined: false,
@@ -132,6 +132,10 @@ pub(super) fn refused(status: u16, detail: impl Into<String>) -> Answer {
     Err((status, detail.into()))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands beside answers that are refusals"
+)]
 pub(super) fn said(value: &Value) -> Answer {
     Ok(value.to_string().into_bytes())
 }
@@ -325,6 +329,10 @@ impl Fake {
         said(&json!({"type": "load_weights"}))
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it stands beside answers that are refusals"
+    )]
     fn download(&mut self, rest: &str) -> Answer {
         let name = rest.split('/').nth(2).unwrap();
         assert!(rest.ends_with("/download"), "{rest}");
@@ -351,7 +359,7 @@ impl Fake {
         }
         if body["prompt_logprobs"] == true {
             assert_eq!(body["base_model"], "the/starter");
-            let rows = self.log_probs(&self.base.clone(), &[prompt]);
+            let rows = log_probs(&self.base, &[prompt]);
             return Ok(SampleResponse {
                 sequences: Vec::new(),
                 prompt_logprobs: Some(bytes(&rows[0])),

@@ -14,15 +14,6 @@ use super::fake::{Answer, Fake, refused, said};
 use super::messages::*;
 
 impl Fake {
-    pub(super) fn log_probs(&self, decoder: &Decoder, rows: &[Vec<u32>]) -> Vec<Vec<f32>> {
-        let batch = every_token(rows);
-        let units = [(0..rows.len()).collect::<Vec<usize>>()];
-        let (all, _) = passes(&batch).log_probs(decoder, &units);
-        let mut all = all.into_iter();
-        let row = |row: &Vec<u32>| all.by_ref().take(row.len() - 1).collect();
-        rows.iter().map(row).collect()
-    }
-
     pub(super) fn pass(&mut self, request: &ForwardBackwardRequest) -> Answer {
         let mut rows = Vec::new();
         for datum in &request.data {
@@ -64,7 +55,7 @@ impl Fake {
             return refused(408, "never");
         }
         let decoder = self.models[&request.model_id].decoder.clone();
-        let new = self.log_probs(&decoder, &rows);
+        let new = log_probs(&decoder, &rows);
         let mut fields = BTreeMap::from([("logprobs".to_owned(), batched(&new))]);
         if !request.forward_only {
             let losses = self.backward(request, &decoder, &rows, &new);
@@ -240,4 +231,14 @@ fn every_token(rows: &[Vec<u32>]) -> Batch {
         });
     }
     Batch::of_rows(rows.to_vec(), actions, turns)
+}
+
+/// Log-probabilities of every token of rows but their first.
+pub(super) fn log_probs(decoder: &Decoder, rows: &[Vec<u32>]) -> Vec<Vec<f32>> {
+    let batch = every_token(rows);
+    let units = [(0..rows.len()).collect::<Vec<usize>>()];
+    let (all, _) = passes(&batch).log_probs(decoder, &units);
+    let mut all = all.into_iter();
+    let row = |row: &Vec<u32>| all.by_ref().take(row.len() - 1).collect();
+    rows.iter().map(row).collect()
 }
