@@ -21,6 +21,7 @@ mod feedback;
 mod fetching;
 mod folders;
 mod foreign;
+mod formats;
 mod gguf;
 mod golden;
 mod host;
