@@ -2,6 +2,7 @@
 
 mod exits;
 mod http;
+mod reasons;
 mod reference;
 
 use std::path::{Path, PathBuf};
