@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rlef::journal::{self, EpisodeRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{refused, rlef, starter, write};
 use crate::preferences::done;

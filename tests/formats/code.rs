@@ -129,9 +129,10 @@ impl Code {
             texts: BTreeMap::new(),
             aliases: BTreeMap::new(),
         };
-        let mut folders = ["src", "judge/src", "serve/src", "sandbox/src"]
+        let mut folders = ["src", "judge/src", "model/src", "serve/src", "sandbox/src"]
             .map(|name| root.join(name))
             .to_vec();
+        folders.retain(|folder| folder.exists());
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();

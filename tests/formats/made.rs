@@ -250,3 +250,24 @@ fn what_train_writes_fits_and_the_page_names_it() {
         assert!(page.contains(&name), "docs/files.md does not name {name}");
     }
 }
+
+/// A literal of all fields, so that a new one is seen here.
+#[test]
+fn what_is_said_of_a_process_model_fits() {
+    let some = rlef::statistics::Estimate {
+        mean: 0.5,
+        low: 0.25,
+        high: 0.75,
+    };
+    let report = rlef::process_model::Report {
+        answers: 2,
+        steps: 5,
+        right: 0.6,
+        accuracy: some,
+        accuracy_of_right: some,
+        accuracy_of_wrong: some,
+        with_wrong: 1,
+        first_found: some,
+    };
+    fits("process-report", &serde_json::to_value(report).unwrap());
+}

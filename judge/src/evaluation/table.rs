@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter, Result, Write as _};
 
 use super::Usage;
 use super::{Report, TurnReport};
+use crate::counted::counted;
 use crate::verdict::Grade;
 
 impl Display for Report {
@@ -26,8 +27,9 @@ impl Display for Report {
         };
         writeln!(
             out,
-            "{} problems{clusters}, {} episodes{lost}",
-            self.problems, self.episodes
+            "{}{clusters}, {}{lost}",
+            counted(self.problems, "problem"),
+            counted(self.episodes, "episode")
         )?;
         self.sentence(out)?;
         if self.refused > 0 {
