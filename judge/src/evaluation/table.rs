@@ -45,17 +45,20 @@ impl Display for Report {
         }
         writeln!(
             out,
-            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens"
+            "\n  turn  solved by then        answers  public   fixed  repeated  edited  tokens"
         )?;
         for (index, turn) in self.by_turn.iter().take(turns).enumerate() {
             self.row(out, index, turn)?;
         }
+        // All of it fits a terminal of 80 columns.
         if turns > 1 {
             writeln!(
                 out,
-                "        fixed: pass the public tests, of answers after one that failed them; repeated: the same program again;\n        \
-                edited: lines changed; tokens: of one answer"
+                "  public: pass the public tests; fixed: do so after an answer that did not;\n  \
+                repeated: the same program again; edited: lines changed; tokens: of an answer"
             )?;
+        } else {
+            writeln!(out, "  public: pass the public tests; tokens: of an answer")?;
         }
         self.unfinished(out)?;
         writeln!(out)?;
@@ -66,7 +69,7 @@ impl Display for Report {
         }
         for item in &self.n_at {
             let of = format!(
-                "{} of {} answers submitted, every turn counted",
+                "{} of {} submitted, every turn counted",
                 item.n, item.k
             );
             line(
@@ -85,7 +88,7 @@ impl Display for Report {
             )?;
         }
         if turns > 1 {
-            let of = "of episodes whose first answer was wrong";
+            let of = "of episodes with a wrong first answer";
             line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
         }
         for (label, slices) in &self.by_label {
@@ -151,7 +154,7 @@ impl Report {
         };
         writeln!(
             out,
-            "{} solved at the first turn, {after}, {} not solved in the end.",
+            "{} solved at the first turn, {after}, {} not in the end.",
             percent(first),
             percent(1.0 - end)
         )
@@ -215,7 +218,7 @@ impl Report {
         let later = if index == 0 { 0 } else { turn.answers };
         writeln!(
             out,
-            "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6}",
+            "  {:>4}  {solved:<22}{:>7}  {:>6}  {:>6}  {:>8}  {:>6}  {:>6}",
             index + 1,
             turn.answers,
             if self.single_turn == self.problems {
