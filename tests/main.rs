@@ -17,6 +17,7 @@ mod devices;
 mod differential;
 mod documents;
 mod engine;
+mod examples;
 mod feedback;
 mod fetching;
 mod folders;

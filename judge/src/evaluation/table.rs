@@ -68,10 +68,7 @@ impl Display for Report {
             line(format!("pass@{k}"), estimate.to_string())?;
         }
         for item in &self.n_at {
-            let of = format!(
-                "{} of {} submitted, every turn counted",
-                item.n, item.k
-            );
+            let of = format!("{} of {} submitted, every turn counted", item.n, item.k);
             line(
                 format!("{}@{}", item.n, item.k),
                 format!("{}  {of}", item.solved),
