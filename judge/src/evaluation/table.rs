@@ -115,12 +115,8 @@ impl Display for Report {
         if let Some(usage) = &self.usage {
             line("server".to_owned(), charged(usage))?;
         }
-        if self.tokens_per_second + self.programs_per_second > 0.0 {
-            let tokens = match self.tokens_per_second {
-                none if none <= 0.0 => String::new(),
-                speed => format!("{speed:6.0} tokens/s, "),
-            };
-            let speed = format!("{tokens}{:.0} programs/s", self.programs_per_second);
+        let speed = self.speed();
+        if !speed.is_empty() {
             line("speed".to_owned(), speed)?;
         }
         write!(
@@ -133,6 +129,27 @@ impl Display for Report {
 }
 
 impl Report {
+    /// Tokens and programs a second, as far as they were timed.
+    pub fn speed(&self) -> String {
+        let parts = [
+            (self.tokens_per_second, "tokens/s"),
+            (self.programs_per_second, "programs/s"),
+        ];
+        let timed = parts.into_iter().filter(|(speed, _)| *speed > 0.0);
+        let words: Vec<String> = timed
+            .map(|(speed, unit)| format!("{speed:.0} {unit}"))
+            .collect();
+        words.join(", ")
+    }
+
+    /// How far an evaluation is, in a line: what is solved after all `turns`, and how fast.
+    pub fn so_far(&self, turns: usize) -> String {
+        let solved = 100.0 * self.final_solved().mean;
+        let speed = self.speed();
+        let comma = if speed.is_empty() { "" } else { ", " };
+        format!("1@{turns} {solved:.1}%{comma}{speed}")
+    }
+
     /// What the policy did, in one sentence.
     fn sentence(&self, out: &mut Formatter<'_>) -> Result {
         let percent = |share: f64| format!("{:.1}%", 100.0 * share);
