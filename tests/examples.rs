@@ -47,7 +47,7 @@ fn the_configurations_train() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let small = ["rounds=1", "problems_per_round=2", "evaluation.problems="];
         let mut arguments = vec!["train", "--config", path.to_str().unwrap(), "--run", name];
-        for set in &small {
+        for set in small {
             arguments.extend(["--set", set]);
         }
         done(at, &arguments);

@@ -146,7 +146,7 @@ fn what_judge_doctor_eval_and_gate_write_fits() {
     said(
         at,
         &[
-            &["pairs", "--rule", "passed", "--out", "pairs.jsonl"],
+            &["pairs", "--rule", "passed", "--out", "pairs.jsonl"][..],
             &of[..],
         ]
         .concat(),
@@ -163,7 +163,7 @@ fn what_judge_doctor_eval_and_gate_write_fits() {
                 "4",
                 "--out",
                 "rankings.jsonl",
-            ],
+            ][..],
             &of[..],
         ]
         .concat(),
@@ -172,7 +172,7 @@ fn what_judge_doctor_eval_and_gate_write_fits() {
     said(
         at,
         &[
-            &["steps", "--labels", "exact", "--out", "steps.jsonl"],
+            &["steps", "--labels", "exact", "--out", "steps.jsonl"][..],
             &of[..],
         ]
         .concat(),
@@ -184,7 +184,7 @@ fn what_judge_doctor_eval_and_gate_write_fits() {
     for (name, learn) in [("last.jsonl", "last"), ("every.jsonl", "all")] {
         said(
             at,
-            &[&["rft", "--learn", learn, "--out", name], &of[..]].concat(),
+            &[&["rft", "--learn", learn, "--out", name][..], &of[..]].concat(),
             &[0],
         );
         assert!(lines_fit("demonstration", &text(at, name)) > 0, "{name}");
