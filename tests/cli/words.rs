@@ -51,12 +51,6 @@ fn a_refusal_is_a_sentence_that_names_the_remedy() {
         ],
     );
     eval(&["./none/here"], &["none/here/config.json"]);
-    refused(
-        at,
-        &["sft"],
-        2,
-        &["failed to write the policy: name a folder by --out"],
-    );
     let gate = [
         "gate",
         "--baseline",

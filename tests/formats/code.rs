@@ -241,6 +241,10 @@ impl Code {
         let fits = |one: &&Type| {
             let path = Path::new(&one.file).with_extension("");
             let is_above = supers == 0 || path.starts_with(&above);
+            // A crate's own folder may be called as one of its modules is.
+            let mut modules = path.iter();
+            modules.find(|part| *part == "src");
+            let path = modules.as_path();
             is_above
                 && below
                     .iter()
