@@ -254,6 +254,12 @@ impl Code {
         fitting.sort_by_key(|one| one.file.len());
         match fitting.as_slice() {
             [one] => one,
+            // What another module only hands on.
+            [] if supers == 0 => {
+                let root = file.split_inclusive("src/").next().unwrap();
+                let below: Vec<&str> = below.iter().map(|name| name.as_str()).collect();
+                self.find(name, &format!("{root}{}.rs", below.join("/")))
+            }
             // The module itself goes before what is below it.
             [one, next, ..] if next.file.starts_with(one.file.trim_end_matches(".rs")) => one,
             _ => panic!("{file}: which {name} is meant by {path:?}?"),
