@@ -32,6 +32,7 @@ struct Rate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rates {
+    /// By id.
     by_problem: BTreeMap<String, Rate>,
 }
 

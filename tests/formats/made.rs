@@ -211,7 +211,10 @@ fn what_train_writes_fits_and_the_page_names_it() {
     let text = |name: &str| text(&run, name);
     assert_eq!(lines_fit("metrics", &text("metrics.jsonl")), 2);
     assert_eq!(lines_fit("timings", &text("timings.jsonl")), 2);
-    assert!(lines_fit("journal-head", &text("journal.jsonl.zst.index")) > 0);
+    let index = text("journal.jsonl.zst.index");
+    let (form, heads) = index.split_once('\n').unwrap();
+    assert_eq!(form, r#"{"schema":"rlef-journal-index/1"}"#);
+    assert!(lines_fit("journal-head", heads) > 0);
     let journal = std::fs::File::open(run.join("journal.jsonl.zst")).unwrap();
     let journal = zstd::stream::decode_all(journal).unwrap();
     assert!(lines_fit("journal", &String::from_utf8(journal).unwrap()) > 12);
