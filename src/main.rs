@@ -1,6 +1,5 @@
 //! The verbs: parse, call one function, map to an exit code.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,7 +13,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(|| cli::screen::Words)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(cli::screen::has_colours())
         // What can't be said is no reason to panic.
         .log_internal_errors(false)
         .init();

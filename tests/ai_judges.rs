@@ -210,6 +210,7 @@ fn ratings_are_scores_refusals_are_none_and_labels_are_compared() {
     );
     let output = rlef(at, &[&labels[..], &["--json"]].concat());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    super::formats::fits("labels-report", &report);
     let both = &report["comparisons"][0];
     // Four rated answers of two problems: of their six pairs the tests hold two alike, and the rating one of those.
     assert_eq!((&both["pairs"], &both["rated"]), (&json!(12), &json!(8)));

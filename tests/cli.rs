@@ -1,6 +1,7 @@
 //! The commands as a person types them: exit codes, and what is said when the input is bad.
 
 mod gated;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

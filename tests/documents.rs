@@ -1,5 +1,8 @@
 //! What the documents tell a reader to type is understood by the programs, and what is made from the code is as the code is.
 
+mod exits;
+mod http;
+mod reasons;
 mod reference;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +11,7 @@ use clap::{CommandFactory as _, Parser as _};
 use rlef::cli::Cli;
 
 use super::cli::{rlef, write};
+pub(crate) use reference::hold;
 
 /// Pages for users: the README, everything in `docs`, and the READMEs of parts.
 fn pages() -> Vec<PathBuf> {

@@ -56,7 +56,7 @@ fn a_run_is_extended_and_found_whatever_its_name() {
     );
     // Two rounds at once, and one after the other, are the same run.
     let said = train(at, &["--config", "run.toml", "--run", "runs/grown"]);
-    assert!(said.contains("rounds of 16 episodes"), "{said}");
+    assert!(said.contains("1 round of 16 episodes"), "{said}");
     let said = train(at, &["--resume", "--rounds", "2"]);
     assert!(said.contains("runs/grown"), "{said}");
     for name in ["journal.jsonl.zst", "metrics.jsonl"] {

@@ -206,6 +206,8 @@ fn labels_outlive_a_kill_and_are_learnt_from() {
         assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("left out: 1 that say no order"), "{said}");
     }
+    let labels = std::fs::read_to_string(at.join("labels.jsonl")).unwrap();
+    assert!(super::formats::lines_fit("label", &labels) > 12);
     let output = rlef(at, &["labels", "own.jsonl", "--json"]);
     assert_eq!(
         output.status.code(),

@@ -18,6 +18,33 @@ fn config(at: &Path, rounds: usize, more: &str) {
 
 const TRAIN: [&str; 5] = ["train", "--config", "run.toml", "--run", "run"];
 
+/// In a pipe or a log a line comes now and then, however fast things go.
+#[test]
+fn what_is_quick_is_not_told_line_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(
+        at,
+        "sums.jsonl",
+        "{\"id\":\"sum\",\"statement\":\"Add.\",\"public_tests\":[{\"kind\":\"stdin\",\"input\":\"1\",\"expected\":\"1\"}]}\n",
+    );
+    let line = "{\"problem_id\":\"sum\",\"completion\":\"none\"}\n";
+    write(at, "none.jsonl", &line.repeat(60));
+    let output = rlef(
+        at,
+        &[
+            "judge",
+            "--problems",
+            "sums.jsonl",
+            "--programs",
+            "none.jsonl",
+        ],
+    );
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = said.lines().filter(|line| line.contains("/60 ")).count();
+    assert!((1..=4).contains(&told), "{said}");
+}
+
 #[test]
 fn a_run_leaves_curves_a_table_and_one_line_that_says_what_changed() {
     let folder = tempfile::tempdir().unwrap();

@@ -144,6 +144,9 @@ fn answers_of_a_journal_become_pairs_and_pairs_a_reward_model() {
     let line = said.lines().find(|line| line.starts_with('{')).unwrap();
     let report: Value = serde_json::from_str(line).unwrap();
     assert_eq!(report["pairs"], 5);
+    super::formats::fits("reward-report", &report);
+    let scale = std::fs::read(at.join("reward/reward.json")).unwrap();
+    super::formats::fits("scale", &serde_json::from_slice(&scale).unwrap());
     assert!(
         report["accuracy"]["mean"].as_f64().unwrap() > 0.7,
         "{report}"

@@ -248,7 +248,10 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
     let lost = answers[1].as_ref().unwrap_err().to_string();
     assert!(lost.contains("400: too long for [key]"), "{lost}");
     let lost = answers[2].as_ref().unwrap_err().to_string();
-    assert!(lost.contains("6 tries") && lost.contains("503"), "{lost}");
+    assert!(
+        lost.contains("6 requests failed") && lost.contains("503"),
+        "{lost}"
+    );
     let before = seen.lock().unwrap().len();
     assert_eq!(before, 1 + 1 + 6 + 1);
     let error = propose(&policy(&url), &["long", "fine"]).unwrap_err();

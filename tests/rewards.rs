@@ -221,6 +221,8 @@ fn a_run_learns_against_a_reward_model_and_is_continued_with_the_same() {
     ] {
         assert!(read("whole", name) == read("parts", name), "{name} differs");
     }
+    let moving = read("whole", "checkpoints/000002/objective.json");
+    super::formats::fits("objective", &serde_json::from_slice(&moving).unwrap());
     // The reward of an episode is what the model says of its answer.
     let episodes: Vec<Value> = rlef::journal::read(&at.join("whole")).unwrap();
     let scores: Vec<f64> = episodes

@@ -1,9 +1,21 @@
-"""One episode of SkyRL-Gym's environment, with answers from the keyboard: `python examples/python/skyrl_env.py PROBLEM_ID`."""
+"""One episode of SkyRL-Gym's environment, with answers from the keyboard: `python examples/python/skyrl_env.py PROBLEM_ID`.
+
+An answer ends with an empty line, and holds its program between ```python and ```.
+"""
 
 import os
 import sys
 
 from rlef.adapters.skyrl import RlefEnv
+
+
+def answer():
+    lines = []
+    for line in sys.stdin:
+        if line == "\n":
+            break
+        lines.append(line)
+    return "".join(lines)
 
 
 def main():
@@ -13,7 +25,7 @@ def main():
     done = False
     while not done:
         print("\n".join(message["content"] for message in said))
-        step = env.step(sys.stdin.readline())
+        step = env.step(answer())
         said, done = step["observations"], step["done"]
         print("reward", step["reward"])
     print(env.get_metrics())

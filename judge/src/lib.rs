@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod comparator;
+pub mod counted;
 pub mod environment;
 pub mod evaluation;
 pub mod feedback;

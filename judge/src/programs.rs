@@ -24,12 +24,15 @@ pub struct ProgramsError(String);
 
 #[derive(Deserialize)]
 struct Line {
+    /// The problem; a bare number stands for the one whose id ends in it.
     #[serde(alias = "task_id", deserialize_with = "id::deserialize")]
     problem_id: String,
-    /// `solution`, as EvalPlus has it, is a whole program, too.
+    /// A whole program. `solution`, as EvalPlus has it, is one, too.
     #[serde(alias = "solution")]
     program: Option<String>,
+    /// An answer, in which the program is looked for.
     completion: Option<String>,
+    /// Its language; without it what `--language` says, else the problem's.
     language: Option<String>,
 }
 

@@ -1,6 +1,5 @@
 //! rlef-judge: the verbs that need no model, in a program that carries none.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -52,7 +51,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(|| screen::Words)
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(screen::has_colours())
         // What can't be said is no reason to panic.
         .log_internal_errors(false)
         .init();

@@ -35,7 +35,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         output::print(&commented_sft(&config));
         return Ok(ExitCode::SUCCESS);
     }
-    let out = args.out.as_deref().context("--out names no folder")?;
+    let out = args
+        .out
+        .as_deref()
+        .context("write the policy: name a folder by --out")?;
     output::check_folder(out)?;
     // Made before hours of learning, and held: another process that writes there would mix the two.
     let missing: Vec<&Path> = out

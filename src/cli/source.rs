@@ -67,6 +67,11 @@ pub fn policy_held(
     }
     let folder = Folder::of(path)?;
     let directory = folder.path();
+    if !directory.exists()
+        && let Some(remedy) = meant(&path.to_string_lossy())
+    {
+        anyhow::bail!("failed to load the policy {}: {remedy}", path.display());
+    }
     if let Some(base) = base_of(directory)? {
         let own = TemplateFile::beside(directory);
         let template = template.or(own.as_deref());
@@ -79,6 +84,27 @@ pub fn policy_held(
     let template = template.map(TemplateFile::read).transpose()?;
     checkpoint::load_with(directory, template.as_ref(), device, held)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
+}
+
+/// What to do about the name of a policy that is no folder here, where it looks like something else.
+fn meant(name: &str) -> Option<String> {
+    if name.starts_with("http://") || name.starts_with("https://") {
+        return Some(format!(
+            "that is an address; openai:{name} asks a server with OpenAI's interface, and engine:URL an engine"
+        ));
+    }
+    // As a hub names a model: an owner and a name.
+    let (owner, model) = name.split_once('/')?;
+    let is_of_a_hub = !model.is_empty()
+        && !model.contains('/')
+        && !owner.is_empty()
+        && !owner.starts_with(['.', '~'])
+        && !Path::new(owner).exists();
+    is_of_a_hub.then(|| {
+        format!(
+            "there is no such folder; a model of a hub is fetched before, for example by `hf download {name} --local-dir {model}`, and named by its folder"
+        )
+    })
 }
 
 /// Whether a policy is an adapter, and whether the blocks' matrices of its checkpoint are stored in bf16. Nothing where the

@@ -55,10 +55,10 @@ pub struct Args {
     /// Continue the run in the folder where it stopped; with --rounds, to so many rounds in all.
     #[arg(long, conflicts_with_all = ["config", "set", "preset", "print_config", "seed", "policy", "chat_template", "problems", "schema", "objective", "data", "isolation", "python", "device"])]
     resume: bool,
-    /// Overrides the seed.
+    /// Seed of all random draws, over the file [default: 1].
     #[arg(long)]
     seed: Option<u64>,
-    /// Overrides the number of rounds.
+    /// Rounds in all, over the file [default: of the starter 30, of other models what the preset says].
     #[arg(long)]
     rounds: Option<usize>,
     /// Overrides the policy to start from: a folder, or a GGUF file.

@@ -19,9 +19,17 @@ const FRAME: usize = 1 << 20;
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
     /// The first one.
-    Journal { schema: &'a str },
+    Journal {
+        /// Form of the file.
+        schema: &'a str,
+    },
     /// The text of a prompt, before the first episode that it is of.
-    Prompt { name: &'a str, text: &'a str },
+    Prompt {
+        /// Its name, a hash of the text.
+        name: &'a str,
+        /// All of it.
+        text: &'a str,
+    },
 }
 
 /// The open file.

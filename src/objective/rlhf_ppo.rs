@@ -95,6 +95,7 @@ struct State {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
+    /// Weight of the reference in the next round's rewards, as a text.
     kl_beta: String,
 }
 

@@ -1,5 +1,7 @@
 //! Why a server can't be asked, and why one answer of it is missing.
 
+use rlef_judge::counted::counted;
+
 /// Why a server can't be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -28,7 +30,8 @@ pub enum ServerError {
     Unusable(Box<dyn std::error::Error + Send + Sync>),
     /// The first request had no answer, so none will have.
     #[error(
-        "failed to ask {url}: no answer after {tries} tries, the last: {reason}; check that the server runs, or allow it more tries or more time"
+        "failed to ask {url}: no answer to {}, the last: {reason}; check that the server runs, or allow it more tries or more time",
+        counted(*tries as usize, "request")
     )]
     NoAnswer {
         /// The address.
@@ -52,7 +55,7 @@ pub enum LostAnswer {
         message: String,
     },
     /// No try had an answer of use.
-    #[error("{tries} tries failed: {reason}")]
+    #[error("{} failed: {reason}", counted(*tries as usize, "request"))]
     Unanswered {
         /// Requests made.
         tries: u32,

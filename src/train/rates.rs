@@ -22,7 +22,9 @@ const FLOOR: f64 = 0.025;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rate {
+    /// How often it was drawn.
     visits: usize,
+    /// The share of its episodes that were solved of late.
     solved: f64,
 }
 
@@ -30,6 +32,7 @@ struct Rate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rates {
+    /// By id.
     by_problem: BTreeMap<String, Rate>,
 }
 

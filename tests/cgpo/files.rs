@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rlef::journal::{self, EpisodeRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{refused, rlef, starter, write};
 use crate::preferences::done;
@@ -77,6 +77,10 @@ fn a_judge_that_compares_says_how_an_answer_stands_beside_the_stored_one() {
         );
     }
     let kept = std::fs::read_to_string(at.join("run/checkpoints/000002/baselines.json")).unwrap();
+    let stored: Value = serde_json::from_str(&kept).unwrap();
+    for answer in stored.as_object().unwrap().values() {
+        crate::formats::fits("baseline", answer);
+    }
     assert!(
         kept.contains("it is the stored answer") && kept.contains("stored\\\""),
         "{kept}"

@@ -66,8 +66,7 @@ fn an_evaluation_is_recorded_and_gated() {
     };
     let table = evaluate("old.jsonl", "old.json", &[]);
     assert!(
-        table
-            .contains("75.0% solved at the first turn, 25.0% more by later turns, 0.0% not solved"),
+        table.contains("75.0% solved at the first turn, 25.0% more by later turns, 0.0% not in"),
         "{table}"
     );
     evaluate("old.jsonl", "again.json", &[]);

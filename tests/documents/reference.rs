@@ -12,7 +12,7 @@ use rlef::cli::Cli;
 use super::super::cli::rlef;
 
 /// Holds a page to what it is made from, or writes it.
-fn hold(name: &str, text: &str) {
+pub(crate) fn hold(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
         .join(name);

@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter, Result, Write as _};
 
 use super::Usage;
 use super::{Report, TurnReport};
+use crate::counted::counted;
 use crate::verdict::Grade;
 
 impl Display for Report {
@@ -26,8 +27,9 @@ impl Display for Report {
         };
         writeln!(
             out,
-            "{} problems{clusters}, {} episodes{lost}",
-            self.problems, self.episodes
+            "{}{clusters}, {}{lost}",
+            counted(self.problems, "problem"),
+            counted(self.episodes, "episode")
         )?;
         self.sentence(out)?;
         if self.refused > 0 {
@@ -43,17 +45,20 @@ impl Display for Report {
         }
         writeln!(
             out,
-            "\n  turn  solved by then          answers  pass public    fixed  repeated  edited  tokens"
+            "\n  turn  solved by then        answers  public   fixed  repeated  edited  tokens"
         )?;
         for (index, turn) in self.by_turn.iter().take(turns).enumerate() {
             self.row(out, index, turn)?;
         }
+        // All of it fits a terminal of 80 columns.
         if turns > 1 {
             writeln!(
                 out,
-                "        fixed: pass the public tests, of answers after one that failed them; repeated: the same program again;\n        \
-                edited: lines changed; tokens: of one answer"
+                "  public: pass the public tests; fixed: do so after an answer that did not;\n  \
+                repeated: the same program again; edited: lines changed; tokens: of an answer"
             )?;
+        } else {
+            writeln!(out, "  public: pass the public tests; tokens: of an answer")?;
         }
         self.unfinished(out)?;
         writeln!(out)?;
@@ -63,10 +68,7 @@ impl Display for Report {
             line(format!("pass@{k}"), estimate.to_string())?;
         }
         for item in &self.n_at {
-            let of = format!(
-                "{} of {} answers submitted, every turn counted",
-                item.n, item.k
-            );
+            let of = format!("{} of {} submitted, every turn counted", item.n, item.k);
             line(
                 format!("{}@{}", item.n, item.k),
                 format!("{}  {of}", item.solved),
@@ -83,7 +85,7 @@ impl Display for Report {
             )?;
         }
         if turns > 1 {
-            let of = "of episodes whose first answer was wrong";
+            let of = "of episodes with a wrong first answer";
             line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
         }
         for (label, slices) in &self.by_label {
@@ -113,12 +115,8 @@ impl Display for Report {
         if let Some(usage) = &self.usage {
             line("server".to_owned(), charged(usage))?;
         }
-        if self.tokens_per_second + self.programs_per_second > 0.0 {
-            let tokens = match self.tokens_per_second {
-                none if none <= 0.0 => String::new(),
-                speed => format!("{speed:6.0} tokens/s, "),
-            };
-            let speed = format!("{tokens}{:.0} programs/s", self.programs_per_second);
+        let speed = self.speed();
+        if !speed.is_empty() {
             line("speed".to_owned(), speed)?;
         }
         write!(
@@ -131,6 +129,27 @@ impl Display for Report {
 }
 
 impl Report {
+    /// Tokens and programs a second, as far as they were timed.
+    pub fn speed(&self) -> String {
+        let parts = [
+            (self.tokens_per_second, "tokens/s"),
+            (self.programs_per_second, "programs/s"),
+        ];
+        let timed = parts.into_iter().filter(|(speed, _)| *speed > 0.0);
+        let words: Vec<String> = timed
+            .map(|(speed, unit)| format!("{speed:.0} {unit}"))
+            .collect();
+        words.join(", ")
+    }
+
+    /// How far an evaluation is, in a line: what is solved after all `turns`, and how fast.
+    pub fn so_far(&self, turns: usize) -> String {
+        let solved = 100.0 * self.final_solved().mean;
+        let speed = self.speed();
+        let comma = if speed.is_empty() { "" } else { ", " };
+        format!("1@{turns} {solved:.1}%{comma}{speed}")
+    }
+
     /// What the policy did, in one sentence.
     fn sentence(&self, out: &mut Formatter<'_>) -> Result {
         let percent = |share: f64| format!("{:.1}%", 100.0 * share);
@@ -149,7 +168,7 @@ impl Report {
         };
         writeln!(
             out,
-            "{} solved at the first turn, {after}, {} not solved in the end.",
+            "{} solved at the first turn, {after}, {} not in the end.",
             percent(first),
             percent(1.0 - end)
         )
@@ -213,7 +232,7 @@ impl Report {
         let later = if index == 0 { 0 } else { turn.answers };
         writeln!(
             out,
-            "  {:>4}  {solved:<24}{:>7}  {:>11}  {:>7}  {:>8}  {:>6}  {:>6}",
+            "  {:>4}  {solved:<22}{:>7}  {:>6}  {:>6}  {:>8}  {:>6}  {:>6}",
             index + 1,
             turn.answers,
             if self.single_turn == self.problems {

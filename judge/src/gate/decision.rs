@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::Verdict;
+use crate::counted::counted;
 use crate::evaluation::estimators::pass_at_k;
 use crate::statistics::{bootstrap, normal_quantile, paired};
 
@@ -177,15 +178,19 @@ impl Test {
         }
         let mut text = format!(
             "neither a change nor its absence is certain: a drop of up to {} points is possible, {} are tolerated; it takes \
-             {} problems",
+             {}",
             points(self.high),
             points(margin),
-            self.problems_needed.unwrap_or(0)
+            counted(self.problems_needed.unwrap_or(0), "problem")
         );
         if let Some(episodes) = self.episodes_needed {
-            let _ = write!(text, " or {episodes} rollouts a problem on both sides");
+            let _ = write!(
+                text,
+                " or {} a problem on both sides",
+                counted(episodes, "rollout")
+            );
         }
-        let _ = write!(text, " to tell (now {} problems)", self.problems);
+        let _ = write!(text, " to tell (now {})", counted(self.problems, "problem"));
         text
     }
 }

@@ -88,7 +88,9 @@ impl From<Verdict> for Judgement {
 #[serde(untagged)]
 enum Kept {
     Scored {
+        /// What judges besides the tests said.
         scores: Vec<Score>,
+        /// What tests say, where some were run.
         #[serde(skip_serializing_if = "Option::is_none")]
         verdict: Option<Verdict>,
     },

@@ -11,31 +11,42 @@ use crate::verdict::{Failure, Grade, Scope, Verdict};
 
 #[derive(Serialize)]
 struct Judged<'a> {
+    /// The problem.
     problem_id: &'a str,
     /// Which block of the answer is the program and why, or why there is none.
     program: Extraction,
     /// Null where the sandbox failed or the problem is at fault: that is no verdict.
     verdict: Option<Grade>,
+    /// Tests passed.
     passed: usize,
+    /// Tests there are.
     total: usize,
+    /// CPU milliseconds over all tests that ran.
     cpu_ms: f64,
+    /// Wall milliseconds over all tests that ran.
     wall_ms: f64,
     /// What ran the tests: "process", or "wasm" and the fuel it burnt. Null where none was run.
     isolation: Option<&'static str>,
+    /// Fuel burnt under WebAssembly, the same in every run.
     #[serde(skip_serializing_if = "Option::is_none")]
     fuel: Option<u64>,
+    /// The first test that failed; null where none did.
     first_failure: Option<FirstFailure<'a>>,
     /// What judges besides the tests said.
     #[serde(skip_serializing_if = "<[Score]>::is_empty")]
     scores: &'a [Score],
+    /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 #[derive(Serialize)]
 struct FirstFailure<'a> {
+    /// The test, from zero, public ones first.
     test: usize,
+    /// Whether it may be shown to a policy.
     public: bool,
+    /// Why it failed.
     verdict: Grade,
     /// What the test asked and got; left out for a private one.
     #[serde(flatten)]
@@ -44,9 +55,13 @@ struct FirstFailure<'a> {
 
 #[derive(Serialize)]
 struct Details<'a> {
+    /// What the program was given, shortened.
     input: &'a str,
+    /// What was expected, shortened.
     expected: &'a str,
+    /// What it printed or returned, shortened.
     got: &'a str,
+    /// The end of its trace or diagnostics; empty unless it crashed.
     trace: &'a str,
 }
 

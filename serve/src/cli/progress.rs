@@ -23,6 +23,8 @@ pub struct Progress {
     total: u64,
     started: Instant,
     last_line: Arc<Mutex<Instant>>,
+    /// Whether a plain line said how far it is.
+    has_told: bool,
     ended: Arc<AtomicBool>,
 }
 
@@ -65,6 +67,7 @@ impl Progress {
             total,
             started: Instant::now(),
             last_line: Arc::new(Mutex::new(Instant::now())),
+            has_told: false,
             ended: Arc::new(AtomicBool::new(bar.is_some())),
             shown: bar.as_ref().map(screen::show),
             bar,
@@ -104,7 +107,8 @@ impl Progress {
             .last_line
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let first = done > 0 && *last <= self.started + TICK;
+        // The first one at once, so that it is seen to move.
+        let first = done > 0 && !self.has_told;
         if first || last.elapsed() >= PLAIN_INTERVAL || done == self.total {
             let spent = self.started.elapsed().as_secs_f64();
             let left = spent / done.max(1) as f64 * (self.total - done.min(self.total)) as f64;
@@ -113,6 +117,7 @@ impl Progress {
                 self.total
             );
             say!("{}", words.trim_end());
+            self.has_told |= done > 0;
             *last = Instant::now();
         }
     }

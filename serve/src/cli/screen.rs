@@ -1,5 +1,6 @@
 //! What is written while a bar is on the screen: above the bar, in whole lines, whoever writes and wherever to.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +38,18 @@ pub(super) fn above<R>(write: impl FnOnce() -> R) -> R {
 /// Standard error, for whoever writes there by himself.
 #[derive(Debug)]
 pub struct Words;
+
+/// Whether words on standard error may have colours: where a person reads them, who has not said no (no-color.org).
+pub fn has_colours() -> bool {
+    may_have_colours(
+        io::stderr().is_terminal(),
+        std::env::var_os("NO_COLOR").as_deref(),
+    )
+}
+
+fn may_have_colours(is_terminal: bool, no: Option<&OsStr>) -> bool {
+    is_terminal && no.is_none_or(OsStr::is_empty)
+}
 
 impl Write for Words {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -100,6 +113,13 @@ mod tests {
     use indicatif::{ProgressDrawTarget, ProgressStyle, TermLike};
 
     use super::*;
+
+    #[test]
+    fn colours_are_for_a_person_who_has_not_said_no() {
+        let no = |text: &'static str| Some(OsStr::new(text));
+        assert!(may_have_colours(true, None) && may_have_colours(true, no("")));
+        assert!(!may_have_colours(true, no("1")) && !may_have_colours(false, None));
+    }
 
     const WIDTH: usize = 40;
 

@@ -44,14 +44,14 @@ impl EngineArgs {
     /// The folder of what it serves.
     pub(super) fn tokenizer(&self) -> anyhow::Result<&Path> {
         self.tokenizer.as_deref().context(
-            "--policy engine:URL needs --tokenizer FOLDER, the folder of the checkpoint that the engine serves: it is asked with token ids",
+            "ask --policy engine:URL: it needs --tokenizer FOLDER, the folder of the checkpoint that the engine serves: it is asked with token ids",
         )
     }
 
     fn kind(&self) -> anyhow::Result<EngineKind> {
         let kind = self
             .engine
-            .context("--policy engine:URL needs --engine vllm or --engine sglang")?;
+            .context("ask --policy engine:URL: it needs --engine vllm or --engine sglang")?;
         Ok(match kind {
             Kind::Vllm => EngineKind::Vllm,
             Kind::Sglang => EngineKind::Sglang,

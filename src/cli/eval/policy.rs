@@ -19,6 +19,7 @@ use crate::policy::{ModelPolicy, PolicyError};
 use crate::problem::{Problem, printable};
 use crate::rollout::{Group, RolloutConfig};
 use crate::server::ServerError;
+use rlef_judge::counted::counted;
 
 /// Plays the policy that the arguments name.
 pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
@@ -39,8 +40,8 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
             .find(|problem| policy.samples_of(&problem.id) < play.config.group)
         {
             anyhow::bail!(
-                "{file} holds {} completions of {}; --rollouts {} needs as many",
-                policy.samples_of(&problem.id),
+                "play {file}: it holds {} of {}; --rollouts {} needs as many",
+                counted(policy.samples_of(&problem.id), "completion"),
                 printable(&problem.id),
                 play.config.group
             );

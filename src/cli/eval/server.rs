@@ -109,7 +109,7 @@ impl ServerArgs {
     pub(super) fn timeout(&self) -> anyhow::Result<Duration> {
         anyhow::ensure!(
             self.request_timeout > 0.0 && self.request_timeout < 1e6,
-            "--request-timeout is {}; expected seconds above 0",
+            "use --request-timeout {}; expected seconds above 0",
             self.request_timeout
         );
         Ok(Duration::from_secs_f64(self.request_timeout))
@@ -121,8 +121,9 @@ impl ServerArgs {
     }
 
     fn model(&self) -> anyhow::Result<&str> {
-        self.served()
-            .context("--policy openai:URL needs --model NAME, the model's name on the server")
+        self.served().context(
+            "ask --policy openai:URL: it needs --model NAME, the model's name on the server",
+        )
     }
 
     pub(super) fn key(&self) -> anyhow::Result<Option<String>> {
@@ -130,11 +131,11 @@ impl ServerArgs {
         let key = std::env::var(name).unwrap_or_default().trim().to_owned();
         anyhow::ensure!(
             !(key.is_empty() && self.api_key_env.is_some()),
-            "--api-key-env {name}: the environment holds no such variable, or it is no text; export it first"
+            "read the key of --api-key-env {name}: the environment holds no such variable, or it is no text; export it first"
         );
         anyhow::ensure!(
             key.bytes().all(|byte| byte.is_ascii_graphic()),
-            "the key in {name} holds a character that no header can carry"
+            "use the key in {name}: it holds a character that no header can carry"
         );
         Ok(Some(key).filter(|key| !key.is_empty()))
     }

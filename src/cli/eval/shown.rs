@@ -54,14 +54,7 @@ pub(super) fn shown(play: &Play<'_>, policy: &dyn Policy) -> anyhow::Result<(Vec
     let meter = Arc::new(move || doing.words());
     let mut progress = Progress::watching("evaluating", play.problems.len() as u64, meter);
     let played = play.with(policy, &mut |done, so_far| {
-        let message = format!(
-            "1@{} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
-            play.config.turns,
-            100.0 * so_far.final_solved().mean,
-            so_far.tokens_per_second,
-            so_far.programs_per_second
-        );
-        progress.set(done as u64, &message);
+        progress.set(done as u64, &so_far.so_far(play.config.turns));
     });
     // What went wrong is told for itself, so that its kind is still known.
     let played = played.map_err(|error| match error {

@@ -29,6 +29,7 @@ use crate::tinker::Trainer;
 use crate::train::{Data, Learner, Session, Stamps, StoredSet, Task};
 use crate::update::Optimizer;
 use crate::verdict::{HostJudge, chosen_judge};
+use rlef_judge::counted::counted;
 
 /// Episodes of a round at most: all of them are held until the round is learnt from.
 const MOST_EPISODES: usize = 1 << 20;
@@ -243,7 +244,7 @@ impl Loaded {
 impl Loaded {
     /// What is learnt from, and how much of it a round takes.
     fn plan(&self) -> String {
-        let (config, rounds) = (&self.config, self.config.rounds);
+        let (config, rounds) = (&self.config, counted(self.config.rounds, "round"));
         let drawn = |count: usize| config.problems_per_round.min(count);
         if !config.tasks.is_empty() {
             let tasks = self.tasks.iter().map(|task| {
@@ -256,8 +257,8 @@ impl Loaded {
             });
             let tasks: Vec<String> = tasks.collect();
             return format!(
-                "{} tasks ({}), {rounds} rounds",
-                tasks.len(),
+                "{} ({}), {rounds}",
+                counted(tasks.len(), "task"),
                 tasks.join("; ")
             );
         }
@@ -265,15 +266,19 @@ impl Loaded {
             let count = self.sets.first.kept.len();
             let drawn = drawn(count);
             format!(
-                "{} ({count} examples), {rounds} rounds of {drawn} examples",
-                data.display()
+                "{} ({}), {rounds} of {}",
+                data.display(),
+                counted(count, "example"),
+                counted(drawn, "example")
             )
         } else {
             let problems = self.tasks.first().map_or(0, |task| task.problems.len());
             let (count, episodes) = (problems, drawn(problems) * config.rollout.group);
             format!(
-                "{} ({count} problems), {rounds} rounds of {episodes} episodes",
-                config.problems
+                "{} ({}), {rounds} of {}",
+                config.problems,
+                counted(count, "problem"),
+                counted(episodes, "episode")
             )
         }
     }

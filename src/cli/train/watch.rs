@@ -89,7 +89,7 @@ impl Observer for Watcher<'_> {
                     return;
                 }
                 let turns = self.loaded.config.rollout.turns;
-                self.set(problems, &so_far(turns, report));
+                self.set(problems, &report.so_far(turns));
             }
             Event::Unsaved(report) => {
                 self.finish();
@@ -174,15 +174,6 @@ fn validated(found: &Validated) -> String {
         ""
     };
     format!("round {rounds}: {solved} of the validation set solved{beside}{best}")
-}
-
-fn so_far(turns: usize, report: &Report) -> String {
-    format!(
-        "1@{turns} {:.1}%, {:.0} tokens/s, {:.0} programs/s",
-        100.0 * report.final_solved().mean,
-        report.tokens_per_second,
-        report.programs_per_second
-    )
 }
 
 fn line(metrics: &RoundMetrics, timings: &RoundTimings) -> String {

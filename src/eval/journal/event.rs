@@ -104,11 +104,15 @@ fn walk(name: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
+    /// What is evaluated, and how: the first line.
     Settings(Settings),
+    /// An answer of the policy.
     Answer(Said),
     /// What a judge said; of tests alone it is their verdict.
     Verdict {
+        /// What was judged, by whom and by which rules, as a hash.
         key: String,
+        /// What was said.
         verdict: Judgement,
     },
 }
@@ -116,11 +120,15 @@ pub(super) enum Event {
 /// One answer of the policy.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Said {
+    /// The problem.
     pub(super) problem_id: String,
+    /// Which of the problem's episodes.
     pub(super) sample: usize,
+    /// The turn, from zero.
     pub(super) turn: usize,
     /// Hash of what it was an answer to.
     pub(super) prefix: String,
+    /// The answer.
     text: String,
     /// Its ids, where they were sampled. Journals of before leave them out where they were the bytes of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,9 +136,12 @@ pub(super) struct Said {
     /// Their log-probabilities. Journals of before leave them out where all are 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     logprobs: Option<Vec<f32>>,
+    /// Why it ended.
     stop: FinishReason,
+    /// Whether it is empty, for all that was said is a thought.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     only_thought: bool,
+    /// What a server was asked and charged for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
 }

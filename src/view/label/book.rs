@@ -91,14 +91,20 @@ pub struct Label {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event {
+    /// What is labelled here: the first line.
     Labels {
+        /// Form of the file.
         schema: String,
+        /// What is asked.
         kind: Kind,
     },
+    /// Something to label, before its first label.
     Item(Item),
+    /// What somebody said of it.
     Label(Label),
     /// The labeller's last label that holds is taken back.
     Undo {
+        /// Whose.
         labeler: String,
     },
 }

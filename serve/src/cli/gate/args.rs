@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     pub(super) turn: Option<usize>,
     /// Tolerated drop in points (percent of problems).
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = points)]
     pub(super) margin: f64,
     /// Accepted chance of a false alarm.
     #[arg(long, default_value_t = 0.05)]
@@ -74,6 +74,13 @@ pub struct Args {
     /// Append a Markdown summary to this file.
     #[arg(long)]
     pub(super) summary: Option<PathBuf>,
+}
+
+/// The parser of a number of points; a percent sign behind it means the same.
+fn points(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end();
+    let found = number.parse();
+    found.map_err(|_| "expected points (percent of problems), for example 5".to_owned())
 }
 
 /// The parser of a difference, which shows what each is.
