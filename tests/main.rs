@@ -51,6 +51,7 @@ mod runs;
 mod servers;
 mod stand_ins;
 mod streaming;
+mod suites;
 mod templates;
 mod texts;
 mod training;

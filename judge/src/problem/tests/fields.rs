@@ -4,6 +4,7 @@ use super::*;
 
 mod decided;
 mod forms;
+mod spellings;
 
 /// A small row of each schema that is told from its fields.
 fn rows() -> Vec<(&'static str, serde_json::Value)> {
