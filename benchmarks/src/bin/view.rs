@@ -92,7 +92,7 @@ fn main() -> anyhow::Result<()> {
         ),
         ("by reward", format!("{list}&sort=reward&descending=1")),
         (
-            "by length, in the middle",
+            "by length in the middle",
             format!("{list}&sort=length&page={}", middle / 50),
         ),
         (
