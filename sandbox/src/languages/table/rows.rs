@@ -326,6 +326,8 @@ pub(super) const ROWS: [Row; 10] = [
                 "{2}",
                 "-pgml",
                 "{2}",
+                // Its own compilation of a module is not of the kind that may lie anywhere.
+                "-optl-no-pie",
                 "-outputdir",
                 "/box/objects",
                 "-o",
