@@ -114,7 +114,7 @@ fn an_address_that_would_tell_a_secret_is_refused() {
 }
 
 /// What became of a question that is answered by these, and how often it was asked.
-fn asked(answers: Vec<(u16, &'static str)>) -> (Outcome<interface::Reply>, u64) {
+fn asked(answers: Vec<(u16, &'static str)>) -> (Outcome<Reply>, u64) {
     let (url, _bodies) = serve(answers);
     let messages = [Message::user("Is 2 even?")];
     let options = Options::default();
