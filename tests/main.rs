@@ -54,6 +54,7 @@ mod servers;
 mod staleness;
 mod stand_ins;
 mod streaming;
+mod suites;
 mod templates;
 mod texts;
 mod tinker;

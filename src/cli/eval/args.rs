@@ -268,6 +268,12 @@ impl Args {
                 sampling.top_p,
                 sampling.top_k
             );
+            if !facts.generation.unused.is_empty() {
+                say!(
+                    "warning: the checkpoint's generation_config.json asks for {}, which is not done here",
+                    facts.generation.unused.join(", ")
+                );
+            }
         }
         Ok(config)
     }
