@@ -22,7 +22,7 @@ class Bench:
     def __init__(self, args):
         self.rlef, self.work = args.rlef.resolve(), args.work
         self.seeds = list(range(1, args.seeds + 1))
-        self.small = args.small
+        self.small, self.isolation = args.small, args.isolation
         self.train, self.held, self.test = (500, 60, 100) if args.small else (args.train, args.held, args.test)
         self.samples, self.best_of, self.most = 8, args.best_of, args.most
         self.work.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,8 @@ class Bench:
             return None
         words = [str(word) for word in words]
         # A loop without an end costs its limit once, not three times.
-        words += ["--no-reruns"] * (words[0] in ("eval", "pairs"))
+        if words[0] in ("eval", "pairs", "steps"):
+            words += ["--no-reruns", "--isolation", self.isolation]
         environment = {**os.environ, "RAYON_NUM_THREADS": "1", "RLEF_CACHE": str(self.at("cache"))}
         begun = time.monotonic()
         done = subprocess.run([str(self.rlef), *words], cwd=self.work, env=environment, capture_output=True, text=True)
@@ -146,6 +147,7 @@ def evaluate(bench, policy, out, turns=1, journal=None):
 
 def trained(bench, name, text, rounds, turns=1, journal=None):
     """Runs a configuration to its end and evaluates what it made; gives the evaluation and the metrics of every round."""
+    text = text.replace("[resources]\n", f'[resources]\nisolation = "{bench.isolation}"\n')
     bench.at(f"{name}.toml").write_text(text)
     last = f"{name}/checkpoints/{rounds:06}"
     words = ["train", "--config", f"{name}.toml", "--run", name]
@@ -180,6 +182,8 @@ def options(text, verbs):
     parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--best-of", type=int, default=128)
     parser.add_argument("--most", type=int, default=50)
+    # On a machine that is shared, a test in a process waits for its turn some ten times; one in WebAssembly does not.
+    parser.add_argument("--isolation", choices=["auto", "process", "wasm"], default="auto")
     parser.add_argument("--small", action="store_true")
     found = parser.parse_args()
     found.work = found.work.resolve()

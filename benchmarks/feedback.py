@@ -66,7 +66,7 @@ def cgpo(bench):
     folder = hackable(bench)
     head = (f'rounds = {rounds}\nproblems_per_round = {problems}\nupdates_per_round = 2\npolicy = "policy"\nproblems = "train.jsonl"\n'
             '[rollout]\nturns = 1\ngroup = 4\n[reward]\nsolved = 0.0\nfailed = 0.0\nno_program = 0.0\n{}[evaluation]\nproblems = ""\n'
-            '[resources]\nworkers = 1\nmax_unusable_rate = 1.0\n[objective]\nalgorithm = "{}"\n{}'
+            '[resources]\nmax_unusable_rate = 1.0\n[objective]\nalgorithm = "{}"\n{}'
             f'[[judges]]\nkind = "reward_model"\nfolder = "{folder}"\n')
     free = TESTS + '[[judges]]\nkind = "rules"\nmax_lines = 12\nweight = 0.0\n'
     held = '[[judges]]\nkind = "tests"\nat_least = 1.0\n[[judges]]\nkind = "rules"\nmax_lines = 12\nat_least = 1.0\n'
@@ -118,7 +118,7 @@ def tasks(bench):
     for name, part in [("code", all_rows[0::2]), ("short", all_rows[1::2])]:
         write_rows(bench.at(f"train-{name}.jsonl"), part)
     head = (f'rounds = {rounds}\nproblems_per_round = 16\nupdates_per_round = 2\npolicy = "policy"\n[rollout]\nturns = 1\ngroup = 4\n'
-            '[reward]\nsolved = 0.0\nfailed = 0.0\nno_program = 0.0\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n'
+            '[reward]\nsolved = 0.0\nfailed = 0.0\nno_program = 0.0\n[evaluation]\nproblems = ""\n[resources]\n'
             'max_unusable_rate = 1.0\n')
     long = f'[[tasks.judges]]\nkind = "reward_model"\nfolder = "{folder}"\n'
     lines = '[[tasks.judges]]\nkind = "rules"\nmax_lines = 6\n'

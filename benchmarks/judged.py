@@ -45,7 +45,7 @@ def synthetic(bench):
     write_rows(bench.at("texts-best.jsonl"), texts)
     rounds = max(1, count // 48)
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
-            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n[objective]\n')
+            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     kinds = {
         "DPO, assumed order": 'algorithm = "dpo"\ndata = "pairs-equal-assumed.jsonl"\n',
         "DPO, assumed and filtered": 'algorithm = "dpo"\ndata = "pairs-equal-filtered.jsonl"\n',
@@ -133,7 +133,7 @@ def rlaif(bench):
     count = min(len(rows) for rows in sets.values())
     rounds = max(1, count // 48)
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
-            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n[objective]\n')
+            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
     rows, drawn = [], []
     learnt = [("DPO", name) for name in sets] + [("SFT on the preferred", "both orders")]

@@ -10,7 +10,8 @@
 `bed` comes first; each of the others writes a table and a plot (SVG) into the work folder. What is there already is not made
 again. `--small` takes less than ten minutes for each on two cores and shows the sign of the main effect. Needs Python 3.9 and
 nothing else. Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N,
---train N, --held N, --test N (problems of each kind), --best-of N, --most N (the largest k), --small.
+--train N, --held N, --test N (problems of each kind), --best-of N, --most N (the largest k), --isolation wasm (what stands between
+programs and the machine; less waiting than processes where it is shared), --small.
 
 Written down before the first run of this form (2026-11-30, 22:05; what came of an earlier one lies with its results):
 
@@ -193,7 +194,7 @@ def ppo(bench):
                 f'problems = "train.jsonl"\n[rollout]\nturns = 1\ngroup = 4\n[reward]\nsolved = 0.0\nfailed = 0.0\n'
                 f'no_program = 0.0\nkl_beta = {beta}\n[objective]\nalgorithm = "rlhf_ppo"\nvalue_from = "{folder}"\n'
                 f'[evaluation]\nproblems = ""\n[[judges]]\nkind = "tests"\n[[judges]]\nkind = "reward_model"\n'
-                f'folder = "{folder}"\n[resources]\nworkers = 1\n')
+                f'folder = "{folder}"\n[resources]\n')
             end, metrics = trained(bench, f"ppo-{beta}-{seed}", text, rounds)
             ends.append(end)
             runs.append(metrics)
@@ -303,7 +304,7 @@ def methods(bench):
     prompts = {row["id"]: row["statement"] for row in rows_of(bench.at("test.jsonl"))}
     print(f"{per_round * rounds} episodes each; {len(rows_of(bench.at('kept-methods.jsonl')))} solved, "
           f"{len(rows_of(bench.at('pairs-methods.jsonl')))} pairs")
-    common = f'policy = "policy"\nproblems = "{problems}"\n[evaluation]\nproblems = ""\n[resources]\nworkers = 1\n'
+    common = f'policy = "policy"\nproblems = "{problems}"\n[evaluation]\nproblems = ""\n[resources]\n'
     online = f"rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 2\n"
     offline = f"rounds = {2 * rounds}\nproblems_per_round = 48\nupdates_per_round = 1\n"
     play = "[rollout]\nturns = 1\ngroup = 4\n[objective]\n"

@@ -29,6 +29,19 @@ def exact_steps(bench, journal, problems, out):
     return out
 
 
+def different(bench):
+    """A journal of the different ones among the first answers to the first problems, and these problems."""
+    problems = bench.first("train.jsonl", 200 if bench.small else 800)
+    ids, seen, kept = {row["id"] for row in rows_of(bench.at(problems))}, set(), []
+    for row in episodes(bench.at("samples-train.jsonl")):
+        key = (row["problem_id"], row["turns"][0]["text"])
+        if row["problem_id"] in ids and row["sample"] < 3 and key not in seen:
+            seen.add(key)
+            kept.append({k: v for k, v in row.items() if k != "event"})
+    write_rows(bench.at("samples-few.jsonl"), kept)
+    return "samples-few.jsonl", problems
+
+
 def outcome_only(bench, steps, name):
     """The same answers of which the last step alone is labelled, by whether the tests passed: an outcome reward model's data."""
     path = bench.at(name)
@@ -81,14 +94,16 @@ def best_of(answers, choose, n, draws=40, seed=5):
 def process(bench):
     """The best of n by models of exact steps, of completions, of outcomes, and by majority."""
     play, rollouts = best_samples(bench)
-    exact = exact_steps(bench, "samples-train.jsonl", "train.jsonl", "steps-exact.jsonl")
+    few, problems = different(bench)
     labelled = exact_steps(bench, "samples-choose.jsonl", "choose.jsonl", "steps-choose.jsonl")
-    few = bench.at("samples-few.jsonl")
-    if not few.exists():
-        kept = [row for row in rows_of(bench.at("samples-train.jsonl")) if row.get("event", "episode") != "episode" or row["sample"] < 2]
-        write_rows(few, kept)
-    sampled = ["--journal", few.name, "--policy", "policy", "--problems", "train.jsonl", "--completions", 4 if bench.small else 8]
-    bench.run("steps", *sampled, "--labels", "hard", "--out", "steps-hard.jsonl", out="steps-hard.jsonl")
+    sampled = ["--journal", few, "--policy", "policy", "--problems", problems, "--completions", 4 if bench.small else 8]
+    bench.run("steps", *sampled, "--labels", "hard", "--out", "steps-hard-all.jsonl", out="steps-hard-all.jsonl")
+    # All models learn from the same answers: those whose lines can be labelled exactly.
+    exact = exact_steps(bench, few, problems, "steps-exact.jsonl")
+    known = {(row["labels"]["problem"], row["labels"]["sample"]) for row in rows_of(bench.at(exact))}
+    hard = [row for row in rows_of(bench.at("steps-hard-all.jsonl")) if (row["labels"]["problem"], row["labels"]["sample"]) in known]
+    write_rows(bench.at("steps-hard.jsonl"), hard)
+    print(f"{len(rows_of(bench.at('steps-hard-all.jsonl')))} different answers, of which {len(known)} can be labelled exactly")
     noise(bench)
     outcomes = outcome_only(bench, exact, "steps-outcome.jsonl")
     models = {
@@ -171,8 +186,7 @@ def active(bench):
     answers = {}
     for e in episodes(bench.at("samples-choose.jsonl")):
         answers.setdefault(e["problem_id"], []).append(((e["problem_id"], e["sample"]), e["outcome"] == "accepted"))
-    exact = exact_steps(bench, "samples-train.jsonl", "train.jsonl", "steps-exact.jsonl")
-    all_rows = rows_of(bench.at(exact))
+    all_rows = rows_of(bench.at(exact_steps(bench, "samples-train.jsonl", "train.jsonl", "steps-exact-all.jsonl")))
     first = bench.at("steps-first.jsonl")
     write_rows(first, [row for row in all_rows if row["labels"]["sample"] == "0"])
     learn = ["--data", first.name, "--seed", 1, "--batch", 16, "--epochs", 3]
