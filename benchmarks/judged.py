@@ -22,7 +22,8 @@ def synthetic(bench):
         config = ROOT / "benchmarks" / "test_bed.toml"
         bench.run("sft", "--config", config, "--set", f"stages.0.sets={sets}", "--out", out, out=f"{out}/model.safetensors")
         names.append(out)
-    ordered = ["--hierarchy", ",".join(names), "--problems", "train.jsonl", "--rollouts", 3, "--most", 6]
+    problems = bench.first("train.jsonl", 300 if bench.small else 800)
+    ordered = ["--hierarchy", ",".join(names), "--problems", problems, "--rollouts", 3, "--most", 6]
     bench.run("pairs", *ordered, "--longer", "inf", "--out", "pairs-assumed.jsonl", out="pairs-assumed.jsonl")
     learn = ["--data", "pairs-assumed.jsonl", "--seed", 1, "--batch", 8]
     bench.run("reward", "--policy", "policy", *learn, "--out", "reward-assumed", out="reward-assumed/model.safetensors")
@@ -43,7 +44,7 @@ def synthetic(bench):
         write_rows(bench.at(f"pairs-equal-{name}.jsonl"), kept[:count])
     texts = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows_of(bench.at("pairs-equal-filtered.jsonl"))]
     write_rows(bench.at("texts-best.jsonl"), texts)
-    rounds = max(1, count // 48)
+    rounds = 24 if bench.small else 48
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
             '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     kinds = {
@@ -95,9 +96,12 @@ class Biased(http.server.BaseHTTPRequestHandler):
 
 def rlaif(bench):
     """Labels of a judge with planted bias, in one order, in both, and of answers as long as each other; and what is learnt of them."""
-    statements = {row["id"]: row["statement"].strip() for row in rows_of(bench.at("train.jsonl"))}
+    problems = bench.first("train.jsonl", 300 if bench.small else 800)
+    statements = {row["id"]: row["statement"].strip() for row in rows_of(bench.at(problems))}
     few, passed = [], {}
     for e in episodes(bench.at("samples-train.jsonl")):
+        if e["problem_id"] not in statements:
+            continue
         text = e["turns"][0]["text"]
         passed[(statements[e["problem_id"]], text.strip())] = e["outcome"] == "accepted"
         if e["sample"] < 4:
@@ -113,7 +117,7 @@ def rlaif(bench):
         judges.write_text(f'{TESTS}[[judges]]\nkind = "ai_pairwise"\nurl = "{url}"\nmodel = "simulated"\norders = "{orders}"\n'
                           'max_flips = 1.0\nmax_longer = 1.0\ncheck = false\ncache = false\nlogprobs = 5\n')
         out = f"pairs-judge-{orders}.jsonl"
-        words = ["--journal", "samples-judged.jsonl", "--problems", "train.jsonl", "--judges", judges.name, "--rule", "compared"]
+        words = ["--journal", "samples-judged.jsonl", "--problems", problems, "--judges", judges.name, "--rule", "compared"]
         bench.run("pairs", *words, "--most", 6, "--out", out, out=out)
         sets[f"{orders} order" if orders == "one" else "both orders"] = rows_of(bench.at(out))
     server.shutdown()
@@ -129,9 +133,9 @@ def rlaif(bench):
                 found.append(float(bool(one)))
         longer = mean([float(len(row["chosen"]) > len(row["rejected"])) for row in rows if len(row["chosen"]) != len(row["rejected"])])
         said[name] = (mean(found), len(found), longer)
-    sets["tests"] = rows_of(bench.at("pairs-train.jsonl"))
+    sets["tests"] = [row for row in rows_of(bench.at("pairs-train.jsonl")) if row["labels"]["problem"] in statements]
     count = min(len(rows) for rows in sets.values())
-    rounds = max(1, count // 48)
+    rounds = 24 if bench.small else 48
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
             '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
