@@ -35,6 +35,10 @@ class Bench:
         if out is not None and self.at(out).exists():
             return None
         words = [str(word) for word in words]
+        # A journal that was not finished is gone on with, and not taken for one that was.
+        journal = words.index("--journal") + 1 if words[0] == "eval" and "--journal" in words else None
+        if journal is not None:
+            finished, words[journal] = words[journal], f"unfinished-{words[journal]}"
         # A loop without an end costs its limit once, not three times.
         if words[0] in ("eval", "pairs", "steps"):
             words += ["--no-reruns", "--isolation", self.isolation]
@@ -44,6 +48,8 @@ class Bench:
         print(f"{time.monotonic() - begun:.0f} s: rlef", " ".join(words), file=sys.stderr, flush=True)
         if done.returncode != 0:
             sys.exit(f"rlef {' '.join(words)}: exit code {done.returncode}\n{done.stderr}")
+        if journal is not None:
+            self.at(words[journal]).rename(self.at(finished))
         return json.loads(done.stdout.splitlines()[-1]) if json_out else None
 
     def kept(self, name, make):
