@@ -24,7 +24,7 @@ class Bench:
         self.seeds = list(range(1, args.seeds + 1))
         self.small, self.isolation = args.small, args.isolation
         self.train, self.held, self.test = (500, 60, 100) if args.small else (args.train, args.held, args.test)
-        self.samples, self.best_of, self.most = 8, args.best_of, args.most
+        self.samples, self.best_of, self.most, self.paired = 8, args.best_of, args.most, args.paired
         self.work.mkdir(parents=True, exist_ok=True)
 
     def at(self, name):
@@ -186,6 +186,7 @@ def options(text, verbs):
     parser.add_argument("--train", type=int, default=2400)
     parser.add_argument("--held", type=int, default=120)
     parser.add_argument("--test", type=int, default=300)
+    parser.add_argument("--paired", type=int, default=2400)
     parser.add_argument("--best-of", type=int, default=128)
     parser.add_argument("--most", type=int, default=50)
     # On a machine that is shared, a test in a process waits for its turn some ten times; one in WebAssembly does not.

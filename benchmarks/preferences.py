@@ -10,7 +10,7 @@
 `bed` comes first; each of the others writes a table and a plot (SVG) into the work folder. What is there already is not made
 again. `--small` takes less than ten minutes for each on two cores and shows the sign of the main effect. Needs Python 3.9 and
 nothing else. Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N,
---train N, --held N, --test N (problems of each kind), --best-of N, --most N (the largest k), --isolation wasm (what stands between
+--train N, --held N, --test N (problems of each kind), --paired N (problems to train on whose answers are paired), --best-of N, --most N (the largest k), --isolation wasm (what stands between
 programs and the machine; less waiting than processes where it is shared), --small.
 
 Written down before the first run of this form (2026-11-30, 22:05; what came of an earlier one lies with its results):
@@ -50,8 +50,11 @@ def bed(bench):
         out = f"samples-{name}.jsonl"
         play = ["--turns", 1, "--rollouts", bench.samples, "--temperature", 1, "--journal", out]
         bench.run("eval", "--policy", "policy", "--problems", f"{name}.jsonl", *play, out=out)
-        pairs = ["--problems", f"{name}.jsonl", "--rule", "solved", "--most", 16]
-        bench.run("pairs", "--journal", out, *pairs, "--out", f"pairs-{name}.jsonl", out=f"pairs-{name}.jsonl")
+        problems = bench.first(f"{name}.jsonl", bench.paired)
+        of, some = {row["id"] for row in rows_of(bench.at(problems))}, f"samples-{name}-paired.jsonl"
+        write_rows(bench.at(some), [{k: v for k, v in e.items() if k != "event"} for e in episodes(bench.at(out)) if e["problem_id"] in of])
+        pairs = ["--problems", problems, "--rule", "solved", "--most", 16]
+        bench.run("pairs", "--journal", some, *pairs, "--out", f"pairs-{name}.jsonl", out=f"pairs-{name}.jsonl")
     base = solved(bench.at("policy.json"))
     for turn, words in [(1, "one answer"), (2, "three answers with feedback")]:
         share = clustered([row[turn] for row in base.values()], [row[0] for row in base.values()])
@@ -157,9 +160,9 @@ def best(bench):
             of = [report["best_of"][place] for report in reports]
             truth, half = over_seeds([o["solved"]["mean"] for o in of])
             low, high = (mean([o["solved"][end] for o in of]) for end in ("low", "high"))
-            score, spread = over_seeds([o["score"]["mean"] for o in of])
+            score, spread = over_seeds([o["score"]["mean"] - r["best_of"][0]["score"]["mean"] for o, r in zip(of, reports)])
             gain, gain_half = over_seeds([o["solved"]["mean"] - r["best_of"][0]["solved"]["mean"] for o, r in zip(of, reports)])
-            rows.append([count, one["n"], f"{one['kl']:.2f}", f"{score:.3f} ± {spread:.3f}", f"{truth:.3f} ± {half:.3f}",
+            rows.append([count, one["n"], f"{one['kl']:.2f}", f"{score:+.3f} ± {spread:.3f}", f"{truth:.3f} ± {half:.3f}",
                          f"{low:.3f} to {high:.3f}", f"{gain:+.3f} ± {gain_half:.3f}"])
             gold.append((math.sqrt(one["kl"]), truth, low, high))
             proxy.append((math.sqrt(one["kl"]), score, score - spread, score + spread))
@@ -173,10 +176,10 @@ def best(bench):
         a = (y1 + b * s3) / s2
         peak = f"peak at d = {a / (2 * b):.2f} (largest seen {points[-1][0]:.2f})" if b > 0 else "no peak: it still rises"
         print(f"{count} pairs: R = d ({a:.4f} - {b:.4f} d), {peak}")
-    table(bench.at("best.csv"), ["pairs", "n", "KL", "score", "solved", "clustered", "gain over n = 1"], rows)
+    table(bench.at("best.csv"), ["pairs", "n", "KL", "score over n = 1", "solved", "clustered", "solved over n = 1"], rows)
     d = "d, the square root of the KL divergence of the best of n"
     plot(bench.at("best.svg"), "The best of n by a reward model",
-         [("What the reward model says; bars: 95% over seeds", d, "score", proxy_of),
+         [("What the reward model says; bars: 95% over seeds", d, "score over n = 1", proxy_of),
           ("What the tests say; bars: 95%, compositions drawn whole", d, "solved", gold_of)])
 
 
@@ -276,10 +279,10 @@ def divergence(bench, name, prompts):
     loss of supervised training on them."""
     path = bench.at(f"said-{name}.jsonl")
     rows, own, tokens = [], 0.0, 0
-    for e in episodes(bench.at(f"answers-{name}.jsonl")):
-        turn = e["turns"][0]
-        rows.append({"prompt": prompts[e["problem_id"]], "completion": turn["text"]})
-        own, tokens = own + sum(turn["logprobs"]), tokens + len(turn["logprobs"])
+    for said in rows_of(bench.at(f"answers-{name}.jsonl")):
+        if said.get("event") == "answer" and said["turn"] == 0:
+            rows.append({"prompt": prompts[said["problem_id"]], "completion": said["text"]})
+            own, tokens = own + sum(said["logprobs"]), tokens + len(said["logprobs"])
     write_rows(path, rows)
     text = (f'seed = 1\nrounds = 1\nproblems_per_round = {len(rows)}\nupdates_per_round = 1\npolicy = "policy"\n'
             f'problems = "train.jsonl"\n[policy_optimizer]\nlearning_rate = 1e-12\n[evaluation]\nproblems = ""\n'
