@@ -211,3 +211,6 @@ fn scatter(all: &mut [f32], indices: &[usize], values: Tensor<1>) {
         all[index] = value;
     }
 }
+
+#[cfg(test)]
+mod tests;

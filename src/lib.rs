@@ -4,7 +4,7 @@
 //!
 //! - [`problem`], [`prompt`], [`program`], [`comparator`], [`verdict`], [`judge`], [`feedback`] and [`environment`] are the
 //!   game that is played: a crate of its own.
-//! - [`model`] computes and samples; [`checkpoint`] is its form on disk, tokenizer and chat template included.
+//! - [`model`], a crate of its own, computes and samples; [`checkpoint`] is its form on disk, tokenizer and chat template included.
 //! - [`policy`] is what can propose a program: a decoder, an engine, a server, or recorded answers; [`dialogue`] is what
 //!   was said so far, [`completion`] what it says next; [`server`] is the one client for whoever asks a model over HTTP.
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
@@ -32,6 +32,8 @@ pub use rlef_judge::{
     comparator, environment, feedback, gate, judge, problem, program, programs, prompt, statistics,
     verdict,
 };
+pub use rlef_model as model;
+pub(crate) use rlef_model::pool;
 
 pub mod advantage;
 pub mod ai_judge;
@@ -52,11 +54,9 @@ pub mod learner;
 pub mod logger;
 pub mod machine;
 pub mod memory;
-pub mod model;
 pub mod objective;
 pub mod pairs;
 pub mod policy;
-mod pool;
 pub mod preference;
 pub mod process_model;
 pub mod public_sets;

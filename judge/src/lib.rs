@@ -22,6 +22,7 @@ pub mod feedback;
 pub mod files;
 pub mod gate;
 pub mod judge;
+pub mod nearest;
 pub mod problem;
 pub mod program;
 pub mod programs;

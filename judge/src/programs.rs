@@ -11,6 +11,7 @@ use rlef_sandbox::{Cancel, Language};
 use serde::Deserialize;
 
 use crate::judge::{Judge, JudgeError, Judgement, Submission};
+use crate::nearest::meant;
 use crate::problem::id::{self, ById};
 use crate::problem::{Problem, printable};
 use crate::program::{Extraction, Found, NoProgram, Program, Wanted};
@@ -46,17 +47,16 @@ pub fn spoken(name: &str) -> Result<Spoken, String> {
     if name.eq_ignore_ascii_case("any") {
         return Ok(Spoken::Any);
     }
-    language(name)
+    Language::from_tag(name)
         .map(Spoken::One)
-        .map_err(|expected| format!("{expected}, any"))
+        .ok_or_else(|| expected(name, &["any"]))
 }
 
-/// The language of this name.
-fn language(name: &str) -> Result<Language, String> {
-    Language::from_tag(name).ok_or_else(|| {
-        let known = Language::ALL.map(Language::name).join(", ");
-        format!("expected one of {known}")
-    })
+/// What a name that is no language's should have been: a language, or one of these words.
+fn expected(name: &str, words: &[&'static str]) -> String {
+    let known = [&Language::ALL.map(Language::name), words].concat();
+    let near = meant(name, known.iter().copied());
+    format!("expected one of {}{near}", known.join(", "))
 }
 
 /// An answer of a file, and the problem it is for.
@@ -105,7 +105,8 @@ pub fn read<'a>(
             .map_err(|reason| bad(format!(": {reason}")))?;
         let named = match &line.language {
             None => default,
-            Some(name) => Some(Spoken::One(language(name).map_err(|expected| {
+            Some(name) => Some(Spoken::One(Language::from_tag(name).ok_or_else(|| {
+                let expected = expected(name, &[]);
                 bad(format!(": unknown language `{name}`; {expected}"))
             })?)),
         };

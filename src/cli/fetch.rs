@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
+use rlef_judge::nearest::meant;
 
 use super::output::{self, say};
 use crate::public_sets::{PUBLIC_SETS, PublicSet};
@@ -34,7 +35,8 @@ pub struct Args {
 fn set(name: &str) -> Result<&'static PublicSet, String> {
     PublicSet::named(name).ok_or_else(|| {
         let names: Vec<_> = PUBLIC_SETS.iter().map(|set| set.name).collect();
-        format!("expected one of {}", names.join(", "))
+        let near = meant(name, names.iter().copied());
+        format!("expected one of {}{near}", names.join(", "))
     })
 }
 

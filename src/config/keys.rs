@@ -23,7 +23,7 @@ macro_rules! defined {
 /// A training run's tables.
 pub(super) const TRAIN: &[Definition] = defined! {
     "": TrainConfig in "../config.rs",
-    "lora": LoraConfig in "../model/lora.rs",
+    "lora": LoraConfig in "../../model/src/lora.rs",
     "rollout": RolloutConfig in "../rollout.rs",
     "rollout.sampling": Sampling in "../../judge/src/sampling.rs",
     "reward": RewardConfig in "../reward.rs",

@@ -3,6 +3,8 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use rlef_judge::nearest::meant;
+
 use super::second::WithSecond;
 use super::{
     Objective, Setup, apa, cdpo, cispo, codpo, crpg, crraft, dapo, dpo, dr_grpo, grpo, gspo, ipo,
@@ -111,7 +113,7 @@ pub fn build(setup: &Setup<'_>) -> Result<Box<dyn Objective>, Fault> {
         return Err(Fault {
             key: "objective.algorithm".to_owned(),
             found: name.to_owned(),
-            expected: format!("any of {}", known.join(", ")),
+            expected: format!("any of {}", known.join(", ")) + &meant(name, known.iter().copied()),
         });
     };
     if let Some((key, found)) = unused(setup, entry) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Options;
 use crate::evaluation::record::Evaluation;
+use crate::nearest::meant;
 use crate::problem::quarantine::{Quarantine, is_date};
 
 /// What is wrong with the names, a reason each, with the nearest name there is.
@@ -28,7 +29,7 @@ pub(super) fn unknown(
                 0 => "none".to_owned(),
                 _ => labels.iter().copied().collect::<Vec<_>>().join(", "),
             };
-            let near = meant(label, &labels);
+            let near = meant(label, labels.iter().copied());
             format!(
                 "no problem carries the label {label} that --slice names{near}; there are: {known}"
             )
@@ -38,7 +39,7 @@ pub(super) fn unknown(
             .iter()
             .filter(|id| !ids.contains(id.as_str()))
             .map(|id| {
-                let near = meant(id, &ids);
+                let near = meant(id, ids.iter().copied());
                 format!("neither side has the problem {id} that --{option} names{near}")
             })
             .collect()
@@ -47,34 +48,6 @@ pub(super) fn unknown(
     found.extend(problems(&options.golden, "golden"));
     found.extend(problems(&options.quarantine, "quarantine"));
     found
-}
-
-/// ` (did you mean x?)`, where one of the names is near enough.
-fn meant(name: &str, known: &BTreeSet<&str>) -> String {
-    let near = known
-        .iter()
-        .map(|other| (distance(name, other), *other))
-        .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4)
-        .min();
-    near.map_or_else(String::new, |(_, other)| {
-        format!(" (did you mean {other}?)")
-    })
-}
-
-/// Letters to change, add or take away.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.to_lowercase().chars().enumerate() {
-        let mut before = row[0];
-        row[0] = index + 1;
-        for (place, theirs) in other.iter().enumerate() {
-            let change = before + usize::from(letter != *theirs);
-            before = row[place + 1];
-            row[place + 1] = change.min(before + 1).min(row[place] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Ids of a list.
@@ -152,21 +125,5 @@ mod tests {
         let error = ids(&list.replace("2026-11-24", "soon")).unwrap_err();
         assert!(error.contains("c expires on \"soon\""), "{error}");
         assert!(ids("a tomorrow\n").unwrap_err().contains("line 1"));
-    }
-
-    #[test]
-    fn the_nearest_name_is_told() {
-        let known = BTreeSet::from(["difficulty", "language"]);
-        assert_eq!(meant("dificulty", &known), " (did you mean difficulty?)");
-        assert_eq!(meant("Language", &known), " (did you mean language?)");
-        assert_eq!(meant("topic", &known), "");
-        assert_eq!(
-            (
-                distance("", "abc"),
-                distance("abc", "abc"),
-                distance("abcd", "acbd")
-            ),
-            (3, 0, 2)
-        );
     }
 }

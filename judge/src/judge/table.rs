@@ -13,6 +13,7 @@ use super::{
     Compiles, HardCoded, Judge, Lints, Mixture, Rules, Speed, compiles, hard_coded, lints, rules,
     speed,
 };
+use crate::nearest::meant;
 
 /// What a configuration says of a judge besides its kind and weight.
 pub type Settings = BTreeMap<String, Value>;
@@ -258,7 +259,10 @@ impl Judges {
                 .find(|row| row.name == config.kind)
                 .ok_or_else(|| SettingsError::Unknown {
                     kind: config.kind.clone(),
-                    known: self.names(),
+                    known: {
+                        let names = self.rows.iter().map(|row| row.name);
+                        self.names() + &meant(&config.kind, names)
+                    },
                 })?;
             if !config.weight.is_finite() {
                 return Err(wrong(format!(

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use rlef_judge::problem::contest::{self, ContestConfig};
+use rlef_judge::nearest::meant;
+use rlef_judge::problem::contest::{self, ContestConfig, Split};
 use rlef_judge::problem::quarantine::{Quarantine, today};
 use rlef_judge::problem::{self, Notice, Problem, ProblemError, SCHEMAS, Schema, printable};
 
@@ -35,6 +36,7 @@ pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
         return Ok(contest::generate(split, &ContestConfig::default()));
     }
     let (schema, path) = named(name);
+    known(path)?;
     let (problems, notices) = problem::read(path, schema)?;
     tell(&notices);
     Ok(problems)
@@ -46,6 +48,7 @@ pub fn readable(name: &str) -> anyhow::Result<(Vec<Problem>, Vec<ProblemError>)>
         return Ok((problems(name)?, Vec::new()));
     }
     let (schema, path) = named(name);
+    known(path)?;
     let (mut problems, mut errors) = (Vec::new(), Vec::new());
     let notices = problem::each(path, schema, &mut |row| {
         match row {
@@ -118,6 +121,32 @@ pub fn named(name: &str) -> (Option<&'static Schema>, &Path) {
         }
         _ => (None, Path::new(name)),
     }
+}
+
+/// Refuses a name whose first word is nearly a split's or a schema's, and that is no file either.
+fn known(path: &Path) -> anyhow::Result<()> {
+    let name = path.to_string_lossy();
+    let Some((word, rest)) = name.split_once(':') else {
+        return Ok(());
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    let splits = || Split::ALL.into_iter().map(Split::name);
+    if word == "contest" {
+        let all = splits().collect::<Vec<_>>().join(", ");
+        anyhow::bail!(
+            "failed to read {name}: the built-in problems have no split {rest}{}; there are: {all}",
+            meant(rest, splits())
+        );
+    }
+    let words = SCHEMAS.iter().map(|schema| schema.name);
+    let near = meant(word, words.chain(["contest"]));
+    anyhow::ensure!(
+        near.is_empty(),
+        "failed to read {name}: there is no such file, and no schema {word}{near}"
+    );
+    Ok(())
 }
 
 /// Problems without those of a quarantine list; what was left out is said.
