@@ -233,7 +233,7 @@ def filtered(bench, count):
 
 def rft(bench):
     """Rejection sampling: distinct solutions and what is solved against log k, with repetitions dropped and not."""
-    most = [k for k in [1, 3, 6, 12, 25, 50, 100] if k <= (12 if bench.small else bench.most)]
+    most = [1, 4, 12] if bench.small else [k for k in [1, 3, 6, 12, 25, 50, 100] if k <= bench.most]
     problems = bench.first("train.jsonl", 150 if bench.small else 300)
     samples = "samples-rft.jsonl"
     play = ["--turns", 1, "--rollouts", most[-1], "--temperature", 1, "--journal", samples]
@@ -295,7 +295,7 @@ def divergence(bench, name, prompts):
 
 def methods(bench):
     """SFT on what is solved, DPO, DPO on own pairs, and RLEF, all with as many samples."""
-    rounds = 6 if bench.small else 16
+    rounds, turns = (6, 1) if bench.small else (16, 3)
     per_round, problems = 192, bench.first("train.jsonl", 48 * rounds)
     samples = "samples-methods.jsonl"
     play = ["--turns", 1, "--rollouts", 4, "--temperature", 1, "--journal", samples]
@@ -315,8 +315,8 @@ def methods(bench):
     kinds = {
         "SFT on what is solved": (offline, rate.format("3e-4") + '[objective]\nalgorithm = "sft"\ndata = "kept-methods.jsonl"\n'),
         "DPO once": (offline, rate.format("1e-4") + '[objective]\nalgorithm = "dpo"\ndata = "pairs-methods.jsonl"\n'),
-        "DPO on own pairs": (online, rate.format("1e-4") + play + 'algorithm = "online_dpo"\n'),
         "RLEF": (online, play + 'algorithm = "ppo"\n'),
+        "DPO on own pairs": (online, rate.format("1e-4") + play + 'algorithm = "online_dpo"\n'),
     }
     rows, runs_of, drawn = [], {}, []
     for number, (name, (rounds_of, text)) in enumerate(kinds.items()):
@@ -325,15 +325,16 @@ def methods(bench):
             run = f"methods-{number}-{seed}"
             last = 2 * rounds if rounds_of == offline else rounds
             text_of = f"seed = {seed}\n{rounds_of}{common}{text}"
-            runs.append(trained(bench, run, text_of, last, turns=3, journal=f"answers-{run}.jsonl")[0])
+            runs.append(trained(bench, run, text_of, last, turns=turns, journal=f"answers-{run}.jsonl")[0])
             far.append(divergence(bench, run, prompts))
         runs_of[name] = runs
-        one, three = over_seeds(shares(runs)), over_seeds(shares(runs, 2))
-        gain = compared(runs, base_of(bench))
+        one, gain = over_seeds(shares(runs)), compared(runs, base_of(bench))
         drawn.append((name, *gain))
-        rows.append([name, f"{one[0]:.3f} ± {one[1]:.3f}", interval(gain), f"{three[0]:.3f} ± {three[1]:.3f}",
-                     interval(compared(runs, base_of(bench), 2)), f"{mean(far):.2f}"])
-    names = ["method", "1@1", "against the start", "1@3", "against the start", "KL, nats an answer"]
+        rows.append([name, f"{one[0]:.3f} ± {one[1]:.3f}", interval(gain), f"{mean(far):.2f}"])
+        if turns > 1:
+            three = over_seeds(shares(runs, 2))
+            rows[-1] += [f"{three[0]:.3f} ± {three[1]:.3f}", interval(compared(runs, base_of(bench), 2))]
+    names = ["method", "1@1", "against the start", "KL, nats an answer", "1@3", "against the start"][: len(rows[0])]
     table(bench.at("methods.csv"), names, rows)
     for one in list(kinds)[1:]:
         for other in list(kinds)[: list(kinds).index(one)]:
