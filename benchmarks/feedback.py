@@ -62,7 +62,7 @@ def hackable(bench):
 
 def cgpo(bench):
     """PPO against a reward model that can be hacked, and CGPO's three methods with judges; CRPG also without them."""
-    rounds, problems = (8, 24) if bench.small else (24, 24)
+    rounds, problems = (6, 24) if bench.small else (24, 24)
     folder = hackable(bench)
     head = (f'rounds = {rounds}\nproblems_per_round = {problems}\nupdates_per_round = 2\npolicy = "policy"\nproblems = "train.jsonl"\n'
             '[rollout]\nturns = 1\ngroup = 4\n[reward]\nsolved = 0.0\nfailed = 0.0\nno_program = 0.0\n{}[evaluation]\nproblems = ""\n'

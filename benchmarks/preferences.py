@@ -206,11 +206,13 @@ def ppo(bench):
             proxy, half = over_seeds([run[number]["reward"] for run in runs])
             gold, gold_half = over_seeds([run[number]["solve_rate"] for run in runs])
             kl, kl_half = over_seeds([run[number]["own"].get("episode_kl", 0.0) for run in runs])
-            rows.append([beta, number + 1, f"{kl:.2f} ± {kl_half:.2f}", f"{proxy:.3f} ± {half:.3f}", f"{gold:.3f} ± {gold_half:.3f}"])
+            # Without the KL term the reference is not computed.
+            far = f"{kl:.2f} ± {kl_half:.2f}" if beta != "0.0" else ""
+            rows.append([beta, number + 1, far, f"{proxy:.3f} ± {half:.3f}", f"{gold:.3f} ± {gold_half:.3f}"])
             gold_line.append((number + 1, gold, gold - gold_half, gold + gold_half))
             proxy_line.append((number + 1, proxy, proxy - half, proxy + half))
             kl_line.append((number + 1, kl, kl - kl_half, kl + kl_half))
-        for kept, line in [(gold_of, gold_line), (proxy_of, proxy_line), (kl_of, kl_line)]:
+        for kept, line in [(gold_of, gold_line), (proxy_of, proxy_line)] + [(kl_of, kl_line)] * (beta != "0.0"):
             kept.append((f"β = {beta}", line))
         ends_of.append(ends)
         print(f"β = {beta}: solved on test problems {mean(shares(ends)):.3f}, against the start {interval(compared(ends, base_of(bench)))}")
