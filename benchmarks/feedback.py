@@ -79,7 +79,7 @@ def cgpo(bench):
         "CRRAFT": (head.format("", "crraft", loose), held),
     }
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
-    rows, curves, liked, runs_of = [], [], [], {}
+    rows, curves, liked, drawn, runs_of = [], [], [], [], {}
     for number, (name, (text, judges)) in enumerate(kinds.items()):
         runs, metrics = [], []
         for seed in bench.seeds:
@@ -89,11 +89,12 @@ def cgpo(bench):
         runs_of[name] = runs
         share, half = over_seeds(shares(runs))
         gain = compared(runs, base)
+        drawn.append((name, *gain))
         proxy = [over_seeds([lines[place]["reward"] for lines in metrics])[0] for place in (0, -1)]
         train = [over_seeds([lines[place]["solve_rate"] for lines in metrics])[0] for place in (0, -1)]
         rows.append([name, f"{share:.3f} ± {half:.3f}", interval(gain),
                      f"{proxy[0]:+.2f} to {proxy[1]:+.2f}", f"{1 - train[0]:.2f} to {1 - train[1]:.2f}",
-                     "yes" if gain[2] < -0.10 else "no"])
+                     "yes" if gain[2] < -0.10 else "by the mean" if gain[0] < -0.10 else "no"])
         for kept, key in [(curves, "solve_rate"), (liked, "reward")]:
             line = []
             for place in range(rounds):
@@ -105,6 +106,8 @@ def cgpo(bench):
     for one, other in [("CRPG", "PPO, reward model alone"), ("CRPG", "CRPG without judges"), ("CRRAFT", "CRPG"), ("CODPO", "CRPG")]:
         found = compared(runs_of[one], runs_of[other])
         print(f"{one} less {other}: {interval(found)}")
+    bars(bench.at("cgpo-test.svg"), "A reward that can be hacked (simulated): solved by one answer, less the start",
+         "difference of solve rates on test; 95%, compositions drawn whole", drawn)
     plot(bench.at("cgpo.svg"), "A reward model that can be hacked (simulated labels); bars: 95% over seeds",
          [("Answers of the round that pass their tests", "round", "solved", curves),
           ("What the reward model says of them", "round", "score", liked)])
