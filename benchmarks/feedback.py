@@ -23,8 +23,8 @@ again. Written down before the first run:
   place, 0.15 for each character more, and noise of deviation 1.
 - synthetic: 3 points of solve rate; the assumed order is right more often than not by 5 points.
 
-Judges, labels and biases here are simulated wherever they are not tests; tables say so. `--small` takes less than ten minutes for
-each verb. Needs Python 3.9 and nothing else. Options are those of `preferences.py`.
+Judges, labels and biases here are simulated wherever they are not tests; tables say so. `--small` is made to take less than ten minutes for
+each verb: so it was for `cgpo` and `process`, the others have not been run to their end. Needs Python 3.9 and nothing else. Options are those of `preferences.py`.
 """
 
 import random
