@@ -8,8 +8,8 @@
     python3 benchmarks/preferences.py rft           # solve rate and distinct solutions against log k
 
 `bed` comes first; each of the others writes a table and a plot (SVG) into the work folder. What is there already is not made
-again. `--small` takes less than ten minutes for each on two cores and shows the sign of the main effect. Needs Python 3.9 and
-nothing else. Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N,
+again. `--small` takes one to five minutes for each on two shared cores (`methods` was only run in pieces); what it shows of each main effect
+lies with its results. Needs Python 3.9 and nothing else. Options: --rlef PATH (default: target/release/rlef), --work FOLDER (default: target/preferences), --seeds N,
 --train N, --held N, --test N (problems of each kind), --paired N (problems to train on whose answers are paired), --best-of N, --most N (the largest k), --isolation wasm (what stands between
 programs and the machine; less waiting than processes where it is shared), --small.
 
