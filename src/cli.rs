@@ -155,7 +155,7 @@ pub mod exit {
             EngineError::Server(error) => matches!(error, ServerError::NoAnswer { .. }),
             EngineError::Checkpoint(error) => in_checkpoint(error),
             EngineError::Folder { reason, .. } => is_of_disk(reason),
-            EngineError::Lock(_) => false,
+            EngineError::Lock(_) | EngineError::Trains => false,
         };
         let in_policy = |error: &PolicyError| {
             matches!(
@@ -187,6 +187,7 @@ pub mod exit {
                 return match error {
                     TrainError::Policy(error) => in_policy(error),
                     TrainError::Engine(error) => in_engine(error),
+                    TrainError::Tinker(error) => error.is_of_machine(),
                     TrainError::Run(error) => in_run(error),
                     TrainError::Config(_)
                     | TrainError::Stopped

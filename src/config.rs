@@ -15,6 +15,7 @@ mod resources;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tinker;
 
 pub use crate::objective::{Algorithm, ObjectiveConfig, ValueHead};
 pub use assign::{Assignment, merge};

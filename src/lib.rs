@@ -9,6 +9,7 @@
 //!   was said so far, [`completion`] what it says next; [`server`] is the one client for whoever asks a model over HTTP.
 //! - [`episode`] is one play of one problem; [`rollout`] plays many side by side.
 //! - [`reward`] and [`advantage`] turn verdicts into numbers, [`mod@batch`] into rows, [`learner`] into gradients.
+//! - [`tinker`] is a model that a server samples and trains.
 //! - [`objective`] holds the losses, [`update`] the optimizer, [`train`] the loop that joins them.
 //! - [`preference`] reads what people and judges prefer; [`examples`] makes rows of it.
 //! - [`process_model`] learns a number for each step of an answer.
@@ -68,6 +69,7 @@ pub mod run;
 pub mod schema;
 pub mod server;
 pub mod sft;
+pub mod tinker;
 pub mod train;
 pub mod update;
 pub mod view;

@@ -13,6 +13,7 @@ use crate::model::kernels::{SCORES, rows_at_once};
 use crate::model::lora::{LoraConfig, LoraError};
 use crate::model::shape::{is_frozen_matrix, is_vector};
 use crate::objective::{Needs, Source};
+use crate::policy::engine::EngineConfig;
 use crate::prompt::PromptStyle;
 pub use machine::{available, peak_so_far};
 use widths::Widths;
@@ -169,7 +170,7 @@ impl Estimate {
         let merges = config
             .engine
             .as_ref()
-            .is_some_and(|engine| !engine.adapters);
+            .is_some_and(EngineConfig::takes_merged);
         // A frozen head has no gradient.
         let head = match adapter {
             Some(_) => 0,

@@ -4,6 +4,7 @@
 //! To add one: implement [`Objective`] in a file of its own, and add a line to the list in `objective/table.rs`. A program
 //! that uses this crate calls [`register`] instead.
 
+mod asked;
 mod config;
 mod constrained;
 mod correction;
@@ -39,7 +40,9 @@ pub mod rloo;
 pub mod rpo;
 pub mod sft;
 pub mod simpo;
+pub mod turn_group;
 
+pub use asked::{Asked, AskedLoss, Share, Unasked};
 pub use config::{Algorithm, ObjectiveConfig, Setup, ValueHead};
 pub use correction::{Correction, Level, Past};
 pub use inputs::{Credit, Known, Loss, LossInputs, Scored, Totals};
@@ -72,6 +75,16 @@ pub trait Objective: Send + Sync {
 
     /// The part that one micro-batch has in the loss of its minibatch: the parts add up to it.
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss;
+
+    /// The same loss as a server that trains is asked for it; or why no server knows it.
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err("its loss is none that such a server knows")
+    }
+
+    /// Its correction for what samples not being what trains, where it has one.
+    fn correction(&self) -> Option<Correction> {
+        None
+    }
 
     /// What moves along a run besides weights, and is kept with a checkpoint; nothing where nothing does.
     fn state(&self) -> Option<serde_json::Value> {

@@ -1,4 +1,5 @@
-//! What can propose a program: `model` samples here, `engine` asks a server for ids to learn from, `remote` one for text, and
+//! What can propose a program: `model` samples here, `engine` asks a server for ids to learn from, `tinker` one that trains, too,
+//! `remote` one for text, and
 //! `replay` reads completions that somebody else made. All say text; ids come only from those who sample ids.
 
 pub mod engine;
@@ -7,6 +8,7 @@ pub mod queue;
 pub mod remote;
 pub mod replay;
 mod side_by_side;
+pub mod tinker;
 
 use crate::checkpoint::tokenizer::{Place, Tokenizer, TokenizerError};
 use crate::completion::{Completion, Sampling};

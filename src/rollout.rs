@@ -63,6 +63,11 @@ pub struct RolloutConfig {
     /// Which public tests an answer is run on: `needed`, those up to the first failure where feedback shows no more, or `all`,
     /// so that a journal counts those it passes.
     pub public_tests: PublicTests,
+    /// Rounds that sampling may be ahead of learning: round k + 1 is sampled while round k is learnt where it is 1. 0 samples each
+    /// round from what all before it have taught, and is the same journal for the same seed; above it, which version a round is
+    /// sampled from depends on what takes how long.
+    #[serde(skip_serializing_if = "crate::completion::is_zero")]
+    pub max_staleness: usize,
 }
 
 impl Default for RolloutConfig {
@@ -75,6 +80,7 @@ impl Default for RolloutConfig {
             style: PromptStyle::Compact,
             feedback: FeedbackSource::Real,
             public_tests: PublicTests::Needed,
+            max_staleness: 0,
         }
     }
 }

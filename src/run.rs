@@ -24,6 +24,7 @@ use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
 use crate::rollout::Group;
 use crate::schema::Schema;
+use crate::tinker::Trainer;
 use crate::train::{Learner, RoundMetrics, RoundTimings, ValueNetwork};
 pub use best::Best;
 pub use checkpoints::latest;
@@ -71,15 +72,14 @@ pub struct Run {
     lock: Lock,
 }
 
+/// Where a server that trains has saved what a checkpoint is of.
+const TRAINER: &str = "trainer.json";
 /// What a checkpoint holds of how often problems are solved.
 const RATES: &str = "rates.json";
-
 /// What a checkpoint holds of what moves along a run besides weights.
 const OBJECTIVE: &str = "objective.json";
-
 /// What a checkpoint holds of the stored answers that others are compared with.
 const STORED: &str = "baselines.json";
-
 /// What a run writes besides its configuration.
 const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
 
@@ -292,6 +292,9 @@ impl Run {
         if let Some(state) = learner.objective.state() {
             write_json(&partial.join(OBJECTIVE), &state)?;
         }
+        if let Some(saved) = learner.trainer.as_ref().and_then(Trainer::saved) {
+            write_json(&partial.join(TRAINER), &saved)?;
+        }
         if !learner.stored.all().is_empty() {
             write_json(&partial.join(STORED), learner.stored.all())?;
         }
@@ -378,6 +381,9 @@ impl Run {
             let state = read_json(&path)?;
             let restored = learner.objective.restore(state);
             restored.map_err(|reason| file("read", &path, reason))?;
+        }
+        if let Some(trainer) = &mut learner.trainer {
+            trainer.go_on_from(read_json(&folder.join(TRAINER))?);
         }
         let path = folder.join(RATES);
         if learner.rates.is_some() && path.exists() {

@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use crate::checkpoint::Precision;
 pub use address::{BASE_URL, base_url};
+pub(crate) use address::{host, is_local};
 pub use client::Outcome;
 use client::{Call, Client};
 pub use error::{LostAnswer, ServerError};
 use interface::{Form, Interface, LimitField, Question, Reply, Told};
 pub use rlef_judge::evaluation::{Prices, Usage};
+pub(crate) use words::message as words_of;
 
 /// Where a server is, and how patiently it is asked.
 #[derive(Clone, Debug)]

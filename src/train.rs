@@ -1,6 +1,7 @@
 //! Training, top to bottom: an evaluation, rounds of playing, choosing, scoring, crediting and updating, and an evaluation
 //! again. What is learnt from and how is the objective's; files and resuming are `run`'s, passes are `learner`'s.
 
+mod ahead;
 mod checks;
 mod draw;
 mod error;
@@ -15,6 +16,7 @@ mod reference;
 mod sample;
 mod score;
 mod second;
+mod served;
 mod session;
 mod steps;
 mod stored;
@@ -26,7 +28,7 @@ use std::time::Instant;
 
 use crate::config::TrainConfig;
 use crate::judge::Judge;
-use crate::rollout::Group;
+use crate::rollout::{Group, RolloutStats};
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
@@ -52,38 +54,18 @@ pub fn run(mut session: Session<'_>, observer: &mut dyn Observer) -> Result<End,
     } else {
         session.tasks
     };
-    while session.done.rounds < config.rounds {
-        let step = session.learner.policy_optimizer.steps();
-        let number = session.done.rounds;
-        let played = watched_round(&mut session.learner, tasks, number, observer);
-        let (groups, metrics, timings) = match played {
-            Ok(played) => played,
-            Err(TrainError::Stopped) => return session.stopped(),
-            Err(error) => {
-                session.save_what_was_learnt(&error, observer);
-                return Err(error);
+    if config.rollout.max_staleness > 0 {
+        if let Some(end) = ahead::rounds(&mut session, tasks, observer)? {
+            return Ok(end);
+        }
+    } else {
+        while session.done.rounds < config.rounds {
+            let step = session.learner.policy_optimizer.steps();
+            let number = session.done.rounds;
+            let played = watched_round(&mut session.learner, tasks, number, observer);
+            if let Some(end) = session.took(step, played, observer)? {
+                return Ok(end);
             }
-        };
-        session.run.record(step, &groups, &metrics, &timings)?;
-        session.done.rounds += 1;
-        let rounds = session.done.rounds;
-        observer.on(Event::Round {
-            rounds,
-            metrics: &metrics,
-            timings: &timings,
-        });
-        if let Some(error) = session.learner.diverged() {
-            return Err(error);
-        }
-        let stopping = observer.stop();
-        session.keep(stopping, observer)?;
-        match session.validate(observer) {
-            Err(TrainError::Stopped) => return session.stopped(),
-            validated => validated?,
-        }
-        session.run.log(rounds);
-        if stopping {
-            return Ok(End::Stopped { rounds });
         }
     }
     observer.on(Event::Trained);
@@ -123,6 +105,17 @@ fn watched_round(
     }
     observer.on(Event::Phase(Phase::Playing));
     let (played, cost) = sample::play_tasks(learner, tasks, round, observer)?;
+    learnt(learner, tasks, (played, &cost), round, observer)
+}
+
+/// Learns from what was played of a round.
+fn learnt(
+    learner: &mut Learner,
+    tasks: &[Task<'_>],
+    (played, cost): (Vec<sample::Sampled>, &RolloutStats),
+    round: usize,
+    observer: &mut dyn Observer,
+) -> Result<Played, TrainError> {
     let stored = tasks.iter().zip(&played);
     let stored = stored.map(|(task, (groups, _))| part::learnable(learner, task, groups));
     let stored: Vec<_> = stored.collect();
@@ -147,6 +140,6 @@ fn watched_round(
     let groups: Vec<Group> = played.into_iter().flat_map(|(groups, _)| groups).collect();
     learner.note(&groups);
     observer.on(Event::Phase(Phase::Done));
-    let timings = RoundTimings::new(round, &cost, scoring_seconds, clock.elapsed());
+    let timings = RoundTimings::new(round, cost, scoring_seconds, clock.elapsed());
     Ok((groups, metrics, timings))
 }

@@ -98,6 +98,8 @@ pub struct Optimizer {
     scale: f64,
     /// Steps passed over since the last one taken.
     passed_over: usize,
+    /// Whether somebody else moves the weights and has the moments.
+    elsewhere: bool,
 }
 
 /// Steps passed over in a row after which there is no sense in going on.
@@ -188,7 +190,32 @@ impl Optimizer {
             steps: 0,
             scale: 1.0,
             passed_over: 0,
+            elsewhere: false,
         }
+    }
+
+    /// One that counts the steps that somebody else takes, who has the moments.
+    pub fn elsewhere(config: OptimizerConfig) -> Self {
+        Self {
+            elsewhere: true,
+            ..Self::new(config, 0)
+        }
+    }
+
+    /// Its settings.
+    pub const fn config(&self) -> &OptimizerConfig {
+        &self.config
+    }
+
+    /// Takes it that so many steps were taken.
+    pub fn set_steps(&mut self, steps: usize) {
+        self.steps = steps;
+    }
+
+    /// Counts a step that somebody else has taken.
+    pub fn taken(&mut self) {
+        self.steps += 1;
+        self.passed_over = 0;
     }
 
     /// Learning rate of the next step.
@@ -284,7 +311,7 @@ impl Optimizer {
         device: &Device,
     ) -> Result<(), CheckpointError> {
         self.steps = steps;
-        if steps == 0 {
+        if steps == 0 || self.elsewhere {
             return Ok(());
         }
         let trained = decoder.trained();

@@ -160,6 +160,32 @@ fn a_model_that_goes_by_the_place_stops_the_run_and_one_that_is_down_loses_no_mo
     );
 }
 
+/// It would be asked nothing, and its silence taken for the answers'.
+#[test]
+fn a_model_that_only_compares_is_refused_where_nothing_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    played(at, &[]);
+    let (url, requests) = serve(|_, _, _| Deed::Say("1", false));
+    judges(at, &url, "ai_pairwise", "");
+    let mut solved = PAIRS;
+    solved[8] = "solved";
+    let beside = ["--problems", "problems.jsonl", "--judges", "judges.toml"];
+    let eval = [&["eval", "--policy", "references"][..], &beside].concat();
+    for words in [&solved[..], &eval] {
+        let output = rlef(at, words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains(
+                "failed to use the judge `ai_pairwise`: it says which of several answers is better"
+            ) && said.contains("rlef pairs --rule compared"),
+            "{said}"
+        );
+    }
+    assert!(requests.lock().unwrap().is_empty() && !at.join("pairs.jsonl").exists());
+}
+
 #[test]
 fn ratings_are_scores_refusals_are_none_and_labels_are_compared() {
     let folder = tempfile::tempdir().unwrap();

@@ -44,7 +44,7 @@ pub use crate::judge::{JudgeCounts, JudgeError, chain};
 /// The rules by which answers become verdicts: which text is the program, how values and bytes are compared, what a failure
 /// is blamed on. Raised by one whenever an answer may get another verdict than before, so that verdicts of unlike rules are
 /// never compared or taken from the cache.
-pub const RULES: u32 = 5;
+pub const RULES: u32 = 6;
 
 /// What the tests say of a program, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

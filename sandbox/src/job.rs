@@ -34,6 +34,14 @@ pub enum Language {
     Bash,
     /// TypeScript, by the host's compiler without its types, and Node.js.
     TypeScript,
+    /// C#, by Mono's compiler and Mono.
+    CSharp,
+    /// Kotlin, by the host's kotlinc and its JVM.
+    Kotlin,
+    /// Scala 2, by the host's scalac and its JVM.
+    Scala,
+    /// Haskell, by the host's ghc.
+    Haskell,
     /// A WebAssembly module that is a WASI command, binary or as text; runs under WebAssembly isolation only.
     Wasm,
 }

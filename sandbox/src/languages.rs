@@ -8,6 +8,7 @@ mod gcc;
 mod go;
 mod java;
 mod javascript;
+mod jvm;
 pub(crate) mod python;
 mod rust;
 mod table;
@@ -85,13 +86,17 @@ pub(crate) fn definition(language: Language) -> &'static Definition {
         Language::Perl => const { &table::definition::<3>() },
         Language::Bash => const { &table::definition::<4>() },
         Language::TypeScript => const { &table::definition::<5>() },
+        Language::CSharp => const { &table::definition::<6>() },
+        Language::Kotlin => const { &table::definition::<7>() },
+        Language::Scala => const { &table::definition::<8>() },
+        Language::Haskell => const { &table::definition::<9>() },
         Language::Wasm => &wasm::DEFINITION,
     }
 }
 
 impl Language {
     /// Every language, usable here or not.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Python,
         Self::Cpp,
         Self::C,
@@ -105,6 +110,10 @@ impl Language {
         Self::Perl,
         Self::Bash,
         Self::TypeScript,
+        Self::CSharp,
+        Self::Kotlin,
+        Self::Scala,
+        Self::Haskell,
         Self::Wasm,
     ];
 

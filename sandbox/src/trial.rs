@@ -43,6 +43,15 @@ fn program(language: Language) -> &'static str {
         Language::TypeScript => {
             "const n: number = Number(require('fs').readFileSync(0, 'utf8')); console.log(n + 3);"
         }
+        Language::CSharp => {
+            "class P { static void Main() { \
+             System.Console.WriteLine(int.Parse(System.Console.ReadLine()) + 3); } }"
+        }
+        Language::Kotlin => "fun main() { println(readLine()!!.trim().toInt() + 3) }",
+        Language::Scala => {
+            "object Main { def main(a: Array[String]): Unit = println(scala.io.StdIn.readInt() + 3) }"
+        }
+        Language::Haskell => "main = do { n <- readLn; print (n + 3 :: Int) }",
         // Prints the sum as a digit, from what it reads into its memory.
         Language::Wasm => {
             r#"(module (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))

@@ -48,6 +48,11 @@ fn adapters_fit_their_trainers_shapes() {
     passes("test_adapters");
 }
 
+#[test]
+fn a_pool_gives_what_a_node_has_lost_to_another() {
+    passes("test_ray");
+}
+
 /// The examples that need no packages but what stands in for their frameworks; the others are run by `.ci/outside`.
 #[test]
 fn examples_do_what_they_say() {

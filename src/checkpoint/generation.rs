@@ -16,18 +16,38 @@ pub struct Generation {
 }
 
 /// Settings that would change a distribution, with the value that changes nothing.
-const OTHERS: [(&str, f64); 5] = [
+const OTHERS: [(&str, f64); 11] = [
     ("repetition_penalty", 1.0),
+    ("encoder_repetition_penalty", 1.0),
     ("presence_penalty", 0.0),
     ("frequency_penalty", 0.0),
     ("min_p", 0.0),
     ("typical_p", 1.0),
+    ("epsilon_cutoff", 0.0),
+    ("eta_cutoff", 0.0),
+    ("no_repeat_ngram_size", 0.0),
+    ("num_beams", 1.0),
+    ("guidance_scale", 1.0),
+];
+
+/// Settings that forbid or force tokens, whatever they say.
+const OF_TOKENS: [&str; 7] = [
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "bad_words_ids",
+    "sequence_bias",
+    "force_words_ids",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
 ];
 
 impl Generation {
     /// What the file says. A value that makes no sense is refused by its name.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if !file.is_object() {
+            return Err("expected an object".to_owned());
+        }
         let number = |name: &str, holds: fn(f64) -> bool, expected: &str| match &file[name] {
             Value::Null => Ok(None),
             found => (found.as_f64().filter(|&value| holds(value)))
@@ -55,11 +75,19 @@ impl Generation {
             let found = file[name].as_f64().filter(|&found| found != plain)?;
             Some(format!("{name} {found}"))
         });
+        let of_tokens = OF_TOKENS.into_iter().filter_map(|name| match &file[name] {
+            Value::Null => None,
+            Value::Array(items) if items.is_empty() => None,
+            _ => Some(name.to_owned()),
+        });
+        // Else the likeliest token alone is taken, whatever the temperature beside it.
+        let greedy = file["do_sample"] == false && temperature.is_some_and(|value| value > 0.0);
+        let greedy = greedy.then(|| "do_sample false".to_owned());
         Ok(Self {
             temperature,
             top_p,
             top_k: top_k.map(|value| value.max(0.0) as usize),
-            unused: others.collect(),
+            unused: others.chain(of_tokens).chain(greedy).collect(),
         })
     }
 }
@@ -77,6 +105,12 @@ mod tests {
             (Some(0.7), Some(20), None)
         );
         assert_eq!(found.unused, ["repetition_penalty 1.1"]);
+        let text = r#"{"do_sample": false, "temperature": 0.6, "num_beams": 4, "suppress_tokens": [5], "bad_words_ids": []}"#;
+        let found = Generation::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            found.unused,
+            ["num_beams 4", "suppress_tokens", "do_sample false"]
+        );
         assert_eq!(Generation::parse(b"{}").unwrap(), Generation::default());
     }
 
@@ -91,6 +125,7 @@ mod tests {
             (r#"{"top_p": 0}"#, "field top_p"),
             (r#"{"top_k": 1.5}"#, "field top_k"),
             ("[", "EOF"),
+            ("[]", "expected an object"),
         ] {
             let message = Generation::parse(text.as_bytes()).unwrap_err();
             assert!(message.contains(words), "{text}: {message}");

@@ -29,6 +29,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let problems = source::problems_without(&name, args.quarantine.as_deref())?;
     let config = args.rollout()?;
     let judging = args.judging.judging(judges)?;
+    judging.require_single("eval")?;
     judging::require_supported(&*judging.judge, &problems, &args.problems)?;
     let named = match (args.url(), args.engine_url()) {
         (Some(_), _) => args.server.name(&args.base_url()?)?,

@@ -21,7 +21,11 @@ pub struct Args {
 pub fn run(args: Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     judge::run(
         &args.programs,
-        || args.judging.judging(judges),
+        || {
+            let judging = args.judging.judging(judges)?;
+            judging.require_single("judge")?;
+            Ok(judging)
+        },
         |found| judge::Judging {
             host: &found.host,
             judge: &*found.judge,

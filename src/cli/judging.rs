@@ -47,6 +47,22 @@ pub(super) struct Judging {
     pub(super) judge: Box<dyn Judge>,
     /// The stamps of those besides the tests, with their weights, where there are any.
     pub(super) others: Option<String>,
+    /// The names of those that compare answers and say nothing of one alone.
+    pub(super) comparing: Vec<String>,
+}
+
+impl Judging {
+    /// Refuses, for a verb that holds no answer against another, judges that do nothing else: their words would be missed nowhere.
+    pub(super) fn require_single(&self, verb: &str) -> anyhow::Result<()> {
+        let Some(name) = self.comparing.first() else {
+            return Ok(());
+        };
+        anyhow::bail!(
+            "failed to use the judge `{name}`: it says which of several answers is better and nothing of one alone, and {verb} compares \
+            none; have it compare with `rlef pairs --rule compared`, or with stored answers in `rlef train`, or name one that scores \
+            single answers, ai_rating"
+        )
+    }
 }
 
 impl JudgingArgs {
@@ -79,11 +95,12 @@ impl JudgingArgs {
     pub(super) fn judging(&self, judges: &Judges) -> anyhow::Result<Judging> {
         let configs = self.configs()?;
         let host = Arc::new(self.host.judge()?);
-        let (judge, others) = assembled(judges, &configs, &host)?;
+        let (judge, others, comparing) = assembled_beside(judges, &configs, &host, None)?;
         Ok(Judging {
             host,
             judge,
             others,
+            comparing,
         })
     }
 
@@ -108,7 +125,7 @@ pub(super) fn assembled(
 /// Who judges, the stamps of those besides the tests, and the names of those that only compare.
 type Beside = (Box<dyn Judge>, Option<String>, Vec<String>);
 
-/// [`assembled`], and the names of those that only compare, which say how an answer stands beside the stored one.
+/// [`assembled`], and the names of those that only compare, which with stored answers say how an answer stands beside the stored one.
 pub(super) fn assembled_beside(
     judges: &Judges,
     configs: &[JudgeConfig],
@@ -125,13 +142,13 @@ pub(super) fn assembled_beside(
     let stamps: Vec<String> = others
         .map(|(_, (judge, weight))| format!("{weight} {}", judge.stamp()))
         .collect();
-    let mut compared = Vec::new();
+    let compared = members.iter().filter(|(judge, _)| judge.only_compares());
+    let compared = compared.map(|(judge, _)| judge.name().to_owned()).collect();
     if let Some(stored) = stored {
         let alone = |(judge, weight): (Box<dyn Judge>, f64)| {
             if !judge.only_compares() {
                 return (judge, weight);
             }
-            compared.push(judge.name().to_owned());
             let beside = Against::new(judge, Arc::clone(stored));
             (Box::new(beside) as Box<dyn Judge>, weight)
         };

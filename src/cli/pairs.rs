@@ -31,6 +31,9 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         "failed to use --rule compared: none of the judges of `{}` compares answers; name one that does with --judges",
         judging.judge.name()
     );
+    if args.rule != Rule::Compared {
+        judging.require_single(&format!("--rule {}", args.rule.name()))?;
+    }
     let mut labels = Labels::from([("judge".to_owned(), judging.judge.stamp())]);
     let (answers, mut lost) = answers(args, &problems, &mut labels)?;
     anyhow::ensure!(

@@ -93,6 +93,9 @@ fn labelled(
     let judging = (args.labels != Means::Exact || args.convincing.is_some())
         .then(|| args.judging.judging(judges));
     let judging = judging.transpose()?;
+    judging
+        .iter()
+        .try_for_each(|all| all.require_single("steps"))?;
     if let (Some(folder), Some(judging)) = (&args.convincing, &judging) {
         answers = choose::convincing(args, folder, answers, (problems, asked), &*judging.judge)?;
     }

@@ -49,6 +49,7 @@ impl TrainConfig {
             "reference, or a file of answers",
         )?;
         self.check_engine()?;
+        self.check_staleness()?;
         self.check_objective()?;
         let (units, most) = match self.objective()?.needs().source {
             Source::Episodes => (
@@ -131,6 +132,7 @@ impl TrainConfig {
     }
 
     fn check_engine(&self) -> Result<(), ConfigError> {
+        self.check_tinker()?;
         let Some(engine) = &self.engine else {
             return Ok(());
         };

@@ -81,9 +81,9 @@ fn unset() -> Table {
         over: Table::new(),
     }];
     let mut all = table(&config);
-    let more = "[rollout.sampling]\ntop_k = 0\nstop = []\n[evaluation]\ntop_k = 0\n\
+    let more = "[rollout]\nmax_staleness = 0\n[rollout.sampling]\ntop_k = 0\nstop = []\n[evaluation]\ntop_k = 0\n\
         [engine]\nkind = \"vllm\"\nurl = \"http://localhost:8000\"\nmodel = \"\"\nweights = \"weights\"\n\
-        dtype = \"auto\"\nbfloat16 = true\nadapters = false\nconcurrency = 64\ntries = 6\ntimeout_s = 600\napi_key_env = \"\"\n";
+        dtype = \"auto\"\nbfloat16 = true\nadapters = false\nconcurrency = 64\ntries = 6\ntimeout_s = 600\napi_key_env = \"\"\nbackend = \"jax\"\n";
     super::merge(&mut all, more.parse().expect("it is TOML"));
     all
 }

@@ -76,6 +76,9 @@ impl Layers {
         let preset = preset.fitting(policy);
         let own_evaluation = self.named(&["evaluation", "problems"]).is_some();
         let own_validation = self.named(&["validation", "problems"]).is_some();
+        let bounded_by_default = self
+            .named(&["policy_optimizer", "max_gradient_norm"])
+            .is_none();
         let own_problems = self.named(&["problems"]).is_some();
         let base = preset.config(policy);
         let mut table = Table::try_from(&base).expect("a configuration is a table of plain values");
@@ -88,7 +91,7 @@ impl Layers {
         config.preset = preset;
         // What samples is then less exact than what trains; PPO has the paper's own correction.
         let algorithm = config.objective.algorithm.name();
-        if config.engine.is_some()
+        if (config.engine.is_some() || config.rollout.max_staleness > 0)
             && algorithm != "ppo"
             && objective::uses(algorithm, "objective.correction")
         {
@@ -97,6 +100,10 @@ impl Layers {
                 veto,
                 ..Correction::default()
             });
+        }
+        // Nobody bounds gradients there.
+        if config.is_trained_elsewhere() && bounded_by_default {
+            config.policy_optimizer.max_gradient_norm = f64::INFINITY;
         }
         if preset != Preset::Starter {
             // Whoever brings problems is told what is learnt of them, not of the built-in ones.

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::config::table;
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Asked, AskedLoss, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored,
+    Setup, Share, Unasked,
+};
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -75,6 +78,17 @@ impl Objective for Cispo {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Ok(Asked {
+            loss: AskedLoss::Cispo(self.clip),
+            share: Share::Tokens,
+        })
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.correction
     }
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::config::table;
 use super::stats::{self, Clip, PpoStats, Tokens};
 use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Setup,
-    Unit,
+    Asked, AskedLoss, Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs,
+    Objective, Scored, Setup, Share, Unasked, Unit,
 };
 use crate::episode::Turn;
 
@@ -99,6 +99,17 @@ impl Objective for Dapo {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Ok(Asked {
+            loss: AskedLoss::Ppo(self.clip),
+            share: Share::Tokens,
+        })
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.correction
     }
 }
 

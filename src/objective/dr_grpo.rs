@@ -5,7 +5,10 @@
 use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Asked, AskedLoss, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored,
+    Setup, Share, Unasked,
+};
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -56,6 +59,17 @@ impl Objective for DrGrpo {
         let constant = inputs.totals.rows as f64 * self.longest as f64;
         let (loss, seen) = policy_loss(tokens, self.clip, constant);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Ok(Asked {
+            loss: AskedLoss::Ppo(self.clip.into()),
+            share: Share::Constant(self.longest as f64),
+        })
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.correction
     }
 }
 

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
 use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Setup,
-    Unit,
+    Asked, AskedLoss, Correction, Credit, Entry, Fault, Loss, LossInputs, Material, Needs,
+    Objective, Scored, Setup, Share, Unasked, Unit,
 };
 
 /// The line of the table.
@@ -79,6 +79,22 @@ impl Objective for Grpo {
         let held = (self.kl_beta != 0.0).then(|| (inputs.reference(), self.kl_beta));
         let (loss, seen) = policy_loss(tokens, held, weights, self.clip);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        if self.kl_beta != 0.0 {
+            return Err(
+                "its loss holds the reference (reward.kl_beta), which is in none that such a server knows; set reward.kl_beta = 0",
+            );
+        }
+        Ok(Asked {
+            loss: AskedLoss::Ppo(self.clip.into()),
+            share: Share::Rows,
+        })
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.correction
     }
 }
 

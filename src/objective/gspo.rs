@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::config::table;
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Asked, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup,
+    Unasked,
+};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -80,6 +83,10 @@ impl Objective for Gspo {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, inputs.spans(), self.clip, inputs.totals.rows);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err("its ratio is of whole episodes, and such a server has one of each token")
     }
 }
 

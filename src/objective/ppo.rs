@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
 use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
-    Values,
+    Asked, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored,
+    Setup, Unasked, Values,
 };
 use crate::advantage::{self, Normalisation};
 use crate::batch::ValuesAt;
@@ -93,6 +93,12 @@ impl Objective for Ppo {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, inputs.behaviour(), self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err(
+            "its baseline is a value network, and such a server trains none; turn_group compares a turn with the same turn of the problem's other episodes instead",
+        )
     }
 }
 

@@ -3,7 +3,10 @@
 //! PPO's clip does the rest.
 
 use super::stats::{self, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Asked, AskedLoss, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored,
+    Setup, Share, Unasked,
+};
 
 /// The line of the table.
 pub const ENTRY: Entry = Entry {
@@ -60,6 +63,17 @@ impl Objective for ReinforcePp {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = stats::token_loss(tokens, self.clip, inputs.totals.tokens);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Ok(Asked {
+            loss: AskedLoss::Ppo(self.clip.into()),
+            share: Share::Tokens,
+        })
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.correction
     }
 }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::config::table;
 use super::stats::{self, Tokens};
 use super::{
-    Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored, Setup,
-    Values, pairs,
+    Asked, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Old, Scored,
+    Setup, Unasked, Values, pairs,
 };
 use crate::advantage::{self, Normalisation};
 use crate::batch::ValuesAt;
@@ -287,6 +287,12 @@ impl Objective for RlhfPpo {
         let found = kl_beta.ok_or("kl_beta: expected a finite number above 0 as a text")?;
         self.moving().0 = State { kl_beta: found };
         Ok(())
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err(
+            "its baseline is a value network, and such a server trains none; turn_group compares a turn with the same turn of the problem's other episodes instead",
+        )
     }
 }
 

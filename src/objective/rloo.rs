@@ -5,7 +5,10 @@
 use burn::tensor::Tensor;
 
 use super::stats::{self, Clip, PpoStats, Tokens};
-use super::{Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup};
+use super::{
+    Asked, Correction, Credit, Entry, Fault, Loss, LossInputs, Needs, Objective, Scored, Setup,
+    Unasked,
+};
 use crate::learner::Spans;
 
 /// The line of the table.
@@ -60,6 +63,10 @@ impl Objective for Rloo {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, inputs.spans(), self.clip, inputs.totals.rows);
         Loss::new(loss, seen).with(own)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err("its ratio is of whole episodes, and such a server has one of each token")
     }
 }
 

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credit, Fault, Loss, LossInputs, Material, Needs, Objective, Scored, Unit, sft::Sft};
+use super::{
+    Asked, Correction, Credit, Fault, Loss, LossInputs, Material, Needs, Objective, Scored,
+    Unasked, Unit, sft::Sft,
+};
 
 /// The settings of a second source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +85,14 @@ impl Objective for WithSecond {
 
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         self.first.loss(inputs)
+    }
+
+    fn asked(&self) -> Result<Asked, Unasked> {
+        Err("a second source is learnt beside it (objective.second), in one step with it")
+    }
+
+    fn correction(&self) -> Option<Correction> {
+        self.first.correction()
     }
 
     fn state(&self) -> Option<serde_json::Value> {

@@ -8,7 +8,7 @@ use rlef_judge::nearest::meant;
 use super::second::WithSecond;
 use super::{
     Objective, Setup, apa, cdpo, cispo, codpo, crpg, crraft, dapo, dpo, dr_grpo, grpo, gspo, ipo,
-    kto, online_dpo, orpo, ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo,
+    kto, online_dpo, orpo, ppo, reinforce_pp, rlhf_ppo, rloo, rpo, sft, simpo, turn_group,
 };
 
 /// A line of the table.
@@ -48,6 +48,7 @@ const BUILT_IN: &[Entry] = &[
     gspo::ENTRY,
     cispo::ENTRY,
     reinforce_pp::ENTRY,
+    turn_group::ENTRY,
     apa::ENTRY,
     crpg::ENTRY,
     codpo::ENTRY,

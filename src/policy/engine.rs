@@ -7,7 +7,7 @@
 mod sampling;
 mod weights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::model::decoder::Decoder;
 use crate::run::lock::{Lock, LockError};
 use crate::server::interface::{Interface, SGLANG, VLLM};
 use crate::server::{Server, ServerConfig, ServerError};
+use crate::tinker::Backend;
 pub use sampling::EnginePolicy;
 use weights::Weights;
 
@@ -32,8 +33,13 @@ pub struct EngineConfig {
     /// The model's name there; vLLM may serve several.
     #[serde(default)]
     pub model: String,
-    /// Folder that this machine writes and the engine reads; each version of the weights gets one of its own below it.
+    /// Folder that this machine writes and the engine reads; each version of the weights gets one of its own below it. Nothing
+    /// with `tinker`, whose server has the weights that it trains.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub weights: PathBuf,
+    /// What computes behind a server of the Tinker API: `jax`, `fsdp` or `megatron`; they reduce losses otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
     /// The numbers that weights are handed over as: `auto` for those that the engine says it computes with, 32 bits where it
     /// says nothing; or `float32`, `bfloat16`, `float16`.
     #[serde(default)]
@@ -83,6 +89,8 @@ pub enum EngineKind {
     Vllm,
     /// SGLang's `/generate` and `/update_weights_from_disk`.
     Sglang,
+    /// The Tinker API, as SkyRL's server speaks it: it samples and trains.
+    Tinker,
 }
 
 impl TryFrom<String> for EngineKind {
@@ -92,10 +100,15 @@ impl TryFrom<String> for EngineKind {
         match name.as_str() {
             "vllm" => Ok(Self::Vllm),
             "sglang" => Ok(Self::Sglang),
-            "openai" => Err("engine.kind is openai; expected vllm or sglang: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it".to_owned()),
-            _ => Err(format!("engine.kind is {name:?}; expected vllm or sglang")),
+            "tinker" => Ok(Self::Tinker),
+            "openai" => Err("engine.kind is openai; expected vllm, sglang or tinker: an OpenAI-compatible server gives no token ids with their log-probabilities, so nothing can be learnt from it; `rlef eval --policy openai:URL` evaluates it".to_owned()),
+            _ => Err(format!("engine.kind is {name:?}; expected vllm, sglang or tinker")),
         }
     }
+}
+
+fn is_nothing(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 const fn concurrency() -> usize {
@@ -123,6 +136,11 @@ pub enum EngineError {
     /// The weights could not be written for it.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// It trains, too, and is no server of weights that are trained here.
+    #[error(
+        "failed to use the engine: a server of the Tinker API trains what it samples, in `rlef train` alone; expected vllm or sglang"
+    )]
+    Trains,
     /// Another run has the folder for the weights.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -156,11 +174,19 @@ pub struct Engine {
 }
 
 impl EngineKind {
-    fn interface(self) -> &'static dyn Interface {
+    fn interface(self) -> Result<&'static dyn Interface, EngineError> {
         match self {
-            Self::Vllm => VLLM,
-            Self::Sglang => SGLANG,
+            Self::Vllm => Ok(VLLM),
+            Self::Sglang => Ok(SGLANG),
+            Self::Tinker => Err(EngineError::Trains),
         }
+    }
+}
+
+impl EngineConfig {
+    /// Whether it is handed the whole policy, an adapter merged into it.
+    pub(crate) fn takes_merged(&self) -> bool {
+        self.kind != EngineKind::Tinker && !self.adapters
     }
 }
 
@@ -182,7 +208,7 @@ impl Engine {
         };
         let key = std::env::var(&config.api_key_env).ok();
         let key = key.filter(|key| !key.is_empty());
-        let server = Server::new(&server, config.kind.interface(), key)?;
+        let server = Server::new(&server, config.kind.interface()?, key)?;
         let lock = Lock::take(&config.weights)?;
         Ok(Self {
             server,
@@ -201,7 +227,7 @@ impl Engine {
         config: &ServerConfig,
         key: Option<String>,
     ) -> Result<Self, EngineError> {
-        let server = Server::new(config, kind.interface(), key)?;
+        let server = Server::new(config, kind.interface()?, key)?;
         Ok(Self {
             context: server.context(),
             server,

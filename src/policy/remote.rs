@@ -111,7 +111,7 @@ impl Policy for RemotePolicy {
             seeded: sent.seed,
             top_logprobs: None,
         };
-        side_by_side::sample(&self.server, queue, &|request| self.ask(request, &options))?;
+        side_by_side::sample_of(&self.server, queue, &|request| self.ask(request, &options))?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::queue::{Next, SampleQueue, Wait};
 use super::{LostAnswer, PolicyError, Sample, SampleRequest};
-use crate::server::{Asked, Outcome, Server, Usage};
+use crate::server::{Asked, Outcome, Server, ServerError, Usage};
 
 /// Requests in a row without an answer after which the server counts as gone.
 const GONE: usize = 8;
@@ -49,9 +49,33 @@ impl Taken {
     }
 }
 
+/// Who is asked, as far as whoever asks must know it.
+pub(super) struct Asking<'a> {
+    /// Whether it has answered anything yet.
+    pub(super) has_served: bool,
+    /// Requests under way at once.
+    pub(super) concurrency: usize,
+    /// The error for one that answers nothing any more.
+    pub(super) gone: &'a (dyn Fn(&LostAnswer) -> ServerError + Sync),
+}
+
+/// [`sample`] of a server.
+pub(super) fn sample_of(
+    server: &Server,
+    queue: &dyn SampleQueue,
+    ask: Ask<'_>,
+) -> Result<Option<LostAnswer>, PolicyError> {
+    let asking = Asking {
+        has_served: server.has_served(),
+        concurrency: server.config().concurrency,
+        gone: &|last| server.gone(last),
+    };
+    sample(&asking, queue, ask)
+}
+
 /// What all workers share.
 struct Shared<'a> {
-    server: &'a Server,
+    asked: &'a Asking<'a>,
     queue: &'a dyn SampleQueue,
     ask: Ask<'a>,
     /// Requests in a row without an answer, and whether any had one.
@@ -66,12 +90,12 @@ struct Shared<'a> {
 /// Asks a server for what the queue gives. Where the server has answered nothing yet, the first request goes alone, so that a
 /// wrong key or name costs one request. Gives what the last one met where none was answered at all.
 pub(super) fn sample(
-    server: &Server,
+    asked: &Asking<'_>,
     queue: &dyn SampleQueue,
     ask: Ask<'_>,
 ) -> Result<Option<LostAnswer>, PolicyError> {
     let shared = Shared {
-        server,
+        asked,
         queue,
         ask,
         silent: AtomicUsize::new(0),
@@ -80,10 +104,10 @@ pub(super) fn sample(
         stop: AtomicBool::new(false),
         failed: Mutex::new(None),
     };
-    let goes_on = server.has_served() || shared.one();
+    let goes_on = asked.has_served || shared.one();
     if goes_on {
         std::thread::scope(|scope| {
-            for _ in 0..server.config().concurrency.max(1) {
+            for _ in 0..asked.concurrency.max(1) {
                 scope.spawn(|| while shared.one() {});
             }
         });
@@ -123,7 +147,7 @@ impl Shared<'_> {
             Outcome::Unanswered(lost) => {
                 let silent = self.silent.fetch_add(1, Ordering::Relaxed) + 1;
                 if silent >= self.patience() {
-                    self.fail(self.server.gone(&lost).into());
+                    self.fail((self.asked.gone)(&lost).into());
                 }
                 let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
                 *last = Some(lost.clone());
@@ -139,7 +163,7 @@ impl Shared<'_> {
     }
 
     fn patience(&self) -> usize {
-        GONE.max(self.server.config().concurrency)
+        GONE.max(self.asked.concurrency)
     }
 
     fn fail(&self, error: PolicyError) {

@@ -22,7 +22,7 @@ pub fn base_url(given: &str) -> Result<String, ServerError> {
 }
 
 /// The host of an address that can be asked, and recorded without telling a secret.
-pub(super) fn host(url: &str) -> Result<&str, ServerError> {
+pub(crate) fn host(url: &str) -> Result<&str, ServerError> {
     let bad = |reason: &'static str| ServerError::Address {
         url: url.to_owned(),
         reason,
@@ -45,7 +45,7 @@ pub(super) fn host(url: &str) -> Result<&str, ServerError> {
 }
 
 /// Whether a host is this machine, which no proxy stands before.
-pub(super) fn is_local(host: &str) -> bool {
+pub(crate) fn is_local(host: &str) -> bool {
     ["localhost", "127.", "[::1]"]
         .iter()
         .any(|local| host.starts_with(local))

@@ -25,6 +25,9 @@ pub enum ServerError {
         /// What to do.
         remedy: &'static str,
     },
+    /// What it holds is of no use any more.
+    #[error(transparent)]
+    Unusable(Box<dyn std::error::Error + Send + Sync>),
     /// The first request had no answer, so none will have.
     #[error(
         "failed to ask {url}: no answer to {}, the last: {reason}; check that the server runs, or allow it more tries or more time",

@@ -96,13 +96,20 @@ impl Client {
         match (call.read)(&value) {
             Ok(reply) => Try::Said(reply),
             Err(reason) if failed.is_null() => {
+                // Some say it beside, and call it no error.
+                let reason = match words::told(&value) {
+                    Some(said) => format!("{reason}; the server says: {said}"),
+                    None => reason,
+                };
                 Try::Again(words::clean(&reason, self.key.as_deref()), None)
             }
             Err(_) => {
                 let message = words::message(text, self.key.as_deref());
-                let code = failed["code"]
-                    .as_u64()
-                    .or_else(|| failed["status"].as_u64());
+                let number = |value: &Value| {
+                    let spelled = || value.as_str()?.parse().ok();
+                    value.as_u64().or_else(spelled)
+                };
+                let code = number(&failed["code"]).or_else(|| number(&failed["status"]));
                 match code.and_then(|code| u16::try_from(code).ok()) {
                     Some(code @ 400..=499) if !passes(code) => Try::Refused(code, message),
                     _ => Try::Again(

@@ -3,6 +3,7 @@
 
 mod chat;
 mod completions;
+mod ending;
 mod sglang;
 mod vllm;
 

@@ -112,3 +112,44 @@ fn an_address_that_would_tell_a_secret_is_refused() {
         );
     }
 }
+
+/// What became of a question that is answered by these, and how often it was asked.
+fn asked(answers: Vec<(u16, &'static str)>) -> (Outcome<Reply>, u64) {
+    let (url, _bodies) = serve(answers);
+    let messages = [Message::user("Is 2 even?")];
+    let options = Options::default();
+    let asked = server(&url).ask(&Question::of_text(&messages, &options, 1));
+    (asked.outcome, asked.requests)
+}
+
+#[test]
+fn an_answer_that_the_server_broke_off_is_none() {
+    let broken = r#"{"choices":[{"message":{"content":""},"finish_reason":"error","error":{"message":"upstream died"}}]}"#;
+    let good = r#"{"choices":[{"message":{"content":"yes"},"finish_reason":"model_length"}]}"#;
+    let (outcome, requests) = asked(vec![(200, broken), (200, good)]);
+    let Outcome::Said(reply) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(reply.cut && requests == 2, "{reply:?}");
+    let (outcome, _) = asked(vec![(200, broken), (200, broken)]);
+    assert!(
+        format!("{outcome:?}").contains("upstream died"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn words_beside_no_answer_are_told_and_codes_may_be_texts() {
+    let silent = r#"{"code":500,"msg":"model is loading","success":false}"#;
+    let (outcome, _) = asked(vec![(200, silent), (200, silent)]);
+    assert!(
+        format!("{outcome:?}").contains("model is loading"),
+        "{outcome:?}"
+    );
+    let refused = r#"{"error":{"message":"no credit","code":"402"}}"#;
+    let (outcome, requests) = asked(vec![(200, refused)]);
+    assert!(
+        format!("{outcome:?}").contains("no credit") && requests == 1,
+        "{outcome:?}"
+    );
+}

@@ -9,7 +9,7 @@ const CHARACTERS: usize = 300;
 const FIELDS: [&str; 6] = ["message", "detail", "msg", "error", "raw", "reason"];
 
 /// What a body says: the words of its error where it has one, else all of it.
-pub(super) fn message(body: &str, key: Option<&str>) -> String {
+pub(crate) fn message(body: &str, key: Option<&str>) -> String {
     let value: Value = serde_json::from_str(body).unwrap_or_default();
     let said = told(&value).unwrap_or_else(|| body.to_owned());
     let clean = clean(said.trim(), key);

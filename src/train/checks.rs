@@ -104,6 +104,10 @@ pub(super) fn compare(
     metrics.sampler_kl = gap.kl;
     metrics.sampler_gap_q99 = gap.q99;
     metrics.sampler_outliers = gap.outliers;
+    if config.rollout.max_staleness > 0 && round > 0 {
+        // They are other versions of the policy by then, which is what the correction is for.
+        return Ok(());
+    }
     let [mean, kl] = gap.judged;
     let (bound, kl_bound) = (
         config.objective.max_sampler_gap,

@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::policy::PolicyError;
 use crate::policy::engine::EngineError;
 use crate::run::RunError;
+use crate::tinker::TinkerError;
 
 /// Why a round could not be played or learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum TrainError {
     /// The serving engine could not be given the weights.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The server that trains can't.
+    #[error(transparent)]
+    Tinker(#[from] TinkerError),
     /// Whoever watches said to stop, before a weight was moved.
     #[error("failed to go on: it was told to stop")]
     Stopped,

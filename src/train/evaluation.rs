@@ -9,10 +9,7 @@ use crate::environment::RewardRule;
 use crate::eval::record::{self, Setting};
 use crate::eval::stamp::PolicyStamp;
 use crate::eval::{self, Report};
-use crate::model::decoder::Decoder;
 use crate::objective::Source;
-use crate::policy::engine::{Engine, EnginePolicy};
-use crate::policy::{ModelPolicy, Policy};
 use crate::problem::Problem;
 use crate::rollout::{self, Group, PublicTests, RolloutConfig};
 
@@ -185,39 +182,18 @@ impl Session<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Group>, Report), TrainError> {
         self.learner.sync_weights()?;
-        let mut engine = self.learner.engine.take();
-        let result = self.play(evaluation, engine.as_mut(), observer);
-        self.learner.engine = engine;
-        result
+        self.play(evaluation, observer)
     }
 
     fn play(
         &self,
         evaluation: &Evaluation<'_>,
-        engine: Option<&mut Engine>,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Group>, Report), TrainError> {
         let (config, problems, learner) = (self.config, evaluation.problems, &self.learner);
         let rollout = self.rollout(evaluation);
-        let decoder: &Decoder = &learner.policy;
-        let tokenizer = &learner.tokenizer;
-        let (here, there);
-        let policy: &dyn Policy = if let Some(engine) = engine {
-            there = EnginePolicy {
-                engine,
-                tokenizer,
-                context: decoder.config.max_position_embeddings,
-                vocabulary: decoder.config.vocab_size,
-            };
-            &there
-        } else {
-            here = ModelPolicy {
-                decoder,
-                tokenizer,
-                batch: config.resources.sampling_batch,
-            };
-            &here
-        };
+        let speaker = learner.speaker(config.resources.sampling_batch);
+        let policy = &*speaker;
         let plays = learner.objective.needs().source == Source::Episodes;
         observer.on(Event::Evaluating {
             problems: problems.len(),

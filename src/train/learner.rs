@@ -7,8 +7,9 @@ use crate::checkpoint::tokenizer::{Place, Tokenizer};
 use crate::config::{ConfigError, TrainConfig, ValueHead};
 use crate::model::decoder::Decoder;
 use crate::objective::Objective;
-use crate::policy::engine::{Engine, EngineError};
+use crate::policy::engine::Engine;
 use crate::rollout::Group;
+use crate::tinker::Trainer;
 use crate::update::{MOST_PASSED_OVER, Optimizer};
 
 /// Everything that learns.
@@ -27,6 +28,8 @@ pub struct Learner {
     pub tokenizer: Tokenizer,
     /// Who samples the episodes, where that isn't done here.
     pub engine: Option<Engine>,
+    /// Who samples and trains, where neither is done here: `policy` is then a copy of what it has learnt.
+    pub trainer: Option<Trainer>,
     /// How it learns.
     pub objective: Arc<dyn Objective>,
     /// How often problems are solved, where draws go by it.
@@ -72,10 +75,30 @@ impl Learner {
             value,
             tokenizer,
             engine,
+            trainer: None,
             objective,
             rates: config.data.goes_by_rates().then(Rates::default),
             stored: StoredSet::default(),
         })
+    }
+
+    /// A learner that only samples, with this one's engine: what it samples from is told to it.
+    pub(super) fn sampler(&mut self) -> Self {
+        let mut counted = Optimizer::elsewhere(*self.policy_optimizer.config());
+        counted.set_steps(self.policy_optimizer.steps());
+        Self {
+            policy: self.policy.clone(),
+            reference: self.reference.clone(),
+            kept: KeptReference::default(),
+            value: None,
+            policy_optimizer: counted,
+            tokenizer: self.tokenizer.clone(),
+            engine: self.engine.take(),
+            trainer: None,
+            objective: Arc::clone(&self.objective),
+            rates: None,
+            stored: StoredSet::default(),
+        }
     }
 
     /// Whether the policy is its reference still: no update was taken, and every weight of the one is the other's.
@@ -165,13 +188,5 @@ impl Learner {
         let value = &self.value.as_ref()?.decoder;
         let said = value.plain().probe(&prompt);
         (!said.is_finite()).then(|| format!("the value network computes {said} for a first prompt"))
-    }
-
-    /// Has the serving engine, where there is one, hold the policy as it is now.
-    pub fn sync_weights(&mut self) -> Result<(), EngineError> {
-        let version = self.policy_optimizer.steps();
-        self.engine.as_mut().map_or(Ok(()), |engine| {
-            engine.load_weights(&self.policy, &self.tokenizer, version)
-        })
     }
 }

@@ -6,8 +6,6 @@ use super::learner::Learner;
 use super::observer::{Observer, stop_if_told};
 use super::{Task, TrainError, draw, filter, steps, stored};
 use crate::objective::{Material, Source};
-use crate::policy::ModelPolicy;
-use crate::policy::engine::EnginePolicy;
 use crate::problem::Problem;
 use crate::rollout::{self, Group, RolloutStats};
 
@@ -78,22 +76,10 @@ fn play(
     let (config, judge) = (task.config, task.judge);
     let cost = stored::ensure(learner, task, drawn)?;
     let rule = config.reward.rule().with_weights(&config.judges);
-    let (mut groups, mut stats) = if let Some(engine) = &learner.engine {
-        let sampler = EnginePolicy {
-            engine,
-            tokenizer: &learner.tokenizer,
-            context: learner.policy.config.max_position_embeddings,
-            vocabulary: learner.policy.config.vocab_size,
-        };
-        rollout::play_scored(&sampler, judge, drawn, &config.rollout, &rule, seed)?
-    } else {
-        let sampler = ModelPolicy {
-            decoder: &learner.policy,
-            tokenizer: &learner.tokenizer,
-            batch: config.resources.sampling_batch,
-        };
-        rollout::play_scored(&sampler, judge, drawn, &config.rollout, &rule, seed)?
-    };
+    let sampler = learner.speaker(config.resources.sampling_batch);
+    let (mut groups, mut stats) =
+        rollout::play_scored(&*sampler, judge, drawn, &config.rollout, &rule, seed)?;
+    drop(sampler);
     stats.add(&cost);
     stored::stand(learner, task, &mut groups);
     if task.objective.needs().steps {

@@ -50,7 +50,11 @@ pub(super) fn score(
     };
     // A round that chose nothing has none of them, and is credited all the same.
     let is_asked = needs.old == Old::ForCredit || !before.is_empty();
-    let scores = is_asked.then(|| passes.scores(&learner.policy, before));
+    let scores = if is_asked {
+        Some(learner.scores(&passes, before)?)
+    } else {
+        None
+    };
     let drawn = batch.actions.iter().map(|action| action.sampler_logprob);
     let behaviour: Option<Vec<f32>> = drawn.clone().collect();
     let (policy, of_policy) = match scores {
@@ -74,14 +78,15 @@ pub(super) fn score(
         }
     };
     let asked = needs.reference;
-    let reference = asked.then(|| match (needs.source, &policy) {
+    let reference = match (needs.source, &policy) {
+        _ if !asked => None,
         // Before its first update the policy is its reference, and was read already.
         (Source::Episodes, Some(all)) if needs.old == Old::ForCredit && learner.is_reference() => {
-            all.clone()
+            Some(all.clone())
         }
-        (Source::Episodes, _) => passes.log_probs(&learner.reference, minibatches).0,
-        (Source::Examples(_), _) => learner.kept.log_probs(&learner.reference, &passes),
-    });
+        (Source::Episodes, _) => Some(learner.reference_log_probs(&passes, minibatches)?),
+        (Source::Examples(_), _) => Some(learner.kept.log_probs(&learner.reference, &passes)),
+    };
     let what = "the reference's log-probability of a token";
     finite(reference.as_deref().unwrap_or_default(), what, round)?;
     let values = needs.values.map(|_| match &learner.value {

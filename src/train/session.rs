@@ -1,6 +1,6 @@
 //! What a run goes on with: its folder, what learns, and what it learns from.
 
-use super::{Event, Learner, Observer, RoundMetrics, RoundTimings, Task, TrainError};
+use super::{End, Event, Learner, Observer, RoundMetrics, RoundTimings, Task, TrainError};
 use crate::config::TrainConfig;
 use crate::eval::stamp::{PolicyStamp, SandboxStamp};
 use crate::examples::Example;
@@ -45,6 +45,43 @@ pub struct Stamps {
 }
 
 impl Session<'_> {
+    /// Records a round that was played and learnt from, sampled from the policy after `step` updates, and keeps what is due; how the
+    /// run ended with it, where it did.
+    pub(super) fn took(
+        &mut self,
+        step: usize,
+        played: Result<Played, TrainError>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<End>, TrainError> {
+        let (groups, metrics, timings) = match played {
+            Ok(played) => played,
+            Err(TrainError::Stopped) => return self.stopped().map(Some),
+            Err(error) => {
+                self.save_what_was_learnt(&error, observer);
+                return Err(error);
+            }
+        };
+        self.run.record(step, &groups, &metrics, &timings)?;
+        self.done.rounds += 1;
+        let rounds = self.done.rounds;
+        observer.on(Event::Round {
+            rounds,
+            metrics: &metrics,
+            timings: &timings,
+        });
+        if let Some(error) = self.learner.diverged() {
+            return Err(error);
+        }
+        let stopping = observer.stop();
+        self.keep(stopping, observer)?;
+        match self.validate(observer) {
+            Err(TrainError::Stopped) => return self.stopped().map(Some),
+            validated => validated?,
+        }
+        self.run.log(rounds);
+        Ok(stopping.then_some(End::Stopped { rounds }))
+    }
+
     /// Writes a checkpoint where one is due after this round.
     pub(super) fn keep(
         &mut self,
@@ -58,6 +95,7 @@ impl Session<'_> {
             // The one before it stays, to go on from if it gets no better.
             observer.on(Event::NoCheckpoint { rounds });
         } else if due {
+            self.learner.save_elsewhere(rounds)?;
             self.run.checkpoint(&self.learner, rounds)?;
         }
         Ok(())

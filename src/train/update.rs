@@ -8,7 +8,7 @@ use super::learner::Learner;
 use super::metrics::{RoundMetrics, reference_kl};
 use super::part::Part;
 use super::score::passes;
-use super::{Event, Observer, Phase, TrainError};
+use super::{Event, Observer, Phase, TrainError, served};
 use crate::config::TrainConfig;
 use crate::learner::{MicroBatch, Passes};
 use crate::objective::stats::PpoStats;
@@ -54,6 +54,9 @@ pub(super) fn update(
     metrics: &mut [RoundMetrics],
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
+    if learner.trainer.is_some() {
+        return served::update(learner, parts, known, metrics, observer);
+    }
     let mut all: Vec<Updates<'_>> = (parts.iter().zip(known))
         .map(|(part, known)| Updates::new(part, known))
         .collect();

@@ -1,9 +1,10 @@
 //! Problems → what state they are in: each one's own programs through a judge.
 //!
-//! References should be accepted and programs known to be wrong rejected; where they aren't, the problem and not the
-//! program is looked at.
+//! References should be accepted and programs known to be wrong rejected, as are programs that do nothing; where they aren't, the
+//! problem and not the program is looked at.
 
 mod examine;
+mod idle;
 mod twins;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ pub enum State {
     Unreadable,
     /// The same statement or tests as an earlier one, or as one of another set.
     Duplicate,
-    /// The tests accept a program known to be wrong.
+    /// The tests accept a program known to be wrong, or whatever does nothing.
     AcceptsWrong,
     /// A reference was accepted once and rejected once.
     Flaky,

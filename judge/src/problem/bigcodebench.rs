@@ -7,18 +7,17 @@ use rlef_sandbox::Language;
 
 use super::known::Known;
 use super::row::Fields;
-use super::{Problem, ProblemError, Reference, TestCase};
+use super::{Problem, ProblemError, Reference, TestCase, asserts};
 
-/// Runs the test class and lets its first failure through.
-const RUN: &str = r#"
+/// Runs the test class as the benchmark does; the judge lets the first failure of a suite through.
+pub(super) const RUN: &str = r#"
 
 import unittest as __unittest
 
 __cases = __unittest.defaultTestLoader.loadTestsFromTestCase(TestCases)
 if not __cases.countTestCases():
     raise RuntimeError("the test class has no tests")
-for __case in __cases:
-    __case.debug()
+__cases.run(__unittest.TestResult())
 "#;
 
 /// What is done with each field.
@@ -46,6 +45,9 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let test = fields.text("test")?;
     if !test.contains("class TestCases") {
         return Err(fields.wrong_text("test", "a class `TestCases`", "none"));
+    }
+    if !asserts::can_fail(test) {
+        return Err(fields.wrong_text("test", "test code that can fail", "none"));
     }
     let references = match fields.text_or_empty("canonical_solution")? {
         "" => Vec::new(),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::integers::oversized_integer;
+use super::python_literal::json_or_literal;
 use super::row::{Fields, shorten, unwrap_json};
 use super::{ProblemError, TestCase, asserts};
 
@@ -55,10 +56,7 @@ pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> 
         tests.extend(asserted);
         return Ok(tests);
     }
-    // The schema wraps results in a list of one, or doesn't; only a whole column tells which.
-    let wrapped = outputs
-        .iter()
-        .all(|output| output.as_array().is_some_and(|items| items.len() == 1));
+    let wrapped = are_wrapped(outputs);
     let mut tests = cases
         .map(|(input, output)| {
             let expected = match (wrapped, output) {
@@ -70,6 +68,65 @@ pub(super) fn paired(lists: &Fields<'_>) -> Result<Vec<TestCase>, ProblemError> 
         .collect::<Result<Vec<_>, ProblemError>>()?;
     tests.extend(asserted);
     Ok(tests)
+}
+
+/// Whether these results stand in lists of one. Several schemas wrap them so, or don't; only a whole column tells which.
+fn are_wrapped<'a>(outputs: impl IntoIterator<Item = &'a Value>) -> bool {
+    let mut outputs = outputs.into_iter();
+    outputs.all(|output| output.as_array().is_some_and(|items| items.len() == 1))
+}
+
+/// Type of a test that calls a function with a list of arguments, as APPS has it, one by one.
+pub(super) const FUNCTION_CALL: &str = "function_call";
+
+/// Whether the tests of this type in a list wrap their results.
+pub(super) fn calls_are_wrapped(cases: &[Value]) -> bool {
+    let is_call = |case: &&Value| case.get("type").and_then(Value::as_str) == Some(FUNCTION_CALL);
+    let outputs = cases
+        .iter()
+        .filter(is_call)
+        .filter_map(|case| case.get("output"));
+    are_wrapped(&outputs.map(spelled).collect::<Vec<_>>())
+}
+
+/// A test of that type: `input` is a list of arguments, or spells one, or has one value a line; `output` is the result, in a
+/// list of one where they are `wrapped`.
+pub(super) fn function_call(
+    case: &Fields<'_>,
+    function: &str,
+    wrapped: bool,
+) -> Result<TestCase, ProblemError> {
+    let input = case.required("input", "the input")?;
+    let output = case.required("output", "the output")?;
+    let by_lines = |text: &str| -> Option<Vec<Value>> {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        lines.map(|line| json_or_literal(line).ok()).collect()
+    };
+    let arguments = match (spelled(input), input) {
+        (Value::Array(arguments), _) => arguments,
+        (Value::String(_), Value::String(text)) if text.trim().contains('\n') => by_lines(text)
+            .ok_or_else(|| {
+                case.wrong("input", "a list of arguments, or one value a line", input)
+            })?,
+        (other, _) => vec![other],
+    };
+    let expected = match spelled(output) {
+        Value::Array(mut items) if wrapped && items.len() == 1 => items.remove(0),
+        other => other,
+    };
+    Ok(TestCase::Call {
+        function: function.to_owned(),
+        arguments,
+        expected,
+    })
+}
+
+/// A string that spells a value as that value, everything else as it is.
+fn spelled(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json_or_literal(text).unwrap_or_else(|_| value.clone()),
+        other => other.clone(),
+    }
 }
 
 /// `metadata.func_name`, where `metadata` is an object or JSON in a string; empty where it isn't there.

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use rlef_sandbox::{Language, Limits};
 use serde_json::Value;
 
-use super::cases::{call, calls, func_name, json_text, paired, stdin_text};
+use super::cases::{
+    FUNCTION_CALL, call, calls, calls_are_wrapped, func_name, function_call, json_text, paired,
+    stdin_text,
+};
 use super::common::{is_shown, limits_of, with_starter, words};
 use super::known::Known;
 use super::row::{Fields, unwrap_json};
@@ -47,7 +50,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let statement = fields.text("problem")?;
     let tests = fields.required("tests", "an object or a list of tests")?;
     let tests = match unwrap_json(fields, "tests", tests)? {
-        Value::Array(cases) => listed(fields, &cases, &func_name(fields)?)?,
+        Value::Array(cases) => listed(fields, "tests", &cases, &func_name(fields)?)?,
         object => {
             let lists = fields.below("tests", &object)?;
             let named = func_name(fields)?;
@@ -96,17 +99,19 @@ fn solutions(fields: &Fields<'_>) -> Result<Vec<Reference>, ProblemError> {
         .collect())
 }
 
-/// `[{"input": .., "output": .., "testtype" or "type"?, "fn_name"? or "metadata"?: {"func_name"}}, ...]`; `function` is
-/// what the row itself says.
-fn listed(
+/// `[{"input": .., "output": .., "testtype" or "type"?, "fn_name"? or "metadata"?: {"func_name"}}, ...]`, which stands at
+/// `field`; `function` is what the row itself says.
+pub(super) fn listed(
     fields: &Fields<'_>,
+    field: &str,
     cases: &[Value],
     function: &str,
 ) -> Result<Vec<TestCase>, ProblemError> {
+    let wrapped = calls_are_wrapped(cases);
     cases
         .iter()
         .map(|value| {
-            let case = fields.below("tests", value)?;
+            let case = fields.below(field, value)?;
             let input = case.required("input", "the input")?;
             let output = case.required("output", "the output")?;
             case.without(
@@ -129,6 +134,9 @@ fn listed(
             }
             let function = named
                 .ok_or_else(|| case.wrong_text("metadata", "an object with `func_name`", "none"))?;
+            if case.text_or_empty("type")? == FUNCTION_CALL {
+                return function_call(&case, function, wrapped);
+            }
             let expected = json_text(&case, "output", output)?;
             call(&case, function, "input", input, expected)
         })

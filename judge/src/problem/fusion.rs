@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::known::Known;
 use super::row::{Fields, unwrap_json};
-use super::{Problem, ProblemError, Reference, TestCase, asserts, humaneval, multipl_e};
+use super::{
+    Problem, ProblemError, Reference, TestCase, asserts, bigcodebench, humaneval, multipl_e,
+};
 use crate::program::language_of_tag;
 
 /// Where a program goes in code that says so.
@@ -159,7 +161,7 @@ pub(super) fn read(fields: &Fields<'_>, test: &Value) -> Result<Problem, Problem
         None => before,
     };
     let code = match language {
-        Language::Python if code.contains("class TestCases") => code + UNITTEST,
+        Language::Python if code.contains("class TestCases") => code + bigcodebench::RUN,
         Language::Python => humaneval::running(&code, &entry_point) + "\n",
         other => multipl_e::code(&code, other),
     };
@@ -181,10 +183,6 @@ pub(super) fn read(fields: &Fields<'_>, test: &Value) -> Result<Problem, Problem
         ..Problem::default()
     })
 }
-
-/// Runs the test class and lets its first failure through.
-const UNITTEST: &str = "\n\nimport unittest as __unittest\n\n__cases = __unittest.defaultTestLoader.loadTestsFromTestCase(TestCases)\n\
-    if not __cases.countTestCases():\n    raise RuntimeError(\"the test class has no tests\")\nfor __case in __cases:\n    __case.debug()\n";
 
 /// What stands in the last fence of a text, or nothing.
 fn fenced(text: &str) -> &str {

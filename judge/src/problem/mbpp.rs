@@ -34,7 +34,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     } else {
         "prompt"
     };
-    let asserts = fields.texts("test_list")?;
+    let mut asserts = fields.texts("test_list")?;
+    asserts.retain(|text| !text.trim().is_empty());
     for name in ["test_list", "challenge_test_list"] {
         let vacuous = |test: &&str| !test.trim().is_empty() && !asserts::can_fail(test);
         if let Some(test) = fields.texts(name)?.into_iter().find(vacuous) {

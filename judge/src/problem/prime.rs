@@ -1,13 +1,14 @@
 //! Eurus-2 (PRIME) rows → Problem with stdin or call tests.
 //!
-//! `reward_model.ground_truth` holds the tests as APPS does. Rows about mathematics have no tests and are refused:
+//! `reward_model.ground_truth` holds the tests as APPS does, or as a list of tests (rLLM) or of assertions (Skywork). Rows about mathematics have no tests and are refused:
 //! filter on `ability` first. The whole prompt is the statement.
 
 use super::cases::paired;
 use super::common::{COMPARISON, IMPORTS, is_shown, prompt, words};
 use super::known::Known;
 use super::row::{Fields, unwrap_json};
-use super::{Problem, ProblemError, TestCase};
+use super::{Problem, ProblemError, TestCase, asserts, deepcoder};
+use serde_json::{Map, Value};
 
 /// What is done with each field.
 pub(super) const KNOWN: Known = Known {
@@ -24,6 +25,12 @@ pub(super) const KNOWN: Known = Known {
         "reward_model.ground_truth.outputs",
         "reward_model.ground_truth.fn_name",
         "reward_model.ground_truth.assert_case",
+        "reward_model.ground_truth.input",
+        "reward_model.ground_truth.output",
+        "reward_model.ground_truth.type",
+        "reward_model.ground_truth.testtype",
+        "reward_model.ground_truth.metadata",
+        "reward_model.ground_truth.metadata.func_name",
         "extra_info",
         "extra_info.index",
     ],
@@ -47,7 +54,15 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     }
     let truth = model.required("ground_truth", "an object with inputs and outputs")?;
     let truth = unwrap_json(&model, "ground_truth", truth)?;
-    let tests = paired(&model.below("ground_truth", &truth)?)?;
+    // A list of tests, or of assertions, is what others write in the same columns.
+    let tests = match &truth {
+        Value::Array(cases) if cases.iter().any(Value::is_string) => {
+            let object = Value::Object(Map::from_iter([("assert_case".to_owned(), truth.clone())]));
+            asserts::tests(&model.below("ground_truth", &object)?, "")?
+        }
+        Value::Array(cases) => deepcoder::listed(&model, "ground_truth", cases, "")?,
+        object => paired(&model.below("ground_truth", object)?)?,
+    };
     let calls = matches!(tests.first(), Some(TestCase::Call { .. }));
     let shown = words(&statement);
     let (public_tests, private_tests) = tests.into_iter().partition(|test| is_shown(test, &shown));

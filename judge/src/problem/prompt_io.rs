@@ -24,7 +24,16 @@ pub(super) const KNOWN: Known = Known {
         "language",
     ],
     harmless: &[],
-    refused: &[],
+    refused: &[
+        (
+            "instruction",
+            "a row of instructions: its output is an answer, not what a program prints; remove the field where it is",
+        ),
+        (
+            "completion",
+            "a row of answers: its output may be none that a program prints; remove the field where it is",
+        ),
+    ],
 };
 
 /// The row as a problem.

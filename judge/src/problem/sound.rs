@@ -4,6 +4,7 @@
 use rlef_sandbox::{Files, Language};
 
 use super::{Place, Problem, ProblemError, TestCase, asserts};
+use crate::comparator::Comparison;
 
 /// Languages whose functions can be called by tests.
 const CALLABLE: [Language; 6] = [
@@ -43,6 +44,16 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
                 _ => format!("at least {least}, for a program to run"),
             };
             return Err(wrong(&field, &expected, value.to_string()));
+        }
+    }
+    for (name, tolerance) in tolerances(&problem.comparison) {
+        if !(tolerance.is_finite() && tolerance >= 0.0) {
+            let expected = "a number that is not negative";
+            return Err(wrong(
+                &format!("comparison.{name}"),
+                expected,
+                tolerance.to_string(),
+            ));
         }
     }
     if let Some(files) = &problem.files {
@@ -112,6 +123,24 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
         _ => return Ok(()),
     };
     Err(wrong("labels.language", &expected, format!("{label:?}")))
+}
+
+/// The tolerances of a rule, by the names of their fields.
+fn tolerances(rule: &Comparison) -> Vec<(&'static str, f64)> {
+    match *rule {
+        Comparison::Floats { absolute, relative } => {
+            vec![("absolute", absolute), ("relative", relative)]
+        }
+        Comparison::Kattis {
+            float_absolute_tolerance,
+            float_relative_tolerance,
+            ..
+        } => vec![
+            ("float_absolute_tolerance", float_absolute_tolerance),
+            ("float_relative_tolerance", float_relative_tolerance),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the tests make objects of a class that is the program's.

@@ -4,12 +4,10 @@
 //! their trailing space, results of calls as values. `gold_standard_solution`, mostly in a fence, is the reference.
 
 use rlef_sandbox::Language;
-use serde_json::Value;
 
-use super::cases::stdin_text;
+use super::cases::{FUNCTION_CALL, calls_are_wrapped, function_call, stdin_text};
 use super::common::{IMPORTS, is_shown, prompt, words};
 use super::known::Known;
-use super::python_literal::json_or_literal;
 use super::row::{Fields, unwrap_json};
 use super::{Problem, ProblemError, Reference, TestCase};
 use crate::comparator::Comparison;
@@ -64,10 +62,11 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     let tag = info.text_or_empty("language")?;
     let language = language_of_tag(tag, Language::Python)
         .ok_or_else(|| info.wrong_text("language", "a supported language", &format!("`{tag}`")))?;
-    let tests = info
-        .items("test_cases")?
+    let cases = info.items("test_cases")?;
+    let wrapped = calls_are_wrapped(cases);
+    let tests = cases
         .iter()
-        .map(|value| test(&info.below("test_cases", value)?))
+        .map(|value| test(&info.below("test_cases", value)?, wrapped))
         .collect::<Result<Vec<_>, ProblemError>>()?;
     let calls = matches!(tests.first(), Some(TestCase::Call { .. }));
     let shown = words(&statement);
@@ -100,7 +99,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Problem, ProblemError> {
     })
 }
 
-fn test(case: &Fields<'_>) -> Result<TestCase, ProblemError> {
+fn test(case: &Fields<'_>, wrapped: bool) -> Result<TestCase, ProblemError> {
     let (input, output) = (
         case.required("input", "the input")?,
         case.required("output", "the output")?,
@@ -110,33 +109,11 @@ fn test(case: &Fields<'_>) -> Result<TestCase, ProblemError> {
             input: stdin_text(case, "input", input)?,
             expected: stdin_text(case, "output", output)?,
         }),
-        "function_call" => {
-            let arguments = match value(input) {
-                Value::Array(arguments) => arguments,
-                other => vec![other],
-            };
-            let expected = match output {
-                Value::Array(items) if items.len() == 1 => items[0].clone(),
-                other => value(other),
-            };
-            Ok(TestCase::Call {
-                function: case.text("fn_name")?.to_owned(),
-                arguments,
-                expected,
-            })
-        }
+        FUNCTION_CALL => function_call(case, case.text("fn_name")?, wrapped),
         other => Err(case.wrong_text(
             "type",
             "`stdin_stdout` or `function_call`",
             &format!("`{other}`"),
         )),
-    }
-}
-
-/// A string that spells a value as that value, everything else as it is.
-fn value(value: &Value) -> Value {
-    match value {
-        Value::String(text) => json_or_literal(text).unwrap_or_else(|_| value.clone()),
-        other => other.clone(),
     }
 }

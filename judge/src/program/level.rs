@@ -144,9 +144,15 @@ fn prints(code: &str, language: Language) -> Level {
             has(&["stdin", "readline", "readFileSync", "prompt", "read"]),
             has(&["log", "stdout", "write", "print"]),
         ),
-        Language::Php | Language::Ruby | Language::Lua | Language::Perl | Language::Bash => {
-            (has(&TAKING) || has(&READING), has(&PRINTING))
-        }
+        Language::Php
+        | Language::Ruby
+        | Language::Lua
+        | Language::Perl
+        | Language::Bash
+        | Language::CSharp
+        | Language::Kotlin
+        | Language::Scala
+        | Language::Haskell => (has(&TAKING) || has(&READING), has(&PRINTING)),
         Language::Wasm => {
             return if code.contains("(module") {
                 Level::Whole(Rule::HasMain)

@@ -133,6 +133,9 @@ impl Lexer {
             ';' if self.language == Language::Wasm && rest.starts_with(";;") => {
                 return (rest.len(), Some(Piece::Comment));
             }
+            '-' if self.language == Language::Haskell && rest.starts_with("--") => {
+                return (rest.len(), Some(Piece::Comment));
+            }
             '/' if self.is_like_c() && rest.starts_with("//") => {
                 return (rest.len(), Some(Piece::Comment));
             }
@@ -173,6 +176,7 @@ impl Lexer {
                 | Language::Lua
                 | Language::Perl
                 | Language::Bash
+                | Language::Haskell
         )
     }
 
@@ -186,9 +190,14 @@ impl Lexer {
     ) -> (usize, Option<Piece<'static>>) {
         let before = line[..at].chars().next_back().unwrap_or(' ');
         match (self.language, quote) {
-            (Language::Python | Language::Java, '"') if rest.starts_with("\"\"\"") => {
-                self.text_until("\"\"\"", 3)
-            }
+            (
+                Language::Python
+                | Language::Java
+                | Language::Kotlin
+                | Language::Scala
+                | Language::CSharp,
+                '"',
+            ) if rest.starts_with("\"\"\"") => self.text_until("\"\"\"", 3),
             (Language::Python, '\'') if rest.starts_with("'''") => self.text_until("'''", 3),
             (Language::Cpp, '"') if before == 'R' => match rest[1..].find('(') {
                 Some(length) if length <= 16 => {
@@ -207,6 +216,8 @@ impl Lexer {
             // A digit separator.
             (Language::C | Language::Cpp, '\'') if before.is_ascii_hexdigit() => (1, None),
             (_, '\'') if self.is_like_c() => character(rest),
+            // Else it is part of a name.
+            (Language::Haskell, '\'') if !is_word(before) => character(rest),
             _ => (1, None),
         }
     }

@@ -23,7 +23,7 @@ const OTHERS: &str = "\
     shell-session zsh fish powershell ps1 cmd bat batch dos pycon python-repl python-console python-session \
     python-traceback pytb py3tb repl doctest log json jsonl json5 yaml yml toml ini csv tsv xml html css svg sql \
     diff patch latex tex math mermaid graphviz dot ascii none pseudocode pseudo algorithm python2 py2 typescript ts \
-    tsx jsx csharp cs c# fsharp f# kotlin kt scala swift ruby rb php perl pl haskell hs lua r julia jl dart elixir \
+    tsx jsx fsharp f# swift ruby rb php perl pl lua r julia jl dart elixir \
     ex erlang clojure clj ocaml ml lisp scheme racket fortran pascal delphi ada d nim zig crystal groovy cobol \
     matlab octave objectivec objective-c objc vb vbnet asm assembly nasm llvm prolog solidity verilog vhdl cuda \
     cython mojo makefile make cmake dockerfile docker tool_code tool_call tool_output xml-doc http nginx awk sed vim \
@@ -294,14 +294,19 @@ mod tests {
             ("wat", Language::Wasm),
             ("bash", Language::Bash),
             ("typescript", Language::TypeScript),
+            ("c#", Language::CSharp),
+            ("csharp", Language::CSharp),
+            ("Main.kt", Language::Kotlin),
+            ("scala", Language::Scala),
+            ("haskell", Language::Haskell),
         ] {
             assert_eq!(tag(info), Tag::Language(language), "{info}");
         }
         for info in [
             "text",
             "output",
-            "c#",
-            "csharp",
+            "f#",
+            "swift",
             "pycon",
             "python-repl",
             "python console",

@@ -26,6 +26,7 @@ const THINGS: Later = ("things", include_str!("things.py"));
 const KEPT: Later = ("kept", include_str!("kept.py"));
 const TROUBLE: Later = ("trouble", include_str!("trouble.py"));
 const BOUNDS: Later = ("bounds", include_str!("bounds.py"));
+const SUITES: Later = ("suites", include_str!("suites.py"));
 
 /// A driver: it runs before the program or the tests, and its `main` runs them.
 pub(super) struct Driver {
@@ -50,7 +51,7 @@ pub(super) const CANDIDATE: Driver = Driver {
 pub(super) const TESTER: Driver = Driver {
     name: "tester",
     parts: &[WIRE, UNPACK, include_str!("tester.py")],
-    later: &[VALUES, RARER, REMOTE, THINGS, KEPT, TROUBLE, BOUNDS],
+    later: &[VALUES, RARER, REMOTE, THINGS, KEPT, TROUBLE, BOUNDS, SUITES],
 };
 
 impl Driver {

@@ -4,6 +4,7 @@ by which the server knows that nobody waits."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import os
 import socket
@@ -84,6 +85,7 @@ class Transport:
         self.headers = endpoint.headers(client)
         self._lock = threading.Lock()
         self._idle: Idle[http.client.HTTPConnection] = Idle()
+        self._asking: set[socket.socket] = set()
         self._owner = os.getpid()
 
     def _take(self, again: bool) -> http.client.HTTPConnection | None:
@@ -91,7 +93,7 @@ class Transport:
         with self._lock:
             if self._owner != os.getpid():
                 # Forked: these are the parent's. Closing them here closes nothing of his.
-                self._idle, self._owner = Idle(), os.getpid()
+                self._idle, self._asking, self._owner = Idle(), set(), os.getpid()
             surplus = self._idle.surplus()
             kept = self._idle.take() if again else None
         for connection in surplus:
@@ -132,7 +134,9 @@ class Transport:
             raise lost(self.endpoint, error) from error
 
     def _send(self, connection: http.client.HTTPConnection, ask: Ask) -> Reply:
-        keep = False
+        keep, sock = False, connection.sock
+        with self._lock:
+            self._asking.add(sock)
         try:
             content = ask.content() if ask.body is not None else None
             connection.request(ask.method, self.endpoint.prefix + ask.path, content, self.headers)
@@ -141,10 +145,20 @@ class Transport:
             keep = not response.will_close
             return Reply(response.status, seconds(response.headers.get("Retry-After")), body)
         finally:
+            with self._lock:
+                self._asking.discard(sock)
             if keep:
                 self._keep(connection)
             else:
                 connection.close()
+
+    def abandon(self) -> None:
+        """Gives up what is under way: its callers hear that no answer came. For a server that is known to be gone, of whose
+        machine nothing would ever be heard."""
+        with self._lock:
+            for sock in self._asking:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes what is kept open."""

@@ -210,6 +210,20 @@ class Judge(Questions):
                 raise (self._gone() or failed)
             time.sleep(pause)
 
+    def text(self, ask: Ask) -> str:
+        """An answer that is no JSON, asked for once."""
+        try:
+            reply = self._transport.send(ask)
+        except Unsent as error:
+            raise self._lost(error) from error
+        if reply.status != 200:
+            wire.answered(reply)
+        return reply.body.decode()
+
+    def abandon(self) -> None:
+        """Gives up what is under way, of a server that is known to be gone: whoever waits hears that no answer came."""
+        self._transport.abandon()
+
     def judge(self, **fields: Any) -> Verdict:
         """The verdict on one program: `problem_id` or a whole `problem`, `program`, its bare source, or `completion`, an answer
         that is searched for it; and `set`, `language`, `scope`, `stop`, `feedback` as POST /v1/judge takes them."""

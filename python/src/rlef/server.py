@@ -39,8 +39,12 @@ class Server:
         cache: bool = True,
         arguments: Sequence[str] = (),
         patience: float = PATIENCE,
+        host: str = "127.0.0.1",
+        token: str | None = None,
     ) -> None:
-        command = [program.path(), "serve", "--bind", "127.0.0.1:0", "--while-parent", str(os.getpid())]
+        """Starts it at `host`, an address of this machine, with `token`, without one with a token of its own."""
+        bind = f"[{host}]:0" if ":" in host else f"{host}:0"
+        command = [program.path(), "serve", "--bind", bind, "--while-parent", str(os.getpid())]
         command += ["--workers", str(workers), "--isolation", isolation]
         if python is not None:
             command += ["--python", os.fspath(python)]
@@ -53,7 +57,7 @@ class Server:
         self._said: collections.deque[str] = collections.deque(maxlen=50)
         self._where: str | None = None
         self._heard = threading.Event()
-        token = secrets.token_urlsafe(32)
+        token = token or secrets.token_urlsafe(32)
         with tempfile.TemporaryDirectory(prefix="rlef-") as folder:
             file = Path(folder) / "token"
             file.touch(mode=0o600)
@@ -94,6 +98,16 @@ class Server:
     def is_alive(self) -> bool:
         """Whether it runs. A process that was forked of the one that started it can't tell, and takes it that it does."""
         return os.getpid() != self._owner or self.process.poll() is None
+
+    def drain(self, patience: float) -> None:
+        """Has it take nothing more, and waits until it has answered what is under way and ended."""
+        if os.getpid() != self._owner or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.close()
 
     def close(self) -> None:
         """Ends it; programs that run are ended with it. Of no effect in a process that did not start it."""

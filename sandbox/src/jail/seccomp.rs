@@ -186,6 +186,11 @@ fn rules() -> BTreeMap<u32, Rule> {
         Rule::if_one_of(0, &[0], Answer::Allow, Answer::Errno(libc::EPERM)),
     );
     // Nor may it choose its parent's core, which every later test would inherit.
+    // To be what every program is already, which Mono ends itself over.
+    add(
+        libc::SYS_sched_setscheduler,
+        Rule::if_one_of(1, &[libc::SCHED_OTHER as u32], Answer::Allow, unknown),
+    );
     add(
         libc::SYS_sched_setaffinity,
         Rule::if_one_of(0, &[0], Answer::Allow, Answer::Errno(libc::EPERM)),
@@ -282,6 +287,14 @@ mod tests {
         assert_eq!(ask(libc::SYS_prlimit64, 0, 0), Answer::Allow);
         assert_eq!(ask(libc::SYS_prlimit64, 1, 0), Answer::Errno(libc::EPERM));
         assert_eq!(ask(libc::SYS_sched_setaffinity, 0, 0), Answer::Allow);
+        assert_eq!(ask(libc::SYS_sched_setscheduler, 4, 0), Answer::Allow);
+        // In turn, in batches, when nothing else runs; and the plain one for children alone.
+        for policy in [1, 2, 3, 5, 1 << 30] {
+            assert_eq!(
+                ask(libc::SYS_sched_setscheduler, 0, policy),
+                Answer::Errno(libc::ENOSYS)
+            );
+        }
         assert_eq!(
             ask(libc::SYS_sched_setaffinity, 1, 0),
             Answer::Errno(libc::EPERM)

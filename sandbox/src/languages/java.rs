@@ -179,12 +179,12 @@ fn chosen<'a>(
     }
 }
 
-fn is_word(token: &str) -> bool {
+pub(super) fn is_word(token: &str) -> bool {
     token.starts_with(|first: char| first.is_alphanumeric() || "_$".contains(first))
 }
 
 /// Names and single signs of a source, without comments, texts and characters.
-fn tokens(source: &str) -> Vec<String> {
+pub(super) fn tokens(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {

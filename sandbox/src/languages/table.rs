@@ -1,12 +1,15 @@
 //! Languages that are a row each: what they need of the host, how a source is compiled and how it is started.
 //!
-//! `{0}`, `{1}` ... in a command stand for the tools, by their real paths; `{unit}`, `{memory_mb}` and `{stack_kb}` as in any
-//! command. The last column of `sandbox/README.md` says on which versions a row was tried.
+//! `{0}`, `{1}` ... in a command stand for the tools, by their real paths, and `{home0}`, `{home1}` ... for what they are
+//! installed in, two levels above; `{unit}`, `{memory_mb}` and `{stack_kb}` as in any command. The last column of `sandbox/README.md` says on which versions a row was tried.
+
+mod rows;
 
 use std::path::PathBuf;
 
+use self::rows::ROWS;
 use super::toolchain::{Compile, Launch, Output, Toolchain, Tools, ask, fingerprint, on_path};
-use super::{Definition, LastWords, always_main, gcc};
+use super::{Definition, LastWords, gcc};
 
 /// A language.
 struct Row {
@@ -30,151 +33,9 @@ struct Row {
     links: bool,
     /// What a program that had too little memory says last.
     out_of_memory: &'static str,
+    /// What takes the place of `{unit}`.
+    unit: fn(&[u8]) -> String,
 }
-
-/// What most rows begin with.
-const PLAIN: Row = Row {
-    title: "",
-    tags: &[],
-    extensions: &[],
-    tools: &[],
-    version: "--version",
-    shown: &[],
-    compile: ("main", &[], Output::Source),
-    run: ("main", &[]),
-    environment: &[],
-    own: (16 << 20, 0, false),
-    links: false,
-    out_of_memory: "out of memory",
-};
-
-/// Types are not looked at, for the host's declarations of Node.js may be missing; what does not parse is refused.
-const TYPESCRIPT: &str = "const fs=require('fs'),ts=require('/usr/share/nodejs/typescript/lib/typescript.js');\
-const done=ts.transpileModule(fs.readFileSync('/program/main.ts','utf8'),{reportDiagnostics:true,fileName:'main.ts',\
-compilerOptions:{module:ts.ModuleKind.CommonJS,target:ts.ScriptTarget.ES2020,esModuleInterop:true}});\
-if(done.diagnostics.length){for(const one of done.diagnostics.slice(0,5)){const at=one.file?one.file.getLineAndCharacterOfPosition(one.start):{line:0,character:0};\
-console.error('main.ts:'+(at.line+1)+':'+(at.character+1)+': error: '+ts.flattenDiagnosticMessageText(one.messageText,'\\n'));}process.exit(1);}\
-fs.writeFileSync('/box/out',done.outputText||' ');";
-
-const ROWS: [Row; 6] = [
-    Row {
-        title: "PHP",
-        tags: &["php"],
-        extensions: &["php"],
-        tools: &[&["php", "php8.2", "php8.3", "php8.4"]],
-        shown: &["/etc/php", "/usr/share/php"],
-        compile: (
-            "main.php",
-            &["{0}", "-n", "-l", "/program/main.php"],
-            Output::Source,
-        ),
-        run: (
-            "main.php",
-            &[
-                "{0}",
-                "-n",
-                "-d",
-                "memory_limit=-1",
-                "-d",
-                "display_errors=stderr",
-                "-d",
-                "max_execution_time=0",
-                "/program/main.php",
-            ],
-        ),
-        own: (48 << 20, 0, false),
-        out_of_memory: "Out of memory",
-        ..PLAIN
-    },
-    Row {
-        title: "Ruby",
-        tags: &["ruby", "rb"],
-        extensions: &["rb"],
-        tools: &[&["ruby"]],
-        shown: &[
-            "/usr/share/rubygems-integration",
-            "/usr/share/ruby",
-            "/usr/local/lib/ruby",
-        ],
-        compile: (
-            "main.rb",
-            &["{0}", "-c", "/program/main.rb"],
-            Output::Source,
-        ),
-        run: ("main.rb", &["{0}", "-W0", "/program/main.rb"]),
-        own: (32 << 20, 4, false),
-        out_of_memory: "failed to allocate memory (NoMemoryError)",
-        ..PLAIN
-    },
-    Row {
-        title: "Lua",
-        tags: &["lua"],
-        extensions: &["lua"],
-        tools: &[&["lua5.4", "lua5.3", "lua"]],
-        version: "-v",
-        compile: (
-            "main.lua",
-            &[
-                "{0}",
-                "-e",
-                "local f, e = loadfile('/program/main.lua') if not f then io.stderr:write('error: ' .. e .. '\\n') os.exit(1) end",
-            ],
-            Output::Source,
-        ),
-        run: ("main.lua", &["{0}", "/program/main.lua"]),
-        out_of_memory: "not enough memory",
-        ..PLAIN
-    },
-    Row {
-        title: "Perl",
-        tags: &["perl", "pl"],
-        extensions: &["pl"],
-        tools: &[&["perl"]],
-        shown: &["/usr/share/perl", "/usr/share/perl5", "/etc/perl"],
-        compile: (
-            "main.pl",
-            &["{0}", "-c", "/program/main.pl"],
-            Output::Source,
-        ),
-        run: ("main.pl", &["{0}", "/program/main.pl"]),
-        out_of_memory: "Out of memory",
-        ..PLAIN
-    },
-    Row {
-        title: "Bash",
-        tags: &["bash", "shell"],
-        extensions: &["bash"],
-        tools: &[&["bash"]],
-        compile: (
-            "main.bash",
-            &["{0}", "-n", "/program/main.bash"],
-            Output::Source,
-        ),
-        run: ("main.bash", &["{0}", "/program/main.bash"]),
-        out_of_memory: "cannot allocate",
-        ..PLAIN
-    },
-    Row {
-        title: "TypeScript",
-        tags: &["typescript", "ts"],
-        extensions: &["ts"],
-        tools: &[&["node", "nodejs"], &["tsc"]],
-        shown: &["/usr/share/nodejs"],
-        compile: ("main.ts", &["{0}", "-e", TYPESCRIPT], Output::Artifact),
-        run: (
-            "main.js",
-            &[
-                "{0}",
-                "--max-old-space-size={memory_mb}",
-                "/program/main.js",
-            ],
-        ),
-        environment: &[("UV_USE_IO_URING", "0")],
-        own: (96 << 20, 16, true),
-        out_of_memory: "JavaScript heap out of memory",
-        ..PLAIN
-    },
-];
 
 /// The definition of a row.
 pub(crate) const fn definition<const ROW: usize>() -> Definition {
@@ -183,7 +44,7 @@ pub(crate) const fn definition<const ROW: usize>() -> Definition {
         tags: ROWS[ROW].tags,
         extensions: ROWS[ROW].extensions,
         find: || find(&ROWS[ROW]),
-        unit: always_main,
+        unit: ROWS[ROW].unit,
         wanted_memory: |last: &LastWords<'_>| {
             last.exit_code != Some(0) && last.contain(ROWS[ROW].out_of_memory)
         },
@@ -234,7 +95,10 @@ fn find(row: &Row) -> Result<Toolchain, String> {
             real.iter()
                 .enumerate()
                 .fold((*part).to_owned(), |text, (index, path)| {
+                    let home = path.parent().and_then(|folder| folder.parent());
+                    let home = home.unwrap_or(path).to_string_lossy();
                     text.replace(&format!("{{{index}}}"), &path.to_string_lossy())
+                        .replace(&format!("{{home{index}}}"), &home)
                 })
         });
         filled.collect::<Vec<String>>()

@@ -24,22 +24,15 @@ use crate::failure::{Failure, Kind};
 use crate::json::Bad;
 use crate::reply::Json;
 
-/// Languages of theirs that are not here.
-const OTHERS: [&str; 27] = [
+/// Languages of theirs that are not here; programs in their shell call others, and in the one here none.
+const OTHERS: [&str; 19] = [
     "python2",
     "go_test",
-    "php",
-    "csharp",
     "bash",
-    "typescript",
     "sql",
     "cuda",
-    "lua",
     "R",
-    "perl",
     "D_ut",
-    "ruby",
-    "scala",
     "julia",
     "pytest",
     "junit",
@@ -52,7 +45,6 @@ const OTHERS: [&str; 27] = [
     "racket",
     "gtest",
     "react",
-    "kotlin",
 ];
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -99,7 +91,8 @@ fn language(name: &str) -> Result<Language, Failure> {
     own.ok_or_else(|| {
         if OTHERS.contains(&name) {
             let words = format!(
-                "{name} programs can't be run here: of the languages python, cpp, c, nodejs, go, java and rust are there"
+                "{name} programs can't be run here: of the languages python, cpp, c, nodejs, go, java, rust, typescript, php, ruby, \
+                 lua, perl, csharp, kotlin and scala are there"
             );
             return Failure::new(Kind::Problem, words);
         }
@@ -129,6 +122,9 @@ mod tests {
             ("java", Language::Java),
             ("rust", Language::Rust),
             ("c", Language::C),
+            ("php", Language::Php),
+            ("csharp", Language::CSharp),
+            ("kotlin", Language::Kotlin),
         ] {
             assert_eq!(language(name).unwrap(), expected);
         }

@@ -75,9 +75,9 @@ fn sandbox_fusion_runs_code_field_for_field() {
     );
     for (change, status, words) in [
         (
-            json!({"language": "php"}),
+            json!({"language": "sql"}),
             200,
-            "php programs can't be run here",
+            "sql programs can't be run here",
         ),
         (json!({"language": "go"}), 200, "can't be run here"),
         (json!({"language": "cobol"}), 422, "language"),

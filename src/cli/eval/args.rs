@@ -256,6 +256,7 @@ impl Args {
             },
             // The table says which answers pass fewer tests than the one before.
             public_tests: PublicTests::All,
+            max_staleness: 0,
         };
         if let Some(facts) = facts.filter(|_| fitting.preset == Preset::Llm) {
             let sampling = &config.sampling;
@@ -267,6 +268,12 @@ impl Args {
                 sampling.top_p,
                 sampling.top_k
             );
+            if !facts.generation.unused.is_empty() {
+                say!(
+                    "warning: the checkpoint's generation_config.json asks for {}, which is not done here",
+                    facts.generation.unused.join(", ")
+                );
+            }
         }
         Ok(config)
     }

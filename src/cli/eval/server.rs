@@ -26,10 +26,10 @@ pub(super) struct ServerArgs {
     #[arg(long)]
     system: Option<String>,
     /// Requests under way at once.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     concurrency: usize,
     /// Requests made for one answer at most; failures wait longer each time, or as long as the server says.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     tries: u32,
     /// Seconds one request may take, its answer included.
     #[arg(long, default_value_t = 300.0)]

@@ -26,6 +26,7 @@ pub(super) fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     );
     let problems = source::problems(&args.schema.applied(&args.problems)?)?;
     let judging = args.judging.judging(judges)?;
+    judging.require_single("pairs --hierarchy")?;
     let (weights, least) = (args.judging.weights()?, args.judging.least()?);
     let mut labels = Labels::from([
         ("judge".to_owned(), judging.judge.stamp()),

@@ -25,7 +25,9 @@ use crate::policy::engine::Engine;
 use crate::problem::Problem;
 use crate::prompt;
 use crate::run::{Inputs, Progress, Run};
+use crate::tinker::Trainer;
 use crate::train::{Data, Learner, Session, Stamps, StoredSet, Task};
+use crate::update::Optimizer;
 use crate::verdict::{HostJudge, chosen_judge};
 use rlef_judge::counted::counted;
 
@@ -125,8 +127,14 @@ impl Loaded {
         }
         require_supported(&*judge, &held_out, &config.evaluation.problems)?;
         require_supported(&*judge, &validation, &config.validation.problems)?;
-        let engine = config.engine.as_ref().map(Engine::new).transpose()?;
+        let engine = config.engine.as_ref();
+        let engine = engine.filter(|_| !config.is_trained_elsewhere());
+        let engine = engine.map(Engine::new).transpose()?;
         let mut learner = Learner::new(policy, tokenizer, &config, engine)?;
+        if let Some(tinker) = config.tinker(&learner.policy.config) {
+            let counted = Optimizer::elsewhere(config.policy_optimizer);
+            learner.train_on(Trainer::new(tinker)?, counted);
+        }
         learner.stored = StoredSet::telling(texts);
         values::start(&mut learner, &config, &device)?;
         if let Some((run, done)) = &opened {

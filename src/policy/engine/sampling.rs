@@ -105,7 +105,7 @@ impl Policy for EnginePolicy<'_> {
         };
         let stops = StopTexts::new(&sampling.stop, self.tokenizer);
         let server = &self.engine.server;
-        let silent = side_by_side::sample(server, queue, &|request| {
+        let silent = side_by_side::sample_of(server, queue, &|request| {
             self.ask(request, sampling, &options, &stops)
         })?;
         // However few it was asked for: an engine that answers none of a round's requests is gone.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Form, Interface, Place, Question, Reply, common, remedy, usage};
+use super::{Form, Interface, Place, Question, Reply, common, ending, remedy, usage};
 use crate::dialogue::{Message, Role};
 
 /// What stands for a message in which nothing was said: some servers refuse an empty one.
@@ -38,6 +38,7 @@ impl Interface for Chat {
 
     fn read(&self, answer: &Value, _question: &Question<'_>) -> Result<Reply, String> {
         let choice = &answer["choices"][0];
+        let ending = ending::of(choice)?;
         let message = &choice["message"];
         let text = match &message["content"] {
             Value::String(text) => text.clone(),
@@ -52,8 +53,8 @@ impl Interface for Chat {
             only_thought: text.trim().is_empty() && has_thought(message),
             text,
             sampled: None,
-            cut: choice["finish_reason"] == "length",
-            refused: choice["finish_reason"] == "content_filter"
+            cut: ending.cut,
+            refused: ending.refused
                 || message["refusal"]
                     .as_str()
                     .is_some_and(|words| !words.is_empty()),

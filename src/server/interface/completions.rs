@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Form, Interface, Question, Reply, common, remedy, usage};
+use super::{Form, Interface, Question, Reply, common, ending, remedy, usage};
 use crate::dialogue::Message;
 
 /// What opens and ends a program.
@@ -31,10 +31,10 @@ impl Interface for Completions {
 
     fn read(&self, answer: &Value, _question: &Question<'_>) -> Result<Reply, String> {
         let choice = &answer["choices"][0];
+        let ending::Ending { cut, refused } = ending::of(choice)?;
         let text = choice["text"]
             .as_str()
             .ok_or("the answer holds no choices[0].text")?;
-        let cut = choice["finish_reason"] == "length";
         let end = if cut {
             String::new()
         } else {
@@ -44,6 +44,7 @@ impl Interface for Completions {
         Ok(Reply {
             text: format!("{FENCE}{text}{end}"),
             cut,
+            refused,
             usage: usage(answer),
             ..Reply::default()
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rlef_sandbox::{Cancel, Language};
 
-use super::{Finding, State};
+use super::{Finding, State, idle};
 use crate::comparator::{self, Comparison, Unit};
 use crate::judge::{self, Judge, JudgeError, Submission};
 use crate::problem::{Problem, Reference, TestCase};
@@ -48,6 +48,15 @@ pub fn examine(judge: &dyn Judge, problem: &Problem, most: usize) -> Result<Find
             }
             Err(error) => return broken(finding, error),
         }
+    }
+    match accepts_idle(judge, problem) {
+        Ok(None) => {}
+        Ok(Some(total)) => {
+            finding.state = State::AcceptsWrong;
+            finding.detail = format!("programs that do nothing pass all {total} tests");
+            return Ok(finding);
+        }
+        Err(error) => return broken(finding, error),
     }
     let accepted = |verdicts: &[Verdict]| {
         verdicts
@@ -93,6 +102,19 @@ pub fn examine(judge: &dyn Judge, problem: &Problem, most: usize) -> Result<Find
         );
     }
     Ok(finding)
+}
+
+/// Whether the tests accept two programs that do nothing, each in its own way; how many tests there are, where they do.
+fn accepts_idle(judge: &dyn Judge, problem: &Problem) -> Result<Option<usize>, JudgeError> {
+    let mut total = None;
+    for program in idle::programs(problem).into_iter().flatten() {
+        let found = verdicts(judge, problem, &[program], 1)?;
+        match found.first() {
+            Some(verdict) if verdict.is_accepted() => total = Some(verdict.total),
+            _ => return Ok(None),
+        }
+    }
+    Ok(total)
 }
 
 /// Bytes of answers that one program prints at most.

@@ -31,7 +31,13 @@ const DESCRIBING: &str = "\
 
 /// Values that say by themselves how a problem is judged.
 const KINDS: &str = "\
-    interactive interaction communication outputonly specialjudge spj";
+    interactive interaction communication outputonly specialjudge spj functional functioncall functionbased \
+    callbased unittest unittests pytest";
+
+/// Names of what a row says it has or has not: where it has not, nothing is dropped.
+const ABSENT: &str = "\
+    checker haschecker customchecker spj isspj specialjudge isspecialjudge interactive isinteractive interactor \
+    hasinteractor validator hasvalidator testlib usestestlib subtasks hassubtasks partial";
 
 /// Words in which a stem stands for something else.
 const OTHERS: [&str; 8] = [
@@ -57,6 +63,10 @@ fn is_in(list: &str, word: &str) -> bool {
 
 /// Whether a field of this name and value decides.
 pub(super) fn decides(name: &str, value: &Value) -> bool {
+    let is_no = matches!(value, Value::Bool(false)) || value.as_i64() == Some(0);
+    if is_no && is_in(ABSENT, &words(name).concat()) {
+        return false;
+    }
     named(name) || is_other_language(name, value) || is_kind(value) || shaped(value, 0)
 }
 
@@ -272,6 +282,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_row_says_that_it_has_not_decides_nothing() {
+        for name in ["special_judge", "is_spj", "checker", "isInteractive"] {
+            assert!(
+                !decides(name, &json!(false)) && !decides(name, &json!(0)),
+                "{name}"
+            );
+            assert!(
+                decides(name, &json!(true)) && decides(name, &json!(1)),
+                "{name}"
+            );
+        }
+        // Nought of these is not what is meant without them.
+        for name in ["case_sensitive", "strict", "float_tolerance", "time_limit"] {
+            assert!(
+                decides(name, &json!(false)) && decides(name, &json!(0)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn another_language_decides() {
         for (value, other) in [
             ("python3", false),
@@ -285,5 +316,7 @@ mod tests {
         assert!(!decides("languages", &json!(["rust", "python3"])));
         assert!(decides("kind", &json!("interactive")));
         assert!(!decides("kind", &json!("implementation")));
+        assert!(decides("type", &json!("functional")));
+        assert!(decides("call_type", &json!("function_call")));
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 
 mod decided;
 mod forms;
+mod spellings;
 
 /// A small row of each schema that is told from its fields.
 fn rows() -> Vec<(&'static str, serde_json::Value)> {
@@ -19,7 +20,7 @@ fn rows() -> Vec<(&'static str, serde_json::Value)> {
         (
             "bigcodebench",
             json!({"task_id": "B/1", "complete_prompt": "def f():", "entry_point": "f", "instruct_prompt": "i",
-                   "test": "class TestCases: pass", "libs": "[]"}),
+                   "test": "class TestCases:\n    def test(self): assert f() == 1", "libs": "[]"}),
         ),
         (
             "humaneval",

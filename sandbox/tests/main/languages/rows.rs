@@ -27,6 +27,18 @@ statuses! {
     bash, Bash, "read n; echo $((2 * n))", "exit 3", "while :; do :; done", "a=x; while :; do a=$a$a; done", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "if (";
     typescript, TypeScript, "const n: number = parseInt(require('fs').readFileSync(0, 'utf8')); console.log(2 * n);", "throw new Error('x');", "for (;;);",
         "const v: number[][] = []; for (;;) v.push(new Array(1 << 17).fill(1.5));", "for (;;) require('fs').writeSync(1, 'x'.repeat(100));", "let x: = (";
+    csharp, CSharp, "using System; class P { static void Main() { Console.WriteLine(2 * int.Parse(Console.ReadLine())); } }",
+        "class P { static void Main() { throw new System.Exception(); } }", "class P { static void Main() { for (;;) {} } }",
+        "using System.Collections.Generic; class P { static void Main() { var a = new List<byte[]>(); for (;;) { var b = new byte[1 << 20]; for (int i = 0; i < b.Length; i += 512) b[i] = 1; a.Add(b); } } }",
+        "class P { static void Main() { for (;;) System.Console.WriteLine(new string('x', 100)); } }", "class P { static void Main() { undeclared(); } }";
+    kotlin, Kotlin, "fun main() { println(2 * readLine()!!.trim().toInt()) }", "fun main() { throw Exception(\"x\") }", "fun main() { while (true) {} }",
+        "fun main() { val a = ArrayList<ByteArray>(); while (true) a.add(ByteArray(1 shl 20)) }", "fun main() { while (true) println(\"x\".repeat(100)) }", "fun main() { undeclared() }";
+    scala, Scala, "object Main { def main(a: Array[String]): Unit = println(2 * scala.io.StdIn.readInt()) }", "object Main { def main(a: Array[String]): Unit = throw new Exception(\"x\") }",
+        "object Main { def main(a: Array[String]): Unit = while (true) {} }", "object Main { def main(a: Array[String]): Unit = { val v = new java.util.ArrayList[Array[Byte]](); while (true) v.add(new Array[Byte](1 << 20)) } }",
+        "object Main { def main(a: Array[String]): Unit = while (true) println(\"x\" * 100) }", "object Main { def main(a: Array[String]): Unit = undeclared() }";
+    haskell, Haskell, "main = do { n <- readLn; print (2 * n :: Int) }", "main = error \"x\"",
+        "main = loop 0 where { loop :: Int -> IO (); loop n = if n < 0 then print n else loop (if n > 5 then 1 else n + 1) }",
+        "main = do { let { a = [1 ..] :: [Integer] }; print (length (takeWhile (> 0) a)); print (sum a) }", "main = mapM_ putStrLn (repeat (replicate 100 'x'))", "main = print (undeclared :: Int)";
 }
 
 /// None of them sees the host's files, writes where its program lies, or starts another program of the host.
@@ -52,6 +64,22 @@ fn interpreters_stay_in_their_jail() {
         (
             Language::Bash,
             "[ -r /etc/shadow ] && printf A || printf a; { : > /program/x; } 2> /box/err && printf B || printf b",
+        ),
+        (
+            Language::CSharp,
+            "using System; using System.IO; class P { static string Try(string r, Action f) { try { f(); return r.ToUpper(); } catch (Exception) { return r; } } static void Main() { Console.Write(Try(\"a\", () => File.ReadAllText(\"/etc/shadow\")) + Try(\"b\", () => File.WriteAllText(\"/program/x\", \"x\"))); } }",
+        ),
+        (
+            Language::Kotlin,
+            "import java.io.File\nfun attempt(name: String, f: () -> Unit) = try { f(); name.toUpperCase() } catch (e: Exception) { name }\nfun main() { print(attempt(\"a\") { File(\"/etc/shadow\").readText() } + attempt(\"b\") { File(\"/program/x\").writeText(\"x\") }) }",
+        ),
+        (
+            Language::Scala,
+            "object Main extends App { def attempt(name: String)(f: => Any) = try { f; name.toUpperCase } catch { case e: Exception => name }\nprint(attempt(\"a\")(scala.io.Source.fromFile(\"/etc/shadow\").mkString) + attempt(\"b\")(new java.io.FileWriter(\"/program/x\"))) }",
+        ),
+        (
+            Language::Haskell,
+            "import Control.Exception\nattempt :: String -> String -> IO () -> IO ()\nattempt good bad f = do { r <- try f :: IO (Either SomeException ()); putStr (either (const good) (const bad) r) }\nmain = attempt \"a\" \"A\" (readFile \"/etc/shadow\" >>= \\t -> evaluate (length t) >> return ()) >> attempt \"b\" \"B\" (writeFile \"/program/x\" \"x\")",
         ),
     ] {
         if_usable(language, || {
@@ -91,6 +119,22 @@ fn idioms_of_contests_work() {
         (
             Language::Bash,
             "s=0; while read -ra w || [ ${#w[@]} -gt 0 ]; do for x in \"${w[@]}\"; do s=$((s + x)); done; done; f() { if [ $1 -eq 0 ]; then r=0; else f $(($1 - 1)); r=$((r + 1)); fi; }; f 500; echo $((s + r * 10))",
+        ),
+        (
+            Language::CSharp,
+            "using System; using System.Linq; using System.Collections.Generic; using System.Numerics; class P { static int F(int n) { return n == 0 ? 0 : 1 + F(n - 1); } static void Main() { var l = new List<string>(); string s; while ((s = Console.ReadLine()) != null) l.Add(s); BigInteger t = l.SelectMany(x => x.Split(new char[]{' '}, StringSplitOptions.RemoveEmptyEntries)).Select(int.Parse).Sum(); Console.WriteLine(t + F(5000)); } }",
+        ),
+        (
+            Language::Kotlin,
+            "import java.io.*\nimport java.util.*\nfun f(n: Int): Int = if (n == 0) 0 else 1 + f(n - 1)\nfun main(args: Array<String>) { val s = BufferedReader(InputStreamReader(System.`in`)).readLines().flatMap { it.split(' ') }.filter { it != \"\" }.map { it.toInt() }.sum(); println(\"${s + f(5000)}\") }",
+        ),
+        (
+            Language::Scala,
+            "import scala.io.StdIn\nimport scala.collection.mutable\nobject Solution extends App { def f(n: Int): Int = if (n == 0) 0 else 1 + f(n - 1)\nval m = mutable.Map[Int, Int](); val s = Iterator.continually(StdIn.readLine()).takeWhile(_ != null).flatMap(_.split(\" \")).filter(_.nonEmpty).map(_.toInt).sum\nprintln(s + f(5000)) }",
+        ),
+        (
+            Language::Haskell,
+            "{-# LANGUAGE BangPatterns #-}\nmodule Main where\nimport qualified Data.Map.Strict as M\nimport qualified Data.ByteString.Char8 as B\nimport Data.Array.ST\nimport Data.Maybe (mapMaybe)\nf :: Int -> Int\nf 0 = 0\nf n = 1 + f (n - 1)\nmain :: IO ()\nmain = do\n  s <- B.getContents\n  let !t = sum (map fst (mapMaybe B.readInt (B.words s)))\n  print (t + f 5000 + M.size (M.fromList [(t, t)]) - 1)",
         ),
         (
             Language::TypeScript,
