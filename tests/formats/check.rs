@@ -9,7 +9,15 @@ pub(super) fn fault(value: &Value, schema: &Value, whole: &Value, place: &str) -
     let schema = schema.as_object().expect("a schema is an object");
     for (word, told) in schema {
         let found = match &**word {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "examples" => None,
+            // Fields are looked at below; the rest is for people.
+            "$schema"
+            | "$id"
+            | "$defs"
+            | "title"
+            | "description"
+            | "examples"
+            | "properties"
+            | "additionalProperties" => None,
             "$ref" => {
                 let pointer = told.as_str().unwrap().strip_prefix('#').unwrap();
                 let part = whole.pointer(pointer).expect("a reference leads to a part");
@@ -68,7 +76,6 @@ pub(super) fn fault(value: &Value, schema: &Value, whole: &Value, place: &str) -
                     .and_then(|object| names.into_iter().find(|name| !object.contains_key(*name)));
                 missing.and_then(|name| wrong(format!("it lacks {name}")))
             }
-            "properties" | "additionalProperties" => None,
             "items" => list(value)
                 .iter()
                 .enumerate()
@@ -108,11 +115,12 @@ pub(super) fn fault(value: &Value, schema: &Value, whole: &Value, place: &str) -
     object.iter().find_map(|(name, inner)| {
         let place = format!("{place}.{name}");
         match (known.get(name), schema.get("additionalProperties")) {
-            (Some(part), _) => fault(inner, part, whole, &place),
+            (Some(part), _) | (None, Some(part @ Value::Object(_))) => {
+                fault(inner, part, whole, &place)
+            }
             (None, Some(Value::Bool(false))) => {
                 Some(format!("{place}: the schema does not know this field"))
             }
-            (None, Some(part @ Value::Object(_))) => fault(inner, part, whole, &place),
             (None, _) => None,
         }
     })

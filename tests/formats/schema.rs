@@ -24,7 +24,7 @@ impl<'a> Maker<'a> {
     pub(super) fn refer(&mut self, name: &str, file: &str) -> Value {
         let found = self.code.find(name, file);
         if let Some(other) = found.serde.value("into").filter(|other| *other != name) {
-            return self.refer(&other.to_owned(), &found.file.clone());
+            return self.refer(other, &found.file);
         }
         let mut label = found.name.clone();
         if self
