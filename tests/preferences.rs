@@ -229,7 +229,7 @@ fn what_solved_problems_is_learnt_from() {
             objective,
         ];
         let said = done(at, &train);
-        assert!(said.contains("1 examples"), "{said}");
+        assert!(said.contains("(1 example)"), "{said}");
         let metrics = std::fs::read_to_string(at.join(objective).join("metrics.jsonl")).unwrap();
         assert_eq!(metrics.lines().count(), 2);
         assert_eq!(metrics.contains("rewards/margins"), objective == "simpo");

@@ -69,6 +69,24 @@ def token_returns():
     return (returns - returns.mean()) / (returns.std(unbiased=False) + 1e-8)
 
 
+def turn_group():
+    """Each turn's return less the mean return of the group's other episodes at the same turn; without any, of all others'."""
+    returns, places, later = [], [], {}
+    for turn in reversed(range(len(REWARDS))):
+        held = (old - reference)[turn_of == turn].mean()
+        later[turn_row[turn]] = later.get(turn_row[turn], 0.0) + REWARDS[turn] - BETA * held
+        returns.insert(0, later[turn_row[turn]])
+        places.insert(0, (turn_row[turn] // GROUP, sum(row == turn_row[turn] for row in turn_row[:turn])))
+    advantages = []
+    for turn, (own, (group, number)) in enumerate(zip(returns, places)):
+        others = [other for other in range(len(returns)) if other != turn]
+        beside = [other for other in others if places[other] == (group, number)]
+        beside = beside or [other for other in others if places[other][1] == number]
+        advantages.append(own - sum(returns[other] for other in beside) / max(len(beside), 1))
+    raw = torch.stack(advantages)
+    return ((raw - raw.mean()) / (raw.std(unbiased=False) + 1e-8))[turn_of]
+
+
 # A value before every token.
 VALUES = torch.sin(torch.arange(COUNT, dtype=torch.float64)) / 2
 
@@ -282,6 +300,7 @@ cases = [
     case("cispo", cispo(5.0), STANDARD),
     case("cispo", cispo(0.1), STANDARD, {"clip_high": 0.1}),
     case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns()),
+    case("turn_group", of_tokens(CLIP, CLIP, COUNT), turn_group()),
     against_reward_model(),
     against_reward_model(0.9, 0.5, {"gamma": 0.9, "lambda": 0.5}),
     against_reward_model(correction=tis("token", 1.2)),
@@ -319,6 +338,7 @@ cases = [
     case("gspo", gspo(0.05, 0.08), STANDARD, bounds(0.05, 0.08), correction=mis("geometric", 1.1, floor=0.95)),
     case("cispo", cispo(5.0), STANDARD, correction=tis("geometric", 1.05)),
     case("reinforce_pp", of_tokens(CLIP, CLIP, COUNT), token_returns(), correction=tis("token", 2.0, veto=0.6)),
+    case("turn_group", of_tokens(CLIP, CLIP, COUNT), turn_group(), correction=mis("token", 1.3)),
 ]
 golden = {"stored": STORED, "feasible": FEASIBLE, "group": GROUP, "clip": CLIP, "kl_beta": BETA, "longest": LONGEST, "solved": SOLVED, "silent": SILENT, "cases": cases}
 (HERE / "losses.json").write_text(json.dumps(golden) + "\n")
