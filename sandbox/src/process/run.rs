@@ -60,6 +60,7 @@ pub(crate) struct Run<'w> {
     stop: Option<Stop>,
     end: Option<End>,
     memory_kill: bool,
+    memory_over: bool,
 }
 
 impl<'w> Run<'w> {
@@ -106,6 +107,7 @@ impl<'w> Run<'w> {
             stop: None,
             end: None,
             memory_kill: false,
+            memory_over: false,
         };
         run.plan_cpu_check(0);
         Ok(run)

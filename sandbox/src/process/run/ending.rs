@@ -62,6 +62,10 @@ impl Run<'_> {
             .cgroup
             .peak_bytes()?
             .map(|peak| peak.saturating_sub(self.memory_base_bytes));
+        self.memory_over = match peak_bytes {
+            Some(peak) => self.worker.is_over(peak, self.limits)?,
+            None => false,
+        };
         let memory_kills = self.worker.cgroup.memory_kills()?;
         self.memory_kill = memory_kills > self.memory_kills_base;
         if let Some(program) = &mut self.worker.program {
@@ -112,6 +116,7 @@ impl Run<'_> {
             wait_status: end.wait_status,
             cpu_us: end.cpu_us,
             memory_kill: self.memory_kill,
+            memory_over: self.memory_over,
             output_over: self.stdout.over() || self.stderr.over(),
             source_accepted: self.accepted,
             stderr: self.stderr.bytes(),

@@ -11,6 +11,8 @@ use crate::process::request::OWN_PROCESSES;
 
 /// What is added to a limit of memory, so that a jail that has grown a little since takes nothing from its program.
 const MEMORY_MARGIN: u64 = 256 << 10;
+/// How much more than its limit a program may have been found to use: the kernel counts by cores, and ahead.
+const TOLERATED: u64 = 512 << 10;
 /// The least that a program is given: with less, the kernel could not even set the limit.
 const LEAST_MEMORY: u64 = 1 << 20;
 /// Growth of what a jail uses beyond which it counts, and the kernel is asked how much of it is kept for nobody. Less is
@@ -18,6 +20,9 @@ const LEAST_MEMORY: u64 = 1 << 20;
 const NOTICED: u64 = 768 << 10;
 /// What the first process of a program may use of its own and still be expected before it is there.
 const EXPECTED: u64 = 4 << 20;
+/// What a program's first process is expected to use where a jail has had none: its image, page tables and a stack. With less, a
+/// program near its limit would be stopped before it is known what it came with.
+const FIRST_PROCESS: u64 = 3 << 20;
 /// What the kernel needs for a program's first process: page tables and a stack.
 const OF_FIRST_PROCESS: u64 = 384 << 10;
 /// How often it is looked whether the kernel has freed what dead processes had, the first time after it was told to, and
@@ -52,6 +57,16 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether a run that used so much at its peak went beyond its limit, although the kernel let it: a limit is set while its
+    /// program may be under way, by what the jail seems to use by itself. Host files that the kernel can give up don't count.
+    pub(crate) fn is_over(&self, peak_bytes: u64, limits: &Limits) -> Result<bool, SandboxError> {
+        let most = limits
+            .memory_bytes
+            .max(LEAST_MEMORY)
+            .saturating_add(TOLERATED);
+        Ok(peak_bytes > most && peak_bytes.saturating_sub(self.cgroup.file_bytes()?) > most)
+    }
+
     /// Bytes that the jail uses by itself.
     ///
     /// A program's first process is known to come, so that its coming changes no limit: to write one, and to ask
@@ -65,7 +80,7 @@ impl Worker {
                 least_with_program,
                 ..
             } = self.own;
-            let expected = least_with_program.unwrap_or(idle);
+            let expected = least_with_program.unwrap_or(idle.saturating_add(FIRST_PROCESS));
             return Ok(expected.clamp(idle, idle.saturating_add(EXPECTED)));
         }
         let with_program = self.settled(self.own.with_program, OF_FIRST_PROCESS)?;
@@ -89,7 +104,8 @@ impl Worker {
 
     /// Bytes in use now, or the least that were since they last grew. What earlier tests had the kernel keep of host files
     /// and their names is taken back first, and what it has yet to free of dead processes is waited for, and does not
-    /// count: all of that would give later programs as much more memory.
+    /// count: all of that would give later programs as much more memory. A program may be under way meanwhile: what it
+    /// takes while this waits is its own, so that of several looks the least counts.
     fn settled(&mut self, before: u64, of_kernel: u64) -> Result<u64, SandboxError> {
         let mut used = self.cgroup.memory_bytes()?.unwrap_or(0);
         for wait in 0..=SETTLING {
@@ -107,7 +123,7 @@ impl Worker {
             } else if wait < SETTLING {
                 thread::sleep(SETTLING_PAUSE);
             }
-            used = self.cgroup.memory_bytes()?.unwrap_or(0);
+            used = used.min(self.cgroup.memory_bytes()?.unwrap_or(0));
         }
         Ok(used)
     }
