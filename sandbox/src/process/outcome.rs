@@ -24,10 +24,8 @@ pub(crate) struct Facts<'a> {
     /// As wait(2) encodes it, of the program's first process.
     pub(crate) wait_status: i32,
     pub(crate) cpu_us: u64,
-    /// Whether the kernel killed something for want of memory.
+    /// Whether the kernel killed something for want of memory, or the program used more than it may and was let.
     pub(crate) memory_kill: bool,
-    /// Whether it used more than it may and was not stopped.
-    pub(crate) memory_over: bool,
     pub(crate) output_over: bool,
     pub(crate) source_accepted: bool,
     pub(crate) stderr: &'a [u8],
@@ -57,7 +55,6 @@ pub(crate) fn status(facts: &Facts<'_>, limits: &Limits) -> Status {
         return Status::OutputLimit;
     }
     match exit_code {
-        _ if facts.memory_over && facts.source_accepted => Status::MemoryLimit,
         _ if (facts.wanted_memory)(&LastWords {
             exit_code,
             signal,
@@ -87,7 +84,6 @@ mod tests {
             wait_status,
             cpu_us: 1000,
             memory_kill: false,
-            memory_over: false,
             output_over: false,
             source_accepted: true,
             stderr: b"",
@@ -127,13 +123,6 @@ mod tests {
             of(Facts {
                 memory_kill: true,
                 ..facts(9)
-            }),
-            Status::MemoryLimit
-        );
-        assert_eq!(
-            of(Facts {
-                memory_over: true,
-                ..facts(0)
             }),
             Status::MemoryLimit
         );
@@ -232,22 +221,21 @@ mod tests {
             wait_status in any::<i32>(),
             cpu_us in any::<u64>(),
             cpu_ms in 1..u64::MAX,
-            flags in any::<[bool; 4]>(),
+            flags in any::<[bool; 3]>(),
             stop in 0..6_usize,
             language in proptest::sample::select(&Language::ALL[..]),
             stderr in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
             let stops = [None, Some(Stop::Cpu), Some(Stop::Wall), Some(Stop::Output), Some(Stop::PeerLeft), Some(Stop::Memory)];
-            let [memory_kill, memory_over, output_over, source_accepted] = flags;
+            let [memory_kill, output_over, source_accepted] = flags;
             let facts = Facts {
-                stop: stops[stop], wait_status, cpu_us, memory_kill, memory_over, output_over, source_accepted, stderr: &stderr,
+                stop: stops[stop], wait_status, cpu_us, memory_kill, output_over, source_accepted, stderr: &stderr,
                 wanted_memory: definition(language).wanted_memory,
             };
             let limits = Limits { cpu_ms, ..Limits::default() };
             let good = wait_status & 0xff7f == 0
                 && stop == 0
                 && !memory_kill
-                && !(memory_over && source_accepted)
                 && !output_over
                 && cpu_us <= cpu_ms.saturating_mul(1000);
             prop_assert_eq!(status(&facts, &limits) == Status::Exited(0), good);

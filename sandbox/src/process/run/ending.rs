@@ -115,8 +115,8 @@ impl Run<'_> {
             stop: self.stop,
             wait_status: end.wait_status,
             cpu_us: end.cpu_us,
-            memory_kill: self.memory_kill,
-            memory_over: self.memory_over,
+            // What a compiler used is no program's.
+            memory_kill: self.memory_kill || self.memory_over && self.accepted,
             output_over: self.stdout.over() || self.stderr.over(),
             source_accepted: self.accepted,
             stderr: self.stderr.bytes(),
