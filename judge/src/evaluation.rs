@@ -75,7 +75,7 @@ pub struct Report {
     /// Share solved in the end, by label and its value, for example `difficulty`, `hard`.
     #[serde(default)]
     pub by_label: BTreeMap<String, BTreeMap<String, Slice>>,
-    /// What a server was asked and charged; absent where the policy is no server.
+    /// What a server was asked and charged; only where the policy is on a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }

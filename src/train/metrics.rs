@@ -98,15 +98,15 @@ pub struct RoundMetrics {
     pub sampler_outliers: f64,
     /// Tokens sampled.
     pub tokens: usize,
-    /// Episodes that are no data because an answer or a verdict of theirs was lost.
+    /// Episodes left out because an answer or a verdict was lost.
     pub aborted: usize,
     /// Of them, those whose answer the policy's server lost or that had no room for one.
     #[serde(default)]
     pub lost_answers: usize,
-    /// Episodes that are no data because the isolation lacks what their last answer needs.
+    /// Episodes left out because the isolation lacks what their last answer needs.
     #[serde(default)]
     pub unsupported: usize,
-    /// Episodes that are no data because a judge whose word counts has no opinion on one of their answers.
+    /// Episodes left out because a judge that counts gave no opinion on one of their answers.
     #[serde(default)]
     pub no_opinion: usize,
     /// Updates of the policy that were passed over: their gradient was not a finite number.

@@ -1,4 +1,4 @@
-//! A server of the Tinker API that holds real weights, samples, passes and steps as SkyRL 0.4 does on JAX, and refuses what that
+//! A server of the Tinker API (over 400 lines: its state, routes and steps are one protocol) that holds real weights, samples, passes and steps as SkyRL 0.4 does on JAX, and refuses what that
 //! one takes in silence: every trap of it that a client must keep out of is an error here, and is found in `faults`.
 
 use std::collections::{HashMap, HashSet};

@@ -15,7 +15,7 @@ struct Judged<'a> {
     problem_id: &'a str,
     /// Which block of the answer is the program and why, or why there is none.
     program: Extraction,
-    /// Null where the sandbox failed or the problem is at fault: that is no verdict.
+    /// Null where the sandbox failed or the problem is at fault.
     verdict: Option<Grade>,
     /// Tests passed.
     passed: usize,
