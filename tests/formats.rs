@@ -1,7 +1,7 @@
 //! The files that rlef reads and writes: a schema of each is made from the types that serde writes it by, the pages show them, and
 //! what the programs write fits.
 //!
-//! `RLEF_UPDATE=1 cargo test --release --test main formats` writes schemas and page anew.
+//! `RLEF_UPDATE=1 cargo test --profile checked --test main formats` writes schemas and page anew.
 
 mod check;
 mod code;

@@ -1,6 +1,6 @@
 //! The pages that are made from the code: what each verb takes, and each key of a configuration.
 //!
-//! `RLEF_UPDATE=1 cargo test --release --test main documents` writes them anew.
+//! `RLEF_UPDATE=1 cargo test --profile checked --test main documents` writes them anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

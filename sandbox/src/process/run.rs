@@ -2,7 +2,7 @@
 //!
 //! `drive` says when to look. Knows nothing of what the program should print.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,6 +57,9 @@ pub(crate) struct Run<'w> {
     memory_kills_base: u64,
     wanted_memory: fn(&LastWords<'_>) -> bool,
     accepted: bool,
+    /// What the first test of a program is given once its jail has been looked at: a test that was under way meanwhile would have what
+    /// it takes counted as its jail's.
+    held: Vec<OwnedFd>,
     stop: Option<Stop>,
     end: Option<End>,
     memory_kill: bool,
@@ -82,10 +85,13 @@ impl<'w> Run<'w> {
         let memory_base_bytes = worker.cgroup.memory_bytes()?.unwrap_or(0);
         let wanted_memory = program.wanted_memory;
         let resident_base_bytes = program.watch_memory.then(|| worker.resident_bytes());
-        match wire::send(program.socket.as_fd(), wire::RUN_TEST, streams) {
-            // Compiling may just have killed it: the loop finds out why.
-            Ok(()) | Err(WireError::Gone) => {}
-            Err(error) => return Err(error.into()),
+        let mut held = Vec::new();
+        if accepted.is_some() {
+            run_test(worker, streams)?;
+        } else {
+            for stream in streams {
+                held.push(stream.try_clone_to_owned().map_err(keep)?);
+            }
         }
         let started = Instant::now();
         let mut run = Self {
@@ -104,6 +110,7 @@ impl<'w> Run<'w> {
             memory_kills_base,
             wanted_memory,
             accepted: accepted.unwrap_or(true),
+            held,
             stop: None,
             end: None,
             memory_kill: false,
@@ -215,6 +222,9 @@ impl<'w> Run<'w> {
                     self.memory_base_bytes = self.worker.cgroup.memory_bytes()?.unwrap_or(0);
                     self.worker.bound(self.limits)?;
                     self.worker.cgroup.reset_peak()?;
+                    let held = std::mem::take(&mut self.held);
+                    let streams: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
+                    run_test(self.worker, &streams)?;
                     self.started = Instant::now();
                     self.plan_cpu_check(0);
                     Ok(())
@@ -293,5 +303,22 @@ impl<'w> Run<'w> {
             });
         }
         Ok(())
+    }
+}
+
+/// Has the program's first process run a test.
+fn run_test(worker: &Worker, streams: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
+    let program = worker.program.as_ref().ok_or(WireError::Gone)?;
+    match wire::send(program.socket.as_fd(), wire::RUN_TEST, streams) {
+        // Compiling may just have killed it: the loop finds out why.
+        Ok(()) | Err(WireError::Gone) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn keep(source: std::io::Error) -> SandboxError {
+    SandboxError::MakeStream {
+        what: "copy of a stream",
+        source,
     }
 }

@@ -57,8 +57,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a run that used so much at its peak went beyond its limit, although the kernel let it: a limit is set while its
-    /// program may be under way, by what the jail seems to use by itself. Host files that the kernel can give up don't count.
+    /// Whether a run that used so much at its peak went beyond its limit, although the kernel let it: a limit is set by what the
+    /// jail seems to use by itself. Host files that the kernel can give up don't count.
     pub(crate) fn is_over(&self, peak_bytes: u64, limits: &Limits) -> Result<bool, SandboxError> {
         let most = limits
             .memory_bytes
@@ -90,8 +90,7 @@ impl Worker {
         Ok(with_program)
     }
 
-    /// Looks at what the jail uses while it holds no program. Later is too late: a program's first process comes to be
-    /// while its first test is already under way.
+    /// Looks at what the jail uses while it holds no program.
     pub(super) fn look_at_idle(&mut self) -> Result<(), SandboxError> {
         let idle = self.settled(self.own.idle, 0)?;
         if idle > self.own.idle {
@@ -104,8 +103,8 @@ impl Worker {
 
     /// Bytes in use now, or the least that were since they last grew. What earlier tests had the kernel keep of host files
     /// and their names is taken back first, and what it has yet to free of dead processes is waited for, and does not
-    /// count: all of that would give later programs as much more memory. A program may be under way meanwhile: what it
-    /// takes while this waits is its own, so that of several looks the least counts.
+    /// count: all of that would give later programs as much more memory. Of several looks the least counts. No test is under
+    /// way meanwhile: a program's first one is held back for it.
     fn settled(&mut self, before: u64, of_kernel: u64) -> Result<u64, SandboxError> {
         let mut used = self.cgroup.memory_bytes()?.unwrap_or(0);
         for wait in 0..=SETTLING {
