@@ -122,8 +122,12 @@ impl Dialect {
             Self::OpenRlhf | Self::Slime => json!({ "error": message }),
         };
         let fast_api = !matches!(self, Self::Piston | Self::OpenRlhf | Self::Slime);
-        let status = match failure.kind {
-            Kind::Request if fast_api => StatusCode::UNPROCESSABLE_ENTITY,
+        let status = match (self, failure.kind) {
+            // The only status that verl's client tries again; any other is a program that failed to it.
+            (Self::SandboxFusion, Kind::Busy | Kind::Share | Kind::Draining | Kind::Deadline) => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            (_, Kind::Request) if fast_api => StatusCode::UNPROCESSABLE_ENTITY,
             _ => failure.status(),
         };
         failure.with_headers((status, Json(body)).into_response())
