@@ -162,6 +162,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_has_to_be_asked_again_is_504_where_verl_asks() {
+        for kind in Kind::ALL {
+            let is_full = matches!(
+                kind,
+                Kind::Busy | Kind::Share | Kind::Draining | Kind::Deadline
+            );
+            let answer = Dialect::SandboxFusion.failure(&Failure::new(kind, "x"));
+            let is_504 = answer.status() == StatusCode::GATEWAY_TIMEOUT;
+            assert_eq!(is_504, is_full, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn every_path_belongs_to_one() {
         for (path, dialect) in [
             ("/run_code", Dialect::SandboxFusion),
