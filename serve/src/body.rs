@@ -68,7 +68,7 @@ pub(crate) async fn read(
         client,
         text,
         since,
-        purse,
+        purse: purse.beside(&held),
         _held: held,
         _place: place,
     })

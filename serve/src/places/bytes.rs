@@ -18,6 +18,8 @@ pub(crate) struct Bytes(Arc<Shares>);
 pub(crate) struct Purse {
     bytes: Arc<Shares>,
     who: Arc<str>,
+    /// What the same request holds beside.
+    beside: usize,
 }
 
 /// Bytes that somebody holds, until it is dropped.
@@ -38,6 +40,7 @@ impl Bytes {
         Purse {
             bytes: Arc::clone(&self.0),
             who: Arc::clone(who),
+            beside: 0,
         }
     }
 
@@ -77,6 +80,14 @@ impl Held {
 }
 
 impl Purse {
+    /// The same for a request that holds these already.
+    pub(crate) fn beside(self, held: &Held) -> Self {
+        Self {
+            beside: held.bytes,
+            ..self
+        }
+    }
+
     /// Takes so many more. What could never be had is too large.
     pub(crate) async fn take(
         &self,
@@ -113,14 +124,18 @@ impl Purse {
 
     /// Units that are missing for so many more.
     fn units(&self, held: &Held, bytes: usize) -> Result<usize, Failure> {
-        let all = held.bytes.saturating_add(bytes).div_ceil(UNIT);
+        let own = held.bytes.saturating_add(bytes);
+        let (all, own) = (
+            own.saturating_add(self.beside).div_ceil(UNIT),
+            own.div_ceil(UNIT),
+        );
         if all > self.bytes.each {
             return Err(Failure::new(
                 Kind::Large,
                 "the request takes more memory than one caller may have",
             ));
         }
-        Ok(all.saturating_sub(held.units))
+        Ok(own.saturating_sub(held.units))
     }
 }
 
@@ -156,6 +171,9 @@ mod tests {
             let other = bytes.of(&"b".into());
             assert_eq!(other.hold(9 * UNIT).unwrap_err().kind, Kind::Busy);
             let large = purse.hold(13 * UNIT).unwrap_err();
+            assert_eq!(large.kind, Kind::Large);
+            // What is held beside counts: it will never be less.
+            let large = purse.clone().beside(&held).hold(5 * UNIT).unwrap_err();
             assert_eq!(large.kind, Kind::Large);
             assert_eq!(bytes.taken(), 8 * UNIT);
             drop(held);

@@ -42,7 +42,8 @@ pub(super) async fn connect(
     upgrade
         .max_message_size(most)
         .max_frame_size(most)
-        .max_write_buffer_size(most.saturating_mul(2))
+        .write_buffer_size(0)
+        .max_write_buffer_size(most.saturating_mul(2).max(1 << 20))
         .read_buffer_size(READ)
         .on_upgrade(move |socket| async move {
             meter.start(app.bytes.of(&client.who));
