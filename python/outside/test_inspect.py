@@ -1,4 +1,4 @@
-"""inspect_ai itself, with its model that says what it is told to: run by `.ci/outside inspect`."""
+"""inspect_ai itself, with its model that says what it is told to: run by `.ci/outside trainers`."""
 
 import os
 import sys
