@@ -263,7 +263,7 @@ async fn too_slow(meter: &Meter, whole: Duration) {
         if waited >= whole {
             return;
         }
-        tokio::time::sleep(whole - waited).await;
+        tokio::time::sleep(whole.saturating_sub(waited)).await;
     }
 }
 
