@@ -166,6 +166,11 @@ impl Problem {
             .unwrap_or(Language::Python)
     }
 
+    /// Bytes that it takes in memory, about: those of its texts, and some for each value.
+    pub fn bytes(&self) -> u64 {
+        budget::cost_of_problem(self)
+    }
+
     /// What this problem was sampled together with, so that its outcomes rise and fall with theirs: the label `cluster`,
     /// else the statement without regard to blanks (as a hash), else, where there is no statement, the problem alone.
     /// Intervals draw whole clusters.
@@ -279,6 +284,12 @@ pub fn of_text(
     name: &str,
 ) -> Result<(Problem, Vec<Notice>), ProblemError> {
     let budget = budget::Budget::of(Path::new(name), text.len() as u64);
+    let place = Place {
+        path: name.into(),
+        at: Where::Row(1),
+    };
+    // Before anything is built of it.
+    budget.take_row(&place, budget::cost_of_text(text.as_bytes()))?;
     let row = file::row_of(text, Path::new(name), &budget)?;
     let notices = known::Notices::default();
     let problem = checked(&row, schema, &notices, &budget)?;

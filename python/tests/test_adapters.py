@@ -328,6 +328,27 @@ class Verifiers(Adapter):
             asyncio.run(grade("x"))
 
 
+class InspectAi(Adapter):
+    def test_a_scorer(self):
+        module = importlib.import_module("rlef.adapters.inspect_ai")
+
+        async def score(said, scorer, **fields):
+            state = SimpleNamespace(output=SimpleNamespace(completion=said), metadata=fields)
+            return await scorer(state, SimpleNamespace(text="sum"))
+
+        self.assertEqual(module.passes_tests.metrics, ["accuracy", "stderr"])
+        by_target, by_field = module.passes_tests(), module.passes_tests(metadata="problem")
+        right = asyncio.run(score(fenced(RIGHT), by_target))
+        self.assertEqual((right.value, right.answer, right.metadata["passed"]), ("C", fenced(RIGHT), 2))
+        wrong = asyncio.run(score(fenced(WRONG), by_field, problem=PROBLEMS[0]))
+        self.assertEqual((wrong.value, wrong.metadata["verdict"]), ("I", "wrong_answer"))
+        # What only grades is told to nobody.
+        self.assertNotIn("11", wrong.explanation)
+        self.broken()
+        with self.assertRaises(rlef.InfrastructureError):
+            asyncio.run(score(fenced(RIGHT), module.passes_tests()))
+
+
 class OfStraw(unittest.TestCase):
     """What no real judge is needed for."""
 

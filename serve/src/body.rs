@@ -14,7 +14,7 @@ use crate::config::Bounds;
 use crate::failure::{Failure, Kind};
 use crate::guard::Since;
 use crate::json::{self, DEPTH};
-use crate::places::{Bytes, Held, Place, Wait};
+use crate::places::{Held, Place, Purse, Wait};
 use crate::pool::Client;
 
 /// Bytes that a JSON value takes in memory, beside its own.
@@ -27,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) text: String,
     /// When its head had come.
     pub(crate) since: Instant,
+    /// What its caller may hold besides.
+    pub(crate) purse: Purse,
     _held: Held,
     _place: Place,
 }
@@ -57,7 +59,8 @@ pub(crate) async fn read(
     let place = app.places.take(&client.who, wait).await?;
     let mut held = Held::default();
     let bounds = &app.config.bounds;
-    let text = text(body, &parts.headers, bounds, &app.bytes, &mut held, wait).await?;
+    let purse = app.bytes.of(&client.who);
+    let text = text(body, &parts.headers, bounds, &purse, &mut held, wait).await?;
     if app.config.log_bodies {
         tracing::info!("{}", rlef_judge::problem::printable(&text));
     }
@@ -65,6 +68,7 @@ pub(crate) async fn read(
         client,
         text,
         since,
+        purse: purse.beside(&held),
         _held: held,
         _place: place,
     })
@@ -90,7 +94,7 @@ async fn text(
     mut body: Body,
     headers: &HeaderMap,
     bounds: &Bounds,
-    bytes: &Bytes,
+    purse: &Purse,
     held: &mut Held,
     wait: Wait,
 ) -> Result<String, Failure> {
@@ -121,7 +125,7 @@ async fn text(
         if all.len() + data.len() > bounds.body_bytes {
             return Err(too_large());
         }
-        bytes.take(held, data.len(), wait).await?;
+        purse.take(held, data.len(), wait).await?;
         all.extend_from_slice(&data);
     }
     let size = json::size(&all);
@@ -134,7 +138,7 @@ async fn text(
             ),
         ));
     }
-    bytes
+    purse
         .take(held, size.values.saturating_mul(VALUE), wait)
         .await?;
     String::from_utf8(all).map_err(|error| {

@@ -31,7 +31,8 @@ pub struct Bounds {
     pub requests: usize,
     /// Bytes of one body.
     pub body_bytes: usize,
-    /// Bytes of all bodies held at once, counted with what they become.
+    /// Bytes held at once, of which no caller may have more than three quarters: bodies with what they become, problems that
+    /// were sent, messages of sockets, answers that are not taken yet.
     pub all_bytes: usize,
     /// Connections open at once; more wait to be accepted.
     pub connections: usize,
@@ -41,9 +42,9 @@ pub struct Bounds {
     pub episode_idle: Duration,
     /// How long the head of a request may take to come, and a connection may lie idle.
     pub head: Duration,
-    /// How long the next part of a body may take to come, or the next part of an answer to be taken.
+    /// How long the next part of a body may take to come, or the next 256 KiB of an answer to be taken.
     pub pause: Duration,
-    /// How long a whole body may take to come.
+    /// How long a whole body, or a message of a socket, may take to come.
     pub body: Duration,
     /// How long those under way have once the server is to end.
     pub drain: Duration,

@@ -122,8 +122,12 @@ impl Dialect {
             Self::OpenRlhf | Self::Slime => json!({ "error": message }),
         };
         let fast_api = !matches!(self, Self::Piston | Self::OpenRlhf | Self::Slime);
-        let status = match failure.kind {
-            Kind::Request if fast_api => StatusCode::UNPROCESSABLE_ENTITY,
+        let status = match (self, failure.kind) {
+            // The only status that verl's client tries again; any other is a program that failed to it.
+            (Self::SandboxFusion, Kind::Busy | Kind::Share | Kind::Draining | Kind::Deadline) => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            (_, Kind::Request) if fast_api => StatusCode::UNPROCESSABLE_ENTITY,
             _ => failure.status(),
         };
         failure.with_headers((status, Json(body)).into_response())
@@ -156,6 +160,19 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_has_to_be_asked_again_is_504_where_verl_asks() {
+        for kind in Kind::ALL {
+            let is_full = matches!(
+                kind,
+                Kind::Busy | Kind::Share | Kind::Draining | Kind::Deadline
+            );
+            let answer = Dialect::SandboxFusion.failure(&Failure::new(kind, "x"));
+            let is_504 = answer.status() == StatusCode::GATEWAY_TIMEOUT;
+            assert_eq!(is_504, is_full, "{kind:?}");
+        }
+    }
 
     #[test]
     fn every_path_belongs_to_one() {

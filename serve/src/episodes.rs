@@ -16,6 +16,7 @@ use rlef_sandbox::Cancel;
 use crate::app::App;
 use crate::failure::{Failure, Kind};
 use crate::machine::Machine;
+use crate::places::Held;
 use crate::pool::Client;
 use crate::problems::Given;
 
@@ -38,6 +39,8 @@ pub(crate) struct Episode {
     played: Mutex<Progress>,
     /// The last answer, and what it came to.
     last: Mutex<Option<(String, Arc<Stepped>)>>,
+    /// What the answers of all turns hold.
+    held: Mutex<Vec<Held>>,
     /// Held by whoever takes a step.
     stepping: tokio::sync::Mutex<()>,
     touched: Mutex<Instant>,
@@ -61,6 +64,7 @@ impl Episode {
             first,
             played: Mutex::default(),
             last: Mutex::default(),
+            held: Mutex::default(),
             stepping: tokio::sync::Mutex::default(),
             touched: Mutex::new(Instant::now()),
         })
@@ -112,6 +116,9 @@ impl Episode {
                 "the episode is over, and none is played twice; open another",
             ));
         }
+        // Of the turn, of how the episode stands after it, and to compare the next one with.
+        let purse = app.bytes.of(&client.who);
+        let held = purse.hold(text.len().saturating_mul(3))?;
         let (own, answer) = (Arc::clone(self), text.clone());
         let stepped = app
             .work(client, move |machine, cancel| {
@@ -122,6 +129,10 @@ impl Episode {
         match &stepped {
             Ok(stepped) => {
                 *self.played_now() = stepped.after.clone();
+                self.held
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(held);
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some((text, Arc::clone(stepped)));
                 self.touch();

@@ -10,6 +10,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use tokio::time::Instant;
 
+use crate::answer;
 use crate::app::App;
 use crate::config::{Config, Token};
 use crate::dialects::Dialect;
@@ -46,9 +47,15 @@ pub(crate) async fn guard(
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let response = match admit(&app, &request, peer) {
         Ok(client) => {
+            let purse = app.bytes.of(&client.who);
             request.extensions_mut().insert(client);
             request.extensions_mut().insert(Since(since));
-            next.run(request).await
+            let answer = next.run(request).await;
+            let answer = answer::counted(&purse, answer).await;
+            answer.unwrap_or_else(|failure| {
+                app.metrics.failure(failure.kind);
+                dialect.failure(&failure)
+            })
         }
         Err(failure) => {
             app.metrics.failure(failure.kind);

@@ -1,6 +1,7 @@
 //! rlef-serve: the judge and the environment over HTTP, for trainers other than rlef's own. Knows neither models nor tensors.
 //!
-//! A request is let in (`guard`), read within bounds (`body`, `json`), and given a place (`places`). What it asks for is put into
+//! A request is let in (`guard`), read within bounds (`body`, `json`), and given a place (`places`); all that it holds is counted
+//! until its answer is taken (`answer`, `patient`), and so is what comes by sockets (`meter`). What it asks for is put into
 //! the line of its client (`line`), and done by a thread when its turn comes (`pool`): a verdict, shared by all who ask for the
 //! same one (`flights`), a run without a verdict (`runs`), or a step of an episode (`episodes`). Whoever hangs up is taken out of
 //! it all (`caller`).
@@ -9,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod app;
 mod body;
 mod caller;
@@ -23,6 +25,7 @@ mod guard;
 mod json;
 mod line;
 mod machine;
+mod meter;
 mod metrics;
 mod native;
 pub mod pages;

@@ -77,6 +77,8 @@ pub(crate) struct Metrics {
     pub(crate) working: AtomicU64,
     /// Requests that are held.
     pub(crate) held: AtomicU64,
+    /// Bytes that requests, sent problems, messages and answers hold.
+    pub(crate) held_bytes: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) episodes: AtomicU64,
 }
@@ -199,6 +201,12 @@ impl Metrics {
                 "gauge",
                 "Requests that are held.",
                 load(&self.held),
+            ),
+            (
+                "rlef_held_bytes",
+                "gauge",
+                "Bytes that requests, sent problems, messages and answers hold.",
+                load(&self.held_bytes),
             ),
             (
                 "rlef_connections",

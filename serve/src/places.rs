@@ -1,7 +1,8 @@
-//! Room for requests and for the bytes that they hold: both bounded, so that what is too much is told so at once.
+//! Room for requests and for the bytes that they hold: both bounded, so that what is too much is told so at once, and no caller
+//! has all of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,24 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::failure::{Failure, Kind};
 
-/// Bytes are counted in units of this many.
-const UNIT: usize = 1024;
+mod bytes;
 
-/// Places for requests, of which no caller may have all.
-#[derive(Debug)]
-pub(crate) struct Places {
-    free: Arc<Semaphore>,
-    each: usize,
-    taken: Arc<Mutex<HashMap<Arc<str>, usize>>>,
-}
-
-/// A request's place. Free again when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
-    who: Arc<str>,
-    taken: Arc<Mutex<HashMap<Arc<str>, usize>>>,
-}
+pub(crate) use bytes::{Bytes, Held, Purse};
 
 /// How a full house is met.
 #[derive(Clone, Copy, Debug)]
@@ -37,53 +23,122 @@ pub(crate) enum Wait {
     Until(Instant),
 }
 
+/// Something of which there is so much, and of which each caller may have three quarters.
+#[derive(Debug)]
+struct Shares {
+    free: Arc<Semaphore>,
+    all: usize,
+    each: usize,
+    /// What callers may still have, of those who have some.
+    own: Mutex<HashMap<Arc<str>, Weak<Semaphore>>>,
+}
+
+/// What a caller has of it, until it is dropped.
+#[derive(Debug)]
+struct Taken {
+    free: OwnedSemaphorePermit,
+    own: OwnedSemaphorePermit,
+}
+
+/// Why a caller gets none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// It has its share.
+    Share,
+    Full,
+    Late,
+}
+
+impl Shares {
+    fn new(all: usize) -> Self {
+        let all = all.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        Self {
+            free: Arc::new(Semaphore::new(all)),
+            all,
+            // A quarter is left for others, however much one asks for.
+            each: (all - all / 4).max(1),
+            own: Mutex::default(),
+        }
+    }
+
+    fn of(&self, who: &Arc<str>) -> Arc<Semaphore> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = own.get(who).and_then(Weak::upgrade) {
+            return known;
+        }
+        // Those who have nothing any more are forgotten.
+        own.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(self.each));
+        own.insert(Arc::clone(who), Arc::downgrade(&share));
+        share
+    }
+
+    /// So many at once, or none.
+    fn take_now(&self, who: &Arc<str>, count: u32) -> Result<Taken, Refused> {
+        let own = self.of(who).try_acquire_many_owned(count);
+        let own = own.map_err(|_| Refused::Share)?;
+        let free = Arc::clone(&self.free).try_acquire_many_owned(count);
+        let free = free.map_err(|_| Refused::Full)?;
+        Ok(Taken { free, own })
+    }
+
+    async fn take(&self, who: &Arc<str>, count: u32, wait: Wait) -> Result<Taken, Refused> {
+        let Wait::Until(end) = wait else {
+            return self.take_now(who, count);
+        };
+        let (own, free) = (self.of(who), Arc::clone(&self.free));
+        let both = async {
+            // The caller's own first: nobody stands before others for more than he may have.
+            let own = own.acquire_many_owned(count).await;
+            let free = free.acquire_many_owned(count).await;
+            own.and_then(|own| free.map(|free| Taken { free, own }))
+        };
+        match timeout_at(end, both).await {
+            Ok(Ok(taken)) => Ok(taken),
+            _ => Err(Refused::Late),
+        }
+    }
+
+    fn taken(&self) -> usize {
+        self.all - self.free.available_permits()
+    }
+}
+
+/// Places for requests, of which no caller may have all.
+#[derive(Debug)]
+pub(crate) struct Places(Shares);
+
+/// A request's place. Free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _taken: Taken,
+}
+
 impl Places {
     pub(crate) fn new(count: usize) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(count)),
-            // A quarter is left for others, however much one asks for.
-            each: (count - count / 4).max(1),
-            taken: Arc::default(),
-        }
+        Self(Shares::new(count))
     }
 
     /// A place for a request of this caller.
     pub(crate) async fn take(&self, who: &Arc<str>, wait: Wait) -> Result<Place, Failure> {
-        let permit = match wait {
-            Wait::No => {
-                let have = self
-                    .taken
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get(who)
-                    .copied();
-                if have.unwrap_or(0) >= self.each {
-                    return Err(Failure::new(
-                        Kind::Share,
-                        format!(
-                            "{} requests of yours wait already; come again when some are done",
-                            self.each
-                        ),
-                    ));
-                }
-                Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
-                    Failure::new(Kind::Busy, "too many requests wait; come again later")
-                })?
-            }
-            Wait::Until(end) => match timeout_at(end, Arc::clone(&self.free).acquire_owned()).await
-            {
-                Ok(Ok(permit)) => permit,
-                _ => return Err(too_late()),
-            },
-        };
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        *taken.entry(Arc::clone(who)).or_default() += 1;
-        drop(taken);
-        Ok(Place {
-            _permit: permit,
-            who: Arc::clone(who),
-            taken: Arc::clone(&self.taken),
-        })
+        let taken = self.0.take(who, 1, wait).await;
+        let taken = taken.map_err(|refused| match refused {
+            Refused::Share => Failure::new(
+                Kind::Share,
+                format!(
+                    "{} requests of yours wait already; come again when some are done",
+                    self.0.each
+                ),
+            ),
+            Refused::Full => Failure::new(Kind::Busy, "too many requests wait; come again later"),
+            Refused::Late => too_late(),
+        });
+        Ok(Place { _taken: taken? })
+    }
+
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.taken()
     }
 }
 
@@ -93,70 +148,6 @@ pub(crate) fn too_late() -> Failure {
         Kind::Deadline,
         "it was not this request's turn before its caller would give up; nothing is known of the program; come again",
     )
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.who) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.who);
-            }
-        }
-    }
-}
-
-/// Bytes that requests may hold together.
-#[derive(Debug)]
-pub(crate) struct Bytes {
-    free: Arc<Semaphore>,
-    all: usize,
-}
-
-/// Bytes that a request holds, until it is dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Held(Vec<OwnedSemaphorePermit>);
-
-impl Bytes {
-    pub(crate) fn new(bytes: usize) -> Self {
-        let all = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
-        Self {
-            free: Arc::new(Semaphore::new(all)),
-            all,
-        }
-    }
-
-    /// Takes so many more. What could never be had is too large.
-    pub(crate) async fn take(
-        &self,
-        held: &mut Held,
-        bytes: usize,
-        wait: Wait,
-    ) -> Result<(), Failure> {
-        let units = bytes.div_ceil(UNIT);
-        if units > self.all {
-            return Err(Failure::new(
-                Kind::Large,
-                "the request takes more memory than there is for all",
-            ));
-        }
-        let (free, units) = (Arc::clone(&self.free), units as u32);
-        let permit = match wait {
-            Wait::No => free.try_acquire_many_owned(units).map_err(|_| {
-                Failure::new(
-                    Kind::Busy,
-                    "the requests that wait take all memory there is for them; come again later",
-                )
-            })?,
-            Wait::Until(end) => match timeout_at(end, free.acquire_many_owned(units)).await {
-                Ok(Ok(permit)) => permit,
-                _ => return Err(too_late()),
-            },
-        };
-        held.0.push(permit);
-        Ok(())
-    }
 }
 
 /// When a request is told that its time is up: a little before its caller gives up.
@@ -171,7 +162,7 @@ pub(crate) fn deadline(since: Instant, patience: Duration, margin: Duration) -> 
 mod tests {
     use super::*;
 
-    fn block_on<T>(work: impl Future<Output = T>) -> T {
+    pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -192,40 +183,33 @@ mod tests {
                 places.take(&one, Wait::No).await.unwrap_err().kind,
                 Kind::Share
             );
+            let soon = || Wait::Until(Instant::now() + Duration::from_millis(20));
+            // Who waits has no more of it than who doesn't.
+            assert_eq!(
+                places.take(&one, soon()).await.unwrap_err().kind,
+                Kind::Deadline
+            );
             let last = places.take(&other, Wait::No).await.unwrap();
             assert_eq!(
                 places.take(&other, Wait::No).await.unwrap_err().kind,
                 Kind::Busy
             );
-            let soon = Wait::Until(Instant::now() + Duration::from_millis(20));
             assert_eq!(
-                places.take(&other, soon).await.unwrap_err().kind,
+                places.take(&other, soon()).await.unwrap_err().kind,
                 Kind::Deadline
             );
+            assert_eq!(places.taken(), 4);
             drop(last);
             let waiting = places.take(&other, Wait::Until(Instant::now() + Duration::from_mins(1)));
-            waiting.await.unwrap();
+            drop(waiting.await.unwrap());
             drop(held);
-            assert!(places.taken.lock().unwrap().is_empty());
-        });
-    }
-
-    #[test]
-    fn bytes_come_back_and_what_never_fits_is_too_large() {
-        block_on(async {
-            let bytes = Bytes::new(10 * UNIT);
-            let mut held = Held::default();
-            bytes.take(&mut held, 6 * UNIT, Wait::No).await.unwrap();
-            let mut more = Held::default();
-            let busy = bytes.take(&mut more, 5 * UNIT, Wait::No).await.unwrap_err();
-            assert_eq!(busy.kind, Kind::Busy);
-            let large = bytes
-                .take(&mut more, 11 * UNIT, Wait::No)
-                .await
-                .unwrap_err();
-            assert_eq!(large.kind, Kind::Large);
-            drop(held);
-            bytes.take(&mut more, 10 * UNIT, Wait::No).await.unwrap();
+            assert_eq!(places.taken(), 0);
+            drop(places.take(&other, Wait::No).await.unwrap());
+            assert_eq!(
+                places.0.own.lock().unwrap().len(),
+                1,
+                "who has none is forgotten"
+            );
         });
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Failure, Kind};
 use crate::json::Object;
+use crate::places::{Held, Purse};
 
 /// Problems that belong together.
 #[derive(Debug)]
@@ -67,20 +68,53 @@ pub(crate) struct Given {
     pub(crate) key: [u8; 32],
     /// Whether the caller sent it, and so knows all of it.
     pub(crate) is_theirs: bool,
+    /// The memory that it takes, for as long as anybody has it; nothing of a problem that is served.
+    held: Option<Arc<Held>>,
 }
 
 impl Given {
-    /// A problem that a caller sent, made of this text.
-    pub(crate) fn theirs(problem: Problem, text: &str) -> Self {
-        Self {
+    /// A problem that a caller sent, made of this text by reading it as `kind`.
+    pub(crate) fn theirs(
+        purse: &Purse,
+        problem: Problem,
+        kind: &str,
+        text: &str,
+    ) -> Result<Self, Failure> {
+        let held = purse.hold(usize::try_from(problem.bytes()).unwrap_or(usize::MAX))?;
+        Ok(Self {
             problem: Arc::new(problem),
-            key: hash(&["theirs", text]),
+            key: hash(&[b"theirs", kind.as_bytes(), text.as_bytes()]),
             is_theirs: true,
-        }
+            held: Some(Arc::new(held)),
+        })
+    }
+
+    /// The same problem but for what `change` does to it, which `how` and `what` tell from all other changes.
+    pub(crate) fn changed(
+        self,
+        purse: &Purse,
+        how: &str,
+        what: &[u8],
+        change: impl FnOnce(&mut Problem),
+    ) -> Result<Self, Failure> {
+        let bytes = usize::try_from(self.problem.bytes()).unwrap_or(usize::MAX);
+        let held = match self.held {
+            Some(held) => held,
+            // A copy of one that is served.
+            None => Arc::new(purse.hold(bytes)?),
+        };
+        let mut problem = Arc::unwrap_or_clone(self.problem);
+        change(&mut problem);
+        Ok(Self {
+            problem: Arc::new(problem),
+            key: hash(&[b"changed", &self.key, how.as_bytes(), what]),
+            is_theirs: self.is_theirs,
+            held: Some(held),
+        })
     }
 }
 
-fn hash(parts: &[&str]) -> [u8; 32] {
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update((part.len() as u64).to_le_bytes());
@@ -148,17 +182,18 @@ impl Sets {
         }
         Ok(Given {
             problem: Arc::clone(problem),
-            key: hash(&["ours", name, &problem.id]),
+            key: hash(&[b"ours", name.as_bytes(), problem.id.as_bytes()]),
             is_theirs: false,
+            held: None,
         })
     }
 
     /// The problem that a request names by `problem_id` (and `set`), or brings as `problem`.
-    pub(crate) fn of_request(&self, request: &Object<'_>) -> Result<Given, Failure> {
+    pub(crate) fn of_request(&self, purse: &Purse, request: &Object<'_>) -> Result<Given, Failure> {
         let set = request.text("set")?;
         match (request.id("problem_id")?, request.raw("problem")) {
             (Some(id), None) => self.find(set.as_deref(), &id),
-            (None, Some(raw)) => sent(raw, None),
+            (None, Some(raw)) => sent(purse, raw, None),
             _ => Err(Failure::new(
                 Kind::Request,
                 "expected either `problem_id`, the id of a problem that is served, or `problem`, a whole one",
@@ -168,10 +203,27 @@ impl Sets {
 }
 
 /// A problem that a caller sent, as a row of any known schema.
-pub(crate) fn sent(raw: &str, schema: Option<&'static Schema>) -> Result<Given, Failure> {
+pub(crate) fn sent(
+    purse: &Purse,
+    raw: &str,
+    schema: Option<&'static Schema>,
+) -> Result<Given, Failure> {
+    // What it becomes while it is read, the values of texts within texts too.
+    let reading = purse.hold(size(raw))?;
     let (problem, notices) = problem::of_text(raw, schema, "the request")?;
+    drop(reading);
     note(&notices);
-    Ok(Given::theirs(problem, raw))
+    let kind = schema.map_or("any", |schema| schema.name);
+    Given::theirs(purse, problem, kind, raw)
+}
+
+/// Bytes of a value in memory.
+const VALUE: usize = 32;
+
+/// What a text becomes in memory, about, wherever in it values are.
+fn size(raw: &str) -> usize {
+    let commas = raw.bytes().filter(|&byte| byte == b',').count();
+    raw.len().saturating_add(commas.saturating_mul(VALUE))
 }
 
 fn note(notices: &[Notice]) {

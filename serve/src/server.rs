@@ -23,6 +23,7 @@ use crate::config::{Bounds, Config, ConfigError};
 use crate::dialects;
 use crate::guard::{Peer, guard};
 use crate::machine::Machine;
+use crate::meter::Meter;
 use crate::metrics::Gauge;
 use crate::native;
 use crate::patient::Patient;
@@ -214,13 +215,16 @@ pub(crate) async fn connection(
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
     let inner = TowerToHyperService::new(router);
+    let meter = Arc::<Meter>::default();
+    let metered = Arc::clone(&meter);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Arc::clone(&metered));
         let answer = hyper::service::Service::call(&inner, request);
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
-    let stream = TokioIo::new(Patient::new(stream, bounds.pause));
+    let stream = TokioIo::new(Patient::new(stream, bounds.pause, meter));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head)

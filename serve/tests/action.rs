@@ -174,6 +174,11 @@ fn a_step_exits_by_the_answer_and_hands_every_input_on() {
     std::fs::write(at("old.json"), evaluation(18)).unwrap();
     std::fs::write(at("same.json"), evaluation(18)).unwrap();
     std::fs::write(at("worse.json"), evaluation(4)).unwrap();
+    // Two of five rollouts of each problem were lost to the sandbox.
+    let lost = evaluation(18).replace("\"n\":5,\"c\":[5]", "\"n\":3,\"lost\":2,\"c\":[3]");
+    let lost = lost.replace("\"n\":5,\"c\":[0]", "\"n\":3,\"lost\":2,\"c\":[0]");
+    let lost = lost.replace("\"public\":5", "\"public\":3");
+    std::fs::write(at("lost.json"), lost).unwrap();
     let step = |name: &str, variables: &[(&str, &str)]| -> Output {
         let mut script = command("bash");
         script
@@ -215,6 +220,16 @@ fn a_step_exits_by_the_answer_and_hands_every_input_on() {
         // Words are words, whatever is in them.
         ("same.json", &[("RLEF_K", "1; touch pwned")], 2),
         ("none.json", &[], 2),
+        // No regression, and none that was ruled out.
+        ("lost.json", &[("RLEF_INCONCLUSIVE", "pass")], 4),
+        (
+            "lost.json",
+            &[
+                ("RLEF_INCONCLUSIVE", "pass"),
+                ("RLEF_MAX_INFRA_RATE", "0.5"),
+            ],
+            0,
+        ),
     ] {
         let output = compare(candidate, more);
         let words = said(&output);

@@ -1,5 +1,7 @@
 //! Callers who mean no good: slow, huge, deep, crooked, or in floods. Nothing panics, nothing is kept, the next is served.
 
+mod memory;
+
 use std::io::{Read as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;

@@ -5,6 +5,7 @@
 
 mod action;
 mod client;
+mod clients;
 mod deploy;
 mod dialects;
 mod hostile;

@@ -1,6 +1,7 @@
 //! The program itself, over the real sandbox: verdicts as in-process judging has them, files, and nothing left behind.
 
 mod manners;
+mod names;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -13,9 +14,9 @@ use crate::client::{Client, Socket, get, post};
 use crate::straw::eventually;
 
 /// A server of its own.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -41,7 +42,7 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-fn serve(arguments: &[&str]) -> Served {
+pub(crate) fn serve(arguments: &[&str]) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let mut child = command(folder.path())
         .args(["--bind", "127.0.0.1:0", "--workers", "2"])

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Place, ProblemError, printable};
+use super::{Place, Problem, ProblemError, TestCase, printable};
 
 /// What a file may hold in any case.
 const FLOOR: u64 = 1 << 30;
@@ -123,4 +123,39 @@ pub(super) fn cost_of_value(value: &Value) -> u64 {
         _ => 0,
     };
     VALUE + within
+}
+
+/// What a problem costs.
+pub(super) fn cost_of_problem(problem: &Problem) -> u64 {
+    let test = |test: &TestCase| {
+        VALUE
+            + match test {
+                TestCase::Stdin { input, expected } => (input.len() + expected.len()) as u64,
+                TestCase::Call {
+                    function,
+                    arguments,
+                    expected,
+                } => {
+                    let values = arguments.iter().chain([expected]);
+                    function.len() as u64 + values.map(cost_of_value).sum::<u64>()
+                }
+                TestCase::Asserted {
+                    entry_point, code, ..
+                } => (entry_point.len() + code.len()) as u64,
+            }
+    };
+    let tests = problem.public_tests.iter().chain(&problem.private_tests);
+    let sources = problem.references.iter().chain(&problem.wrong);
+    let texts = [&problem.id, &problem.statement, &problem.preamble];
+    VALUE
+        + texts.iter().map(|text| text.len() as u64).sum::<u64>()
+        + tests.map(test).sum::<u64>()
+        + sources
+            .map(|one| VALUE + one.source.len() as u64)
+            .sum::<u64>()
+        + problem
+            .labels
+            .iter()
+            .map(|(name, value)| 2 * VALUE + (name.len() + value.len()) as u64)
+            .sum::<u64>()
 }

@@ -5,24 +5,26 @@
 
 use rlef_judge::problem::Schema;
 
+use crate::app::App;
 use crate::failure::{Failure, Kind};
 use crate::json::{self, Object};
-use crate::problems::{Given, Sets, sent};
+use crate::places::Purse;
+use crate::problems::{Given, sent};
 
 /// The problem of a label, which is the text of a JSON value.
-pub(super) fn problem(sets: &Sets, label: &str) -> Result<Given, Failure> {
+pub(super) fn problem(app: &App, purse: &Purse, label: &str) -> Result<Given, Failure> {
     match label.as_bytes().first() {
-        Some(b'{') => of_object(sets, label),
+        Some(b'{') => of_object(app, purse, label),
         Some(b'"') => {
             let text: String = serde_json::from_str(label)
                 .map_err(|error| Failure::new(Kind::Request, error.to_string()))?;
             if text.trim_start().starts_with('{') {
                 json::check(&text)?;
-                return of_object(sets, text.trim());
+                return of_object(app, purse, text.trim());
             }
-            sets.find(None, &text)
+            app.sets.find(None, &text)
         }
-        Some(b'-' | b'0'..=b'9') => sets.find(None, label),
+        Some(b'-' | b'0'..=b'9') => app.sets.find(None, label),
         _ => Err(Failure::new(
             Kind::Request,
             format!(
@@ -33,21 +35,21 @@ pub(super) fn problem(sets: &Sets, label: &str) -> Result<Given, Failure> {
     }
 }
 
-fn of_object(sets: &Sets, text: &str) -> Result<Given, Failure> {
+fn of_object(app: &App, purse: &Purse, text: &str) -> Result<Given, Failure> {
     let object = Object::within(text, "label.".to_owned())?;
     if object.raw("problem_id").is_some() || object.raw("problem").is_some() {
-        let given = sets.of_request(&object)?;
+        let given = app.sets.of_request(purse, &object)?;
         object.finish()?;
         return Ok(given);
     }
     if object.raw("inputs").is_some() && object.raw("outputs").is_some() {
-        return paired(text);
+        return paired(purse, text);
     }
-    sent(text, None)
+    sent(purse, text, None)
 }
 
 /// Tests as `{"inputs", "outputs", "fn_name"?}`.
-pub(super) fn paired(text: &str) -> Result<Given, Failure> {
+pub(super) fn paired(purse: &Purse, text: &str) -> Result<Given, Failure> {
     let row = format!(r#"{{"question": "", "input_output": {text}}}"#);
-    sent(&row, Schema::named("apps"))
+    sent(purse, &row, Schema::named("apps"))
 }

@@ -24,11 +24,14 @@ use crate::app::{App, Ask};
 use crate::body;
 use crate::failure::{Failure, Kind};
 use crate::json::{self, Bad, Object};
+use crate::places::{Held, Purse};
 use crate::problems::Given;
 use crate::reply::Json;
 
 /// Bytes of packed tests once they are unpacked.
-const MOST_UNPACKED: u64 = 256 << 20;
+const MOST_UNPACKED: usize = 256 << 20;
+/// Bytes that are unpacked at once.
+const PART: usize = 64 << 10;
 /// What Gym groups failures by: a kind of this server's own.
 const FAILURE_KIND: &str = "rlef:infrastructure";
 
@@ -106,7 +109,7 @@ async fn verified(app: &Arc<App>, request: Request) -> Result<String, Failure> {
                 "an object with unit_tests or problem_id",
             )
         })?;
-        let given = problem(app, metadata)?;
+        let given = problem(app, &asked.purse, metadata)?;
         let begun = Instant::now();
         let found = Program::find(&text, &Wanted::of(&given.problem));
         said.code = found.as_ref().ok().map(|found| {
@@ -215,7 +218,7 @@ fn output_text(response: &Object<'_>) -> Result<String, Failure> {
 }
 
 /// The problem of a row's metadata: unit tests, packed or not, or what any label may be.
-fn problem(app: &App, metadata: &Object<'_>) -> Result<Given, Failure> {
+fn problem(app: &App, purse: &Purse, metadata: &Object<'_>) -> Result<Given, Failure> {
     let Some(raw) = metadata.raw("unit_tests") else {
         if let Some(id) = metadata.id("problem_id")? {
             return app.sets.find(metadata.text("set")?.as_deref(), &id);
@@ -224,10 +227,11 @@ fn problem(app: &App, metadata: &Object<'_>) -> Result<Given, Failure> {
         return Err(Failure::new(Kind::Request, words));
     };
     let tests = Object::within(raw, "verifier_metadata.unit_tests.".to_owned())?;
-    let mut given = match tests.text("packed")? {
-        None => label::paired(raw)?,
+    let given = match tests.text("packed")? {
+        None => label::paired(purse, raw)?,
         Some(packed) => {
-            let unpacked = unpacked(&packed)?;
+            let mut held = Held::default();
+            let unpacked = unpacked(purse, &mut held, &packed)?;
             let inner = Object::of_body(&unpacked)?;
             let list = |name: &str| {
                 let raw = inner.raw(name);
@@ -236,27 +240,25 @@ fn problem(app: &App, metadata: &Object<'_>) -> Result<Given, Failure> {
                 })
             };
             let function = tests.raw("fn_name").unwrap_or("null");
-            label::paired(&format!(
+            let pairs = format!(
                 r#"{{"inputs":{},"outputs":{},"fn_name":{function}}}"#,
                 list("inputs")?,
                 list("outputs")?
-            ))?
+            );
+            label::paired(purse, &pairs)?
         }
     };
     // These are LiveCodeBench's tests, which are compared by its rule.
-    let mut problem = (*given.problem).clone();
-    let mut all = problem.public_tests.iter().chain(&problem.private_tests);
-    if all.all(|test| matches!(test, TestCase::Stdin { .. })) {
-        problem.comparison = Comparison::Decimals;
-    }
-    given.problem = Arc::new(problem);
-    // The same tests under another rule are another problem.
-    given.key[0] ^= 1;
-    Ok(given)
+    given.changed(purse, "nemo-gym", b"", |problem| {
+        let mut all = problem.public_tests.iter().chain(&problem.private_tests);
+        if all.all(|test| matches!(test, TestCase::Stdin { .. })) {
+            problem.comparison = Comparison::Decimals;
+        }
+    })
 }
 
 /// Base64 of zlib of JSON, of a bounded size.
-fn unpacked(packed: &str) -> Result<String, Failure> {
+fn unpacked(purse: &Purse, held: &mut Held, packed: &str) -> Result<String, Failure> {
     let broken = |why: String| {
         Failure::new(
             Kind::Request,
@@ -266,14 +268,23 @@ fn unpacked(packed: &str) -> Result<String, Failure> {
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(packed)
         .map_err(|error| broken(error.to_string()))?;
-    let mut text = String::new();
-    flate2::read::ZlibDecoder::new(&*bytes)
-        .take(MOST_UNPACKED + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| broken(error.to_string()))?;
-    if text.len() as u64 > MOST_UNPACKED {
-        return Err(broken(format!("more than {MOST_UNPACKED} bytes")));
+    let (mut text, mut part) = (Vec::new(), vec![0; PART]);
+    let mut decoder = flate2::read::ZlibDecoder::new(&*bytes);
+    loop {
+        let length = decoder
+            .read(&mut part)
+            .map_err(|error| broken(error.to_string()))?;
+        if length == 0 {
+            break;
+        }
+        if text.len() + length > MOST_UNPACKED {
+            return Err(broken(format!("more than {MOST_UNPACKED} bytes")));
+        }
+        // A few bytes may stand for very many.
+        purse.take_now(held, length)?;
+        text.extend_from_slice(&part[..length]);
     }
+    let text = String::from_utf8(text).map_err(|error| broken(error.to_string()))?;
     json::check(&text)?;
     Ok(text)
 }

@@ -21,6 +21,7 @@ use crate::app::{App, Ask, milliseconds};
 use crate::body;
 use crate::failure::{Failure, Kind};
 use crate::json::{self, Bad, Object};
+use crate::places::Purse;
 use crate::problems::{Given, sent};
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -38,7 +39,7 @@ async fn stdio(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// Makes a problem of the texts of tests.
-type Read<'a> = &'a (dyn Fn(&[&str]) -> Result<Given, Failure> + Sync);
+type Read<'a> = &'a (dyn Fn(&Purse, &[&str]) -> Result<Given, Failure> + Sync);
 
 async fn tested(app: &Arc<App>, request: Request, read: Read<'_>) -> Result<Value, Failure> {
     let asked = body::read(app, request, None).await?;
@@ -53,15 +54,10 @@ async fn tested(app: &Arc<App>, request: Request, read: Read<'_>) -> Result<Valu
     if tests.is_empty() {
         return Ok(json!({"results": [], "runtimes": []}));
     }
-    let mut given = read(&tests)?;
-    let mut problem = (*given.problem).clone();
-    problem.limits = limits(seconds);
-    given.problem = Arc::new(problem);
-    given
-        .key
-        .iter_mut()
-        .zip(seconds.to_le_bytes())
-        .for_each(|(key, byte)| *key ^= byte);
+    let given = read(&asked.purse, &tests)?;
+    let given = given.changed(&asked.purse, "seconds", &seconds.to_le_bytes(), |problem| {
+        problem.limits = limits(seconds);
+    })?;
     let count = tests.len();
     let ask = Ask {
         given,
@@ -112,12 +108,12 @@ fn unwrapped(raw: &str) -> Result<Option<String>, Failure> {
 }
 
 /// Assertions, all of one function.
-fn of_asserts(tests: &[&str]) -> Result<Given, Failure> {
+fn of_asserts(purse: &Purse, tests: &[&str]) -> Result<Given, Failure> {
     let list = tests.join(",");
     let row = format!(
         r#"{{"question": "", "input_output": {{"inputs": [], "outputs": [], "assert_case": [{list}]}}}}"#
     );
-    let given = sent(&row, Schema::named("apps"))?;
+    let given = sent(purse, &row, Schema::named("apps"))?;
     // The order of tests is that of the answer.
     if given.problem.private_tests.len() != tests.len() {
         let words = "field `tests`: expected an assertion in each, found an empty one";
@@ -127,7 +123,7 @@ fn of_asserts(tests: &[&str]) -> Result<Given, Failure> {
 }
 
 /// Inputs with the outputs that belong to them, compared by LiveCodeBench's rule, as open-instruct does.
-fn of_pairs(tests: &[&str]) -> Result<Given, Failure> {
+fn of_pairs(purse: &Purse, tests: &[&str]) -> Result<Given, Failure> {
     let pair = |(place, raw): (usize, &&str)| {
         let test = Object::within(raw, format!("tests[{place}]."))?;
         let (input, expected) = (test.required("input")?, test.required("output")?);
@@ -145,5 +141,5 @@ fn of_pairs(tests: &[&str]) -> Result<Given, Failure> {
         comparison: Comparison::Decimals,
         ..Problem::default()
     };
-    Ok(Given::theirs(problem, &tests.join(",")))
+    Given::theirs(purse, problem, "pairs", &tests.join(","))
 }

@@ -22,6 +22,7 @@ use crate::episodes::{Episode, Stepped};
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
 use crate::native::play_config;
+use crate::places::Purse;
 use crate::pool::Client;
 use crate::problems::Given;
 use crate::reply::Json;
@@ -53,7 +54,7 @@ struct Reset {
 }
 
 impl Reset {
-    fn of(app: &App, data: &Object<'_>) -> Result<Self, Failure> {
+    fn of(app: &App, purse: &Purse, data: &Object<'_>) -> Result<Self, Failure> {
         let name = data.text("episode_id")?;
         if name
             .as_ref()
@@ -63,7 +64,7 @@ impl Reset {
         }
         let seed = data.get::<u64>("seed", "a whole number that is not negative")?;
         let given = match data.raw("problem_id").or_else(|| data.raw("problem")) {
-            Some(_) => app.sets.of_request(data)?,
+            Some(_) => app.sets.of_request(purse, data)?,
             None => drawn(app, data.text("set")?.as_deref(), seed)?,
         };
         let config = play_config(data)?;
@@ -188,7 +189,7 @@ async fn was_reset(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     } else {
         &asked.text
     };
-    let reset = Reset::of(app, &Object::of_body(text)?)?;
+    let reset = Reset::of(app, &asked.purse, &Object::of_body(text)?)?;
     let episode = Arc::new(reset.episode);
     let name = app.episodes.add(reset.name, Arc::clone(&episode))?;
     Ok(first(&name, &episode))

@@ -51,7 +51,7 @@ async fn rewarded(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     }
     let mut answers = Vec::with_capacity(queries.len());
     for ((query, prompt), label) in queries.iter().zip(&prompts).zip(&labels) {
-        let given = label::problem(&app.sets, label)?;
+        let given = label::problem(app, &asked.purse, label)?;
         let query: String = serde_json::from_str(query)
             .map_err(|_| Bad::field("query", crate::json::kind(query), "texts"))?;
         // The query is the prompt with the answer behind it; a prompt's code is none of the answer.

@@ -34,7 +34,7 @@ async fn rewarded(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     let response = request.required("response")?;
     let label = request.raw("label");
     let label = label.ok_or_else(|| Bad::field("label", "nothing", "the problem or its id"))?;
-    let given = label::problem(&app.sets, label)?;
+    let given = label::problem(app, &asked.purse, label)?;
     let verdict = verdict(app, &asked.client, given, &response).await?;
     Ok(score(&verdict).into())
 }

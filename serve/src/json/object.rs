@@ -1,5 +1,6 @@
 //! An object of a request: its fields as texts, and what is asked of them.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::DeserializeOwned;
@@ -54,9 +55,6 @@ impl<'a> Object<'a> {
             // Behind the colon.
             at = blank(bytes, blank(bytes, end) + 1);
             let end = value_end(bytes, at);
-            if fields.iter().any(|field| field.name == name) {
-                return Err(Bad::new(format!("field `{prefix}{name}` is there twice")));
-            }
             fields.push(Field {
                 name,
                 raw: text[at..end].trim_end(),
@@ -66,6 +64,14 @@ impl<'a> Object<'a> {
             if bytes.get(at) != Some(&b',') {
                 break;
             }
+        }
+        // A body may have very many.
+        let mut names = HashSet::with_capacity(fields.len());
+        if let Some(twice) = fields.iter().find(|field| !names.insert(&field.name)) {
+            return Err(Bad::new(format!(
+                "field `{prefix}{}` is there twice",
+                twice.name
+            )));
         }
         Ok(Self { fields, prefix })
     }

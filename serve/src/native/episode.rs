@@ -57,7 +57,7 @@ pub(super) async fn open(State(app): State<Arc<App>>, request: Request) -> Respo
 async fn opened(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     let asked = body::read(app, request, None).await?;
     let request = Object::of_body(&asked.text)?;
-    let given = app.sets.of_request(&request)?;
+    let given = app.sets.of_request(&asked.purse, &request)?;
     let config = config(&request)?;
     request.finish()?;
     let id = given.problem.id.clone();

@@ -17,6 +17,7 @@ use crate::app::{App, Ask, program};
 use crate::body::{self, Asked};
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
+use crate::places::Purse;
 use crate::pool::Client;
 use crate::problems::Given;
 
@@ -32,8 +33,8 @@ struct Item {
 }
 
 impl Item {
-    fn of(app: &App, request: &Object<'_>) -> Result<Self, Failure> {
-        let given = app.sets.of_request(request)?;
+    fn of(app: &App, purse: &Purse, request: &Object<'_>) -> Result<Self, Failure> {
+        let given = app.sets.of_request(purse, request)?;
         let found = program(request, &given)?;
         let word =
             |name: &str, expected: &str| request.text(name).map(|text| (text, expected.to_owned()));
@@ -185,7 +186,7 @@ pub(super) async fn one(State(app): State<Arc<App>>, request: Request) -> Respon
 
 async fn judged(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     let asked = body::read(app, request, None).await?;
-    let item = Item::of(app, &Object::of_body(&asked.text)?)?;
+    let item = Item::of(app, &asked.purse, &Object::of_body(&asked.text)?)?;
     item.judged(app, &asked.client).await
 }
 
@@ -222,7 +223,7 @@ fn items(app: &App, asked: &Asked) -> Result<Vec<Item>, Failure> {
     let read = |(place, raw): (usize, &str)| {
         let item = Object::within(raw, format!("items[{place}]."));
         item.map_err(Failure::from)
-            .and_then(|item| Item::of(app, &item))
+            .and_then(|item| Item::of(app, &asked.purse, &item))
             .map_err(|failure| Failure {
                 message: format!("items[{place}]: {}", failure.message),
                 ..failure

@@ -27,7 +27,14 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response {
 
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let open = app.episodes.count() as u64;
-    app.metrics.episodes.store(open, Ordering::Relaxed);
+    let counts = [
+        (&app.metrics.episodes, open),
+        (&app.metrics.held, app.places.taken() as u64),
+        (&app.metrics.held_bytes, app.bytes.taken() as u64),
+    ];
+    for (number, count) in counts {
+        number.store(count, Ordering::Relaxed);
+    }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (kind, app.metrics.text(&app.machine.counts())).into_response()
 }

@@ -1,5 +1,6 @@
 //! Who is let in.
 
+use proptest::prelude::*;
 use rlef_serve::{Bounds, Config, Machine, Server, Token};
 use serde_json::json;
 
@@ -79,4 +80,40 @@ fn pages_of_the_web_are_kept_out() {
     .unwrap();
     assert_eq!(client.receive().unwrap().status, 403);
     assert!(straw.begun.lock().unwrap().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whatever is shown in place of a token, nobody gets in by it.
+    #[test]
+    fn nothing_but_a_token_is_one(
+        scheme in prop::sample::select(vec!["Bearer ", "bearer ", "Basic ", "Token ", "", "Bearer\t", "Digest "]),
+        shown in "[ -~]{0,40}",
+        near in any::<prop::sample::Index>(),
+        is_near in any::<bool>(),
+        path in prop::sample::select(vec!["/v1/judge", "/run_code", "/ws", "/metrics", "/openenv/reset", "/nowhere"]),
+    ) {
+        static SERVER: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
+        const OURS: &str = "one-long-token-of-ours";
+        let server = SERVER.get_or_init(|| {
+            let tokens = vec![Token::new(OURS)];
+            let machine = Straw::new(1) as std::sync::Arc<dyn Machine>;
+            Server::start(Config { tokens, ..config() }, machine, sets()).unwrap()
+        });
+        // Also what differs from it in one letter.
+        let shown = if is_near {
+            let mut letters = OURS.to_owned().into_bytes();
+            let place = near.index(letters.len());
+            letters[place] ^= 1;
+            String::from_utf8(letters).unwrap()
+        } else {
+            shown
+        };
+        let body = json!({"problem_id": "toy/1", "program": "print 1"});
+        let answer = Client::new(server.address())
+            .with(&format!("Authorization: {scheme}{shown}"))
+            .post(path, &body);
+        prop_assert_eq!(answer.status, 401, "{:?}", answer);
+    }
 }

@@ -15,10 +15,15 @@ use crate::app::App;
 use crate::episodes::Episode;
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
+use crate::meter::Meter;
 use crate::metrics::Gauge;
 use crate::places::{Held, Wait};
 use crate::pool::Client;
 
+/// Bytes that are read of a socket at once: what is read belongs to the message that it begins.
+const READ: usize = 16 << 10;
+/// Bytes of a control frame before what it says.
+const CONTROL: usize = 6;
 /// Messages that may come while a step is under way.
 const AHEAD: usize = 8;
 /// How long the other end has to hear why its socket is closed.
@@ -27,6 +32,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
     client: Whose,
+    meter: axum::Extension<Arc<Meter>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -36,9 +42,12 @@ pub(super) async fn connect(
     upgrade
         .max_message_size(most)
         .max_frame_size(most)
-        .max_write_buffer_size(most.saturating_mul(2))
+        .write_buffer_size(0)
+        .max_write_buffer_size(most.saturating_mul(2).max(1 << 20))
+        .read_buffer_size(READ)
         .on_upgrade(move |socket| async move {
-            Session::new(app, client.0, socket).serve().await;
+            meter.start(app.bytes.of(&client.who));
+            Session::new(app, client.0, meter.0, socket).serve().await;
         })
 }
 
@@ -46,14 +55,23 @@ pub(super) async fn connect(
 struct Session {
     app: Arc<App>,
     client: Client,
+    meter: Arc<Meter>,
     socket: WebSocket,
     /// Messages that came while a step was under way.
-    ahead: std::collections::VecDeque<String>,
+    ahead: std::collections::VecDeque<Came>,
     playing: Option<(String, Arc<Episode>)>,
+}
+
+/// A message, and the memory that it holds.
+struct Came {
+    text: String,
+    _held: Held,
 }
 
 /// Why a socket is closed.
 enum Over {
+    /// A message did not come in time.
+    Slow,
     /// It was, by its client.
     Gone,
     /// Too much came at once, or what is no text.
@@ -65,10 +83,11 @@ enum Over {
 }
 
 impl Session {
-    const fn new(app: Arc<App>, client: Client, socket: WebSocket) -> Self {
+    const fn new(app: Arc<App>, client: Client, meter: Arc<Meter>, socket: WebSocket) -> Self {
         Self {
             app,
             client,
+            meter,
             socket,
             ahead: std::collections::VecDeque::new(),
             playing: None,
@@ -83,7 +102,7 @@ impl Session {
                 Ok(message) => message,
                 Err(over) => break over,
             };
-            let said = match self.answer(&message).await {
+            let said = match self.answer(&message.text).await {
                 Ok(Some(said)) => said,
                 Ok(None) => break Over::Gone,
                 Err(over) => break over,
@@ -100,6 +119,7 @@ impl Session {
         let (code, reason) = match over {
             Over::Gone => return,
             Over::Flood => (1008, "answers are waited for before more is sent, as text"),
+            Over::Slow => (1008, "the message did not come in time"),
             Over::Idle => (1001, "nothing was sent for too long"),
             Over::Draining => (1001, "the server ends"),
         };
@@ -124,16 +144,19 @@ impl Session {
     }
 
     /// The next message.
-    async fn next(&mut self) -> Result<String, Over> {
+    async fn next(&mut self) -> Result<Came, Over> {
         if let Some(message) = self.ahead.pop_front() {
             return Ok(message);
         }
         let mut draining = self.app.draining.subscribe();
-        let idle = self.app.config.bounds.episode_idle;
+        let bounds = &self.app.config.bounds;
+        let (idle, whole) = (bounds.episode_idle, bounds.body);
+        let meter = Arc::clone(&self.meter);
         tokio::select! {
             biased;
             () = async { drop(draining.wait_for(|draining| *draining).await) } => Err(Over::Draining),
-            message = timeout(idle, received(&mut self.socket)) => match message {
+            () = too_slow(&meter, whole) => Err(Over::Slow),
+            message = timeout(idle, received(&mut self.socket, &self.meter)) => match message {
                 Ok(message) => message,
                 Err(_) => Err(Over::Idle),
             },
@@ -170,7 +193,8 @@ impl Session {
         let data = message.raw("data").unwrap_or("{}");
         message.finish()?;
         let data = Object::within(data, "data.".to_owned())?;
-        let reset = Reset::of(&self.app, &data)?;
+        let purse = self.app.bytes.of(&self.client.who);
+        let reset = Reset::of(&self.app, &purse, &data)?;
         self.forget();
         let episode = Arc::new(reset.episode);
         let name = self.app.episodes.add(reset.name, Arc::clone(&episode))?;
@@ -188,8 +212,7 @@ impl Session {
         let app = Arc::clone(&self.app);
         let step = async {
             let place = app.places.take(&self.client.who, Wait::No).await?;
-            let mut held = Held::default();
-            app.bytes.take(&mut held, text.len(), Wait::No).await?;
+            let held = app.bytes.of(&self.client.who).hold(text.len())?;
             let stepped = episode.step(&app, &self.client, None, text).await?;
             drop((place, held));
             Ok(next(&name, &episode, &stepped))
@@ -199,7 +222,7 @@ impl Session {
             tokio::select! {
                 biased;
                 done = step.as_mut() => return Ok(done),
-                message = received(&mut self.socket) => {
+                message = received(&mut self.socket, &self.meter) => {
                     let message = message?;
                     if self.ahead.len() >= AHEAD {
                         return Err(Over::Flood);
@@ -212,14 +235,35 @@ impl Session {
 }
 
 /// The next text; pings are answered below.
-async fn received(socket: &mut WebSocket) -> Result<String, Over> {
+async fn received(socket: &mut WebSocket, meter: &Meter) -> Result<Came, Over> {
     loop {
         match socket.recv().await {
-            Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Text(text))) => {
+                return Ok(Came {
+                    text: text.as_str().to_owned(),
+                    _held: meter.whole(),
+                });
+            }
+            // It may have come between two parts of a message.
+            Some(Ok(Message::Ping(said) | Message::Pong(said))) => {
+                meter.apart(said.len() + CONTROL);
+            }
             Some(Ok(Message::Binary(_))) => return Err(Over::Flood),
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over::Gone),
         }
+    }
+}
+
+/// Resolves once a message has been coming for longer than this.
+async fn too_slow(meter: &Meter, whole: Duration) {
+    loop {
+        let waited = meter
+            .since()
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        if waited >= whole {
+            return;
+        }
+        tokio::time::sleep(whole.saturating_sub(waited)).await;
     }
 }
 

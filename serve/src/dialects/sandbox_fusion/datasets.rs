@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::body;
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
+use crate::places::Purse;
 use crate::problems::{Given, Set, sent};
 use crate::reply::Json;
 
@@ -72,11 +73,11 @@ impl<'a> TestConfig<'a> {
         Some(crate::json::items(raw).unwrap_or_else(|| vec![raw]))
     }
 
-    fn row(&self, raw: &str, id: Option<&str>) -> Result<Given, Failure> {
+    fn row(&self, purse: &Purse, raw: &str, id: Option<&str>) -> Result<Given, Failure> {
         let row = Object::within(raw, "config.provided_data.".to_owned())?;
         let is_pairs = row.items("test").is_ok_and(|tests| tests.is_some());
         if !(self.is_common_oj()? && is_pairs) {
-            return sent(raw, None);
+            return sent(purse, raw, None);
         }
         // Theirs needs no more than the tests.
         let text = |text: Option<String>| Value::from(text.unwrap_or_default());
@@ -91,6 +92,7 @@ impl<'a> TestConfig<'a> {
             }
         }
         sent(
+            purse,
             &format!("{{{}}}", fields.join(",")),
             Schema::named("common-oj"),
         )
@@ -106,6 +108,7 @@ fn set<'s>(app: &'s App, name: &str) -> Result<&'s Set, String> {
 /// The problem of this id, of the rows that the request brings along, else of the set.
 pub(super) fn problem(
     app: &App,
+    purse: &Purse,
     dataset: &str,
     id: &str,
     config: &TestConfig<'_>,
@@ -114,12 +117,12 @@ pub(super) fn problem(
         return app.sets.find(Some(dataset), id);
     };
     if let [only] = rows.as_slice() {
-        return config.row(only, Some(id));
+        return config.row(purse, only, Some(id));
     }
     for raw in rows {
         let row = Object::within(raw, "config.provided_data.".to_owned())?;
         if row.id("id")?.as_deref() == Some(id) || row.id("task_id")?.as_deref() == Some(id) {
-            return config.row(raw, Some(id));
+            return config.row(purse, raw, Some(id));
         }
     }
     let words = format!("no row of `config.provided_data` has the id {id}");
@@ -181,7 +184,12 @@ async fn said_of_several(
     if let Some(rows) = config.rows() {
         let some = rows.into_iter().skip(offset).take(limit);
         let all: Result<Vec<Value>, Failure> = some
-            .map(|raw| Ok(says(&config.row(raw, None)?.problem, language)))
+            .map(|raw| {
+                Ok(says(
+                    &config.row(&asked.purse, raw, None)?.problem,
+                    language,
+                ))
+            })
             .collect();
         return all.map(Ok);
     }
@@ -213,7 +221,7 @@ async fn prompted(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         .ok_or_else(|| Bad::field("id", "nothing", "an id"))?;
     let config = TestConfig::of(&request)?;
     request.finish()?;
-    let given = problem(app, &dataset, &id, &config)?;
+    let given = problem(app, &asked.purse, &dataset, &id, &config)?;
     Ok(prompt_json(&given.problem, config.language()?))
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,12 +37,6 @@ pub(super) async fn run_code(State(app): State<Arc<App>>, request: Request) -> R
     match ran(&app, request).await {
         Ok(body) => Json(body).into_response(),
         Err(failure) => match failure.kind {
-            // Their clients take any other status for a program that failed.
-            Kind::Deadline | Kind::Busy | Kind::Share | Kind::Draining => {
-                let body = json!({"detail": failure.message});
-                let response = (StatusCode::GATEWAY_TIMEOUT, Json(body)).into_response();
-                failure.with_headers(response)
-            }
             Kind::Infrastructure | Kind::Problem => Json(response(
                 "SandboxError",
                 &failure.message,

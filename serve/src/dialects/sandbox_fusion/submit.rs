@@ -21,6 +21,7 @@ use crate::app::{App, Ask, milliseconds};
 use crate::body;
 use crate::failure::{Failure, Kind};
 use crate::json::{Bad, Object};
+use crate::places::Purse;
 use crate::problems::Given;
 use crate::reply::Json;
 
@@ -52,9 +53,9 @@ async fn submitted(app: &Arc<App>, request: Request) -> Result<Result<Value, Str
             "config.language field must exist for CommonOJDataset, got None".to_owned(),
         ));
     }
-    let mut given = problem(app, &dataset, &id, &config)?;
+    let mut given = problem(app, &asked.purse, &dataset, &id, &config)?;
     if let Some(seconds) = config.seconds("run_timeout")? {
-        limit(&mut given, seconds);
+        given = limited(&asked.purse, given, seconds)?;
     }
     let language = config
         .language()?
@@ -105,17 +106,11 @@ fn as_they_cut_it(source: &str) -> &str {
 }
 
 /// Puts another time limit on a problem, which makes it another one.
-fn limit(given: &mut Given, seconds: f64) {
-    let mut problem = (*given.problem).clone();
-    problem.limits.cpu_ms = milliseconds(seconds);
-    problem.limits.wall_ms = problem.limits.cpu_ms * 3;
-    given.problem = Arc::new(problem);
-    let bytes = seconds.to_le_bytes();
-    given
-        .key
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(key, byte)| *key ^= byte);
+fn limited(purse: &Purse, given: Given, seconds: f64) -> Result<Given, Failure> {
+    given.changed(purse, "run_timeout", &seconds.to_le_bytes(), |problem| {
+        problem.limits.cpu_ms = milliseconds(seconds);
+        problem.limits.wall_ms = problem.limits.cpu_ms * 3;
+    })
 }
 
 /// The tests that ran, each with what became of it.
