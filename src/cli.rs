@@ -39,6 +39,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::judge::Judges;
 use crate::{ai_judge, process_model, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
+use rlef_serve::cli::levels::Levels;
 use rlef_serve::cli::shell;
 pub use rlef_serve::cli::{screen, sentence};
 
@@ -62,6 +63,9 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    /// How much is said.
+    #[command(flatten)]
+    pub levels: Levels,
 }
 
 #[derive(Subcommand)]

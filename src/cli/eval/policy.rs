@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::super::judging::{self, Judging, watch_interrupts};
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::{exit, source};
 use super::Args;
 use super::shown::shown;
@@ -138,14 +138,14 @@ pub(super) fn stopped(
     let code = match error {
         PolicyError::Stopped => judging::interrupted(),
         PolicyError::Server(ServerError::NoAnswer { .. }) => {
-            say!("{error}");
+            insist!("{error}");
             ExitCode::from(exit::INFRASTRUCTURE)
         }
         _ => return None,
     };
     let (answers, verdicts) = journal.holds_now();
     let path = args.resume.as_ref().or(args.journal.as_ref())?;
-    say!(
+    insist!(
         "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
         path.display(),
         path.display()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::source;
 use crate::checkpoint::tokenizer::Place;
 use crate::config::{Decontamination, HELD_OUT, TrainConfig};
@@ -245,7 +245,7 @@ fn fitting(
         }
     }
     if let Some(first) = left_out.first() {
-        say!(
+        insist!(
             "{} of the {} problems of {name} are left out, {} the first of them: their prompts and {} tokens of an answer exceed the policy's context of {context}",
             left_out.len(),
             left_out.len() + kept.len(),
