@@ -169,6 +169,7 @@ pub mod exit {
         };
         let in_run = |error: &RunError| match error {
             RunError::File { of_disk, .. } => *of_disk,
+            RunError::Lock(error) => error.is_of_disk(),
             RunError::Unsound { .. } => true,
             RunError::Journal(error) => in_journal(error),
             RunError::Checkpoint(error) => in_checkpoint(error),

@@ -149,7 +149,7 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
         "3 turns at most, of 96 tokens at most, 2 of each problem",
         "MiB at its peak",
         "would be in  runs/train-001",
-        "  | Read a number and print it plus ",
+        "  | <|user|>Read a number and print it plus ",
         "no run was begun",
     ] {
         assert!(said.contains(part), "{part:?} is not in: {said}");

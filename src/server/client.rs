@@ -149,7 +149,8 @@ impl Client {
             return Outcome::Fatal(ServerError::Refused {
                 url: format!("{}/{path}", self.url),
                 status,
-                message,
+                // The sentence goes on behind it.
+                message: message.trim_end_matches('.').to_owned(),
                 remedy: self.interface.remedy(status),
             });
         }

@@ -68,7 +68,7 @@ impl HostArgs {
     /// Says what the judge did besides running programs.
     pub fn tell(&self, judge: &HostJudge) {
         let counts = judge.counts();
-        if !self.no_cache || counts.near_limit > 0 {
+        if counts.cached + counts.near_limit > 0 {
             say!("{counts}");
         }
     }

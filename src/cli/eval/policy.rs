@@ -39,10 +39,16 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
             .iter()
             .find(|problem| policy.samples_of(&problem.id) < play.config.group)
         {
+            let (found, id) = (policy.samples_of(&problem.id), printable(&problem.id));
+            anyhow::ensure!(
+                !args.plays_references(),
+                "failed to play references: {id} brings {} of its own, and --rollouts {} plays as many; take fewer rollouts, or problems with `references`",
+                counted(found, "solution"),
+                play.config.group
+            );
             anyhow::bail!(
-                "play {file}: it holds {} of {}; --rollouts {} needs as many",
-                counted(policy.samples_of(&problem.id), "completion"),
-                printable(&problem.id),
+                "failed to play {file}: it holds {} of {id}; --rollouts {} needs as many",
+                counted(found, "completion"),
                 play.config.group
             );
         }
