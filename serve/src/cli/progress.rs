@@ -38,6 +38,10 @@ const TICK: Duration = Duration::from_millis(250);
 /// The first line of a bar, which fits 80 columns, and what is going on or was told last in the rest of the second.
 const TEMPLATE: &str =
     "{prefix} {bar:20} {pos}/{len}  {elapsed} gone, {eta} to go\n  {doing}{wide_msg}";
+/// The same for a terminal that would break the first line, of which a redraw then wipes half.
+const NARROW: &str = "{prefix} {pos}/{len}  {elapsed} gone\n  {doing}{wide_msg}";
+/// Columns that the first line may take.
+const WIDE: usize = 72;
 
 impl Progress {
     /// Starts counting to `total` of what `noun` names one of.
@@ -49,8 +53,10 @@ impl Progress {
     pub fn watching(label: &str, noun: &str, total: u64, meter: Meter) -> Self {
         let is_quiet = levels::is_quiet();
         let bar = (!is_quiet && std::io::stderr().is_terminal()).then(|| {
+            let is_narrow = screen::width(std::io::stderr()).is_some_and(|width| width < WIDE);
+            let template = if is_narrow { NARROW } else { TEMPLATE };
             let shown = Arc::clone(&meter);
-            let style = ProgressStyle::with_template(TEMPLATE)
+            let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .with_key(
                     "doing",

@@ -50,12 +50,16 @@ pub fn has_colours() -> bool {
 
 /// Words for a stream, broken between them where a terminal ends; for a pipe or a file as they are.
 pub(super) fn fitted(words: &str, stream: impl AsFd) -> String {
-    match terminal_size::terminal_size_of(stream) {
-        Some((terminal_size::Width(width), _)) if width > 0 => {
-            broken(words, usize::from(width).max(NARROWEST))
-        }
-        _ => words.to_owned(),
+    match width(stream) {
+        Some(width) => broken(words, width.max(NARROWEST)),
+        None => words.to_owned(),
     }
+}
+
+/// Columns of a terminal; none of what is no terminal, or doesn't say.
+pub(super) fn width(stream: impl AsFd) -> Option<usize> {
+    let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(stream)?;
+    (width > 0).then(|| usize::from(width))
 }
 
 /// Less than this holds no sentence.
