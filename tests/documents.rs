@@ -4,6 +4,7 @@ mod exits;
 mod http;
 mod reasons;
 mod reference;
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 

@@ -42,7 +42,7 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
             let (found, id) = (policy.samples_of(&problem.id), printable(&problem.id));
             anyhow::ensure!(
                 !args.plays_references(),
-                "failed to play references: {id} brings {} of its own, and --rollouts {} plays as many; take fewer rollouts, or problems with `references`",
+                "failed to play references: {id} brings {} of its own, and --rollouts {} needs one for each; take fewer rollouts, or problems with `references`",
                 counted(found, "solution"),
                 play.config.group
             );

@@ -112,10 +112,18 @@ impl Problems {
             .training
             .iter()
             .filter(|problem| problem.public_tests.is_empty());
+        let splits = single
+            .clone()
+            .any(|problem| problem.private_tests.len() > 1);
         let (count, all) = (single.count(), self.training.len());
         if count > 0 && config.rollout.turns > 1 {
+            let remedy = if splits {
+                "data.public_from_private = 2 makes two of their private tests public"
+            } else {
+                "give them public_tests, which later turns are told of"
+            };
             say!(
-                "{count} of the {all} problems to train on have no public tests, so one turn is played of each; data.public_from_private = 2 makes two of their private tests public"
+                "{count} of the {all} problems to train on have no public tests, so one turn is played of each; {remedy}"
             );
         }
     }
