@@ -174,10 +174,14 @@ fn end(languages: &[LanguageState], isolation: &str) -> String {
     let usable = titles(&|state| state.usable);
     let missing = titles(&|state| !state.usable && !is_module(state) && is_missing(state));
     let broken = titles(&|state| !state.usable && !is_module(state) && !is_missing(state));
-    let mut text = "programs can be judged on this machine".to_owned();
-    if !usable.is_empty() {
-        text += &format!(", in {}", usable.join(", "));
-    }
+    let mut parts = vec![if usable.is_empty() {
+        "programs can be judged on this machine".to_owned()
+    } else {
+        format!(
+            "programs can be judged on this machine, in {}",
+            usable.join(", ")
+        )
+    }];
     if !missing.is_empty() {
         let absent = languages
             .iter()
@@ -187,23 +191,26 @@ fn end(languages: &[LanguageState], isolation: &str) -> String {
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
-        text += &format!(
-            "; missing: {}, which `apt install {}` brings on Debian and Ubuntu",
+        parts.push(format!(
+            "missing: {}, which `apt install {}` brings on Debian and Ubuntu",
             missing.join(", "),
             wanted.join(" ")
-        );
+        ));
     }
     if !broken.is_empty() {
-        text += &format!("; not in {}, whose lines above say why", broken.join(", "));
+        parts.push(format!(
+            "not in {}, whose lines above say why",
+            broken.join(", ")
+        ));
     }
     if languages
         .iter()
         .any(|state| is_module(state) && !state.usable)
         && isolation != "wasm"
     {
-        text += "; WebAssembly modules are judged with --isolation wasm";
+        parts.push("WebAssembly modules are judged with --isolation wasm".to_owned());
     }
-    text
+    parts.join("; ")
 }
 
 /// How it is said of a tool that it is not there.
