@@ -39,6 +39,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::judge::Judges;
 use crate::{ai_judge, process_model, reward_model};
 pub(crate) use rlef_serve::cli::host::workers;
+use rlef_serve::cli::levels::Levels;
 use rlef_serve::cli::shell;
 pub use rlef_serve::cli::{screen, sentence};
 
@@ -62,6 +63,9 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    /// How much is said.
+    #[command(flatten)]
+    pub levels: Levels,
 }
 
 #[derive(Subcommand)]
@@ -165,6 +169,7 @@ pub mod exit {
         };
         let in_run = |error: &RunError| match error {
             RunError::File { of_disk, .. } => *of_disk,
+            RunError::Lock(error) => error.is_of_disk(),
             RunError::Unsound { .. } => true,
             RunError::Journal(error) => in_journal(error),
             RunError::Checkpoint(error) => in_checkpoint(error),

@@ -10,14 +10,8 @@ fn main() -> ExitCode {
     // A sandbox's jail is this same program started again: it must not get further than this line.
     rlef_sandbox::jail_entry();
     rlef_sandbox::apart_entry(&[chat_template::APART]);
-    tracing_subscriber::fmt()
-        .with_writer(|| cli::screen::Words)
-        .with_target(false)
-        .with_ansi(cli::screen::has_colours())
-        // What can't be said is no reason to panic.
-        .log_internal_errors(false)
-        .init();
-    match cli::run(Cli::parse()) {
+    let cli = Cli::parse();
+    match cli.levels.begin().and_then(|()| cli::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             let text = cli::sentence(&error);

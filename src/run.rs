@@ -97,7 +97,15 @@ impl Run {
             .collect();
         std::fs::create_dir_all(folder)
             .map_err(|error| RunError::of_io("create", folder, error))?;
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(folder).inspect_err(|error| {
+            // One that another process holds is that one's.
+            if matches!(error, LockError::File { .. }) && !missing.is_empty() {
+                let _ = std::fs::remove_file(folder.join(lock::NAME));
+                missing
+                    .iter()
+                    .for_each(|path| drop(std::fs::remove_dir(path)));
+            }
+        })?;
         if folder.join("config.toml").exists() {
             return Err(exists());
         }

@@ -4,6 +4,7 @@ mod exits;
 mod http;
 mod reasons;
 mod reference;
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 
@@ -169,6 +170,56 @@ fn the_readme_shows_what_judge_prints() {
         assert!(
             said.lines().any(|other| plain(other) == plain(line)),
             "README shows {line:?}; said: {said}"
+        );
+    }
+}
+
+/// Who opens the page reads it through, and believes no page full of numbers.
+#[test]
+fn the_readme_is_short_and_in_its_order() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let words = readme.split_whitespace().count();
+    assert!(words < 900, "{words} words");
+    // Where a link leads is not read.
+    let mut parts = readme.split("](");
+    let mut read = parts.next().unwrap().to_owned();
+    for part in parts {
+        read += part.split_once(')').unwrap().1;
+    }
+    let is_number = |word: &&str| {
+        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        word.starts_with(|letter: char| letter.is_ascii_digit())
+    };
+    let numbers = read.split_whitespace().filter(is_number).count();
+    assert!(numbers < 60, "{numbers} numbers");
+    let titles: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("## "))
+        .collect();
+    let order = [
+        "## Judge",
+        "## Evaluate repair",
+        "## Train",
+        "## Look",
+        "## What works",
+        "## Learning",
+        "## Speed",
+        "## Protection",
+        "## Limits",
+        "## Documentation",
+    ];
+    assert_eq!(titles, order);
+    let first = readme.split("\n## ").next().unwrap();
+    assert!(first.contains("![") && readme.contains("tried on |"));
+    // Each of the three uses shows its command and what it prints.
+    for verb in ["judge", "eval", "train"] {
+        let (_, block) = readme.split_once(&format!("$ rlef {verb}")).unwrap();
+        let printed = block.split("```").next().unwrap().lines().skip(1);
+        assert!(printed.count() >= 1, "{verb}");
+        assert!(
+            !block.split("```").next().unwrap().contains("..."),
+            "{verb}"
         );
     }
 }

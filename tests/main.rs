@@ -36,6 +36,7 @@ mod languages;
 mod learning;
 mod looks;
 mod losses;
+mod manners;
 mod modules;
 mod objective_seam;
 mod objectives;

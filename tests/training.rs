@@ -57,7 +57,7 @@ fn a_run_says_what_memory_it_will_need_and_what_it_needed() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     config(at, "[objective]\nalgorithm = \"grpo\"\n");
-    let output = rlef(at, &TRAIN);
+    let output = rlef(at, &[&TRAIN[..], &["-v"]].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [

@@ -12,7 +12,7 @@ use clap::builder::RangedU64ValueParser;
 use rlef_judge::problem::contest::{self, ContestConfig};
 
 use crate::cli::host::HostArgs;
-use crate::cli::output::say;
+use crate::cli::output::insist;
 use crate::cli::source;
 use crate::config::{Bounds, Config, tokens};
 use crate::problems::{Set, Sets};
@@ -131,7 +131,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ends::new().context("failed to watch for signals")?
     };
     let server = Server::start(config, judge, Sets::new(sets)).map_err(failed)?;
-    say!("listening on http://{}", server.address());
+    insist!("listening on http://{}", server.address());
     let told = runtime.block_on(async {
         tokio::select! {
             () = ends.next() => true,
@@ -142,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         server.end();
         return Ok(ExitCode::SUCCESS);
     }
-    say!("ending: requests under way are finished; once more ends at once");
+    insist!("ending: requests under way are finished; once more ends at once");
     server.drain();
     let ended = server.ended();
     runtime.block_on(async {

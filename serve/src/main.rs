@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rlef_judge::judge::Judges;
 use rlef_serve::cli::host::HostArgs;
-use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, screen, sentence, shell};
+use rlef_serve::cli::levels::Levels;
+use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, sentence, shell};
 use rlef_serve::command;
 
 /// The verbs.
@@ -19,6 +20,8 @@ use rlef_serve::command;
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    levels: Levels,
 }
 
 #[derive(Subcommand)]
@@ -48,14 +51,8 @@ struct JudgeArgs {
 fn main() -> ExitCode {
     // A sandbox's jail is this same program started again: it must not get further than this line.
     rlef_sandbox::jail_entry();
-    tracing_subscriber::fmt()
-        .with_writer(|| screen::Words)
-        .with_target(false)
-        .with_ansi(screen::has_colours())
-        // What can't be said is no reason to panic.
-        .log_internal_errors(false)
-        .init();
-    match run(asked().verb) {
+    let cli = asked();
+    match cli.levels.begin().and_then(|()| run(cli.verb)) {
         Ok(code) => output::code(code),
         Err(error) => {
             let words = sentence(&error);

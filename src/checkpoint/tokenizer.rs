@@ -249,6 +249,13 @@ impl Tokenizer {
             .map_err(|error| TokenizerError::Decode(ids.len(), error.to_string()))
     }
 
+    /// Text of ids with its special tokens, for people to read; encoded again it may give other ids.
+    pub fn shown(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        self.inner
+            .decode(ids, false)
+            .map_err(|error| TokenizerError::Decode(ids.len(), error.to_string()))
+    }
+
     /// The mark of a thought that the prompt opens for the policy, which belongs to its answer; mostly empty.
     pub fn begun(&self) -> &str {
         &self.begun

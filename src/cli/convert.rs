@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::output::say;
+use super::output::{insist, say};
 use super::source;
 use crate::preference::{self, Form, Item, Loaded, Schema};
 
@@ -105,7 +105,7 @@ pub(super) fn preferences(name: &str) -> anyhow::Result<Loaded> {
     };
     let loaded = preference::load(Path::new(path), schema)?;
     for (reason, rows) in &loaded.left_out {
-        say!("{rows} rows of {path} are left out: {reason}");
+        insist!("{rows} rows of {path} are left out: {reason}");
     }
     for (field, rows) in &loaded.left_alone {
         say!(

@@ -74,7 +74,11 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     for (name, (mean, answers)) in mean_scores(&groups) {
         say!("{name}: {mean:.3} on average over {answers} answers");
     }
-    let report = eval::with_labels(report, &groups, &problems, args.seed());
+    let mut report = eval::with_labels(report, &groups, &problems, args.seed());
+    if judging.host.counts().cached > 0 {
+        // What was known needed no time, so that it says nothing of a speed.
+        report.programs_per_second = 0.0;
+    }
     let weights = args.judging.weights()?;
     let report = eval::with_best_of(report, &groups, &problems, &weights, args.seed());
     if args.json {

@@ -11,7 +11,7 @@ use clap::Args;
 use rlef_sandbox::Cancel;
 use rlef_serve::cli::host::HostArgs;
 
-use super::output::say;
+use super::output::{insist, say};
 use super::settings;
 use crate::config::Assignment;
 use crate::judge::{Against, Judge, JudgeConfig, Judges, Parts, SettingsError, StoredAnswers};
@@ -256,13 +256,13 @@ pub(super) fn watch(words: &'static str) -> anyhow::Result<Interrupts> {
                     .unwrap_or_else(PoisonError::into_inner)
                     .take();
                 if let Some(last) = last {
-                    say!("\n{last}");
+                    insist!("\n{last}");
                     std::process::exit(130);
                 }
                 if seen.fetch_add(1, Ordering::Relaxed) > 0 {
                     std::process::exit(130);
                 }
-                say!("\n{words}");
+                insist!("\n{words}");
                 let under_way = ended.lock().unwrap_or_else(PoisonError::into_inner);
                 under_way.cancel();
             }

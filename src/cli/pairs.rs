@@ -7,7 +7,7 @@ mod hierarchy;
 
 use std::process::ExitCode;
 
-use super::output::{self, say};
+use super::output::{self, insist, say};
 use super::progress::Progress;
 use super::{exit, source};
 use crate::judge::{Judge, Judges};
@@ -40,7 +40,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
         !answers.is_empty(),
         "failed to find an answer to judge: no episode has one"
     );
-    let mut progress = Progress::new("answers", answers.len() as u64);
+    let mut progress = Progress::new("judging", "answer", answers.len() as u64);
     let weights = args.judging.weights()?;
     let heard = pairs::judged(
         answers,
@@ -53,11 +53,11 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     progress.finish();
     args.judging.tell(&judging);
     if let Some(error) = heard.distrusted() {
-        say!("error: failed to {error}; nothing was written");
+        insist!("error: failed to {error}; nothing was written");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     for (id, error) in &heard.lost {
-        say!("{}: {error}", printable(id));
+        insist!("{}: {error}", printable(id));
     }
     if heard.silent > 0 {
         say!(
@@ -97,7 +97,7 @@ fn written(
     [one, what]: [&str; 2],
 ) -> anyhow::Result<ExitCode> {
     if items.is_empty() && lost > 0 {
-        say!("error: failed to find {one}: {lost} answers were lost; nothing was written");
+        insist!("error: failed to find {one}: {lost} answers were lost; nothing was written");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     anyhow::ensure!(
@@ -108,7 +108,7 @@ fn written(
     let unsaid = preference::save(&args.out, &items, args.form.form())?;
     say!("{} {what} written to {}", unsaid.rows, args.out.display());
     if lost > 0 {
-        say!("{lost} answers were lost, and are in none of them");
+        insist!("{lost} answers were lost, and are in none of them");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use rlef_sandbox::Isolation;
 
-use super::output::{print, print_json, say};
+use super::output::{insist, print, print_json, say};
 use super::{exit, source};
 use crate::journal::diff::diff;
 use crate::journal::{EpisodeRecord, again};
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         let found = judged_again(args, &records)?;
         for words in &found.lost {
-            say!("{words}");
+            insist!("{words}");
         }
         (found.changes, found.lost.len(), "judged again")
     };

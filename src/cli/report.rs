@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
 
-use super::output::{self, say};
+use super::output::{self, insist, say};
 use super::view::LOADERS;
 use crate::config::TrainConfig;
 use crate::eval::record::Evaluation;
@@ -58,7 +58,7 @@ fn sets(folder: &Path) -> Vec<Pieces> {
     };
     let loaded = (LOADERS.problems)(&config.problems);
     if let Err(reason) = &loaded {
-        say!("tests are left out: {reason}");
+        insist!("tests are left out: {reason}");
     }
     loaded.map(Pieces::of).into_iter().collect()
 }
@@ -67,7 +67,7 @@ fn sets(folder: &Path) -> Vec<Pieces> {
 pub(super) fn of_ended(folder: &Path, problems: &[Problem]) -> Option<PathBuf> {
     let path = folder.join(NAME);
     let find = |id: &str| problems.iter().find(|problem| problem.id == id).cloned();
-    let text = view::of_run(folder, &find).map_err(|error| say!("no report: failed to {error}"));
+    let text = view::of_run(folder, &find).map_err(|error| insist!("no report: failed to {error}"));
     kept(path, &text.ok()?)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn of_ended(folder: &Path, problems: &[Problem]) -> Option<PathBuf> {
 pub(super) fn of_evaluation(out: &Path, evaluation: &Evaluation) -> Option<PathBuf> {
     let name = out.display().to_string();
     let text = view::of_evaluation(&name, evaluation);
-    let text = text.map_err(|error| say!("no report: failed to {error}"));
+    let text = text.map_err(|error| insist!("no report: failed to {error}"));
     let path = kept(out.with_extension(NAME), &text.ok()?)?;
     say!("report written to {}", path.display());
     Some(path)
@@ -85,7 +85,7 @@ fn kept(path: PathBuf, text: &str) -> Option<PathBuf> {
     match crate::files::write_atomically(&path, text.as_bytes()) {
         Ok(()) => Some(path),
         Err(error) => {
-            say!("no report: failed to write {}: {error}", path.display());
+            insist!("no report: failed to write {}: {error}", path.display());
             None
         }
     }

@@ -73,7 +73,7 @@ fn begun<M>(
         policy: &stamp.hash.unwrap_or_default(),
     };
     let updates = items.div_ceil(config.batch) * config.epochs;
-    let mut progress = Progress::new("learning", updates as u64);
+    let mut progress = Progress::new("learning", "update", updates as u64);
     let learnt = learn(keep, &mut |seen| {
         progress.set(seen.update as u64, &format!("loss {:.3}", seen.loss));
     });

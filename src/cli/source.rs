@@ -67,9 +67,10 @@ pub fn policy_held(
     }
     let folder = Folder::of(path)?;
     let directory = folder.path();
-    if !directory.exists()
-        && let Some(remedy) = meant(&path.to_string_lossy())
-    {
+    if !directory.exists() {
+        let remedy = meant(&path.to_string_lossy()).unwrap_or_else(|| {
+            "there is no such folder or file; name a checkpoint's folder, a model in GGUF, or starter".to_owned()
+        });
         anyhow::bail!("failed to load the policy {}: {remedy}", path.display());
     }
     if let Some(base) = base_of(directory)? {

@@ -5,7 +5,7 @@ mod choose;
 
 use std::process::ExitCode;
 
-use super::output::{self, say};
+use super::output::{self, insist, say};
 use super::{exit, source};
 use crate::completion::Sampling;
 use crate::judge::Judges;
@@ -23,7 +23,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let asked = Asked::of(&problems, args.style.style());
     let found = labelled(args, &problems, &asked, judges)?;
     for (id, error) in &found.lost {
-        say!("{}: {error}", printable(id));
+        insist!("{}: {error}", printable(id));
     }
     let steps: usize = found.items.iter().map(|item| item.steps.len()).sum();
     let marks = found.items.iter().flat_map(|item| &item.marks);

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use rlef_serve::pages;
 use rlef_serve::{Config, tokens};
 
-use super::output::say;
+use super::output::insist;
 use super::{sentence, source};
 use crate::view::{self, Loaders, Places, View};
 
@@ -52,7 +52,7 @@ impl BindArgs {
 
     /// Serves pages until the user ends it.
     pub(super) fn serve(&self, router: axum::Router) -> anyhow::Result<ExitCode> {
-        let told = |address| say!("open http://{address} in a browser; Ctrl-C ends it");
+        let told = |address| insist!("open http://{address} in a browser; Ctrl-C ends it");
         pages::run(self.config()?, router, told)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rlef_judge::counted::counted;
 use rlef_sandbox::Cancel;
 
 use super::judging::Interrupts;
@@ -50,7 +51,7 @@ impl Doing {
                 } else {
                     "sampling"
                 };
-                format!("{verb}, {} answers judged", read(&self.judged))
+                format!("{verb}, {} judged", counted(read(&self.judged), "answer"))
             }
             2 => "scoring".to_owned(),
             3 => format!(

@@ -105,9 +105,12 @@ impl Layers {
         if config.is_trained_elsewhere() && bounded_by_default {
             config.policy_optimizer.max_gradient_norm = f64::INFINITY;
         }
+        // Whoever brings problems is told what is learnt of them, not of the built-in ones.
+        let built_in = contest::parse_spec(&config.problems).is_some();
+        if preset == Preset::Starter && own_problems && !built_in && !own_evaluation {
+            HELD_OUT.clone_into(&mut config.evaluation.problems);
+        }
         if preset != Preset::Starter {
-            // Whoever brings problems is told what is learnt of them, not of the built-in ones.
-            let built_in = contest::parse_spec(&config.problems).is_some();
             let plays = config.objective()?.needs().source == Source::Episodes;
             let [evaluation, validation] = match (own_problems && !built_in, plays) {
                 (true, _) => [HELD_OUT; 2],

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Name of the file that is locked; it stays, and holds the number of the last process that did.
-const NAME: &str = "lock";
+pub(super) const NAME: &str = "lock";
 
 /// Why a folder could not be had alone.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,16 @@ pub enum LockError {
         /// The system's reason.
         cause: std::io::Error,
     },
+}
+
+impl LockError {
+    /// Whether the disk is what stands in the way.
+    pub fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Held { .. } => false,
+            Self::File { cause, .. } => crate::files::is_of_disk(cause),
+        }
+    }
 }
 
 /// A folder held; dropped, it is free.

@@ -1,7 +1,7 @@
 //! A question until it is answered: retries and waits between them, and how it ended for good. What an answer says is for the
 //! caller to read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -87,7 +87,15 @@ impl Client {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut reason = String::new();
         for number in 1..=self.tries {
-            match self.once(call) {
+            let begun = Instant::now();
+            let found = self.once(call);
+            tracing::trace!(
+                path = call.path,
+                number,
+                seconds = begun.elapsed().as_secs_f64(),
+                "asked"
+            );
+            match found {
                 Try::Said(reply) => {
                     return Asked {
                         outcome: Outcome::Said(reply),
@@ -108,7 +116,16 @@ impl Client {
                         let wait = doubled
                             .min(LONGEST_BACKOFF)
                             .mul_f64(rng.random_range(0.5..1.0));
-                        std::thread::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT));
+                        let wait = asked.unwrap_or(wait).min(LONGEST_WAIT);
+                        tracing::debug!(
+                            path = call.path,
+                            number,
+                            of = self.tries,
+                            wait_s = wait.as_secs_f64(),
+                            %reason,
+                            "is asked again"
+                        );
+                        std::thread::sleep(wait);
                     }
                 }
             }
@@ -132,7 +149,8 @@ impl Client {
             return Outcome::Fatal(ServerError::Refused {
                 url: format!("{}/{path}", self.url),
                 status,
-                message,
+                // The sentence goes on behind it.
+                message: message.trim_end_matches('.').to_owned(),
                 remedy: self.interface.remedy(status),
             });
         }

@@ -50,7 +50,10 @@ fn a_refusal_is_a_sentence_that_names_the_remedy() {
             "hf download Qwen/Qwen2.5-Coder-0.5B-Instruct --local-dir",
         ],
     );
-    eval(&["./none/here"], &["none/here/config.json"]);
+    eval(
+        &["./none/here"],
+        &["none/here", "there is no such folder or file"],
+    );
     let gate = [
         "gate",
         "--baseline",

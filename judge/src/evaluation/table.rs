@@ -145,9 +145,12 @@ impl Report {
     /// How far an evaluation is, in a line: what is solved after all `turns`, and how fast.
     pub fn so_far(&self, turns: usize) -> String {
         let solved = 100.0 * self.final_solved().mean;
-        let speed = self.speed();
-        let comma = if speed.is_empty() { "" } else { ", " };
-        format!("1@{turns} {solved:.1}%{comma}{speed}")
+        // How many programs a second says nothing where their verdicts were known, which is told at the end alone.
+        let speed = match self.tokens_per_second {
+            rate if rate > 0.0 => format!(", {rate:.0} tokens/s"),
+            _ => String::new(),
+        };
+        format!("1@{turns} {solved:.1}%{speed}")
     }
 
     /// What the policy did, in one sentence.

@@ -38,17 +38,17 @@ pub fn render(report: &Report) -> String {
         let confidence = 100.0 * (1.0 - 2.0 * report.alpha);
         let _ = writeln!(
             text,
-            "\n  {:<22}  problems  baseline  candidate  change  {:<16} p",
+            "\n  {}\n  problems  baseline  candidate  change  {:<16}  p",
             report.metric,
             format!("{confidence:.0}% interval")
         );
-        row(&mut text, "all", test);
+        row(&mut text, None, test);
         for (name, test) in &report.slices {
-            row(&mut text, name, test);
+            row(&mut text, Some(name), test);
         }
         let _ = writeln!(
             text,
-            "\n  tolerated {:.1} points, alpha {}; a true drop of {:.1} points is found 80% of the time",
+            "\n  tolerated {:.1} points, alpha {}; 80% chance to find a drop of {:.1} points",
             100.0 * report.margin,
             report.alpha,
             100.0 * test.minimum_detectable
@@ -56,7 +56,7 @@ pub fn render(report: &Report) -> String {
         if test.clusters < test.problems {
             let _ = writeln!(
                 text,
-                "  {} problems form {} clusters of problems sampled together, which are weighed whole",
+                "  {} problems form {} clusters, sampled together and weighed whole",
                 test.problems, test.clusters
             );
         }
@@ -77,12 +77,12 @@ pub fn render(report: &Report) -> String {
     if old + new > 0 {
         let _ = writeln!(
             text,
-            "  episodes lost to the sandbox: {old} of the baseline, {new} of the candidate; they count nowhere"
+            "  lost to the sandbox and not counted: {old} episodes before, {new} now"
         );
     }
     let _ = write!(
         text,
-        "  baseline {}, seed {}; candidate {}, seed {}",
+        "  baseline   {}, seed {}\n  candidate  {}, seed {}",
         printable(&report.baseline.policy.name),
         report.baseline.seed,
         printable(&report.candidate.policy.name),
@@ -107,16 +107,19 @@ pub(super) fn change(test: &Test) -> (String, String) {
     )
 }
 
-fn row(text: &mut String, name: &str, test: &Test) {
+/// A slice's name has a line of its own, for it can be long and the figures take a line of 80 columns.
+fn row(text: &mut String, name: Option<&str>, test: &Test) {
     let (change, interval) = change(test);
-    let name = printable(name);
+    if let Some(name) = name {
+        let _ = writeln!(text, "  {}", printable(name));
+    }
     let _ = writeln!(
         text,
-        "  {name:<22}  {:>8}  {:>7.1}%  {:>8.1}%  {change:>6}  {interval:<16} {}  {}",
+        "  {:>8}  {:>7.1}%  {:>8.1}%  {change:>6}  {interval:<16}  {:<7} {}",
         test.problems,
         100.0 * test.baseline,
         100.0 * test.candidate,
-        p_value(test.p_adjusted),
+        p_value(test.p_adjusted).replace(' ', ""),
         test.verdict.words()
     );
 }

@@ -55,10 +55,9 @@ pub struct JudgeCounts {
 impl std::fmt::Display for JudgeCounts {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let all = self.cached + self.judged;
-        let rate = 100.0 * self.cached as f64 / all.max(1) as f64;
         write!(
             out,
-            "{} of {all} verdicts from the cache ({rate:.0}%)",
+            "{} of {all} verdicts were known from before",
             self.cached
         )?;
         if self.near_limit > 0 {

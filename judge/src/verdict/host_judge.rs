@@ -55,7 +55,14 @@ pub fn chosen_judge(
         python: python.map(Path::to_owned).or_else(|| set_path(INTERPRETER)),
         ..SandboxConfig::default()
     })?;
-    let stamp = stamp(sandbox.protection());
+    let protection = sandbox.protection();
+    tracing::debug!(
+        isolation = %protection.isolation,
+        interpreter = %protection.interpreter,
+        workers,
+        "the sandbox has started"
+    );
+    let stamp = stamp(protection);
     let mut judge = TestJudge::new(sandbox)
         .with_stamp(&stamp)
         .with_workers(workers)

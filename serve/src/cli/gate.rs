@@ -8,7 +8,8 @@ use anyhow::Context;
 
 pub use self::args::Args;
 use super::output;
-use super::output::{print, print_json, say};
+use super::output::{insist, print, print_json};
+use super::screen;
 use rlef_judge::evaluation::record::Evaluation;
 use rlef_judge::gate::{self, Options, Report, junit, markdown, names, text};
 use rlef_judge::problem::printable;
@@ -47,10 +48,10 @@ fn tell(args: &Args, report: &Report) -> anyhow::Result<()> {
     if args.json {
         print_json(&serde_json::to_string_pretty(report)?);
     } else {
-        print(&text::render(report));
+        print(&screen::fitted(&text::render(report), std::io::stdout()));
     }
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        say!("{}", markdown::annotation(report));
+        insist!("{}", markdown::annotation(report));
     }
     let mut written = Ok(());
     if let Some(path) = &args.junit {
@@ -104,7 +105,7 @@ fn ids(given: &[String]) -> anyhow::Result<BTreeSet<String>> {
         let list = names::listed(Path::new(path), &text, &today())
             .map_err(|words| anyhow::anyhow!("failed to {words}"))?;
         for words in &list.expired {
-            say!("{}", printable(words));
+            insist!("{}", printable(words));
         }
         ids.extend(list.ids);
     }

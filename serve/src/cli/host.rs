@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 use rlef_judge::verdict::{CACHE_BYTES, HostJudge, VerdictCache, chosen_judge};
 use rlef_sandbox::Isolation;
 
-use super::output::say;
+use super::output::{insist, say};
 
 /// Most workers: each is a jail of its own.
 pub const MOST_WORKERS: usize = 4096;
@@ -53,13 +53,13 @@ impl HostArgs {
             return Ok(judge);
         }
         let Some(folder) = VerdictCache::default_folder() else {
-            say!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
+            insist!("verdicts are not kept: none of RLEF_CACHE, XDG_CACHE_HOME and HOME is set");
             return Ok(judge);
         };
         Ok(match VerdictCache::open(&folder, CACHE_BYTES) {
             Ok(cache) => judge.with_cache(cache),
             Err(error) => {
-                say!("failed to {error}");
+                insist!("failed to {error}");
                 judge
             }
         })
@@ -68,7 +68,7 @@ impl HostArgs {
     /// Says what the judge did besides running programs.
     pub fn tell(&self, judge: &HostJudge) {
         let counts = judge.counts();
-        if !self.no_cache || counts.near_limit > 0 {
+        if counts.cached + counts.near_limit > 0 {
             say!("{counts}");
         }
     }

@@ -89,7 +89,7 @@ pub fn run<J>(
         // Before anything runs: what this host cannot run says nothing of a program.
         host.tests().runner().require(language)?;
     }
-    let mut progress = Progress::new("programs", answers.len() as u64);
+    let mut progress = Progress::new("judging", "program", answers.len() as u64);
     let options = Options {
         stop: if args.first_failure {
             StopAt::FirstFailure

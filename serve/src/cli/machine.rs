@@ -7,6 +7,7 @@ use std::path::Path;
 use rlef_sandbox::{Isolation, Language, LanguageState, Protection, Sandbox, SandboxError};
 use serde::Serialize;
 
+use super::packages;
 use rlef_judge::judge::Judges;
 use rlef_judge::verdict::{HostJudge, chain, chosen_judge};
 
@@ -126,13 +127,17 @@ fn table(report: &Machine) -> String {
         line(&mut text, &format!("{mark} {name:<20} "), &state.tools);
     }
     if let Some(compiled) = &report.compiled {
-        let _ = writeln!(text, "compiled programs are {compiled}");
+        line(&mut text, "", &format!("compiled programs are {compiled}"));
     }
     for (name, about) in &report.judges {
         line(&mut text, &format!("judge {name:<20} "), about);
     }
     match &report.error {
-        None => line(&mut text, "", &end(&report.languages)),
+        None => {
+            let isolation = report.protection.as_ref();
+            let isolation = isolation.map_or("", |found| &found.isolation);
+            line(&mut text, "", &end(&report.languages, isolation));
+        }
         Some(error) => line(
             &mut text,
             "",
@@ -157,27 +162,59 @@ fn line(text: &mut String, name: &str, said: &str) {
     }
 }
 
-/// What can be done here, and what is missing, in one sentence.
-fn end(languages: &[LanguageState]) -> String {
-    let of = |usable: bool| -> Vec<&str> {
-        let found = languages.iter().filter(|state| state.usable == usable);
+/// What can be done here, what is missing and how to get it, in one sentence.
+fn end(languages: &[LanguageState], isolation: &str) -> String {
+    let titles = |of: &dyn Fn(&LanguageState) -> bool| -> Vec<&str> {
+        let found = languages.iter().filter(|state| of(state));
         found.map(|state| state.language.title()).collect()
     };
-    let (usable, missing) = (of(true), of(false));
-    let mut text = "programs can be judged on this machine".to_owned();
-    if !usable.is_empty() {
-        let _ = write!(text, ", in {}", usable.join(", "));
-    }
+    let is_module = |state: &LanguageState| state.language == Language::Wasm;
+    // Those whose tools are not there, and those whose tools are and don't work.
+    let is_missing = |state: &LanguageState| state.tools.ends_with(ABSENT);
+    let usable = titles(&|state| state.usable);
+    let missing = titles(&|state| !state.usable && !is_module(state) && is_missing(state));
+    let broken = titles(&|state| !state.usable && !is_module(state) && !is_missing(state));
+    let mut parts = vec![if usable.is_empty() {
+        "programs can be judged on this machine".to_owned()
+    } else {
+        format!(
+            "programs can be judged on this machine, in {}",
+            usable.join(", ")
+        )
+    }];
     if !missing.is_empty() {
-        // Writing to a String can't fail.
-        let _ = write!(
-            text,
-            "; not in {}: the lines above say why, and `rlef doctor` looks again once it is there",
-            missing.join(", ")
-        );
+        let absent = languages
+            .iter()
+            .filter(|state| !state.usable && is_missing(state));
+        let mut wanted: Vec<&str> = absent
+            .flat_map(|state| packages::of(state.language).split(' '))
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        parts.push(format!(
+            "missing: {}, which `apt install {}` brings on Debian and Ubuntu",
+            missing.join(", "),
+            wanted.join(" ")
+        ));
     }
-    text
+    if !broken.is_empty() {
+        parts.push(format!(
+            "not in {}, whose lines above say why",
+            broken.join(", ")
+        ));
+    }
+    if languages
+        .iter()
+        .any(|state| is_module(state) && !state.usable)
+        && isolation != "wasm"
+    {
+        parts.push("WebAssembly modules are judged with --isolation wasm".to_owned());
+    }
+    parts.join("; ")
 }
+
+/// How it is said of a tool that it is not there.
+const ABSENT: &str = "not on the search path";
 
 #[cfg(test)]
 mod tests {
@@ -240,6 +277,16 @@ mod tests {
                 language: Language::Go,
                 usable: false,
                 tools: "go is not on the search path".into(),
+            },
+            LanguageState {
+                language: Language::Ruby,
+                usable: false,
+                tools: "ruby 3.1.2, but a program does not run: it ended with Exited(1)".into(),
+            },
+            LanguageState {
+                language: Language::Wasm,
+                usable: false,
+                tools: "modules run in WebAssembly only".into(),
             },
         ];
         let bad = Machine {

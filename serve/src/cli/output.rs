@@ -7,25 +7,41 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{exit, screen};
+use super::{exit, levels, screen};
 use rlef_judge::files::{self, partial_in, write_atomically};
 use rlef_judge::problem::{printable_json, printable_lines};
 
 /// Whether something that standard output should have had could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Says words to a person, on standard error; where nobody can be told, nobody is.
+/// Says words to a person, on standard error, unless they asked for quiet; where nobody can be told, nobody is.
 #[macro_export]
 macro_rules! say {
     ($($words:tt)*) => {
-        $crate::cli::output::to_people(format_args!($($words)*))
+        $crate::cli::output::note(format_args!($($words)*))
     };
 }
 pub use say;
 
-/// See [`say!`]. Ids, labels, paths and errors in it are others': what would act on a terminal is shown instead.
+/// Says what must be known even by who asked for quiet: a warning, an error, or what is missing from a result.
+#[macro_export]
+macro_rules! insist {
+    ($($words:tt)*) => {
+        $crate::cli::output::to_people(format_args!($($words)*))
+    };
+}
+pub use insist;
+
+/// See [`say!`].
+pub fn note(words: Arguments<'_>) {
+    if !levels::is_quiet() {
+        to_people(words);
+    }
+}
+
+/// See [`insist!`]. Ids, labels, paths and errors in it are others': what would act on a terminal is shown instead.
 pub fn to_people(words: Arguments<'_>) {
-    let words = printable_lines(&words.to_string());
+    let words = screen::fitted(&printable_lines(&words.to_string()), std::io::stderr());
     let _ = screen::above(|| writeln!(std::io::stderr().lock(), "{words}"));
 }
 
@@ -49,7 +65,7 @@ fn write_out(text: &str) {
         && error.kind() != ErrorKind::BrokenPipe
         && !LOST.swap(true, Ordering::Relaxed)
     {
-        say!("failed to write to standard output: {error}");
+        insist!("failed to write to standard output: {error}");
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::say;
-use super::screen;
+use super::{levels, screen};
+use rlef_judge::counted::counted;
 
 /// Says what is going on, whenever it is asked.
 pub type Meter = Arc<dyn Fn() -> String + Send + Sync>;
@@ -37,18 +38,25 @@ const TICK: Duration = Duration::from_millis(250);
 /// The first line of a bar, which fits 80 columns, and what is going on or was told last in the rest of the second.
 const TEMPLATE: &str =
     "{prefix} {bar:20} {pos}/{len}  {elapsed} gone, {eta} to go\n  {doing}{wide_msg}";
+/// The same for a terminal that would break the first line, of which a redraw then wipes half.
+const NARROW: &str = "{prefix} {pos}/{len}  {elapsed} gone\n  {doing}{wide_msg}";
+/// Columns that the first line may take.
+const WIDE: usize = 72;
 
 impl Progress {
-    /// Starts counting to `total`.
-    pub fn new(label: &str, total: u64) -> Self {
-        Self::watching(label, total, Arc::new(String::new))
+    /// Starts counting to `total` of what `noun` names one of.
+    pub fn new(label: &str, noun: &str, total: u64) -> Self {
+        Self::watching(label, noun, total, Arc::new(String::new))
     }
 
     /// The same, with somebody who says what is going on between two steps.
-    pub fn watching(label: &str, total: u64, meter: Meter) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+    pub fn watching(label: &str, noun: &str, total: u64, meter: Meter) -> Self {
+        let is_quiet = levels::is_quiet();
+        let bar = (!is_quiet && std::io::stderr().is_terminal()).then(|| {
+            let is_narrow = screen::width(std::io::stderr()).is_some_and(|width| width < WIDE);
+            let template = if is_narrow { NARROW } else { TEMPLATE };
             let shown = Arc::clone(&meter);
-            let style = ProgressStyle::with_template(TEMPLATE)
+            let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .with_key(
                     "doing",
@@ -72,8 +80,8 @@ impl Progress {
             shown: bar.as_ref().map(screen::show),
             bar,
         };
-        if progress.bar.is_none() {
-            say!("{label}: {total}");
+        if progress.bar.is_none() && !is_quiet {
+            say!("{label}: {}", counted(total as usize, noun));
             progress.break_silence(meter);
         }
         progress

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -45,6 +46,43 @@ pub fn has_colours() -> bool {
         io::stderr().is_terminal(),
         std::env::var_os("NO_COLOR").as_deref(),
     )
+}
+
+/// Words for a stream, broken between them where a terminal ends; for a pipe or a file as they are.
+pub(super) fn fitted(words: &str, stream: impl AsFd) -> String {
+    match width(stream) {
+        Some(width) => broken(words, width.max(NARROWEST)),
+        None => words.to_owned(),
+    }
+}
+
+/// Columns of a terminal; none of what is no terminal, or doesn't say.
+pub(super) fn width(stream: impl AsFd) -> Option<usize> {
+    let (terminal_size::Width(width), _) = terminal_size::terminal_size_of(stream)?;
+    (width > 0).then(|| usize::from(width))
+}
+
+/// Less than this holds no sentence.
+const NARROWEST: usize = 20;
+
+/// Rows of tables are left as they are, and so is a command at the end, for it is copied from the screen.
+fn broken(words: &str, width: usize) -> String {
+    let options = textwrap::Options::new(width)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = words.split('\n').map(|line| {
+        if textwrap::core::display_width(line) <= width || line.trim_start().contains("  ") {
+            return line.to_owned();
+        }
+        let Some((said, command)) = line.split_once(": rlef ") else {
+            return textwrap::fill(line, &options);
+        };
+        format!(
+            "{}\n  rlef {command}",
+            textwrap::fill(&format!("{said}:"), &options)
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn may_have_colours(is_terminal: bool, no: Option<&OsStr>) -> bool {
@@ -119,6 +157,25 @@ mod tests {
         let no = |text: &'static str| Some(OsStr::new(text));
         assert!(may_have_colours(true, None) && may_have_colours(true, no("")));
         assert!(!may_have_colours(true, no("1")) && !may_have_colours(false, None));
+    }
+
+    #[test]
+    fn words_break_between_them_and_a_command_stays_whole() {
+        let text =
+            "preset starter, for a policy with no chat template: /a/path-that-is-long/and-whole";
+        let lines = broken(text, 40);
+        assert_eq!(lines.replace('\n', " "), text);
+        assert!(lines.lines().all(|line| line.len() <= 40), "{lines}");
+        let command = "rlef train --resume --run runs/a-name-of-some-length";
+        let lines = broken(
+            &format!("stopped after round 4; continue with: {command}"),
+            40,
+        );
+        assert_eq!(lines.lines().last().unwrap().trim(), command);
+        let row = "  all        300  27.0%  [21.4, 34.3]  a row of a table";
+        assert_eq!(broken(row, 40), row);
+        assert_eq!(broken("short", 40), "short");
+        assert_eq!(broken("two\nlines", 40), "two\nlines");
     }
 
     const WIDTH: usize = 40;

@@ -9,7 +9,7 @@ use rlef_judge::problem::contest::{self, ContestConfig, Split};
 use rlef_judge::problem::quarantine::{Quarantine, today};
 use rlef_judge::problem::{self, Notice, Problem, ProblemError, SCHEMAS, Schema, printable};
 
-use super::output::say;
+use super::output::{insist, say};
 
 /// In front of a name: rows that can't be read are left out.
 const READABLE: &str = "readable:";
@@ -22,10 +22,10 @@ pub fn problems(name: &str) -> anyhow::Result<Vec<Problem>> {
     if let Some(name) = name.strip_prefix(READABLE) {
         let (problems, errors) = readable(name)?;
         for error in errors.iter().take(NAMED) {
-            say!("left out: failed to {}", printable(&error.to_string()));
+            insist!("left out: failed to {}", printable(&error.to_string()));
         }
         let (left, all) = (errors.len(), errors.len() + problems.len());
-        say!("{left} of {all} rows of {name} are left out, for they can't be read");
+        insist!("{left} of {all} rows of {name} are left out, for they can't be read");
         anyhow::ensure!(
             !problems.is_empty(),
             "failed to find a problem in {name} that can be read"
@@ -64,7 +64,7 @@ pub fn readable(name: &str) -> anyhow::Result<(Vec<Problem>, Vec<ProblemError>)>
 /// Says what a file has that is not taken into account.
 pub fn tell(notices: &[Notice]) {
     for notice in notices {
-        say!("warning: {notice}");
+        insist!("warning: {notice}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::super::judging::JudgingArgs;
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::{output, source};
 use super::beam::BeamArgs;
 use super::engine::EngineArgs;
@@ -269,7 +269,7 @@ impl Args {
                 sampling.top_k
             );
             if !facts.generation.unused.is_empty() {
-                say!(
+                insist!(
                     "warning: the checkpoint's generation_config.json asks for {}, which is not done here",
                     facts.generation.unused.join(", ")
                 );

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::super::judging::{self, Judging, watch_interrupts};
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::{exit, source};
 use super::Args;
 use super::shown::shown;
@@ -39,10 +39,16 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
             .iter()
             .find(|problem| policy.samples_of(&problem.id) < play.config.group)
         {
+            let (found, id) = (policy.samples_of(&problem.id), printable(&problem.id));
+            anyhow::ensure!(
+                !args.plays_references(),
+                "failed to play references: {id} brings {} of its own, and --rollouts {} needs one for each; take fewer rollouts, or problems with `references`",
+                counted(found, "solution"),
+                play.config.group
+            );
             anyhow::bail!(
-                "play {file}: it holds {} of {}; --rollouts {} needs as many",
-                counted(policy.samples_of(&problem.id), "completion"),
-                printable(&problem.id),
+                "failed to play {file}: it holds {} of {id}; --rollouts {} needs as many",
+                counted(found, "completion"),
                 play.config.group
             );
         }
@@ -138,14 +144,14 @@ pub(super) fn stopped(
     let code = match error {
         PolicyError::Stopped => judging::interrupted(),
         PolicyError::Server(ServerError::NoAnswer { .. }) => {
-            say!("{error}");
+            insist!("{error}");
             ExitCode::from(exit::INFRASTRUCTURE)
         }
         _ => return None,
     };
     let (answers, verdicts) = journal.holds_now();
     let path = args.resume.as_ref().or(args.journal.as_ref())?;
-    say!(
+    insist!(
         "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
         path.display(),
         path.display()

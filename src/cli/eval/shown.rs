@@ -52,7 +52,8 @@ pub(super) fn shown(play: &Play<'_>, policy: &dyn Policy) -> anyhow::Result<(Vec
         ..*play
     };
     let meter = Arc::new(move || doing.words());
-    let mut progress = Progress::watching("evaluating", play.problems.len() as u64, meter);
+    let mut progress =
+        Progress::watching("evaluating", "problem", play.problems.len() as u64, meter);
     let played = play.with(policy, &mut |done, so_far| {
         progress.set(done as u64, &so_far.so_far(play.config.turns));
     });

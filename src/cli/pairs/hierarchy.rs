@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::answers::fresh;
 use super::{Args, written};
-use crate::cli::output::say;
+use crate::cli::output::{insist, say};
 use crate::cli::source;
 use crate::judge::{Judge, Judges};
 use crate::pairs::{self, Asked, Assumed, Levelled, Rule};
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             &mut |_| (),
         );
         for (id, error) in &heard.lost {
-            say!("{}: {error}", printable(id));
+            insist!("{}: {error}", printable(id));
         }
         lost += missing + heard.lost.len();
         let judged = heard.judged.into_iter();

@@ -1,6 +1,6 @@
 //! How far a training is, for who watches it.
 
-use crate::cli::output::say;
+use crate::cli::output::{insist, say};
 use crate::cli::progress::Progress;
 use crate::sft::SftEvent;
 
@@ -8,7 +8,8 @@ use crate::sft::SftEvent;
 pub(super) fn show(event: SftEvent<'_>, progress: &mut Option<Progress>) {
     match event {
         SftEvent::Demonstrated { sets, of, episodes } => {
-            let shown = progress.get_or_insert_with(|| Progress::new("demonstrating", of as u64));
+            let shown =
+                progress.get_or_insert_with(|| Progress::new("demonstrating", "set", of as u64));
             shown.set(sets as u64, &format!("{episodes} episodes"));
         }
         SftEvent::Stage {
@@ -30,7 +31,7 @@ pub(super) fn show(event: SftEvent<'_>, progress: &mut Option<Progress>) {
             if too_long > 0 {
                 say!("{too_long} more are left out, for they exceed the context");
             }
-            *progress = Some(Progress::new("learning", updates as u64));
+            *progress = Some(Progress::new("learning", "update", updates as u64));
         }
         SftEvent::Update(seen) => {
             if let Some(shown) = progress {
@@ -43,7 +44,7 @@ pub(super) fn show(event: SftEvent<'_>, progress: &mut Option<Progress>) {
                 shown.finish();
             }
             if passed_over > 0 {
-                say!(
+                insist!(
                     "{passed_over} updates were passed over: their gradient was not a finite number"
                 );
             }

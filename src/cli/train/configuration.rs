@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::source;
 use super::{Args, folders};
 use crate::config::{Assignment, Layers, PolicyFacts, Preset, TrainConfig};
@@ -92,7 +92,7 @@ fn tell(config: &TrainConfig, facts: Option<&PolicyFacts>) {
         config.policy_optimizer.learning_rate,
     );
     if config.preset == Preset::Starter && facts.templated {
-        say!(
+        insist!(
             "warning: the preset starter is for policies without a chat template; preset = \"llm\" fits this one"
         );
     }

@@ -49,12 +49,17 @@ fn free() -> anyhow::Result<usize> {
         .context("failed to name a run: runs/ is full")
 }
 
+/// The folder of a new run: the one that was named, else the next free one.
+pub(super) fn next(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    match named {
+        Some(folder) => Ok(folder.to_owned()),
+        None => free().map(numbered),
+    }
+}
+
 /// Finds out whether a new run can be begun, before anything is loaded.
 pub(super) fn check(named: Option<&Path>) -> anyhow::Result<()> {
-    let folder = match named {
-        Some(folder) => folder.to_owned(),
-        None => numbered(free()?),
-    };
+    let folder = next(named)?;
     if folder.join("config.toml").exists() {
         return Err(RunError::Exists(folder).into());
     }
@@ -68,10 +73,7 @@ pub(super) fn create(
     inputs: &Inputs,
 ) -> anyhow::Result<Run> {
     let run = loop {
-        let folder = match named {
-            Some(folder) => folder.to_owned(),
-            None => numbered(free()?),
-        };
+        let folder = next(named)?;
         match Run::create(&folder, config) {
             // Another process has just taken it.
             Err(RunError::Exists(_) | RunError::Lock(_)) if named.is_none() && folder.exists() => {}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::source;
 use crate::checkpoint::tokenizer::Place;
 use crate::config::{Decontamination, HELD_OUT, TrainConfig};
@@ -112,10 +112,18 @@ impl Problems {
             .training
             .iter()
             .filter(|problem| problem.public_tests.is_empty());
+        let splits = single
+            .clone()
+            .any(|problem| problem.private_tests.len() > 1);
         let (count, all) = (single.count(), self.training.len());
         if count > 0 && config.rollout.turns > 1 {
+            let remedy = if splits {
+                "data.public_from_private = 2 makes two of their private tests public"
+            } else {
+                "give them public_tests, which later turns are told of"
+            };
             say!(
-                "{count} of the {all} problems to train on have no public tests, so one turn is played of each; data.public_from_private = 2 makes two of their private tests public"
+                "{count} of the {all} problems to train on have no public tests, so one turn is played of each; {remedy}"
             );
         }
     }
@@ -245,7 +253,7 @@ fn fitting(
         }
     }
     if let Some(first) = left_out.first() {
-        say!(
+        insist!(
             "{} of the {} problems of {name} are left out, {} the first of them: their prompts and {} tokens of an answer exceed the policy's context of {context}",
             left_out.len(),
             left_out.len() + kept.len(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::output::say;
+use super::super::output::{insist, say};
 use super::super::source;
 use crate::checkpoint::tokenizer::Tokenizer;
 use crate::config::TrainConfig;
@@ -91,7 +91,7 @@ fn read(
 ) -> anyhow::Result<Examples> {
     let found = examples::read(path, shape, tokenizer, context)?;
     for (reason, rows) in &found.left_out {
-        say!("{rows} rows of {} are left out: {reason}", path.display());
+        insist!("{rows} rows of {} are left out: {reason}", path.display());
     }
     if found.ties > 0 {
         say!("{} ties of {} are left out", found.ties, path.display());

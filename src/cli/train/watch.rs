@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::eval::describe;
 use super::super::judging::Interrupts;
-use super::super::output::{print, say};
+use super::super::output::{insist, print, say};
 use super::super::progress::Progress;
 use super::super::watched::Doing;
 use super::collapse::Collapse;
@@ -44,10 +44,10 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn begin(&mut self, label: &str, total: usize) {
+    fn begin(&mut self, label: &str, noun: &str, total: usize) {
         let doing = Arc::clone(&self.doing);
         let meter = Arc::new(move || doing.words());
-        self.progress = Some(Progress::watching(label, total as u64, meter));
+        self.progress = Some(Progress::watching(label, noun, total as u64, meter));
     }
 
     fn set(&mut self, done: usize, message: &str) {
@@ -82,7 +82,7 @@ impl Observer for Watcher<'_> {
                 // not wait.
                 let words = format!("stopped while evaluating; continue with: {}", self.resume);
                 self.interrupts.end_at_once(words);
-                self.begin(&format!("evaluating {}", when(stage)), problems);
+                self.begin(&format!("evaluating {}", when(stage)), "problem", problems);
             }
             Event::Evaluated { problems, report } => {
                 if self.is_between {
@@ -98,24 +98,35 @@ impl Observer for Watcher<'_> {
             Event::Training { rounds } => {
                 self.finish();
                 self.interrupts.are_counted();
-                self.begin("training", rounds);
+                self.begin("training", "round", rounds);
             }
-            Event::Phase(phase) => self.doing.begin(phase),
+            Event::Phase(phase) => {
+                tracing::trace!(?phase, "begins");
+                self.doing.begin(phase);
+            }
             Event::Round {
                 rounds,
                 metrics,
                 timings,
             } => {
+                tracing::debug!(
+                    rounds,
+                    sampling_s = timings.sampling_seconds,
+                    judging_s = timings.judging_seconds,
+                    scoring_s = timings.scoring_seconds,
+                    updating_s = timings.updating_seconds,
+                    "the round is done"
+                );
                 self.set(rounds, &line(metrics, timings));
                 if let Some(words) = self.collapse.look(metrics) {
-                    say!("{words}");
+                    insist!("{words}");
                 }
                 if self.stop() {
                     self.finish();
                 }
             }
             Event::NoCheckpoint { rounds } => {
-                say!(
+                insist!(
                     "no checkpoint is made after round {rounds}: its last update had no finite gradient"
                 );
             }
@@ -125,11 +136,11 @@ impl Observer for Watcher<'_> {
             }
             Event::Failed { also, resumable } => {
                 if let Some(also) = also {
-                    say!("{also:#}");
+                    insist!("{also:#}");
                 }
                 self.finish();
                 if resumable {
-                    say!("continue, once that is mended, with: {}", self.resume);
+                    insist!("continue, once that is mended, with: {}", self.resume);
                 }
             }
             Event::Trained => {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::super::output::{keep, print, print_json, say};
+use super::super::output::{insist, keep, print, print_json, say};
 use super::super::{exit, progress::Progress, source};
 use super::Args;
 use rlef_judge::problem::audit::{Audit, Finding, Seen, Told};
@@ -26,7 +26,7 @@ pub(super) fn run(name: &str, args: &Args) -> anyhow::Result<ExitCode> {
             let _ = seen.twin(&problem, &format!("{} in {other}", problem.id));
         }
     }
-    let mut progress = Progress::new("problems", problems.len() as u64);
+    let mut progress = Progress::new("trying", "problem", problems.len() as u64);
     let mut told = Ok(());
     audit.examine(
         &judge,
@@ -39,7 +39,7 @@ pub(super) fn run(name: &str, args: &Args) -> anyhow::Result<ExitCode> {
                 Told::Found(_) => {}
                 Told::Lost(problem, error) => {
                     let words = printable_lines(&error.to_string());
-                    say!(
+                    insist!(
                         "{} is not judged: failed to {words}",
                         printable(&problem.id)
                     );
