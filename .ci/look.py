@@ -118,6 +118,7 @@ def looking(browser, run):
         "run": f"/run?of={quoted(run)}",
         "episodes": f"/episodes?of={quoted(run)}",
         "episode": "/episode?of=old.jsonl&n=1",
+        "learnt": f"/episode?of={quoted(run)}&n=0",
         "evaluations": "/evaluations",
         "evaluation": "/evaluation?of=old.json",
         "compare": "/compare?a=old.json&b=new.json",
@@ -171,8 +172,9 @@ def looking(browser, run):
         time.sleep(0.1)
     else:
         raise AssertionError("the curves were not drawn again")
-    server.kill()
+    # First, so that the stream of a live page is not cut.
     browser.open("about:blank")
+    server.kill()
 
 
 def browser_problem():

@@ -1,6 +1,7 @@
 //! Episode: one play of one Problem as a policy sampled it, from the first prompt to its stop: the ids, and what the
 //! environment says was played. Pure; it neither samples nor judges.
 
+mod credit;
 mod standing;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::program::{Found, NoProgram, Program};
 use crate::verdict::{Grade, Verdict};
 
 pub use crate::environment::StopReason;
+pub use credit::TurnCredit;
 pub use standing::{Standing, constrain};
 
 /// Prompt → completion → program → verdict → feedback.
@@ -95,6 +97,8 @@ pub struct Episode {
     pub terms: Option<Vec<Terms>>,
     /// How it stands beside that.
     pub standing: Standing,
+    /// What learning made of its turns, once the round has learnt from it.
+    pub credit: Option<Vec<TurnCredit>>,
 }
 
 impl Episode {
@@ -111,6 +115,7 @@ impl Episode {
             rewards: None,
             terms: None,
             standing: Standing::default(),
+            credit: None,
         }
     }
 

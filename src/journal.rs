@@ -8,6 +8,7 @@ pub mod again;
 #[cfg(test)]
 mod agreement;
 mod blocks;
+mod credit;
 pub mod diff;
 mod error;
 mod frame;
@@ -25,6 +26,7 @@ mod tests;
 pub(crate) use crate::files::partial_in;
 pub use crate::files::write_atomically;
 pub use blocks::Blocks;
+pub use credit::{CREDIT, CREDIT_INDEX, CreditFile, CreditRecord, credit_of};
 pub use error::JournalError;
 pub use frame::Name;
 pub use frames::Frames;

@@ -73,6 +73,13 @@ pub trait Objective: Send + Sync {
         Credit::default()
     }
 
+    /// What it itself adds to the reward of every turn of the batch, by name, in what it credited last: for whoever looks at it. Nothing
+    /// where rewards are as they were played.
+    fn terms(&self, scored: &Scored<'_>) -> Vec<(&'static str, Vec<f64>)> {
+        let _ = scored;
+        Vec::new()
+    }
+
     /// The part that one micro-batch has in the loss of its minibatch: the parts add up to it.
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss;
 

@@ -12,13 +12,14 @@ mod reports;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::adapter_file;
 use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
-use crate::journal::{FIRST_FORM, INDEX, Lines, NAME, RunJournal};
+use crate::journal::{
+    CREDIT, CREDIT_INDEX, CreditFile, FIRST_FORM, INDEX, Lines, NAME, RunJournal,
+};
 use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
@@ -31,36 +32,17 @@ pub use checkpoints::latest;
 use checkpoints::{checkpoints, remove_begun};
 pub use error::RunError;
 use error::file;
+pub use files::Progress;
 use files::{Files, read_json, remains, write_config, write_json};
 pub use inputs::Inputs;
 use lock::Lock;
 pub use lock::LockError;
 
-/// How far a run is, and how long its files were then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Progress {
-    /// Form of the file.
-    #[serde(default)]
-    pub schema: Schema<1>,
-    /// Rounds done.
-    pub rounds: usize,
-    /// Policy updates done.
-    pub policy_steps: usize,
-    /// Value updates done.
-    pub value_steps: usize,
-    /// Bytes of the journal.
-    pub journal_bytes: u64,
-    /// Bytes of `metrics.jsonl`.
-    pub metrics_bytes: u64,
-    /// Bytes of `timings.jsonl`.
-    pub timings_bytes: u64,
-}
-
 /// An open run.
 pub struct Run {
     folder: PathBuf,
     journal: RunJournal,
+    credit: CreditFile,
     metrics: Lines,
     timings: Lines,
     loggers: Loggers,
@@ -81,7 +63,15 @@ const OBJECTIVE: &str = "objective.json";
 /// What a checkpoint holds of the stored answers that others are compared with.
 const STORED: &str = "baselines.json";
 /// What a run writes besides its configuration.
-const FILES: [&str; 5] = [NAME, INDEX, FIRST_FORM, "metrics.jsonl", "timings.jsonl"];
+const FILES: [&str; 7] = [
+    NAME,
+    INDEX,
+    CREDIT,
+    CREDIT_INDEX,
+    FIRST_FORM,
+    "metrics.jsonl",
+    "timings.jsonl",
+];
 
 impl Run {
     /// Starts a run in an empty or new folder and writes its resolved configuration. Where that fails, the folder is as it was.
@@ -178,12 +168,14 @@ impl Run {
     fn of(folder: &Path, config: &TrainConfig, files: Files, lock: Lock) -> Self {
         let Files {
             journal,
+            credit,
             metrics,
             timings,
         } = files;
         Self {
             folder: folder.to_owned(),
             journal,
+            credit,
             metrics,
             timings,
             loggers: Loggers::new(folder, &config.loggers),
@@ -238,6 +230,7 @@ impl Run {
         timings: &RoundTimings,
     ) -> Result<(), RunError> {
         self.journal.append(step, groups)?;
+        self.credit.append(step, groups)?;
         self.metrics.append(std::slice::from_ref(metrics))?;
         self.timings.append(std::slice::from_ref(timings))?;
         Ok(())
@@ -259,6 +252,7 @@ impl Run {
                 .as_ref()
                 .map_or(0, |value| value.optimizer.steps()),
             journal_bytes: self.journal.sync()?,
+            credit_bytes: self.credit.sync()?,
             metrics_bytes: self.metrics.sync()?,
             timings_bytes: self.timings.sync()?,
         };

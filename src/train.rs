@@ -3,6 +3,7 @@
 
 mod ahead;
 mod checks;
+mod credit;
 mod draw;
 mod error;
 mod evaluation;
@@ -28,7 +29,7 @@ use std::time::Instant;
 
 use crate::config::TrainConfig;
 use crate::judge::Judge;
-use crate::rollout::{Group, RolloutStats};
+use crate::rollout::RolloutStats;
 pub use error::TrainError;
 pub use learner::{Learner, ValueNetwork};
 pub use metrics::{Own, RoundMetrics, RoundTimings};
@@ -133,11 +134,12 @@ fn learnt(
     let scoring_seconds = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    update::update(learner, &parts, &known, &mut all, observer)?;
+    let read = update::update(learner, &parts, &known, &mut all, observer)?;
+    let credit = credit::of_parts(&parts, &known, &read);
     let mut metrics = metrics::together(&parts, all);
     metrics.step = learner.policy_optimizer.steps();
     drop(parts);
-    let groups: Vec<Group> = played.into_iter().flat_map(|(groups, _)| groups).collect();
+    let groups = credit::given(played, credit);
     learner.note(&groups);
     observer.on(Event::Phase(Phase::Done));
     let timings = RoundTimings::new(round, cost, scoring_seconds, clock.elapsed());

@@ -30,7 +30,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 /// Lines of code on a page that begin with `rlef`: in fences, set in by four spaces, or after a prompt; continued lines are one.
-fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let (mut is_fenced, mut goes_on) = (false, false);
     for line in text.lines() {
@@ -61,7 +61,7 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// A command → its words, up to a comment or what the shell does with its output.
-fn words(command: &str) -> Vec<String> {
+pub(crate) fn words(command: &str) -> Vec<String> {
     let command = command.split(" #").next().unwrap();
     let mut found = vec![String::new()];
     let mut quote = None;

@@ -35,7 +35,7 @@ const fn format(
     Format { name, title, types }
 }
 
-const FORMATS: [Format; 29] = [
+const FORMATS: [Format; 30] = [
     format(
         "problem",
         "A problem: a line of a file of problems",
@@ -92,6 +92,14 @@ const FORMATS: [Format; 29] = [
         &[("src/journal/frames.rs", "Event"), EPISODE],
     ),
     format(
+        "credit",
+        "What a round made of an episode: a line of `credit.jsonl.zst`",
+        &[
+            ("src/journal/frames.rs", "Event"),
+            ("src/journal/credit.rs", "CreditRecord"),
+        ],
+    ),
+    format(
         "journal-head",
         "The head of a frame: a line of a journal's index",
         &[("src/journal/frame.rs", "Head")],
@@ -124,7 +132,7 @@ const FORMATS: [Format; 29] = [
     format(
         "progress",
         "How far a checkpoint is: `progress.json`",
-        &[("src/run.rs", "Progress")],
+        &[("src/run/files.rs", "Progress")],
     ),
     format(
         "rates",

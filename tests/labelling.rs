@@ -12,7 +12,7 @@ use super::cli::{refused, rlef, write};
 use super::viewing::{Answered, HOSTILE, ask, get};
 
 /// `rlef label`, until it is killed.
-struct Labelling {
+pub(crate) struct Labelling {
     child: Child,
     address: SocketAddr,
 }
@@ -29,7 +29,7 @@ impl Drop for Labelling {
     clippy::disallowed_methods,
     reason = "the test starts the program under test, not a candidate"
 )]
-fn labelling(at: &Path, more: &[&str]) -> Labelling {
+pub(crate) fn labelling(at: &Path, more: &[&str]) -> Labelling {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rlef"))
         .current_dir(at)
         .args([
@@ -99,7 +99,7 @@ fn post(server: &Labelling, path: &str, body: &Value) -> Answered {
 }
 
 /// Labels what is shown; nothing once all is labelled.
-fn say(server: &Labelling, labeler: &str, said: &Value) -> Option<u16> {
+pub(crate) fn say(server: &Labelling, labeler: &str, said: &Value) -> Option<u16> {
     let page = get(server.address, &format!("/label?as={labeler}"));
     assert_eq!(page.status, 200, "{}", page.body);
     if page.body.contains("All is labelled") {

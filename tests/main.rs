@@ -49,6 +49,7 @@ mod raising;
 mod remote;
 mod resume;
 mod rewards;
+mod rlhf;
 mod rule_judges;
 mod runs;
 mod servers;

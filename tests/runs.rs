@@ -29,6 +29,7 @@ fn equal(whole: &Path, other: &Path) {
     for name in [
         "journal.jsonl.zst",
         "journal.jsonl.zst.index",
+        "credit.jsonl.zst",
         "metrics.jsonl",
     ] {
         let read = |run: &Path| std::fs::read(run.join(name)).unwrap();

@@ -13,7 +13,7 @@ use zstd::bulk::Compressor;
 
 use super::JournalError;
 
-/// Form of the file; another one is refused.
+/// Form of a journal; another one is refused.
 pub(super) const SCHEMA: &str = "rlef-journal/2";
 /// How a head begins: a mark of frames that are passed over, and the bytes of what follows.
 pub(super) const MARK: [u8; 4] = 0x184D_2A5A_u32.to_le_bytes();
@@ -107,12 +107,12 @@ impl Entry {
         self.data + self.head.bytes
     }
 
-    /// What stands at a place of a file of `length` bytes.
+    /// What stands at a place of a file of `length` bytes and this form.
     pub(super) fn at(
         file: &File,
         path: &Path,
         (at, frame): (u64, usize),
-        length: u64,
+        (length, schema): (u64, &str),
     ) -> Result<Found, JournalError> {
         let damaged = |reason: String| JournalError::Frame {
             path: path.to_owned(),
@@ -152,9 +152,9 @@ impl Entry {
                 head.at, head.frame
             )));
         }
-        if frame == 0 && head.schema.as_deref() != Some(SCHEMA) {
+        if frame == 0 && head.schema.as_deref() != Some(schema) {
             let found = head.schema.as_deref().unwrap_or("none");
-            let words = format!("the form is {found:?}; this version of rlef reads {SCHEMA:?}");
+            let words = format!("the form is {found:?}; this version of rlef reads {schema:?}");
             return Err(damaged(words));
         }
         let entry = Self::new(head, text.len());

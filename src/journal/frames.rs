@@ -6,13 +6,34 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::frame::{Chain, Head, Packer, SCHEMA};
+use super::frame::{Chain, Head, Name, Packer, SCHEMA};
 use super::index::{Index, IndexFile};
 use super::tail::Tail;
 use super::{EpisodeRecord, JournalError};
 
 /// Bytes of lines after which a new frame begins: more of them are compressed better, fewer are found faster.
 const FRAME: usize = 1 << 20;
+
+/// What a line of such a file is of.
+pub(super) trait Record: Serialize {
+    /// The episode.
+    fn name(&self) -> Name;
+
+    /// The name of its prompt, whose text stands before it.
+    fn prompt(&self) -> Option<&String> {
+        None
+    }
+}
+
+impl Record for EpisodeRecord {
+    fn name(&self) -> Name {
+        (self.step, self.problem_id.clone(), self.sample)
+    }
+
+    fn prompt(&self) -> Option<&String> {
+        self.prompt.as_ref()
+    }
+}
 
 /// A line that is no episode.
 #[derive(Serialize)]
@@ -35,6 +56,8 @@ enum Event<'a> {
 /// The open file.
 pub struct Frames {
     tail: Tail,
+    /// Form of the file.
+    schema: &'static str,
     /// None once it could not be written.
     index: Option<IndexFile>,
     packer: Packer,
@@ -79,7 +102,7 @@ impl Batch<'_> {
     fn add(
         &mut self,
         mut lines: Vec<u8>,
-        record: &EpisodeRecord,
+        record: &impl Record,
         prompt: Option<&String>,
     ) -> std::io::Result<()> {
         line(&mut lines, record)?;
@@ -87,8 +110,7 @@ impl Batch<'_> {
             self.end_frame()?;
         }
         self.lines.append(&mut lines);
-        let name = (record.step, record.problem_id.clone(), record.sample);
-        self.head.episodes.push(name);
+        self.head.episodes.push(record.name());
         self.head.prompts.extend(prompt.cloned());
         Ok(())
     }
@@ -117,8 +139,13 @@ impl Frames {
     /// Opens for appending after the first `bytes` bytes. What was written past them stays until something takes its place:
     /// whoever opens may yet find a reason not to go on.
     pub fn after(path: &Path, bytes: u64) -> Result<Self, JournalError> {
+        Self::of(path, bytes, SCHEMA)
+    }
+
+    /// The same of a file of another form.
+    pub(super) fn of(path: &Path, bytes: u64, schema: &'static str) -> Result<Self, JournalError> {
         let tail = Tail::after(path, bytes)?;
-        let index = Index::read(path, tail.file(), bytes)?;
+        let index = Index::read(path, tail.file(), (bytes, schema))?;
         if index.end() != bytes {
             return Err(JournalError::Within {
                 path: path.to_owned(),
@@ -134,6 +161,7 @@ impl Frames {
         Ok(Self {
             index: Some(index.into_file(path)?),
             tail,
+            schema,
             packer,
             count,
             chain,
@@ -142,7 +170,12 @@ impl Frames {
     }
 
     /// Appends episodes with one write, each with the text of its prompt where it has one.
-    pub fn append(&mut self, episodes: &[(EpisodeRecord, Arc<str>)]) -> Result<(), JournalError> {
+    #[expect(
+        private_bounds,
+        reason = "what is kept in frames is decided in this module"
+    )]
+    pub fn append<R: Record>(&mut self, episodes: &[(R, Arc<str>)]) -> Result<(), JournalError> {
+        let schema = self.schema;
         let path = self.tail.path().to_owned();
         let mut batch = Batch {
             packer: &mut self.packer,
@@ -159,13 +192,13 @@ impl Frames {
         let mut new = HashSet::new();
         let packed = (|| {
             if batch.head.frame == 0 {
-                batch.head.schema = Some(SCHEMA.to_owned());
-                line(&mut batch.lines, &Event::Journal { schema: SCHEMA })?;
+                batch.head.schema = Some(schema.to_owned());
+                line(&mut batch.lines, &Event::Journal { schema })?;
                 batch.end_frame()?;
             }
             for (record, text) in episodes {
                 let mut lines = Vec::new();
-                let prompt = (record.prompt.as_ref())
+                let prompt = (record.prompt())
                     .filter(|&name| !self.prompts.contains(name) && new.insert(name.clone()));
                 if let Some(name) = prompt {
                     line(&mut lines, &Event::Prompt { name, text })?;

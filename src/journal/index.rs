@@ -32,18 +32,22 @@ pub(super) struct Index {
 
 impl Index {
     /// Of the first `bytes` bytes of a journal: what its index says, as far as that holds, and what the journal says itself.
-    pub(super) fn read(journal: &Path, file: &File, bytes: u64) -> Result<Self, JournalError> {
+    pub(super) fn read(
+        journal: &Path,
+        file: &File,
+        (bytes, schema): (u64, &str),
+    ) -> Result<Self, JournalError> {
         let text = crate::files::read(&path_of(journal)).unwrap_or_default();
         let mut index = Self::of_text(&text, bytes).unwrap_or_else(|| Self::empty(false));
         // A line that fits among the others may still be of another journal. The last head says what those before it were.
         if let Some(last) = index.entries.last() {
             let (at, frame) = (last.head.at, last.head.frame);
-            let found = Entry::at(file, journal, (at, frame), bytes);
+            let found = Entry::at(file, journal, (at, frame), (bytes, schema));
             if !matches!(found, Ok(Found::Whole(entry, _)) if entry == *last) {
                 index = Self::empty(false);
             }
         }
-        index.walk(journal, file, bytes)?;
+        index.walk(journal, file, (bytes, schema))?;
         Ok(index)
     }
 
@@ -97,10 +101,16 @@ impl Index {
     }
 
     /// Reads the heads that the index doesn't know.
-    fn walk(&mut self, journal: &Path, file: &File, bytes: u64) -> Result<(), JournalError> {
+    fn walk(
+        &mut self,
+        journal: &Path,
+        file: &File,
+        (bytes, schema): (u64, &str),
+    ) -> Result<(), JournalError> {
         while self.end() < bytes {
             let place = (self.end(), self.entries.len());
-            let Found::Whole(entry, text) = Entry::at(file, journal, place, bytes)? else {
+            let Found::Whole(entry, text) = Entry::at(file, journal, place, (bytes, schema))?
+            else {
                 // What is behind an end is damage, and would be lost without a word.
                 return Entry::none_behind(file, journal, place, bytes);
             };

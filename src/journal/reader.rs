@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::frame::{Entry, Name};
+use super::frame::{Entry, Name, SCHEMA};
 use super::index::Index;
 use super::lines::is_event;
 use super::{EpisodeRecord, JournalError};
@@ -50,10 +50,15 @@ struct Prompt {
 impl FrameReader {
     /// Opens a journal; reads its index, or the heads of its frames, and no line.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Self::of(path, SCHEMA)
+    }
+
+    /// The same of a file in frames of another form.
+    pub(super) fn of(path: &Path, schema: &str) -> Result<Self, JournalError> {
         let failed = |action| JournalError::of_file(action, path);
         let file = crate::files::open(path).map_err(failed("open"))?;
         let bytes = file.metadata().map_err(failed("read"))?.len();
-        let index = Index::read(path, &file, bytes)?;
+        let index = Index::read(path, &file, (bytes, schema))?;
         let torn = bytes - index.end();
         if torn > 0 {
             tracing::warn!(

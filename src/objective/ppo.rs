@@ -89,6 +89,10 @@ impl Objective for Ppo {
         }
     }
 
+    fn terms(&self, scored: &Scored<'_>) -> Vec<(&'static str, Vec<f64>)> {
+        stats::kl_terms(scored, self.kl_beta)
+    }
+
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = policy_loss(tokens, inputs.behaviour(), self.clip, inputs.totals.tokens);

@@ -168,11 +168,7 @@ impl RlhfPpo {
                 let said = candidate
                     .episode
                     .and_then(|episode| episode.turns.get(turn));
-                let penalty = if said.is_some_and(crate::episode::Turn::is_cut) {
-                    self.settings.missing_end_penalty
-                } else {
-                    0.0
-                };
+                let penalty = self.penalty(said);
                 // An answer without a token has its reward where the one before it ends.
                 let last = span.end.checked_sub(1);
                 let last = last.filter(|&last| scored.batch.actions[last].row == span.row);
@@ -189,6 +185,15 @@ impl RlhfPpo {
             return advantage::scaled(&rewards);
         }
         rewards
+    }
+
+    /// What is taken off the reward of an answer that was cut.
+    fn penalty(&self, said: Option<&crate::episode::Turn>) -> f64 {
+        if said.is_some_and(crate::episode::Turn::is_cut) {
+            self.settings.missing_end_penalty
+        } else {
+            0.0
+        }
     }
 
     /// The rewards of the steps of an answer, each with the token that ends its step.
@@ -261,6 +266,29 @@ impl Objective for RlhfPpo {
             advantages: advantages.into_iter().map(|a| a as f32).collect(),
             returns,
         }
+    }
+
+    fn terms(&self, scored: &Scored<'_>) -> Vec<(&'static str, Vec<f64>)> {
+        let mut terms = stats::kl_terms(scored, self.moving().1.kl_beta);
+        let candidates = scored.candidates();
+        let turns = candidates.flat_map(|candidate| {
+            let said = candidate.episode.map_or(&[][..], |episode| &episode.turns);
+            (0..candidate.rewards.len()).map(|turn| said.get(turn))
+        });
+        let (mut penalties, mut steps) = (Vec::new(), Vec::new());
+        for turn in turns {
+            penalties.push(-self.penalty(turn));
+            let said = turn.map_or(&[][..], |turn| &turn.steps);
+            steps.push(self.of_steps(said).map(|(_, reward)| reward).sum());
+        }
+        let is_there = |all: &[f64]| all.iter().any(|&value| value != 0.0);
+        if is_there(&penalties) {
+            terms.push(("missing_end", penalties));
+        }
+        if is_there(&steps) {
+            terms.push(("steps", steps));
+        }
+        terms
     }
 
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {

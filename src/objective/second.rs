@@ -83,6 +83,10 @@ impl Objective for WithSecond {
         self.first.credit(scored)
     }
 
+    fn terms(&self, scored: &Scored<'_>) -> Vec<(&'static str, Vec<f64>)> {
+        self.first.terms(scored)
+    }
+
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         self.first.loss(inputs)
     }

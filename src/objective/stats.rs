@@ -247,6 +247,17 @@ pub fn held(scored: &Scored<'_>, kl_beta: f64) -> Vec<f64> {
     away.map(|away| kl_beta * away).collect()
 }
 
+/// What [`held`] takes off the reward of every turn, as a term that is added to it; none where the weight is 0.
+pub fn kl_terms(scored: &Scored<'_>, kl_beta: f64) -> Vec<(&'static str, Vec<f64>)> {
+    if kl_beta == 0.0 {
+        return Vec::new();
+    }
+    let held = held(scored, kl_beta);
+    let turns = scored.batch.turns.iter();
+    let sums = turns.map(|turn| -held[turn.start..turn.end].iter().sum::<f64>());
+    vec![("kl", sums.collect())]
+}
+
 /// PPO's loss without more: `-Σ min(r A, clip(r, 1 - ε, 1 + ε) A) / tokens` with `r = π/π_old`, all inputs `[n]`, one entry a
 /// sampled token; `count` are all tokens of the update.
 pub fn token_loss(tokens: Tokens, clip: f64, count: usize) -> (Tensor<1>, PpoStats) {

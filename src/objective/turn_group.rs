@@ -80,6 +80,10 @@ impl Objective for TurnGroup {
         }
     }
 
+    fn terms(&self, scored: &Scored<'_>) -> Vec<(&'static str, Vec<f64>)> {
+        stats::kl_terms(scored, self.kl_beta)
+    }
+
     fn loss(&self, inputs: &LossInputs<'_>) -> Loss {
         let (tokens, own) = Tokens::corrected(inputs, self.correction);
         let (loss, seen) = stats::token_loss(tokens, self.clip, inputs.totals.tokens);

@@ -2,17 +2,43 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::error::file;
-use super::{FILES, Progress, RunError};
+use super::{FILES, RunError};
 use crate::config::TrainConfig;
-use crate::journal::{Lines, RunJournal, write_atomically};
+use crate::journal::{CreditFile, Lines, RunJournal, write_atomically};
+use crate::schema::Schema;
+
+/// How far a run is, and how long its files were then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Form of the file.
+    #[serde(default)]
+    pub schema: Schema<1>,
+    /// Rounds done.
+    pub rounds: usize,
+    /// Policy updates done.
+    pub policy_steps: usize,
+    /// Value updates done.
+    pub value_steps: usize,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+    /// Bytes of what rounds made of their episodes; 0 in runs of before.
+    #[serde(default)]
+    pub credit_bytes: u64,
+    /// Bytes of `metrics.jsonl`.
+    pub metrics_bytes: u64,
+    /// Bytes of `timings.jsonl`.
+    pub timings_bytes: u64,
+}
 
 /// The open files of a run.
 pub(super) struct Files {
     pub(super) journal: RunJournal,
+    pub(super) credit: CreditFile,
     pub(super) metrics: Lines,
     pub(super) timings: Lines,
 }
@@ -22,6 +48,7 @@ impl Files {
         let lines = |name, bytes| Lines::after(&folder.join(name), bytes);
         Ok(Self {
             journal: RunJournal::after(folder, progress.journal_bytes)?,
+            credit: CreditFile::after(folder, progress.credit_bytes)?,
             metrics: lines("metrics.jsonl", progress.metrics_bytes)?,
             timings: lines("timings.jsonl", progress.timings_bytes)?,
         })

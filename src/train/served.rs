@@ -7,6 +7,7 @@ use super::checks::compare;
 use super::learner::Learner;
 use super::metrics::{RoundMetrics, reference_kl};
 use super::part::Part;
+use super::update::Before;
 use super::{Event, Observer, Phase, TrainError};
 use crate::batch::Batch;
 use crate::checkpoint::adapter_file;
@@ -238,17 +239,26 @@ pub(super) fn update(
     known: &[Known],
     metrics: &mut [RoundMetrics],
     observer: &mut dyn Observer,
-) -> Result<(), TrainError> {
+) -> Result<Vec<Before>, TrainError> {
+    let mut all = Vec::with_capacity(parts.len());
     for ((part, known), metrics) in parts.iter().zip(known).zip(metrics) {
         let updates = part.minibatches.len();
         let mut seen =
             (known.policy.clone()).unwrap_or_else(|| vec![0.0; part.batch.actions.len()]);
+        let mut fresh = vec![f32::NAN; part.batch.actions.len()];
         for number in 0..updates {
             observer.on(Event::Phase(Phase::Updating {
                 update: number + 1,
                 updates,
             }));
-            one(learner, part, known, number, &mut seen, metrics)?;
+            one(
+                learner,
+                part,
+                known,
+                number,
+                (&mut seen, &mut fresh),
+                metrics,
+            )?;
         }
         if let Some(reference) = &known.reference {
             metrics.reference_kl = reference_kl(&part.batch, &seen, reference);
@@ -256,8 +266,9 @@ pub(super) fn update(
         if part.task.objective.needs().old != Old::ForCredit {
             metrics.entropy = entropy(&seen);
         }
+        all.push((seen, fresh));
     }
-    Ok(())
+    Ok(all)
 }
 
 /// One update: the passes of its rows, and a step.
@@ -266,7 +277,7 @@ fn one(
     part: &Part<'_>,
     known: &Known,
     number: usize,
-    seen: &mut [f32],
+    (seen, fresh): (&mut [f32], &mut [f32]),
     metrics: &mut RoundMetrics,
 ) -> Result<(), TrainError> {
     let device = learner.policy.device();
@@ -324,9 +335,8 @@ fn one(
     let rate = learner.policy_optimizer.learning_rate();
     let stepped = trainer.step(rate, learner.policy_optimizer.config())?;
     learner.policy_optimizer.taken();
-    let mut new = seen.to_vec();
-    put(batch, &rows, &log_probs, &mut new);
-    let ratios = of(&new).into_iter().zip(of(seen));
+    put(batch, &rows, &log_probs, fresh);
+    let ratios = of(fresh).into_iter().zip(of(seen));
     let ratios = ratios.map(|(new, old)| new - old).collect();
     let ppo = PpoStats::of(&numbers(ratios, &device), bounds(asked.loss));
     let tokens = totals.tokens as f64;

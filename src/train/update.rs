@@ -28,6 +28,8 @@ struct Updates<'a> {
     count: f64,
     /// The policy's log-probabilities, those that nobody had read before as an update's own pass found them.
     seen: Vec<f32>,
+    /// Those of the update that learnt from them; not a number where none did.
+    fresh: Vec<f32>,
 }
 
 /// A task's part in one update of the policy.
@@ -46,6 +48,10 @@ struct Seen {
     own: Vec<(&'static str, f64)>,
 }
 
+/// The policy's log-probabilities of a part's actions: before the round's updates, and in the update that learnt from each, where that
+/// is known.
+pub(super) type Before = (Vec<f32>, Vec<f32>);
+
 /// Takes the round's updates; `known` and `metrics` are of each part.
 pub(super) fn update(
     learner: &mut Learner,
@@ -53,7 +59,7 @@ pub(super) fn update(
     known: &[Known],
     metrics: &mut [RoundMetrics],
     observer: &mut dyn Observer,
-) -> Result<(), TrainError> {
+) -> Result<Vec<Before>, TrainError> {
     if learner.trainer.is_some() {
         return served::update(learner, parts, known, metrics, observer);
     }
@@ -95,7 +101,7 @@ pub(super) fn update(
             metrics.reference_kl = reference_kl(&own.part.batch, &own.seen, reference);
         }
     }
-    Ok(())
+    Ok(all.into_iter().map(|own| (own.seen, own.fresh)).collect())
 }
 
 /// A task's gradient as it goes into the sum of all; as it is, where there is one task.
@@ -122,6 +128,7 @@ impl<'a> Updates<'a> {
             returns: returns.collect(),
             count: part.minibatches.len() as f64,
             seen: (known.policy.clone()).unwrap_or_else(|| vec![0.0; batch.actions.len()]),
+            fresh: vec![f32::NAN; batch.actions.len()],
         }
     }
 
@@ -198,12 +205,16 @@ impl<'a> Updates<'a> {
         let known = first.unwrap_or(self.known);
         let unread = known.policy.is_none();
         let (mut seen, mut log_probs) = (Seen::default(), std::mem::take(&mut self.seen));
+        let mut fresh = std::mem::take(&mut self.fresh);
         let (mut gradients, loss) =
             self.passes
                 .gradients(&learner.policy, units, |micro, policy| {
                     let read = micro.read(policy, self.passes.temperature);
+                    micro.put_actions(&mut fresh, read.log_probs.clone().inner());
                     if unread {
-                        micro.put_actions(&mut log_probs, read.log_probs.clone().inner());
+                        for &action in &micro.actions {
+                            log_probs[action] = fresh[action];
+                        }
                         let entropy = f64::from(read.entropies.sum().into_scalar::<f32>());
                         seen.entropy += entropy / self.passes.batch.actions.len() as f64;
                     }
@@ -224,7 +235,7 @@ impl<'a> Updates<'a> {
                     seen.value_loss += f64::from(of_values.clone().inner().into_scalar::<f32>());
                     loss.value + of_values
                 });
-        self.seen = log_probs;
+        (self.seen, self.fresh) = (log_probs, fresh);
         let second = &self.part.second;
         let second = second.gradients(objective, &learner.policy, number, config);
         if let Some((more, loss)) = second {

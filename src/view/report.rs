@@ -13,7 +13,7 @@ use super::app::STYLE;
 use super::curves::{Series, charts};
 use super::difference::Difference;
 use super::page::{Curves, Summary, Turn, grade, turns};
-use super::run_folder::RunFolder;
+use super::run_folder::{RunFolder, credit_of_record};
 use super::visible::Shown;
 use crate::eval::record::Evaluation;
 use crate::journal::{Blocks, EpisodeRecord, JournalError};
@@ -144,7 +144,7 @@ pub fn of_run(
     }
     let journal = crate::journal::of_run(folder);
     if journal.exists() {
-        page.episodes = chosen(&Blocks::open(&journal)?, problem_of)?;
+        page.episodes = chosen(folder, &Blocks::open(&journal)?, problem_of)?;
     }
     page.configuration = run.configuration;
     Ok(page.render()?)
@@ -191,6 +191,7 @@ type Holds = fn(&EpisodeRecord) -> bool;
 
 /// Some episodes of the last policy versions, each for a reason.
 fn chosen(
+    folder: &Path,
     blocks: &Blocks,
     problem_of: &dyn Fn(&str) -> Option<Problem>,
 ) -> Result<Vec<Episode>, ReportError> {
@@ -257,6 +258,7 @@ fn chosen(
         };
         let statement =
             prompt.or_else(|| problem.as_ref().map(|problem| problem.statement.clone()));
+        let credit = credit_of_record(folder, &record)?;
         Ok(Episode {
             why,
             step: record.step,
@@ -273,7 +275,7 @@ fn chosen(
                     .unwrap_or("The journal does not hold its text."),
                 false,
             ),
-            turns: turns(&record, problem.as_ref(), None, false)?,
+            turns: turns(&record, problem.as_ref(), (None, credit.as_deref()), false)?,
             problem: record.problem_id,
         })
     };

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::config::TrainConfig;
+use crate::episode::TurnCredit;
+use crate::journal::{EpisodeRecord, JournalError, credit_of};
 use crate::logger::{Row, rows};
 
 /// How a run stands.
@@ -154,6 +156,19 @@ fn is_held(lock: &Path) -> bool {
         .lines()
         .filter(|line| line.contains("FLOCK"))
         .any(|line| of_line(line) == Some(inode))
+}
+
+/// What a round made of an episode of the run in a folder, by turn.
+pub(super) fn credit_of_record(
+    folder: &Path,
+    record: &EpisodeRecord,
+) -> Result<Option<Vec<TurnCredit>>, JournalError> {
+    let tokens = record
+        .turns
+        .iter()
+        .map(|turn| turn.tokens.as_ref().map_or(0, Vec::len));
+    let name = (record.step, &*record.problem_id, record.sample);
+    credit_of(folder, name, &tokens.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

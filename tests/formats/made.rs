@@ -211,6 +211,9 @@ fn what_train_writes_fits_and_the_page_names_it() {
     let text = |name: &str| text(&run, name);
     assert_eq!(lines_fit("metrics", &text("metrics.jsonl")), 2);
     assert_eq!(lines_fit("timings", &text("timings.jsonl")), 2);
+    let credit = std::fs::File::open(run.join("credit.jsonl.zst")).unwrap();
+    let credit = zstd::decode_all(credit).unwrap();
+    assert!(lines_fit("credit", &String::from_utf8(credit).unwrap()) > 4);
     let index = text("journal.jsonl.zst.index");
     let (form, heads) = index.split_once('\n').unwrap();
     assert_eq!(form, r#"{"schema":"rlef-journal-index/1"}"#);

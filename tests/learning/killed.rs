@@ -63,7 +63,7 @@ fn continues(value_head: ValueHead) {
     text.extend_from_slice(&text.clone()[..40]);
     std::fs::write(&journal, text).unwrap();
     play(&killed, value_head, true, 5);
-    for name in ["journal.jsonl.zst", "metrics.jsonl"] {
+    for name in ["journal.jsonl.zst", "credit.jsonl.zst", "metrics.jsonl"] {
         let (a, b) = (
             std::fs::read(whole.join(name)).unwrap(),
             std::fs::read(killed.join(name)).unwrap(),

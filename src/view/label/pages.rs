@@ -279,8 +279,25 @@ fn refusal(refused: Refused) -> Response {
         Refused::Stale(words) => (StatusCode::CONFLICT, words),
         Refused::Book(error) => (
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("failed to {error}"),
+            sentence(&error.to_string()),
         ),
     };
     answer(status, "text/plain; charset=utf-8", words + "\n")
+}
+
+/// What failed as a sentence: some messages begin it, others complete it.
+fn sentence(error: &str) -> String {
+    let rest = error.strip_prefix("failed to ").unwrap_or(error);
+    format!("failed to {rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_said_once() {
+        assert_eq!(sentence("failed to write x"), "failed to write x");
+        assert_eq!(sentence("use x, line 1"), "failed to use x, line 1");
+    }
 }

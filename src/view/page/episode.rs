@@ -14,7 +14,7 @@ use crate::view::app::View;
 use crate::view::curves::short;
 use crate::view::difference::Difference;
 use crate::view::places::Kind;
-use crate::view::run_folder::RunFolder;
+use crate::view::run_folder::{RunFolder, credit_of_record};
 use crate::view::sets::near;
 use crate::view::tokens::CLASSES;
 use crate::view::visible::Shown;
@@ -37,6 +37,7 @@ struct Page<'a> {
     private: String,
     private_count: usize,
     has_tokens: bool,
+    has_credit: bool,
     passed: String,
     before: Option<String>,
     next: Option<String>,
@@ -44,7 +45,6 @@ struct Page<'a> {
     whole: String,
     classes: [&'static str; 6],
     notes: Vec<String>,
-    kl: Option<String>,
 }
 
 /// Sets that a run was played on, by their names.
@@ -172,15 +172,24 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
             .collect();
         (table.counts().0, others)
     });
-    let turns = turns(&record, problem.as_ref(), tokenizer, whole)?;
+    let place = view.places.find(Kind::Run, of);
+    let credit = place.map(|place| credit_of_record(place.path(), &record));
+    let credit = credit.and_then(|found| {
+        let told =
+            |error: &_| notes.push(format!("what the round made of it is not shown: {error}"));
+        found.inspect_err(told).ok().flatten()
+    });
+    let turns = turns(
+        &record,
+        problem.as_ref(),
+        (tokenizer, credit.as_deref()),
+        whole,
+    )?;
     let facts = episodes.facts(&[number])?;
     let reward = facts
         .first()
         .map(|facts| facts.reward)
         .filter(|reward| !reward.is_nan());
-    let kl = policy
-        .as_ref()
-        .map(|config| format!("kl_beta = {}", config.reward.kl_beta));
     Ok(Page {
         tab: "episodes",
         of,
@@ -195,7 +204,8 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
         reward: reward.map(|reward| short(f64::from(reward))),
         statement: Shown::of(&statement, whole),
         problem_link: href("/problem", &[("of", of), ("id", &record.problem_id)]),
-        has_tokens: turns.iter().any(|turn| turn.tokens.is_some()),
+        has_tokens: turns.iter().any(|turn| !turn.tokens.is_empty()),
+        has_credit: credit.is_some(),
         turns,
         private: table(private)?,
         private_count: private.len(),
@@ -211,7 +221,6 @@ pub(in crate::view) fn page(view: &View, ask: &Ask) -> Result<String, Fault> {
         whole: ask.with("/episode", "whole", Some("1")),
         classes: CLASSES,
         notes,
-        kl,
         record: &record,
     }
     .render()?)

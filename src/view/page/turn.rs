@@ -4,6 +4,7 @@
 use askama::Template;
 
 use crate::checkpoint::tokenizer::Tokenizer;
+use crate::episode::TurnCredit;
 use crate::journal::{EpisodeRecord, FailureRecord, TurnRecord};
 use crate::problem::{Problem, TestCase};
 use crate::program::{Extraction, Program, Wanted};
@@ -11,7 +12,7 @@ use crate::verdict::Grade;
 use crate::view::curves::short;
 use crate::view::difference::{self, Difference};
 use crate::view::highlight;
-use crate::view::tokens;
+use crate::view::tokens::{self, Colouring};
 use crate::view::visible::{MOST, Shown, start};
 
 /// Tests of each kind that a page shows at most.
@@ -41,7 +42,8 @@ pub(in crate::view) struct Turn {
     pub(in crate::view) rewards: Vec<(String, String)>,
     pub(in crate::view) opinions: Vec<Opinion>,
     pub(in crate::view) feedback: Shown,
-    pub(in crate::view) tokens: Option<String>,
+    /// Its tokens, coloured by whatever is known of them.
+    pub(in crate::view) tokens: Vec<Colouring>,
     pub(in crate::view) count: Option<usize>,
 }
 
@@ -205,7 +207,7 @@ fn program(turn: &TurnRecord, wanted: &Wanted) -> (Option<Program>, String) {
 pub(in crate::view) fn turns(
     record: &EpisodeRecord,
     problem: Option<&Problem>,
-    tokenizer: Option<&Tokenizer>,
+    (tokenizer, credit): (Option<&Tokenizer>, Option<&[TurnCredit]>),
     whole: bool,
 ) -> Result<Vec<Turn>, askama::Error> {
     let unknown = Problem::default();
@@ -213,6 +215,7 @@ pub(in crate::view) fn turns(
     let mut before: Option<String> = None;
     let mut turns = Vec::with_capacity(record.turns.len());
     for (index, turn) in record.turns.iter().enumerate() {
+        let credit = credit.and_then(|all| all.get(index));
         let (program, found) = program(turn, &wanted);
         let source = program.as_ref().map(|program| program.source.clone());
         let (shown, program_left) = start(
@@ -255,10 +258,10 @@ pub(in crate::view) fn turns(
                 .map_or_else(String::new, |finish| format!("{finish:?}").to_lowercase()),
             difference,
             tests,
-            rewards: rewards(turn),
+            rewards: rewards(turn, credit),
             opinions: opinions(turn),
             feedback: Shown::of(&turn.feedback, whole),
-            tokens: coloured(turn, tokenizer),
+            tokens: coloured(turn, tokenizer, credit),
             count: turn.tokens.as_ref().map(Vec::len),
         });
         before = source.or(before);
@@ -266,12 +269,19 @@ pub(in crate::view) fn turns(
     Ok(turns)
 }
 
-fn coloured(turn: &TurnRecord, tokenizer: Option<&Tokenizer>) -> Option<String> {
-    let sampled = turn.sampled()?;
-    tokens::coloured(tokenizer?, &sampled.ids, &sampled.log_probs)
+fn coloured(
+    turn: &TurnRecord,
+    tokenizer: Option<&Tokenizer>,
+    credit: Option<&TurnCredit>,
+) -> Vec<Colouring> {
+    let (Some(sampled), Some(tokenizer)) = (turn.sampled(), tokenizer) else {
+        return Vec::new();
+    };
+    tokens::colourings(tokenizer, (&sampled.ids, &sampled.log_probs), credit)
 }
 
-fn rewards(turn: &TurnRecord) -> Vec<(String, String)> {
+/// What the turn was worth: what was played, and what the objective added.
+fn rewards(turn: &TurnRecord, credit: Option<&TurnCredit>) -> Vec<(String, String)> {
     let Some(reward) = &turn.reward else {
         return Vec::new();
     };
@@ -280,7 +290,9 @@ fn rewards(turn: &TurnRecord) -> Vec<(String, String)> {
         .scores
         .iter()
         .map(|(judge, value)| (judge.clone(), short(*value)));
-    outcome.chain(scores).collect()
+    let added = credit.into_iter().flat_map(|credit| &credit.terms);
+    let added = added.map(|(name, value)| (format!("{name}, of the objective"), short(*value)));
+    outcome.chain(scores).chain(added).collect()
 }
 
 fn opinions(turn: &TurnRecord) -> Vec<Opinion> {
