@@ -54,8 +54,8 @@ mod tests {
         let kept = |all: &[f64]| TurnCredit::kept(all.iter().copied());
         assert_eq!(kept(&[0.123_46, -0.000_01]), [0.1235, 0.0]);
         assert_eq!(kept(&[0.5, 0.500_001]), [0.5]);
-        assert_eq!(kept(&[0.5, f64::NAN]), []);
-        assert_eq!(kept(&[]), []);
+        assert!(kept(&[0.5, f64::NAN]).is_empty());
+        assert!(kept(&[]).is_empty());
         assert_eq!(TurnCredit::of(&[0.5], 7), Some(0.5));
         assert_eq!(TurnCredit::of(&[0.5, 0.25], 1), Some(0.25));
         assert_eq!(TurnCredit::of(&[0.5, 0.25], 2), None);
