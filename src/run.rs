@@ -91,9 +91,9 @@ impl Run {
             // One that another process holds is that one's.
             if matches!(error, LockError::File { .. }) && !missing.is_empty() {
                 let _ = std::fs::remove_file(folder.join(lock::NAME));
-                missing
-                    .iter()
-                    .for_each(|path| drop(std::fs::remove_dir(path)));
+                for path in &missing {
+                    let _ = std::fs::remove_dir(path);
+                }
             }
         })?;
         if folder.join("config.toml").exists() {
