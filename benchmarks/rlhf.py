@@ -270,7 +270,7 @@ def ppo(bench, noises, models, rounds):
     for noise in sorted(noises)[1:]:
         for ptx in [False, True]:
             print(f"ptx {'on' if ptx else 'off'}, errs {noise:g} less errs 0: {interval(compared(ends_of[noise, ptx], ends_of[0.0, ptx]))}", flush=True)
-    plot(bench.at("rlhf.svg"), f"PPO against reward models of simulated labellers, β = {BETA}; a point a round, bars: 95% over seeds",
+    plot(bench.at("rlhf.svg"), f"PPO, reward models of simulated labellers, β = {BETA}; bars: 95% over seeds",
          [("What the tests say of the round's answers", "KL divergence from the first policy, nats an answer", "solved", gold),
           ("What the reward model says of them", "KL divergence from the first policy, nats an answer", "score", proxy)])
 

@@ -100,6 +100,38 @@ fn the_page_on_rlhf_is_followed_to_its_end() {
     looked_at(at);
 }
 
+/// The published settings of both recipes, as `--print-config` resolves them.
+#[test]
+fn the_two_recipes_have_their_published_settings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    for (name, beta) in [("instructgpt", 0.02), ("summarize", 0.05)] {
+        let example = root.join(format!("examples/{name}.toml"));
+        let example = example.display().to_string();
+        let output = rlef(
+            folder.path(),
+            &["train", "--config", &example, "--print-config"],
+        );
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let config: toml::Table = toml::from_str(&said).unwrap();
+        let (objective, settings) = (&config["objective"], &config["objective"]["settings"]);
+        let found = (
+            &config["reward"]["kl_beta"],
+            &objective["clip"],
+            &settings["gamma"],
+            &settings["lambda"],
+        );
+        let numbers = [beta, 0.2, 1.0, 0.95].map(toml::Value::Float);
+        assert_eq!(
+            found,
+            (&numbers[0], &numbers[1], &numbers[2], &numbers[3]),
+            "{name}"
+        );
+        assert_eq!(config["reward"]["solved"].as_float(), Some(0.0), "{name}");
+        assert_eq!(objective["value_from"].as_str(), Some("reward"), "{name}");
+    }
+}
+
 /// Two label side by side until nothing is left; they prefer the shorter of what they see first.
 fn label(at: &Path) {
     let server = labelling(at, &[]);
