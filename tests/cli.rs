@@ -155,7 +155,7 @@ fn bad_input_names_file_line_and_remedy() {
         at,
         &["eval", "--policy", "nowhere"],
         2,
-        &["nowhere", "config.json"],
+        &["nowhere", "no such folder", "checkpoint's folder"],
     );
     refused(at, &["replay", "--journal", "nowhere"], 2, &["nowhere"]);
     refused(at, &["trian"], 2, &["trian"]);

@@ -246,6 +246,8 @@ mod tests {
         let pairs = ["objective.algorithm=dpo", "objective.data=pairs.jsonl"];
         assert_eq!(evaluated(&pairs), "");
         let starter = set(&["problems=own.jsonl"]).unwrap().over(None).unwrap();
+        assert_eq!(starter.evaluation.problems, HELD_OUT);
+        let starter = set(&[]).unwrap().over(None).unwrap();
         assert_eq!(starter.evaluation.problems, "contest:test");
     }
 

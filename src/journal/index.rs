@@ -47,6 +47,12 @@ impl Index {
                 index = Self::empty(false);
             }
         }
+        // The index says what form the file has, and a file of another form is not read by it.
+        if let Some(first) = index.entries.first()
+            && first.head.schema.as_deref() != Some(schema)
+        {
+            index = Self::empty(false);
+        }
         index.walk(journal, file, (bytes, schema))?;
         Ok(index)
     }

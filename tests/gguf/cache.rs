@@ -227,5 +227,5 @@ fn references_are_a_policy_that_demonstrations_can_be_made_of() {
     write(at, "none.jsonl", &rows[0].replace("references", "wrong"));
     let output = play("none.jsonl");
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("it holds 0 completions"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("brings 0 solutions of its own"));
 }
