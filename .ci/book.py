@@ -1,7 +1,7 @@
 """Builds the book of docs/ and follows every link of it: .ci/book.py MDBOOK FOLDER [ADDRESS].
 
-What a page links to outside docs/ is no part of the book: it leads to ADDRESS, the repository's files on its host, where one is
-named; else its link becomes plain words. A link within the book that leads nowhere fails."""
+A link out of docs/ is changed, for the book holds docs/ alone: to the file under ADDRESS, where the repository's host shows it, or to
+plain words without ADDRESS. A link within the book that leads nowhere fails."""
 
 import html.parser
 import pathlib

@@ -17,9 +17,7 @@ use crate::checkpoint::adapter_file;
 use crate::checkpoint::template_file::TemplateFile;
 use crate::checkpoint::{self, Precision};
 use crate::config::TrainConfig;
-use crate::journal::{
-    CREDIT, CREDIT_INDEX, CreditFile, FIRST_FORM, INDEX, Lines, NAME, RunJournal,
-};
+use crate::journal::{CreditFile, Lines, RunJournal};
 use crate::logger::Loggers;
 use crate::model::decoder::Decoder;
 use crate::model::shape::VALUE_HEAD;
@@ -33,7 +31,7 @@ use checkpoints::{checkpoints, remove_begun};
 pub use error::RunError;
 use error::file;
 pub use files::Progress;
-use files::{Files, read_json, remains, write_config, write_json};
+use files::{FILES, Files, read_json, remains, write_config, write_json};
 pub use inputs::Inputs;
 use lock::Lock;
 pub use lock::LockError;
@@ -62,16 +60,6 @@ const RATES: &str = "rates.json";
 const OBJECTIVE: &str = "objective.json";
 /// What a checkpoint holds of the stored answers that others are compared with.
 const STORED: &str = "baselines.json";
-/// What a run writes besides its configuration.
-const FILES: [&str; 7] = [
-    NAME,
-    INDEX,
-    CREDIT,
-    CREDIT_INDEX,
-    FIRST_FORM,
-    "metrics.jsonl",
-    "timings.jsonl",
-];
 
 impl Run {
     /// Starts a run in an empty or new folder and writes its resolved configuration. Where that fails, the folder is as it was.
@@ -85,15 +73,18 @@ impl Run {
             .filter(|path| !path.as_os_str().is_empty())
             .take_while(|path| !path.exists())
             .collect();
+        let remove = || {
+            for path in &missing {
+                let _ = std::fs::remove_dir(path);
+            }
+        };
         std::fs::create_dir_all(folder)
             .map_err(|error| RunError::of_io("create", folder, error))?;
         let lock = Lock::take(folder).inspect_err(|error| {
             // One that another process holds is that one's.
             if matches!(error, LockError::File { .. }) && !missing.is_empty() {
                 let _ = std::fs::remove_file(folder.join(lock::NAME));
-                for path in &missing {
-                    let _ = std::fs::remove_dir(path);
-                }
+                remove();
             }
         })?;
         if folder.join("config.toml").exists() {
@@ -111,9 +102,7 @@ impl Run {
                 let _ = std::fs::remove_file(folder.join(name));
             }
             let _ = std::fs::remove_dir(folder.join("checkpoints"));
-            for path in missing {
-                let _ = std::fs::remove_dir(path);
-            }
+            remove();
         })
     }
 

@@ -48,7 +48,7 @@ impl hyper::body::Body for Rest {
     }
 }
 
-/// The answer, its bytes counted; an error where there is no room for it.
+/// The answer with its bytes counted, or an error where its caller may hold no more.
 pub(crate) async fn counted(purse: &Purse, answer: Response) -> Result<Response, Failure> {
     let Some(size) = answer.body().size_hint().exact() else {
         return Ok(answer);

@@ -5,11 +5,24 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::RunError;
 use super::error::file;
-use super::{FILES, RunError};
 use crate::config::TrainConfig;
-use crate::journal::{CreditFile, Lines, RunJournal, write_atomically};
+use crate::journal::{
+    CREDIT, CREDIT_INDEX, CreditFile, FIRST_FORM, INDEX, Lines, NAME, RunJournal, write_atomically,
+};
 use crate::schema::Schema;
+
+/// What a run writes besides its configuration.
+pub(super) const FILES: [&str; 7] = [
+    NAME,
+    INDEX,
+    CREDIT,
+    CREDIT_INDEX,
+    FIRST_FORM,
+    "metrics.jsonl",
+    "timings.jsonl",
+];
 
 /// How far a run is, and how long its files were then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-"""inspect_ai (0.3): a scorer by a problem's tests. A judge that failed is an error of the sample, and is no score."""
+"""inspect_ai (0.3): a scorer by a problem's tests. A judge that fails makes the sample an error, without a score."""
 
 from __future__ import annotations
 
