@@ -13,8 +13,8 @@ use super::output::{self, print, say};
 
 /// Version, commit and what was built in, as `--version` prints them: `0.1.0 (commit 0123abc, wasm)`.
 ///
-/// The commit is what `RLEF_COMMIT` named when the program was built. It is not asked of git, for then each commit would
-/// build all of the program again.
+/// The commit is what `RLEF_COMMIT` named when the program was built, else in a release build what git said (`build.rs`).
+/// Changes that were not committed are not told from it.
 pub fn version(features: &[(&str, bool)]) -> String {
     let commit = option_env!("RLEF_COMMIT").filter(|commit| !commit.is_empty());
     let commit = commit.map_or_else(
