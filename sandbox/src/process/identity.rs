@@ -17,9 +17,13 @@ const NOBODY: Range = Range {
     first: 65_534,
     count: 1,
 };
-// linux/capability.h
-// CAP_CHOWN, which hands a program its pipes, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN.
-const NEEDED: u64 = 1 | 1 << 6 | 1 << 7 | 1 << 21;
+/// Names and numbers of the capabilities (linux/capability.h) that root needs; CHOWN hands a program its pipes.
+const NEEDED: [(&str, u32); 4] = [
+    ("CHOWN", 0),
+    ("SETGID", 6),
+    ("SETUID", 7),
+    ("SYS_ADMIN", 21),
+];
 
 /// Ids, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +54,13 @@ impl Identity {
         choose(root, capabilities, &read("uid_map"), &read("gid_map")).ok_or_else(|| {
             SandboxError::MissingProtection {
                 safeguard: Safeguard::UserNamespace,
-                reason: "programs would run as root's user: this is root without the capabilities \
-                         SYS_ADMIN, SETUID, SETGID and CHOWN"
+                reason: format!(
+                    "programs would run as root's user: {}",
+                    obstacle(capabilities)
+                ),
+                remedy: "run as an ordinary user, or as root with the capabilities SYS_ADMIN, \
+                         SETUID, SETGID and CHOWN"
                     .to_owned(),
-                remedy: "run as an ordinary user, or give root those capabilities".to_owned(),
             }
         })
     }
@@ -72,7 +79,7 @@ fn choose(root: bool, capabilities: u64, users: &str, groups: &str) -> Option<Id
         return Some(Identity::Own);
     }
     let mapped = |range: Range| covers(users, range) && covers(groups, range);
-    if capabilities & NEEDED == NEEDED {
+    if lacking(capabilities).next().is_none() {
         for range in [PREFERRED, NOBODY] {
             if mapped(range) {
                 return Some(Identity::Foreign(range));
@@ -82,6 +89,21 @@ fn choose(root: bool, capabilities: u64, users: &str, groups: &str) -> Option<Id
     // Root of a user namespace may be an ordinary user outside.
     let outside = lines(users).find(|&(inside, _, _)| inside == 0)?.1;
     (outside != 0).then_some(Identity::Own)
+}
+
+/// Names of the capabilities that root needs and hasn't.
+fn lacking(capabilities: u64) -> impl Iterator<Item = &'static str> {
+    let lacks = move |&(_, number): &(_, u32)| capabilities & (1 << number) == 0;
+    NEEDED.into_iter().filter(lacks).map(|(name, _)| name)
+}
+
+/// Why root can't give programs another user.
+fn obstacle(capabilities: u64) -> String {
+    let names = lacking(capabilities).collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        return "this is root, in a user namespace that maps no other user".to_owned();
+    }
+    format!("this is root without {names}")
 }
 
 /// Inside, outside, count.
@@ -131,6 +153,14 @@ mod tests {
             assert_eq!(choose(true, some, EVERYBODY, EVERYBODY), None, "{lacking}");
         }
         assert_eq!(choose(true, 0, "", ""), None);
+    }
+
+    #[test]
+    fn what_root_lacks_is_named() {
+        let some = u64::MAX & !(1 << 7 | 1 << 21);
+        assert_eq!(obstacle(some), "this is root without SETUID, SYS_ADMIN");
+        let all = "this is root, in a user namespace that maps no other user";
+        assert_eq!(obstacle(u64::MAX), all);
     }
 
     #[test]
