@@ -10,8 +10,8 @@ use crate::episode::StopReason;
 use crate::problem::Problem;
 use crate::rollout::{Group, RolloutConfig};
 
-/// Labels kept of a problem, for slices.
-const LABELS: [&str; 2] = ["difficulty", "language"];
+/// Bytes of a label's value up to which it is kept, for slices: longer ones are texts and addresses.
+const LABEL_BYTES: usize = 64;
 
 /// What an evaluation was made with, besides problems and episodes.
 #[derive(Clone, Debug)]
@@ -137,9 +137,11 @@ fn problem_record(
             .filter(|episode| episode.stop == Some(StopReason::Aborted))
             .count(),
         failures,
-        labels: LABELS
+        labels: problem
+            .labels
             .iter()
-            .filter_map(|&label| Some((label.to_owned(), problem.labels.get(label)?.clone())))
+            .filter(|(_, value)| value.len() <= LABEL_BYTES)
+            .map(|(label, value)| (label.clone(), value.clone()))
             .collect(),
         cluster: Some(problem.cluster()),
     }

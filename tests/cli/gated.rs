@@ -31,6 +31,11 @@ fn an_evaluation_is_recorded_and_gated() {
             PROBLEM
                 .replace("\"double\"", &format!("\"p{index}\""))
                 .replace("Double it.", &format!("Double it, please, time {index}."))
+                .replacen(
+                    '{',
+                    &format!(r#"{{"labels":{{"topic":"t{}"}},"#, index % 2),
+                    1,
+                )
                 + "\n"
         })
         .collect();
@@ -110,6 +115,12 @@ fn an_evaluation_is_recorded_and_gated() {
     // All 12 went down: 2^-12.
     assert!((report["overall"]["p"].as_f64().unwrap() - 0.5_f64.powi(12)).abs() < 1e-12);
     assert!(read("gate.xml").contains("failures=\"13\""));
+    // A label of one's own is kept with the evaluation.
+    let (_, said) = gate("new.json", &["--json", "--slice", "topic"]);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    for name in ["topic=t0", "topic=t1"] {
+        assert_eq!(report["slices"][name]["problems"], 20, "{report}");
+    }
     assert!(read("summary.md").contains("Newly failing: 12"));
     assert_eq!(
         gate("new.json", &["--turn", "1", "--golden", "p30"]).0,

@@ -93,7 +93,7 @@ pub struct ProblemRecord {
     /// Last answers that are not accepted, by grade.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<Grade, usize>,
-    /// Difficulty and language, where known.
+    /// Those of the problem: difficulty, language, its set's own. Values of more than 64 bytes are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// What it was sampled together with; absent where no other problem of the set was.

@@ -40,7 +40,7 @@ pub struct Args {
     /// Accepted chance of a false alarm.
     #[arg(long, default_value_t = 0.05)]
     pub(super) alpha: f64,
-    /// Also test every value of this label (difficulty, language); may be repeated.
+    /// Also test every value of this label of the problems (difficulty, language, one of your own); may be repeated.
     #[arg(long = "slice", value_name = "LABEL")]
     pub(super) slices: Vec<String>,
     /// A problem that must pass, or @FILE with one id a line; may be repeated.
