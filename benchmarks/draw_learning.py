@@ -1,60 +1,66 @@
-"""Draws the table of learning.md: what three seeds solve within three turns, with their intervals.
-Usage: python3 benchmarks/draw_learning.py benchmarks/results/2026-11-28-xeon-2core/learning.md"""
+"""Draws the table of learning.py: what each way solves by the first and by the third turn, three seeds together.
+Usage: python3 benchmarks/draw_learning.py learning.csv learning.svg"""
+import csv
 import pathlib
 import re
 import sys
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 330, 50, 40, 60
-# Name, policy, feedback, column of the table, and colour.
-BARS = [
-    ("starter", "starter", "real", 5, "#9aa5b1"),
-    ("one answer", "trained", "real", 3, "#c9b48a"),
-    ("told only that it failed", "trained", "silent", 5, "#e0a458"),
-    ("another problem's feedback", "trained", "random", 5, "#d98b6a"),
-    ("feedback", "trained", "real", 5, "#3b7dd8"),
-]
+WIDTH, LEFT, RIGHT, TOP, ROW = 720, 290, 30, 58, 40
+FIRST, LAST, CONTROL = "#c9b48a", "#3b7dd8", "#9aa5b1"
+SHARE = re.compile(r"(-?[\d.]+)% \[(-?[\d.]+), (-?[\d.]+)\]")
+SHOWN = {
+    "silent": "told only that it failed",
+    "random": "another problem's feedback",
+    "independent": "three answers, none of them read",
+}
 
 
-def cells(path):
-    """(seed, policy, feedback) → the columns of its row."""
-    rows = [line.strip("| \n").split(" | ") for line in path.read_text().splitlines() if re.match(r"\| \d+ \|", line)]
-    return {tuple(row[:3]): row for row in rows if len(row) >= 7}
+def name(row):
+    """What a reader is told of a row, and whether it is a control that was trained otherwise than it is shown."""
+    words, _, shown = row["policy"].partition(", shown ")
+    return (f"… {SHOWN[shown]}", True) if shown else (words, False)
 
 
 def main():
-    source = pathlib.Path(sys.argv[1])
-    table = cells(source)
-    seeds = sorted({key[0] for key in table})
-    height = HEIGHT - TOP - BOTTOM
+    source, target = map(pathlib.Path, sys.argv[1:3])
+    with source.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    height = TOP + ROW * len(rows) + 34
 
-    def y(percent):
-        return TOP + height * (1 - percent / 100)
+    def x(percent):
+        return LEFT + (WIDTH - LEFT - RIGHT) * percent / 100
 
+    def bar(top, share, colour, thick):
+        middle, low, high = (float(value) for value in SHARE.match(share).groups())
+        across = top + thick / 2
+        return [
+            f'<rect x="{LEFT}" y="{top:.1f}" width="{x(middle) - LEFT:.1f}" height="{thick}" fill="{colour}"/>',
+            f'<path d="M{x(low):.1f} {across:.1f}H{x(high):.1f}" stroke="#222" stroke-width="1.2"/>',
+            f'<text x="{x(high) + 6:.1f}" y="{across + 4:.1f}" font-size="11">{middle:.1f}%</text>',
+        ]
+
+    bottom = TOP + ROW * len(rows)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="system-ui, sans-serif" font-size="13" fill="#222">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="24" font-weight="600">contest:test, solved within three answers, 95% intervals</text>',
+        f'<rect width="{WIDTH}" height="{height}" rx="12" fill="#ffffff"/>',
+        '<text x="16" y="24" font-weight="600">contest:test solved, 95% intervals by composition, three seeds</text>',
+        f'<rect x="{LEFT}" y="34" width="12" height="10" fill="{FIRST}"/><text x="{LEFT + 18}" y="43" font-size="12">by the first turn</text>',
+        f'<rect x="{LEFT + 140}" y="34" width="12" height="10" fill="{LAST}"/>'
+        f'<text x="{LEFT + 158}" y="43" font-size="12">by the third (grey: a control)</text>',
     ]
     for percent in range(0, 101, 20):
-        parts.append(f'<path d="M{LEFT} {y(percent):.1f}H{WIDTH - 15}" stroke="#e3e6ea"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y(percent) + 4:.1f}" text-anchor="end">{percent}%</text>')
-    group = (WIDTH - LEFT - 15) / len(seeds)
-    for place, seed in enumerate(seeds):
-        for index, (_, policy, feedback, column, colour) in enumerate(BARS):
-            value, low, high = map(float, re.findall(r"[\d.]+", table[seed, policy, feedback][column]))
-            x = LEFT + place * group + 22 + index * 33
-            parts.append(f'<rect x="{x:.1f}" y="{y(value):.1f}" width="27" height="{y(0) - y(value):.1f}" fill="{colour}"/>')
-            middle = x + 13.5
-            parts.append(f'<path d="M{middle:.1f} {y(high):.1f}V{y(low):.1f}" stroke="#222"/>')
-            parts.append(f'<text x="{middle:.1f}" y="{y(high) - 5:.1f}" text-anchor="middle" font-size="11">{value:.0f}</text>')
-        parts.append(f'<text x="{LEFT + place * group + group / 2 - 6:.1f}" y="{y(0) + 18:.1f}" text-anchor="middle">seed {seed}</text>')
-    x = LEFT
-    for name, _, _, _, colour in BARS:
-        parts.append(f'<rect x="{x}" y="{HEIGHT - 24}" width="11" height="11" fill="{colour}"/>')
-        parts.append(f'<text x="{x + 16}" y="{HEIGHT - 14}" font-size="12">{name}</text>')
-        x += 34 + 6.6 * len(name)
-    source.with_suffix(".svg").write_text("\n".join([*parts, "</svg>"]) + "\n")
+        parts.append(f'<path d="M{x(percent):.1f} {TOP - 6}V{bottom}" stroke="#e3e6ea"/>')
+        parts.append(f'<text x="{x(percent):.1f}" y="{bottom + 18}" text-anchor="middle" font-size="12">{percent}%</text>')
+    for number, row in enumerate(rows):
+        top = TOP + ROW * number
+        words, control = name(row)
+        parts.append(f'<text x="{LEFT - 10}" y="{top + 19}" text-anchor="end">{words}</text>')
+        parts += bar(top + 2, row["by turn 1"], FIRST, 11)
+        parts += bar(top + 15, row["by turn 3"], CONTROL if control else LAST, 15)
+    parts.append(f'<path d="M{LEFT} {TOP - 6}V{bottom}" stroke="#333"/></svg>')
+    target.write_text("\n".join(parts) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -68,17 +68,20 @@ impl Safeguard {
                  container with --cap-add SYS_ADMIN --security-opt seccomp=unconfined"
             }
             Self::PrivateRoot => {
-                "use Linux >= 5.12, allow mounts inside user namespaces, and raise sysctl \
-                 user.max_mnt_namespaces"
+                "use Linux >= 5.12, allow mounts inside user namespaces (a container: --security-opt \
+                 seccomp=unconfined --security-opt apparmor=unconfined), and raise sysctl user.max_mnt_namespaces"
             }
             Self::ProcessNamespace => "raise sysctl user.max_pid_namespaces",
             Self::NetworkNamespace => "raise sysctl user.max_net_namespaces",
             Self::IpcNamespace => {
-                "raise sysctl user.max_ipc_namespaces and user.max_uts_namespaces"
+                "raise sysctl user.max_ipc_namespaces and user.max_uts_namespaces, or start the container \
+                 with --security-opt seccomp=unconfined"
             }
             Self::NoCapabilities => "use Linux >= 4.3 (ambient capabilities)",
             Self::SystemCallFilter => "use a kernel with CONFIG_SECCOMP_FILTER",
-            Self::ProcFilesystem => "start the container with an unmasked /proc",
+            Self::ProcFilesystem => {
+                "start the container with an unmasked /proc (--security-opt systempaths=unconfined)"
+            }
             Self::MemoryLimit | Self::ProcessLimit | Self::CpuLimit => {
                 "delegate a control group (systemd-run --user --scope -p Delegate=yes, or run as root)"
             }

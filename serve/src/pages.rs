@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::command::Ends;
 use crate::config::{Config, ConfigError};
 use crate::guard::{is_local_name, token};
-use crate::server::{NO_ROOM, Stop, connection, told};
+use crate::server::{Stop, caller, connection};
 
 /// What a page may load: scripts, styles and data of this server alone, none of them within the page.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -120,28 +120,13 @@ async fn serve(
     let router = router.layer(from_fn_with_state(Arc::clone(&config), guard));
     let room = Arc::new(Semaphore::new(config.bounds.connections));
     let mut connections = JoinSet::new();
-    loop {
+    while let Some((permit, stream, peer)) = caller(&listener, &room, &mut stop).await {
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            break;
-        };
-        tokio::select! {
-            biased;
-            () = told(&mut stop, Stop::Drain) => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let (config, router, stop) = (Arc::clone(&config), router.clone(), stop.clone());
-                    connections.spawn(async move {
-                        let _permit = permit;
-                        connection(stream, peer, &config.bounds, router, stop).await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(NO_ROOM).await;
-                }
-            },
-        }
+        let (config, router, stop) = (Arc::clone(&config), router.clone(), stop.clone());
+        connections.spawn(async move {
+            let _permit = permit;
+            connection(stream, peer, &config.bounds, router, stop).await;
+        });
     }
     // Pages that are watched live have no end of their own.
     connections.abort_all();

@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -32,7 +32,7 @@ use crate::problems::Sets;
 /// Bytes of a request's head at most.
 const HEAD: usize = 64 << 10;
 /// How long to wait where the system has no room for another connection.
-pub(crate) const NO_ROOM: Duration = Duration::from_millis(50);
+const NO_ROOM: Duration = Duration::from_millis(50);
 /// How often episodes that nobody touches are looked for.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -155,26 +155,19 @@ async fn serve(listener: TcpListener, app: &Arc<App>, mut stop: watch::Receiver<
     loop {
         // Those that are over are forgotten.
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            break;
-        };
         tokio::select! {
             biased;
-            () = told(&mut stop, Stop::Drain) => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let (app, router, stop) = (Arc::clone(app), router.clone(), stop.clone());
-                    connections.spawn(async move {
-                        let _permit = permit;
-                        let _open = Gauge::up(&app.metrics.connections);
-                        connection(stream, peer, &app.config.bounds, router, stop).await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(NO_ROOM).await;
-                }
-            },
+            next = caller(&listener, &room, &mut stop) => {
+                let Some((permit, stream, peer)) = next else {
+                    break;
+                };
+                let (app, router, stop) = (Arc::clone(app), router.clone(), stop.clone());
+                connections.spawn(async move {
+                    let _permit = permit;
+                    let _open = Gauge::up(&app.metrics.connections);
+                    connection(stream, peer, &app.config.bounds, router, stop).await;
+                });
+            }
             _ = sweep.tick() => app.episodes.sweep(),
         }
     }
@@ -200,8 +193,34 @@ async fn serve(listener: TcpListener, app: &Arc<App>, mut stop: watch::Receiver<
 }
 
 /// Resolves once the server is told to end so soon, or nobody is left who could tell it.
-pub(crate) async fn told(stop: &mut watch::Receiver<Stop>, least: Stop) {
+async fn told(stop: &mut watch::Receiver<Stop>, least: Stop) {
     drop(stop.wait_for(|stop| *stop >= least).await);
+}
+
+/// The next who calls, with a place in the room that there must be; nobody once the server is told to end. What is dropped
+/// before it is done takes nobody from the listener.
+pub(crate) async fn caller(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+    stop: &mut watch::Receiver<Stop>,
+) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let taken = async {
+        let permit = Arc::clone(room).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return Some((permit, stream, peer)),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken");
+                    tokio::time::sleep(NO_ROOM).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = told(stop, Stop::Drain) => None,
+        taken = taken => taken,
+    }
 }
 
 /// Serves one connection until it ends or the server is told to.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Assignment, ConfigError, HELD_OUT, PolicyFacts, Preset, TrainConfig, merge};
-use crate::objective::{self, Correction, Source};
+use crate::objective::{self, Correction, Source, ValueHead};
 use crate::problem::contest;
 
 /// The keys that somebody has set, each checked alone.
@@ -80,6 +80,8 @@ impl Layers {
             .named(&["policy_optimizer", "max_gradient_norm"])
             .is_none();
         let own_problems = self.named(&["problems"]).is_some();
+        let own_values = self.named(&["objective", "value_head"]).is_some()
+            || self.named(&["value_optimizer"]).is_some();
         let base = preset.config(policy);
         let mut table = Table::try_from(&base).expect("a configuration is a table of plain values");
         merge(&mut table, self.table);
@@ -90,7 +92,8 @@ impl Layers {
         })?;
         config.preset = preset;
         // What samples is then less exact than what trains; PPO has the paper's own correction.
-        let algorithm = config.objective.algorithm.name();
+        let algorithm = config.objective.algorithm.name().to_owned();
+        let algorithm = algorithm.as_str();
         if (config.engine.is_some() || config.rollout.max_staleness > 0)
             && algorithm != "ppo"
             && objective::uses(algorithm, "objective.correction")
@@ -100,6 +103,18 @@ impl Layers {
                 veto,
                 ..Correction::default()
             });
+        }
+        // It learns as well in less time (three seeds: benchmarks/results/2026-12-01-epyc-2core/learning.md). Whoever says
+        // something of a network of values has one.
+        let objective = &config.objective;
+        let bare = objective.value_from.is_none() && objective.value_warmup_rounds == 0;
+        if preset == Preset::Starter
+            && algorithm == "ppo"
+            && !own_values
+            && bare
+            && !config.is_trained_elsewhere()
+        {
+            config.objective.value_head = ValueHead::Shared;
         }
         // Nobody bounds gradients there.
         if config.is_trained_elsewhere() && bounded_by_default {
@@ -220,6 +235,29 @@ mod tests {
             assert_eq!((found.cap, found.veto), (5.0, 0.0), "{name}");
         }
         assert_eq!(correction(&engine), None);
+    }
+
+    #[test]
+    fn the_starter_reads_values_from_the_policy_unless_a_network_of_values_is_spoken_of() {
+        let head = |keys: &[&str]| {
+            let config = set(keys).unwrap().over(None).unwrap();
+            config.check().unwrap();
+            config.objective.value_head
+        };
+        assert_eq!(head(&[]), ValueHead::Shared);
+        assert_eq!(head(&["objective.clip=0.1"]), ValueHead::Shared);
+        for keys in [
+            "objective.value_head=separate",
+            "objective.value_from=reward",
+            "objective.value_warmup_rounds=2",
+            "value_optimizer.learning_rate=1e-3",
+            "objective.algorithm=grpo",
+            "preset=paper",
+        ] {
+            assert_eq!(head(&[keys]), ValueHead::Separate, "{keys}");
+        }
+        let large = set(&[]).unwrap().over(Some(&llm())).unwrap();
+        assert_eq!(large.objective.value_head, ValueHead::Separate);
     }
 
     #[test]

@@ -25,7 +25,8 @@ fn find() -> Result<Toolchain, String> {
         .map_err(|error| format!("{}: {error}", named.display()))?;
     let version = ask(&executable, &["--version"])?;
     let version = format!("node {}", version.trim());
-    let tools = Tools::new([executable.clone()]);
+    // Debian's Node.js aborts without the parts of its library that are packages of their own there.
+    let tools = Tools::new([executable.clone(), "/usr/share/nodejs".into()]);
     let node = executable.to_string_lossy().into_owned();
     let launch = |command| Launch {
         // io_uring is closed to every program; Node is told rather than killed.
