@@ -317,7 +317,7 @@ def methods(bench):
     kinds = {
         "SFT on what is solved": (offline, rate.format("3e-4") + '[objective]\nalgorithm = "sft"\ndata = "kept-methods.jsonl"\n'),
         "DPO once": (offline, rate.format("1e-4") + '[objective]\nalgorithm = "dpo"\ndata = "pairs-methods.jsonl"\n'),
-        "RLEF": (online, play + 'algorithm = "ppo"\n'),
+        "RLEF": (online, play + 'algorithm = "ppo"\nvalue_head = "separate"\n'),
         "DPO on own pairs": (online, rate.format("1e-4") + play + 'algorithm = "online_dpo"\n'),
     }
     rows, runs_of, drawn = [], {}, []

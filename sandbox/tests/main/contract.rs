@@ -1,5 +1,6 @@
 //! What every isolation does with programs that mean no harm.
 
+mod addresses;
 mod host;
 mod idioms;
 mod interactive;

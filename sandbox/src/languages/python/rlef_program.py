@@ -23,7 +23,6 @@ PATH = "/program/main.py"
 MAIN = "main.py"
 DIRECTORY = 5
 START_FORK, START_CHECKED = 0, 2
-ADDR_NO_RANDOMIZE = 0x0040000
 SIGINT, SIGKILL = int(_signal.SIGINT), int(_signal.SIGKILL)
 RLIMIT_CPU, RLIMIT_NOFILE = resource.RLIMIT_CPU, resource.RLIMIT_NOFILE
 ENDED = struct.Struct("<ciQQQQ").pack
@@ -175,9 +174,6 @@ class Program:
         _signal.signal(SIGINT, _signal.SIG_DFL)
         be_chosen_before_the_zygote()
         drop_capabilities()
-        if recipe:
-            # What a program reads of memory that it never wrote should not depend on where its stack happens to be.
-            quick.personality(ADDR_NO_RANDOMIZE)
         zygote.filter.install()
         if rlef_scratch.marks() != zygote.marks:
             self.marks = rlef_scratch.wipe()
