@@ -91,7 +91,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// One of 30 MB, over the folder `at`.
+    /// One of 15 MB, over the folder `at`.
     #[expect(
         clippy::disallowed_methods,
         reason = "the test starts a shell that holds a mount, not a candidate"
@@ -99,7 +99,7 @@ impl SmallDisk {
     fn over(at: &Path) -> Self {
         let script = r#"
             set -e
-            mount -t tmpfs -o size=30m none "$1"; echo mounted; read -r _
+            mount -t tmpfs -o size=15m none "$1"; echo mounted; read -r _
             mount -o remount,size=300m none "$1"; echo grown; read -r _
         "#;
         let mut holder = Command::new("unshare")

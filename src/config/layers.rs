@@ -112,6 +112,8 @@ impl Layers {
             && algorithm == "ppo"
             && !own_values
             && bare
+            // Their objectives are others, over the same keys.
+            && config.tasks.is_empty()
             && !config.is_trained_elsewhere()
         {
             config.objective.value_head = ValueHead::Shared;
