@@ -72,7 +72,7 @@ fn compared(baseline: &Evaluation, candidate: &Evaluation, options: &Options) ->
         if rate > options.max_infra_rate {
             report.verdict = Verdict::InfrastructureFailed;
             report.reasons.push(format!(
-                "the {name} lost {lost} of {all} episodes to the sandbox ({:.1}%, accepted: {:.1}%); see `rlef doctor`",
+                "the {name} lost {lost} of {all} episodes to the server or the sandbox ({:.1}%, accepted: {:.1}%); see what the evaluation said of the server, and `rlef doctor`",
                 100.0 * rate,
                 100.0 * options.max_infra_rate
             ));

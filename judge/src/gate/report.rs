@@ -23,7 +23,7 @@ pub enum Verdict {
     Inconclusive,
     /// The two may not be compared.
     NotComparable,
-    /// Too much was lost to the sandbox.
+    /// Too much was lost to the server or the sandbox.
     InfrastructureFailed,
 }
 
@@ -65,7 +65,7 @@ pub struct Report {
     pub problems: Vec<Pair>,
     /// Problems that were not, and why.
     pub left_out: BTreeMap<String, LeftOut>,
-    /// Episodes lost to the sandbox: baseline, candidate.
+    /// Episodes lost to the server or the sandbox: baseline, candidate.
     pub lost: (usize, usize),
     /// What the baseline is.
     pub baseline: Provenance,

@@ -77,7 +77,7 @@ pub fn render(report: &Report) -> String {
     if old + new > 0 {
         let _ = writeln!(
             text,
-            "  lost to the sandbox and not counted: {old} episodes before, {new} now"
+            "  lost to the server or the sandbox and not counted: {old} episodes before, {new} now"
         );
     }
     let _ = write!(

@@ -13,7 +13,7 @@ use rlef_judge::gate::{Difference, Verdict};
 #[derive(ClapArgs)]
 #[command(
     after_help = "Exit codes: 0 no regression, 1 regression, 2 usage or input, 3 not comparable or inconclusive, 4 too much was \
-    lost to the sandbox.\n\n\
+    lost to the server or the sandbox.\n\n\
     Examples:\n  \
     rlef eval --problems humaneval.jsonl --policy replay:old.jsonl --turns 1 \\\n      \
     --out baseline.json\n  \
