@@ -14,7 +14,7 @@ What was fixed before a run was made:
 - Intervals are 95% and resample compositions, three seeds together: of each problem the mean over seeds, clusters drawn whole.
 - The smallest difference of interest is 5 points. A way is called better where the interval of the difference leaves out 0.
 - The shared value head becomes the default of the preset `starter` if, over the three seeds, it solves no less than 3 points below the
-  separate network by turn 3: it takes half the work of an update. (It did, and is.)
+  separate network by turn 3: it takes half the work of an update. (It did, and is the default since.)
 - Three seeds, and no more whatever they show.
 
 Options: --rlef PATH (target/release/rlef), --work FOLDER (target/learning), --seeds N, --rounds N, --only NAME[,NAME...], --tuned (takes

@@ -52,7 +52,7 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("failed to write {path}: {source}; the checkpoint before it is untouched")]
+    #[error("failed to write {path}: {source}; what was saved before is untouched")]
     Write {
         /// The file.
         path: PathBuf,
@@ -107,7 +107,7 @@ pub enum CheckpointError {
     },
     /// A number that is to be saved is none, or not in the type it is saved in.
     #[error(
-        "failed to write {path}: tensor {name} holds {value}, which is no finite number in {dtype:?}; nothing was saved, and the checkpoint before it is untouched"
+        "failed to write {path}: tensor {name} holds {value}, which is no finite number in {dtype:?}; nothing was saved, and what was saved before is untouched"
     )]
     NotFinite {
         /// The file.

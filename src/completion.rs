@@ -25,6 +25,8 @@ pub struct Completion {
     pub tokens: Option<usize>,
     /// Whether the text is empty because everything that was said is a thought.
     pub only_thought: bool,
+    /// Whether whoever sampled it says that the model, or a filter, declined to answer.
+    pub declined: bool,
 }
 
 impl Completion {
@@ -36,6 +38,7 @@ impl Completion {
             sampled: None,
             tokens: None,
             only_thought: false,
+            declined: false,
         }
     }
 
@@ -47,6 +50,7 @@ impl Completion {
             tokens: Some(sampled.ids.len()),
             sampled: Some(sampled),
             only_thought: false,
+            declined: false,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Turn {
     pub tokens: Option<usize>,
     /// Whether the text is empty because everything that was said is a thought.
     pub only_thought: bool,
+    /// Whether the model, or a filter, declined to answer.
+    pub declined: bool,
     /// The program in it, or why there is none; absent where nobody looked.
     pub found: Option<Result<Found, NoProgram>>,
     /// What the public tests said; `Grade::NoProgram` where there was nothing to run.
@@ -132,6 +134,7 @@ impl Episode {
             prompt_end,
             tokens: completion.tokens,
             only_thought: completion.only_thought,
+            declined: completion.declined,
             found: None,
             verdict: Verdict::no_program(0),
             scores: Vec::new(),

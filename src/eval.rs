@@ -74,11 +74,17 @@ pub fn report(
             0.0
         }
     };
+    // One that was lost whole says nothing, and is counted as lost.
+    let measured = |index: &usize| !graded[*index].is_empty();
+    let measured: Vec<usize> = (0..groups.len()).filter(measured).collect();
+    let distinct: BTreeSet<usize> = measured.iter().map(|&index| clusters[index]).collect();
     Report {
-        problems: groups.len(),
-        clusters: clusters.iter().collect::<BTreeSet<_>>().len(),
-        single_turn: groups
+        problems: measured.len(),
+        problems_lost: groups.len() - measured.len(),
+        clusters: distinct.len(),
+        single_turn: measured
             .iter()
+            .map(|&index| &groups[index])
             .filter_map(|group| problem_of.get(group.problem_id.as_str()))
             .filter(|problem| problem.public_tests.is_empty())
             .count(),
@@ -249,13 +255,15 @@ pub fn with_labels(
         if (2..=LABEL_VALUES).contains(&parts.len()) {
             let slices = parts.into_iter().map(|(value, part)| {
                 let clusters = clusters(&part, &problem_of);
-                let solved = share(&graded(&part), &clusters, seed, |episode| {
+                let graded = graded(&part);
+                let solved = share(&graded, &clusters, seed, |episode| {
                     Some(episode.is_solved())
                 });
+                let problems = graded.iter().filter(|episodes| !episodes.is_empty());
                 (
                     value,
                     Slice {
-                        problems: part.len(),
+                        problems: problems.count(),
                         solved,
                     },
                 )

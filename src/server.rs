@@ -12,6 +12,7 @@ pub mod interface;
 mod words;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::checkpoint::Precision;
@@ -50,7 +51,12 @@ pub struct Server {
     served: AtomicBool,
     /// Whether it wants the limit of an answer under its other name.
     renamed: AtomicBool,
+    /// Questions that it refused while it had answered none, and the error that all would meet if the first is like the rest.
+    doubted: Mutex<(usize, Option<ServerError>)>,
 }
+
+/// Questions refused from the start on after which the others are not asked: it is none of the question's own.
+const DOUBTS: usize = 3;
 
 /// What came of one question.
 pub struct Asked<R> {
@@ -74,6 +80,7 @@ impl Server {
             config: config.clone(),
             served: AtomicBool::new(false),
             renamed: AtomicBool::new(false),
+            doubted: Mutex::default(),
         })
     }
 
@@ -120,7 +127,43 @@ impl Server {
         if matches!(asked.outcome, Outcome::Said(_)) {
             self.set_served();
         }
-        asked
+        Asked {
+            outcome: self.doubtful(asked.outcome),
+            ..asked
+        }
+    }
+
+    /// A refusal of the first question says nothing yet of the others where it may be one of this very question, of its length
+    /// for example.
+    fn doubtful(&self, outcome: Outcome<Reply>) -> Outcome<Reply> {
+        let Outcome::Fatal(ServerError::Refused {
+            status, message, ..
+        }) = &outcome
+        else {
+            return outcome;
+        };
+        if client::is_of_all(*status) {
+            return outcome;
+        }
+        let lost = LostAnswer::Refused {
+            status: *status,
+            message: message.clone(),
+        };
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        doubted.0 += 1;
+        if doubted.0 >= DOUBTS {
+            return outcome;
+        }
+        if let Outcome::Fatal(error) = outcome {
+            doubted.1.get_or_insert(error);
+        }
+        Outcome::Lost(lost)
+    }
+
+    /// What it said to the first question, where it has refused all so far.
+    pub fn doubted(&self) -> Option<ServerError> {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        doubted.1.take().filter(|_| !self.has_served())
     }
 
     fn once(

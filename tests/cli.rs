@@ -65,6 +65,10 @@ fn every_verb_shows_examples_of_itself() {
         let example = format!("  rlef {verb}");
         let examples = help.split("Example").nth(1).unwrap_or_default();
         assert!(examples.contains(&example), "{help}");
+        // One that a terminal wraps can't be pasted.
+        for line in examples.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
     }
 }
 

@@ -358,16 +358,16 @@ fn rules_are_named_in_a_file_and_their_scores_are_printed_and_kept() {
     let named = [&eval[..], &["--judges", "judges.toml"]].concat();
     let (_, said) = ran(&named, 0);
     assert!(
-        said.contains("rules: 0.000 on average over 1 answers"),
+        said.contains("rules: 0.000 on average over 1 answer"),
         "{said}"
     );
     let (_, said) = ran(&named, 0);
     assert!(
-        said.contains("continuing j.jsonl: it holds 1 answers and 2 verdicts"),
+        said.contains("continuing j.jsonl: it holds 1 answer and 2 verdicts"),
         "{said}"
     );
     assert!(
-        said.contains("rules: 0.000 on average over 1 answers"),
+        said.contains("rules: 0.000 on average over 1 answer"),
         "{said}"
     );
     // Without them it is another evaluation.

@@ -206,6 +206,7 @@ fn episodes(golden: &Golden, batch: &Batch) -> Vec<Episode> {
                 }),
                 tokens: Some(actions.len()),
                 only_thought: false,
+                declined: false,
                 found: None,
                 verdict: verdict(grade),
                 feedback: String::new(),

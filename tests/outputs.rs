@@ -252,26 +252,26 @@ fn an_output_takes_the_place_of_nothing_else() {
     ];
     let before = names.map(kept);
     for (out, words) in [
-        ("problems.jsonl", "the file of the problems"),
-        ("./good.jsonl", "the file of the completions"),
+        ("problems.jsonl", "it is what --problems names"),
+        ("./good.jsonl", "it is what --policy names"),
     ] {
         let arguments = [&eval[..], &["--out", out]].concat();
         refused(at, &arguments, 2, &[words, "nothing was begun"]);
     }
     let journal = [&eval[..], &["--journal", "new.jsonl", "--out", "new.jsonl"]].concat();
-    refused(at, &journal, 2, &["it is the journal"]);
+    refused(at, &journal, 2, &["it is what --journal names"]);
     assert!(!at.join("new.jsonl").exists());
     let gate = ["gate", "--baseline", "good.json", "--candidate", "bad.json"];
     for (options, words) in [
-        (&["--junit", "good.json"][..], "it is the baseline"),
-        (&["--summary", "bad.json"], "it is the candidate"),
+        (&["--junit", "good.json"][..], "it is what --baseline names"),
+        (&["--summary", "bad.json"], "it is what --candidate names"),
         (
             &["--junit", "x", "--summary", "x"],
-            "it is the file of --junit",
+            "names; name another file",
         ),
         (
             &["--golden", "@list.txt", "--junit", "list.txt"],
-            "a list of --golden",
+            "it is what --golden names",
         ),
     ] {
         refused(at, &[&gate[..], options].concat(), 2, &[words]);
@@ -283,8 +283,66 @@ fn an_output_takes_the_place_of_nothing_else() {
         "--quarantine",
         "problems.jsonl",
     ];
-    refused(at, &doctor, 2, &["the file of the problems"]);
+    refused(at, &doctor, 2, &["it is what --problems names"]);
     assert!(before == names.map(kept));
+    // Whatever the verb: nothing is read before that, so that any file will do.
+    let of = |words: &'static str| words.split(' ').collect::<Vec<_>>();
+    for (verb, out) in [
+        (
+            of("pairs --problems problems.jsonl --journal good.jsonl --out"),
+            "good.jsonl",
+        ),
+        (
+            of("pairs --problems problems.jsonl --journal bad.jsonl --journal good.jsonl --out"),
+            "./good.jsonl",
+        ),
+        (
+            of("rft --problems problems.jsonl --journal good.jsonl --out"),
+            "good.jsonl",
+        ),
+        (
+            of("steps --problems problems.jsonl --journal good.jsonl --out"),
+            "good.jsonl",
+        ),
+        (
+            of("steps --problems contest:test --judges list.txt --out"),
+            "list.txt",
+        ),
+        (
+            of("labels tests@good.jsonl --problems problems.jsonl --page"),
+            "good.jsonl",
+        ),
+        (of("labels good.jsonl bad.jsonl --page"), "bad.jsonl"),
+        (of("report good.json --out"), "good.json"),
+        (
+            of("convert --problems problems.jsonl --out"),
+            "problems.jsonl",
+        ),
+        (
+            of("convert --problems readable:rlef:problems.jsonl --out"),
+            "problems.jsonl",
+        ),
+        (of("convert --preferences good.jsonl --out"), "good.jsonl"),
+        (
+            of("label --problems problems.jsonl --journal good.jsonl --out"),
+            "good.jsonl",
+        ),
+        (of("label --out good.jsonl --export"), "good.jsonl"),
+        (of("import good.jsonl --out"), "good.jsonl"),
+        (of("export --policy there --out"), "there/../there"),
+        (of("reward --policy there --data good.jsonl --out"), "there"),
+        (of("sft --data good.jsonl --from there --out"), "there"),
+    ] {
+        std::fs::create_dir_all(at.join("there")).unwrap();
+        let words = ["names; name another file", "nothing was begun"];
+        refused(at, &[&verb[..], &[out]].concat(), 2, &words);
+        assert!(before == names.map(kept), "{verb:?}");
+    }
+    // In a run's folder reports are pages.
+    write(at, "there/config.toml", "rounds = 1\n");
+    let report = ["report", "there", "--out", "there/config.toml"];
+    refused(at, &report, 2, &["a report's name ends in .html"]);
+    assert_eq!(kept("there/config.toml"), b"rounds = 1\n");
     // A device is a name that everybody shares, whatever it leads to.
     let stdout = [&eval[..], &["--out", "/dev/stdout"]].concat();
     let (code, said) = piped(at, &stdout, ">printed");

@@ -233,7 +233,7 @@ fn faults_are_survived_and_each_answer_counts_once() {
 }
 
 #[test]
-fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer() {
+fn what_is_refused_from_the_start_on_ends_the_run_and_one_question_loses_its_answer() {
     let (url, seen) = serve(|first, _, _| match first {
         "long" => Deed::Send(
             400,
@@ -254,15 +254,24 @@ fn a_refusal_of_the_first_request_ends_the_run_and_a_later_one_loses_its_answer(
     );
     let before = seen.lock().unwrap().len();
     assert_eq!(before, 1 + 1 + 6 + 1);
-    let error = propose(&policy(&url), &["long", "fine"]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            PolicyError::Server(ServerError::Refused { status: 400, .. })
-        ),
-        "{error}"
-    );
-    assert_eq!(seen.lock().unwrap().len(), before + 1);
+    let answers = propose(&policy(&url), &["long", "fine"]).unwrap();
+    assert!(answers[0].is_err() && answers[1].is_ok());
+    let before = before + 2;
+    for (questions, asked) in [(&["long"][..], 1), (&["long"; 9], 1 + 2)] {
+        let earlier = seen.lock().unwrap().len();
+        let error = propose(&policy(&url), questions).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                PolicyError::Server(ServerError::Refused { status: 400, .. })
+            ),
+            "{error}"
+        );
+        // Those under way beside them are asked, too.
+        let since = seen.lock().unwrap().len() - earlier;
+        assert!((asked..=9).contains(&since), "{since}");
+    }
+    assert!(seen.lock().unwrap().len() > before);
     let error = propose(&policy(&url), &["down", "fine"]).unwrap_err();
     assert!(
         matches!(

@@ -365,7 +365,8 @@ fn a_server_that_goes_away_is_not_asked_for_every_answer() {
     let (code, said) = run(&["--journal", "journal.jsonl"]);
     assert_eq!(code, Some(4), "{said}");
     assert!(
-        said.contains("3 answers") && said.contains("--resume journal.jsonl"),
+        said.contains("3 answers and")
+            && said.contains("in journal.jsonl; the same command continues"),
         "{said}"
     );
     assert!(seen.lock().unwrap().len() <= 3 + 8 + 1);

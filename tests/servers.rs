@@ -58,6 +58,34 @@ fn only_what_is_asked_for_is_sent() {
     assert!(body["seed"].is_u64(), "{body}");
 }
 
+/// Wherever it stands among the problems; what all are refused for is told at once.
+#[test]
+fn a_question_that_is_refused_for_itself_ends_no_run() {
+    let refusal = r#"{"error":{"message":"context of 512 exceeded"}}"#;
+    for refused in ["double", "lost"] {
+        let deed = move |first: &str, _, _| {
+            if first.contains(refused) {
+                Deed::Send(400, refusal)
+            } else {
+                Deed::Say(RIGHT, false)
+            }
+        };
+        let (output, _) = evaluated(deed, &["--max-infra-rate", "1"]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        for words in [
+            "1 problem, 1 episode, 1 lost to the server (1 refused) or the sandbox and not counted, with them all of 1 more problem",
+            "context of 512 exceeded",
+        ] {
+            assert!(table.replace("\n", " ").contains(words), "{table}");
+        }
+    }
+    let (output, _) = evaluated(move |_, _, _| Deed::Send(400, refusal), &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let words = "refused with 400: context of 512 exceeded";
+    assert!(said(&output).contains(words), "{}", said(&output));
+}
+
 /// A model that wants the limit under its newer name says so, and gets it for the rest of the run.
 #[test]
 fn a_limit_is_sent_under_the_name_that_the_server_wants() {
@@ -137,7 +165,24 @@ fn an_answer_that_is_only_a_thought_is_told_apart_and_said_again_as_none() {
     let (output, _) = evaluated(deed, &["--json"]);
     let report = report(&output);
     assert!(report["by_turn"][0]["only_thought"].is_null(), "{report}");
+    assert_eq!(report["by_turn"][0]["empty"], 2);
     assert_eq!(report["by_turn"][0]["public_grades"]["no_program"], 2);
+}
+
+#[test]
+fn what_a_filter_or_the_model_declined_is_told_apart() {
+    for (reply, reason) in [
+        (json!({"content": ""}), "content_filter"),
+        (json!({"content": null}), "content_filter"),
+        (json!({"content": "", "refusal": "I can't."}), "stop"),
+    ] {
+        let deed = move |_: &str, _, _| message(&reply, reason);
+        let (output, _) = evaluated(deed, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(table.contains("answers were declined"), "{table}");
+        assert!(!table.contains("are empty"), "{table}");
+    }
 }
 
 #[test]

@@ -19,8 +19,11 @@ pub use usage::{Prices, Usage};
 /// What an evaluation says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Problems evaluated.
+    /// Problems evaluated: those of which an episode was graded.
     pub problems: usize,
+    /// Problems of which every episode was lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub problems_lost: usize,
     /// Clusters they form, which are what intervals resample; 0 in files made before there were any.
     #[serde(default)]
     pub clusters: usize,
@@ -158,6 +161,12 @@ pub struct TurnReport {
     /// Answers that are empty, for everything that was said is a thought.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub only_thought: usize,
+    /// Answers that the model, or a filter before it, declined to give, as its server says.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub declined: usize,
+    /// Other answers that are empty.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub empty: usize,
 }
 
 impl Report {

@@ -118,29 +118,50 @@ fn compared(baseline: &Evaluation, candidate: &Evaluation, options: &Options) ->
     report
 }
 
-/// Golden problems fail the gate whatever the statistics say.
+/// Golden problems fail the gate whatever the statistics say. One that nobody measured neither passes nor fails.
 fn golden(candidate: &Evaluation, options: &Options, turn: usize, report: &mut Report) {
     let records: BTreeMap<&str, &ProblemRecord> = candidate
         .problems
         .iter()
         .map(|record| (record.id.as_str(), record))
         .collect();
+    let (mut lost, mut absent) = (Vec::new(), Vec::new());
     for id in &options.golden {
-        let passes = records.get(id.as_str()).is_some_and(|record| {
-            let counts = record.counts(turn);
-            counts.samples > 0
-                && counts.solved as f64 >= options.golden_rate * counts.samples as f64 - 1e-9
-        });
-        if !passes {
+        let Some(record) = records.get(id.as_str()) else {
+            absent.push(id.as_str());
+            continue;
+        };
+        let counts = record.counts(turn);
+        if counts.samples == 0 {
+            lost.push(id.as_str());
+        } else if (counts.solved as f64) < options.golden_rate * counts.samples as f64 - 1e-9 {
             report.golden_failures.push(id.clone());
         }
     }
-    if !report.golden_failures.is_empty() {
-        report.verdict = Verdict::Regression;
-        let names = report.golden_failures.join(", ");
-        report
-            .reasons
-            .insert(0, format!("golden problems that must pass do not: {names}"));
+    let failures = report.golden_failures.join(", ");
+    let found = [
+        (failures, Verdict::Regression, "that must pass do not"),
+        (
+            lost.join(", "),
+            Verdict::InfrastructureFailed,
+            "have no episode that was not lost",
+        ),
+        (
+            absent.join(", "),
+            Verdict::NotComparable,
+            "are not in the candidate",
+        ),
+    ];
+    // The gravest first, and a regression that was found stays one.
+    for (names, verdict, words) in found.into_iter().rev() {
+        if names.is_empty() {
+            continue;
+        }
+        if report.verdict != Verdict::Regression {
+            report.verdict = verdict;
+        }
+        let reason = format!("golden problems {words}: {names}");
+        report.reasons.insert(0, reason);
     }
 }
 

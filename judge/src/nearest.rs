@@ -2,15 +2,18 @@
 
 /// ` (did you mean x?)`, where one of the names is near enough; of equals the first by name.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or_else(String::new, |other| format!(" (did you mean {other}?)"))
+}
+
+/// The name that is nearest, where one is near enough; of equals the first by name.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let near = known
+    known
         .into_iter()
         .map(|other| (strsim::osa_distance(&lower, &other.to_lowercase()), other))
         .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4)
-        .min();
-    near.map_or_else(String::new, |(_, other)| {
-        format!(" (did you mean {other}?)")
-    })
+        .min()
+        .map(|(_, other)| other)
 }
 
 /// The same text, and the name that was meant at its end, where it is one of serde's about a field or variant that is unknown:

@@ -36,6 +36,40 @@ struct Line {
     language: Option<String>,
 }
 
+/// What a line may say that decides, and other names that people give the language.
+const DECIDE: [&str; 6] = [
+    "problem_id",
+    "task_id",
+    "program",
+    "solution",
+    "completion",
+    "language",
+];
+const OF_LANGUAGE: [&str; 3] = ["lang", "programming_language", "prog_lang"];
+
+/// Why a line isn't understood: a field that is nearly one that decides. Others are the file's own (`result`, `seed`), and
+/// decide nothing.
+fn misspelt(line: &str) -> Option<String> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).ok()?;
+    fields.into_iter().find_map(|(field, _)| {
+        // `completion_id` is no misspelt `completion`.
+        let longer = |known: &str| {
+            field
+                .strip_prefix(known)
+                .is_some_and(|rest| rest.starts_with('_'))
+        };
+        if DECIDE.contains(&&*field) || DECIDE.into_iter().any(longer) {
+            return None;
+        }
+        let near = if OF_LANGUAGE.contains(&&*field) {
+            " (did you mean language?)".to_owned()
+        } else {
+            meant(&field, DECIDE)
+        };
+        (!near.is_empty()).then(|| format!(": unknown field `{}`{near}", printable(&field)))
+    })
+}
+
 /// In which language answers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoken {
@@ -98,6 +132,9 @@ pub fn read<'a>(
             let place = format!("failed to read line {} of {}", index + 1, path.display());
             ProgramsError(format!("{place}{reason}"))
         };
+        if let Some(reason) = misspelt(line) {
+            return Err(bad(reason));
+        }
         let line: Line = serde_json::from_str(line).map_err(|error| {
             bad(format!(
                 " as a program (expected problem_id and program or completion): {error}"

@@ -291,7 +291,7 @@ fn raise_stack_limit() -> Result<(), JailError> {
 }
 
 /// From here on addresses are the same in every jail: a program that prints one, sorts by one, or reads memory that it never wrote does
-/// the same each time. Where a container forbids it they differ, as they would without a jail.
+/// the same each time. Where a container forbids it they differ, as they do without a jail: nothing that protects is lost by that.
 fn fix_addresses() {
     let _ = personality::get()
         .and_then(|current| personality::set(current | Persona::ADDR_NO_RANDOMIZE));

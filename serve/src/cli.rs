@@ -1,5 +1,7 @@
 //! The verbs that need no model, one file each, and what all verbs share. Words for people go to stderr, data to stdout.
 
+pub mod apart;
+pub mod asked;
 pub mod convert;
 pub mod doctor;
 pub mod exit;

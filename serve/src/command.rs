@@ -28,7 +28,8 @@ const PARENT_LOOK: Duration = Duration::from_millis(200);
     NeMo-Gym, open-instruct and Piston; docs/serve.md says which setting of which client to change.\n\n\
     Exit codes: 0 ended as it was told to, 2 usage, 3 a protection is missing, 4 the sandbox failed.\n\n\
     Examples:\n  rlef serve --problems HumanEval.jsonl.gz\n  \
-    rlef serve --bind 0.0.0.0:8080 --token-file tokens.txt --problems contest:train"
+    rlef serve --bind 0.0.0.0:8080 --token-file tokens.txt \\\n      \
+    --problems contest:train"
 )]
 pub struct Args {
     /// Where to listen. Another address than this machine's own needs --token-file or --open.

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+};
 use rlef_judge::judge::Judges;
 use rlef_serve::cli::host::HostArgs;
 use rlef_serve::cli::levels::Levels;
-use rlef_serve::cli::{convert, doctor, exit, gate, judge, output, sentence, shell};
+use rlef_serve::cli::{apart, asked, convert, doctor, exit, gate, judge, output, sentence, shell};
 use rlef_serve::command;
 
 /// The verbs.
@@ -51,8 +53,11 @@ struct JudgeArgs {
 fn main() -> ExitCode {
     // A sandbox's jail is this same program started again: it must not get further than this line.
     rlef_sandbox::jail_entry();
-    let cli = asked();
-    match cli.levels.begin().and_then(|()| run(cli.verb)) {
+    let mut command = command_line();
+    let given = asked::given(&mut command);
+    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
+    let begun = cli.levels.begin();
+    match begun.and_then(|()| begin(cli.verb, &command, &given)) {
         Ok(code) => output::code(code),
         Err(error) => {
             let words = sentence(&error);
@@ -63,8 +68,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was asked for. Examples of its verbs are shown by this program's name.
-fn asked() -> Cli {
+/// What may be asked for. Examples of its verbs are shown by this program's name.
+fn command_line() -> Command {
     let mut command = Cli::command();
     let verbs: Vec<String> = command
         .get_subcommands()
@@ -82,7 +87,12 @@ fn asked() -> Cli {
             }
         });
     }
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    command
+}
+
+fn begin(verb: Verb, command: &Command, given: &ArgMatches) -> anyhow::Result<ExitCode> {
+    apart::check(command, given)?;
+    run(verb)
 }
 
 fn run(verb: Verb) -> anyhow::Result<ExitCode> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use rlef_judge::counted::counted;
 
 use super::output::{insist, say};
 use super::source;
@@ -91,7 +92,8 @@ fn convert(name: &str, args: &Args) -> anyhow::Result<ExitCode> {
             say!("{count} {what}");
         }
     }
-    say!("{} rows written to {}", unsaid.rows, args.out.display());
+    let rows = counted(unsaid.rows, "row");
+    say!("{rows} written to {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 

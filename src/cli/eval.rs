@@ -9,6 +9,8 @@ mod shown;
 
 use std::process::ExitCode;
 
+use rlef_judge::counted::counted;
+
 use super::judging;
 use super::output::{print, print_json, say};
 use super::{exit, output, report, source};
@@ -67,12 +69,16 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     if let Some(journal) = &journal {
         let (answers, verdicts) = journal.reused();
         if answers + verdicts > 0 {
-            say!("{answers} answers and {verdicts} verdicts were in the journal");
+            let (answers, verdicts) = (counted(answers, "answer"), counted(verdicts, "verdict"));
+            say!("{answers} and {verdicts} were in the journal");
         }
     }
     args.judging.tell(&judging);
     for (name, (mean, answers)) in mean_scores(&groups) {
-        say!("{name}: {mean:.3} on average over {answers} answers");
+        say!(
+            "{name}: {mean:.3} on average over {}",
+            counted(answers, "answer")
+        );
     }
     let mut report = eval::with_labels(report, &groups, &problems, args.seed());
     if judging.host.counts().cached > 0 {

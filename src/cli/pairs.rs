@@ -7,6 +7,8 @@ mod hierarchy;
 
 use std::process::ExitCode;
 
+use rlef_judge::counted::counted;
+
 use super::output::{self, insist, say};
 use super::progress::Progress;
 use super::{exit, source};
@@ -75,7 +77,7 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
             heard.judged.len()
         );
         let items = found.into_iter().map(Item::Ranking).collect();
-        return written(args, items, lost, ["a ranking", "rankings"]);
+        return written(args, items, lost, "ranking");
     }
     let options = Options {
         rule: args.rule,
@@ -86,27 +88,23 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let (pairs, counts) = pairs::pairs(&heard.judged, &asked, options, &labels);
     say!("{} answers: {counts}", heard.judged.len());
     let items: Vec<Item> = pairs.into_iter().map(Item::Pair).collect();
-    written(args, items, lost, ["a pair", "pairs"])
+    written(args, items, lost, "pair")
 }
 
 /// Writes what was found; exits with 4 where answers were lost.
-fn written(
-    args: &Args,
-    items: Vec<Item>,
-    lost: usize,
-    [one, what]: [&str; 2],
-) -> anyhow::Result<ExitCode> {
+fn written(args: &Args, items: Vec<Item>, lost: usize, what: &str) -> anyhow::Result<ExitCode> {
     if items.is_empty() && lost > 0 {
-        insist!("error: failed to find {one}: {lost} answers were lost; nothing was written");
+        insist!("error: failed to find a {what}: {lost} answers were lost; nothing was written");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));
     }
     anyhow::ensure!(
         !items.is_empty(),
-        "failed to find {one}: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
+        "failed to find a {what}: no two answers to one problem differ by the rule {}; sample more of each, or take --rule passed",
         args.rule.name()
     );
     let unsaid = preference::save(&args.out, &items, args.form.form())?;
-    say!("{} {what} written to {}", unsaid.rows, args.out.display());
+    let found = counted(unsaid.rows, what);
+    say!("{found} written to {}", args.out.display());
     if lost > 0 {
         insist!("{lost} answers were lost, and are in none of them");
         return Ok(ExitCode::from(exit::INFRASTRUCTURE));

@@ -36,7 +36,7 @@ pub struct Args {
 /// Reads, draws, writes.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     output::check_file(&args.out)?;
-    output::check_apart(&args.out, &[("the evaluation", &args.of)])?;
+    of_itself(args)?;
     let text = if args.of.is_file() {
         let evaluation = Evaluation::load(&args.of)?;
         view::of_evaluation(&args.of.display().to_string(), &evaluation)?
@@ -49,6 +49,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     output::keep(&args.out, text.as_bytes())?;
     say!("report written to {}", args.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to write over what the run or the evaluation is made of: in a run's folder reports are pages alone.
+fn of_itself(args: &Args) -> anyhow::Result<()> {
+    let folder = |path: &Path| path.canonicalize().ok();
+    let within = folder(output::parent(&args.out)).zip(folder(&args.of));
+    anyhow::ensure!(
+        args.out.extension().is_some_and(|end| end == "html")
+            || within.is_none_or(|(place, run)| !place.starts_with(run)),
+        "failed to write {}: in the run's own folder a report's name ends in .html; nothing was begun",
+        args.out.display()
+    );
+    Ok(())
 }
 
 /// The problems that a run was played on, as far as they are at hand: without them its tests are left out.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::output::{self, say};
@@ -12,6 +13,7 @@ use crate::journal::{self, EpisodeRecord, write_atomically};
 use crate::problem::id::ById;
 use crate::prompt;
 use crate::rejection::{self, Learnt, Options};
+use rlef_judge::counted::counted;
 
 /// Arguments of `rlef rft`.
 #[derive(ClapArgs)]
@@ -106,14 +108,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         serde_json::to_writer(&mut text, line)?;
         text.push(b'\n');
     }
-    write_atomically(&args.out, &text).map_err(|error| {
-        anyhow::Error::new(error).context(format!("failed to write {}", args.out.display()))
-    })?;
-    say!(
-        "{} demonstrations of {} problems written to {}",
-        found.len(),
-        counts.problems,
-        args.out.display()
-    );
+    write_atomically(&args.out, &text)
+        .with_context(|| format!("failed to write {}", args.out.display()))?;
+    let demonstrations = counted(found.len(), "demonstration");
+    let of = counted(counts.problems, "problem");
+    say!("{demonstrations} of {of} written to {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
+use rlef_judge::nearest;
 pub use rlef_serve::cli::source::{SchemaArgs, named, problems, problems_without, readable};
 
 use super::output::{self, say};
@@ -68,8 +69,11 @@ pub fn policy_held(
     let folder = Folder::of(path)?;
     let directory = folder.path();
     if !directory.exists() {
-        let remedy = meant(&path.to_string_lossy()).unwrap_or_else(|| {
-            "there is no such folder or file; name a checkpoint's folder, a model in GGUF, or starter".to_owned()
+        let name = path.to_string_lossy();
+        let remedy = meant(&name).unwrap_or_else(|| {
+            let word = name.split(':').next().unwrap_or_default();
+            let near = nearest::meant(word, KINDS);
+            format!("there is no such folder or file{near}; name a checkpoint's folder, a model in GGUF, or starter")
         });
         anyhow::bail!("failed to load the policy {}: {remedy}", path.display());
     }
@@ -86,6 +90,9 @@ pub fn policy_held(
     checkpoint::load_with(directory, template.as_ref(), device, held)
         .with_context(|| format!("failed to load the policy {}", directory.display()))
 }
+
+/// Policies by name, and what stands before the address or file of one.
+const KINDS: [&str; 5] = ["engine", "openai", "references", "replay", "starter"];
 
 /// What to do about the name of a policy that is no folder here, where it looks like something else.
 fn meant(name: &str) -> Option<String> {

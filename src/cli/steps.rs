@@ -5,6 +5,8 @@ mod choose;
 
 use std::process::ExitCode;
 
+use rlef_judge::counted::counted;
+
 use super::output::{self, insist, say};
 use super::{exit, source};
 use crate::completion::Sampling;
@@ -49,7 +51,8 @@ pub fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     if unsaid.shares > 0 {
         say!("these columns have no place for shares: steps are written as right or wrong");
     }
-    say!("{} answers written to {}", unsaid.rows, args.out.display());
+    let answers = counted(unsaid.rows, "answer");
+    say!("{answers} written to {}", args.out.display());
     if found.lost.is_empty() {
         Ok(ExitCode::SUCCESS)
     } else {

@@ -104,8 +104,8 @@ impl Layers {
                 ..Correction::default()
             });
         }
-        // It learns as well in less time (three seeds: benchmarks/results/2026-12-01-epyc-2core/learning.md). Whoever says
-        // something of a network of values has one.
+        // Three seeds lose less by it than was allowed, and take less time (benchmarks/results/2026-12-01-epyc-2core/learning.md).
+        // Whoever sets a key of the value network has one.
         let objective = &config.objective;
         let bare = objective.value_from.is_none() && objective.value_warmup_rounds == 0;
         if preset == Preset::Starter

@@ -37,6 +37,8 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
         edit: None,
         tokens: Some(0.0),
         only_thought: 0,
+        declined: 0,
+        empty: 0,
     };
     let mut pairs = Vec::with_capacity(groups.len());
     let (mut edits, mut edited) = (0.0, 0_usize);
@@ -53,6 +55,9 @@ fn at(groups: &[Vec<&Episode>], clusters: &[usize], turn: usize, seed: u64) -> T
             report.tokens = report.tokens.zip(tokens).map(|(sum, more)| sum + more);
             report.cut += usize::from(answer.finish == FinishReason::Length);
             report.only_thought += usize::from(answer.only_thought);
+            report.declined += usize::from(answer.declined);
+            let unexplained = !answer.only_thought && !answer.declined;
+            report.empty += usize::from(unexplained && answer.text.trim().is_empty());
             *report.grades.entry(answer.verdict.grade).or_default() += 1;
             let Some(last) = turn.checked_sub(1).map(|index| &episode.turns[index]) else {
                 continue;

@@ -63,8 +63,8 @@ pub struct ObjectiveConfig {
     pub clip: f64,
     /// α of the value's clip (section 2.2: 0.2).
     pub value_clip: f64,
-    /// `separate`, as in the paper, or `shared`; only PPO has values. Under the preset `starter` PPO has it shared, unless a key of the value
-    /// network or of its optimizer is set: three seeds learn as well in less time.
+    /// `separate`, as in the paper, or `shared`; only PPO has values. The preset `starter` takes `shared` for PPO, unless a key of the
+    /// value network or of its optimizer is set: 2.4 points less over three seeds (-6.3 to 0.9), in less time.
     pub value_head: ValueHead,
     /// What the value's loss counts beside the policy's where the head is shared (0.1 in Huang et al. 2024, arXiv
     /// 2403.17031).

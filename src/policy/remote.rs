@@ -128,5 +128,6 @@ fn completion(reply: Reply) -> Completion {
         sampled: None,
         tokens: written.and_then(|written| usize::try_from(written).ok()),
         only_thought: reply.only_thought,
+        declined: reply.refused,
     }
 }

@@ -70,7 +70,10 @@ pub(super) fn sample_of(
         concurrency: server.config().concurrency,
         gone: &|last| server.gone(last),
     };
-    sample(&asking, queue, ask)
+    let found = sample(&asking, queue, ask)?;
+    server
+        .doubted()
+        .map_or(Ok(found), |error| Err(error.into()))
 }
 
 /// What all workers share.

@@ -14,6 +14,9 @@ use super::{Asked, LostAnswer, ServerConfig, ServerError, address};
 /// Longest time that a server's own wish to be left alone is obeyed.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
+/// A wait of which people are told.
+const LONG_WAIT: Duration = Duration::from_secs(31);
+
 /// Longest wait of the exponential back-off.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -48,6 +51,11 @@ pub(super) struct Call<'a, R> {
     pub(super) body: Option<&'a str>,
     /// The answer's body as what it says, or why it says nothing of use.
     pub(super) read: &'a (dyn Fn(&Value) -> Result<R, String> + Sync),
+}
+
+/// Statuses that a request has in common with all others: an address, a key, a name that is wrong.
+pub(super) const fn is_of_all(status: u16) -> bool {
+    matches!(status, 300..=399 | 401..=404)
 }
 
 impl Client {
@@ -125,6 +133,12 @@ impl Client {
                             %reason,
                             "is asked again"
                         );
+                        if wait >= LONG_WAIT {
+                            tracing::warn!(
+                                "waiting {} s, as the server asked: {reason}",
+                                wait.as_secs()
+                            );
+                        }
                         std::thread::sleep(wait);
                     }
                 }
@@ -144,8 +158,7 @@ impl Client {
     }
 
     fn refused<R>(&self, path: &str, first: bool, status: u16, message: String) -> Outcome<R> {
-        // What these say of one request they would say of all.
-        if first || matches!(status, 300..=399 | 401..=404) {
+        if first || is_of_all(status) {
             return Outcome::Fatal(ServerError::Refused {
                 url: format!("{}/{path}", self.url),
                 status,

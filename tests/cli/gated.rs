@@ -126,6 +126,15 @@ fn an_evaluation_is_recorded_and_gated() {
         gate("new.json", &["--turn", "1", "--golden", "p30"]).0,
         Some(1)
     );
+    write(at, "golden.txt", "\n# none\n");
+    let list = ["--golden", "@golden.txt"];
+    let gate_of = ["gate", "--baseline", "old.json", "--candidate", "new.json"];
+    refused(
+        at,
+        &[&gate_of[..], &list].concat(),
+        2,
+        &["@golden.txt", "no id is in it"],
+    );
     let (code, said) = gate("silent.json", &[]);
     assert!(
         code == Some(3) && said.contains("silent") && said.contains("--allow feedback"),

@@ -50,6 +50,52 @@ fn a_refusal_is_a_sentence_that_names_the_remedy() {
             "hf download Qwen/Qwen2.5-Coder-0.5B-Instruct --local-dir",
         ],
     );
+    for (name, near) in [
+        ("statrer", "starter"),
+        ("repaly:said.jsonl", "replay"),
+        ("openia:http://127.0.0.1:9/v1", "openai"),
+        ("referenecs", "references"),
+    ] {
+        eval(&[name], &[&format!("did you mean {near}?")]);
+    }
+    eval(
+        &["starter", "--timeout", "3"],
+        &["a similar argument exists: '--request-timeout'"],
+    );
+    eval(
+        &[server, "--model", "m", "--price-in=-1", "--price-out", "1"],
+        &["--price-in", "expected a number of at least 0"],
+    );
+    write(
+        at,
+        "near.jsonl",
+        &super::PROBLEM.replace("statement", "statment"),
+    );
+    refused(
+        at,
+        &["doctor", "--problems", "near.jsonl"],
+        1,
+        &["1 problem"],
+    );
+    refused(
+        at,
+        &["convert", "--problems", "near.jsonl", "--out", "x.jsonl"],
+        2,
+        &["statment (did you mean statement?)"],
+    );
+    write(at, "nameless.jsonl", &super::PROBLEM.replace("double", " "));
+    refused(
+        at,
+        &[
+            "convert",
+            "--problems",
+            "nameless.jsonl",
+            "--out",
+            "x.jsonl",
+        ],
+        2,
+        &["field `id`", "a name that tells the problem from others"],
+    );
     eval(
         &["./none/here"],
         &["none/here", "there is no such folder or file"],

@@ -20,10 +20,14 @@ impl Display for Report {
             }
             lost => format!(", {lost} lost to the sandbox and not counted"),
         };
+        let lost = match self.problems_lost {
+            0 => lost,
+            some => format!("{lost}, with them all of {}", counted(some, "more problem")),
+        };
         let clusters = match self.clusters {
             0 => String::new(),
             some if some == self.problems => String::new(),
-            some => format!(" in {some} clusters"),
+            some => format!(" in {}", counted(some, "cluster")),
         };
         writeln!(
             out,
@@ -47,8 +51,22 @@ impl Display for Report {
             out,
             "\n  turn  solved by then        answers  public   fixed  repeated  edited  tokens"
         )?;
-        for (index, turn) in self.by_turn.iter().take(turns).enumerate() {
+        let is_played = |turn: &TurnReport| turn.answers > 0;
+        let played = self
+            .by_turn
+            .iter()
+            .rposition(is_played)
+            .map_or(1, |last| last + 1);
+        for (index, turn) in self.by_turn.iter().take(turns.min(played)).enumerate() {
             self.row(out, index, turn)?;
+        }
+        if played < turns {
+            writeln!(
+                out,
+                "        no episode came to turn {}{}",
+                played + 1,
+                if played + 1 < turns { " or later" } else { "" }
+            )?;
         }
         // All of it fits a terminal of 80 columns.
         if turns > 1 {
@@ -86,13 +104,21 @@ impl Display for Report {
         }
         if turns > 1 {
             let of = "of episodes with a wrong first answer";
-            line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
+            // Of none there is no share.
+            let first = self.solved_by_turn.first();
+            if first.is_some_and(|first| first.mean < 1.0) {
+                line("repaired".to_owned(), format!("{}  {of}", self.repair_rate))?;
+            }
         }
         for (label, slices) in &self.by_label {
             for (value, slice) in slices {
                 line(
                     format!("{label} {value}"),
-                    format!("{}  of {} problems", slice.solved, slice.problems),
+                    format!(
+                        "{}  of {}",
+                        slice.solved,
+                        counted(slice.problems, "problem")
+                    ),
                 )?;
             }
         }
@@ -199,6 +225,7 @@ impl Report {
         let sum = |of: fn(&TurnReport) -> usize| self.by_turn.iter().map(of).sum::<usize>();
         let (all, cut) = (sum(|turn| turn.answers), sum(|turn| turn.cut));
         let thoughts = sum(|turn| turn.only_thought);
+        let (declined, empty) = (sum(|turn| turn.declined), sum(|turn| turn.empty));
         if cut > 0 {
             writeln!(
                 out,
@@ -210,6 +237,15 @@ impl Report {
                 out,
                 "        {thoughts} of {all} answers are empty: everything that was said is a thought"
             )?;
+        }
+        if declined > 0 {
+            writeln!(
+                out,
+                "        {declined} of {all} answers were declined by the model or a filter before it"
+            )?;
+        }
+        if empty > 0 {
+            writeln!(out, "        {empty} of {all} answers are empty")?;
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub fn render(report: &Report) -> String {
     }
     let _ = write!(
         text,
-        "\n| | policy | problems | seed | lost to the sandbox |\n|---|---|---|--:|--:|\n"
+        "\n| | policy | problems | seed | lost to the server or the sandbox |\n|---|---|---|--:|--:|\n"
     );
     for (name, side, lost) in [
         ("baseline", &report.baseline, report.lost.0),

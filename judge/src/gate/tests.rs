@@ -324,6 +324,39 @@ fn a_misspelt_slice_or_golden_problem_is_refused() {
 }
 
 #[test]
+fn a_golden_problem_that_nobody_measured_neither_passes_nor_fails() {
+    let (old, mut new) = flips(0, 0);
+    let golden = |id: &str| Options {
+        golden: BTreeSet::from([id.to_owned()]),
+        allow: BTreeSet::from([Difference::Problems]),
+        max_infra_rate: 0.5,
+        ..options()
+    };
+    let lost = &mut new.problems[99];
+    (lost.n, lost.c, lost.public, lost.lost) = (0, vec![0], 0, 1);
+    let report = compare(&old, &new, &golden("p099"));
+    assert_eq!(report.verdict, Verdict::InfrastructureFailed);
+    assert!(report.reasons[0].contains("p099") && report.golden_failures.is_empty());
+    new.problems.pop();
+    let report = compare(&old, &new, &golden("p099"));
+    assert_eq!(
+        report.verdict,
+        Verdict::NotComparable,
+        "{:?}",
+        report.reasons
+    );
+    assert!(report.reasons[0].contains("are not in the candidate: p099"));
+    // One that fails is a regression, whatever else was lost.
+    let both = Options {
+        golden: BTreeSet::from(["p000".to_owned(), "p099".to_owned()]),
+        ..golden("p099")
+    };
+    let report = compare(&old, &new, &both);
+    assert_eq!(report.verdict, Verdict::Regression);
+    assert_eq!(report.golden_failures, ["p000"]);
+}
+
+#[test]
 fn pass_at_k_of_several_samples_is_weighed_exactly() {
     let old = evaluation(&[(10, 5); 60]);
     let new = evaluation(&[(10, 2); 60]);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{LeftOut, Pair, Report, Test};
+use crate::counted::counted;
 use crate::problem::printable;
 
 /// Changed problems that are listed.
@@ -56,8 +57,9 @@ pub fn render(report: &Report) -> String {
         if test.clusters < test.problems {
             let _ = writeln!(
                 text,
-                "  {} problems form {} clusters, sampled together and weighed whole",
-                test.problems, test.clusters
+                "  {} problems form {}, sampled together and weighed whole",
+                test.problems,
+                counted(test.clusters, "cluster")
             );
         }
     }

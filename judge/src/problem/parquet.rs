@@ -148,8 +148,19 @@ fn json(field: Field) -> Value {
 /// Writes the problems.
 pub(super) fn write(path: &Path, problems: &[Problem]) -> std::io::Result<()> {
     let file = File::create(path)?;
-    let file = encode(file, problems).map_err(std::io::Error::other)?;
+    let file = encode(file, problems).map_err(of_file)?;
     file.sync_all()
+}
+
+/// What the file said, where the error is one of it.
+fn of_file(error: ParquetError) -> std::io::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast() {
+            Ok(cause) => *cause,
+            Err(cause) => std::io::Error::other(cause),
+        },
+        error => std::io::Error::other(error),
+    }
 }
 
 fn encode(file: File, problems: &[Problem]) -> Result<File, ParquetError> {

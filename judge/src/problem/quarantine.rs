@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -76,39 +77,17 @@ impl Entry {
     }
 }
 
-/// Whether a text is a date of the form `YYYY-MM-DD`.
+/// Whether a text is a day of the calendar, as `YYYY-MM-DD`.
 pub fn is_date(text: &str) -> bool {
-    text.len() == 10
-        && text.bytes().enumerate().all(|(index, byte)| match index {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
+    // The library takes fewer digits and a sign as well.
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok_and(|day| day.to_string() == text)
 }
 
 /// Today's date in UTC.
 pub fn today() -> String {
-    let days = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() / 86_400);
-    date_of(days as i64)
-}
-
-/// Civil date of a day counted from 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms").
-fn date_of(days: i64) -> String {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    DateTime::<Utc>::from(std::time::SystemTime::now())
+        .date_naive()
+        .to_string()
 }
 
 /// SHA-256 of a problem as rlef writes it, in hexadecimal digits.
@@ -240,11 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn days_are_dates() {
-        let dates: Vec<String> = [0, 59, 11_016, 20_782].map(date_of).to_vec();
-        assert_eq!(
-            dates,
-            ["1970-01-01", "1970-03-01", "2000-02-29", "2026-11-25"]
-        );
+    fn a_date_is_a_day_of_the_calendar() {
+        for date in ["1970-01-01", "2000-02-29", "2026-11-25", &today()] {
+            assert!(is_date(date), "{date}");
+        }
+        for text in [
+            "2030-13-01",
+            "2030-02-31",
+            "2026-02-29",
+            "2030-1-001",
+            "+2030-1-01",
+            "20301-1-01",
+            "tomorrow",
+            "",
+        ] {
+            assert!(!is_date(text), "{text}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::nearest::meant;
+
 use super::budget::{Budget, cost_of_text};
 use super::known::{Known, Notices};
 use super::row::{Fields, Ledger, Row, kind};
@@ -265,6 +267,15 @@ impl Schema {
     }
 }
 
+/// A field, and that of rlef's own schema which it is nearly.
+fn with_meant(name: &str) -> String {
+    let own = ["statement", "public_tests", "private_tests"];
+    if own.contains(&name) {
+        return name.to_owned();
+    }
+    format!("{name}{}", meant(name, own))
+}
+
 /// The problem that a row describes, in the schema its fields tell, or in the `named` one.
 pub(super) fn problem_of(
     row: &Row,
@@ -283,7 +294,7 @@ pub(super) fn problem_of(
     let schema = match named {
         Some(schema) => schema,
         None => Schema::of(object, &row.place)?.ok_or_else(|| {
-            let names: Vec<&str> = object.keys().map(String::as_str).collect();
+            let names: Vec<String> = object.keys().map(|name| with_meant(name)).collect();
             unknown(if names.is_empty() {
                 "no fields".to_owned()
             } else {

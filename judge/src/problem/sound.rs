@@ -27,6 +27,10 @@ pub(super) fn check(problem: &Problem, place: &Place) -> Result<(), ProblemError
         expected: expected.to_owned(),
         found,
     };
+    if problem.id.trim().is_empty() {
+        let expected = "a name that tells the problem from others";
+        return Err(wrong("id", expected, "an empty one".to_owned()));
+    }
     let limits = &problem.limits;
     for (name, value, least) in [
         ("cpu_ms", limits.cpu_ms, 1),

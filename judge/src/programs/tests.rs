@@ -144,6 +144,36 @@ fn bad_lines_are_named_before_anything_runs() {
 }
 
 #[test]
+fn a_field_that_is_nearly_one_that_decides_is_refused() {
+    let problems = problems();
+    let read = |field: &str| {
+        let line = format!(r#"{{"problem_id":"one","program":"1","{field}":"python"}}"#);
+        read_text(&line, &problems)
+    };
+    for (field, known) in [
+        ("langauge", "language"),
+        ("Language", "language"),
+        ("lang", "language"),
+        ("progam", "program"),
+        ("completions", "completion"),
+    ] {
+        let said = read(field).unwrap_err();
+        let wanted = format!("unknown field `{field}` (did you mean {known}?)");
+        assert!(said.contains("line 1") && said.contains(&wanted), "{said}");
+    }
+    for field in [
+        "result",
+        "seed",
+        "completion_id",
+        "model",
+        "_identifier",
+        "passed",
+    ] {
+        assert_eq!(read(field), Ok(1), "{field}");
+    }
+}
+
+#[test]
 fn a_completion_continues_a_preamble() {
     let mut problems = problems();
     problems[0].preamble = "def f():\n".into();

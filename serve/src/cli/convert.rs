@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
+use rlef_judge::counted::counted;
 use rlef_judge::problem;
 
 use super::output::{self, say};
@@ -52,6 +53,7 @@ pub fn check(out: &Path) -> anyhow::Result<()> {
 pub fn convert(problems: &str, schema: &SchemaArgs, out: &Path) -> anyhow::Result<ExitCode> {
     let problems = source::problems(&schema.applied(problems)?)?;
     problem::save(out, &problems)?;
-    say!("{} problems written to {}", problems.len(), out.display());
+    let found = counted(problems.len(), "problem");
+    say!("{found} written to {}", out.display());
     Ok(ExitCode::SUCCESS)
 }

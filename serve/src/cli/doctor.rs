@@ -57,10 +57,6 @@ pub struct Args {
 pub fn run(args: Args, judges: &Judges, devices: Vec<Device>) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.quarantine {
         output::check_file(path)?;
-        if let Some(name) = &args.problems {
-            let (_, problems) = source::named(name);
-            output::check_apart(path, &[("the file of the problems", problems)])?;
-        }
     }
     if let Some(name) = &args.problems {
         return problems::run(&args.schema.applied(name)?, &args);

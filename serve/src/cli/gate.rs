@@ -9,7 +9,7 @@ use anyhow::Context;
 pub use self::args::Args;
 use super::output;
 use super::output::{insist, print, print_json};
-use super::screen;
+use super::{screen, sentence};
 use rlef_judge::evaluation::record::Evaluation;
 use rlef_judge::gate::{self, Options, Report, junit, markdown, names, text};
 use rlef_judge::problem::printable;
@@ -36,11 +36,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         anyhow::bail!("failed to {words}");
     }
     outputs(args)?;
+    if options.golden.is_empty() && !args.golden.is_empty() {
+        anyhow::bail!(
+            "failed to find a problem in {}: no id is in it, or all dates have passed; nothing would be guarded",
+            args.golden.join(" ")
+        );
+    }
     let baseline = Evaluation::load(&args.baseline)?;
     let candidate = Evaluation::load(&args.candidate)?;
     let report = gate::compare(&baseline, &candidate, &options);
-    tell(args, &report)?;
-    Ok(args.inconclusive.code(report.verdict))
+    let code = args.inconclusive.code(report.verdict);
+    match tell(args, &report) {
+        // What was found out is told by the code, whatever becomes of the files.
+        Err(error) if code != ExitCode::SUCCESS => insist!("error: {}", sentence(&error)),
+        told => told?,
+    }
+    Ok(code)
 }
 
 /// The answer first: it is known, whatever becomes of the files.
@@ -66,30 +77,10 @@ fn tell(args: &Args, report: &Report) -> anyhow::Result<()> {
     Ok(written?)
 }
 
-/// Finds out whether the files that are written can be, and are none of those that are read.
+/// Finds out whether the files that are written can be.
 fn outputs(args: &Args) -> anyhow::Result<()> {
-    let mut others = vec![
-        ("the baseline", args.baseline.as_path()),
-        ("the candidate", args.candidate.as_path()),
-    ];
-    let lists = [
-        ("a list of --golden", &args.golden),
-        ("a list of --quarantine", &args.quarantine),
-    ];
-    for (what, given) in lists {
-        let files = given.iter().filter_map(|item| item.strip_prefix('@'));
-        others.extend(files.map(|file| (what, Path::new(file))));
-    }
-    if let Some(path) = &args.junit {
-        output::check_file(path)?;
-        output::check_apart(path, &others)?;
-        others.push(("the file of --junit", path));
-    }
-    if let Some(path) = &args.summary {
-        output::check_appended(path)?;
-        output::check_apart(path, &others)?;
-    }
-    Ok(())
+    args.junit.as_deref().map_or(Ok(()), output::check_file)?;
+    Ok((args.summary.as_deref()).map_or(Ok(()), output::check_appended)?)
 }
 
 /// Ids as given and those of files; an id whose date has passed is not among them.

@@ -41,8 +41,8 @@ pub struct Args {
     problems: String,
     #[command(flatten)]
     schema: source::SchemaArgs,
-    /// Language of programs that do not say theirs by `language`: python, cpp, c, rust, java, javascript or go. Without it
-    /// programs are in the language of their problem. `any` takes for problems on standard input whichever language the tag
+    /// Language of programs that do not say theirs by `language`: python, cpp, javascript or another that `rlef doctor` names.
+    /// Without it programs are in the language of their problem. `any` takes for problems on standard input whichever language the tag
     /// of a fence names.
     #[arg(long, value_parser = spoken)]
     language: Option<Spoken>,

@@ -252,7 +252,8 @@ fn rescue(path: &Path, bytes: &[u8]) -> String {
     }
 }
 
-fn parent(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub fn parent(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))

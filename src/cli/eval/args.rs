@@ -278,26 +278,8 @@ impl Args {
         Ok(config)
     }
 
-    /// Finds out whether the file that is written in the end can be, and is none of those that are read or written before.
+    /// Finds out whether the file that is written in the end can be.
     pub(super) fn outputs(&self) -> anyhow::Result<()> {
-        let Some(out) = &self.out else {
-            return Ok(());
-        };
-        output::check_file(out)?;
-        let (_, problems) = source::named(&self.problems);
-        let mut others = vec![("the file of the problems", problems)];
-        let answers = self.policy.strip_prefix("replay:").map(Path::new);
-        let lists = [
-            ("the file of the completions", answers),
-            ("the journal", self.journal.as_deref()),
-            ("the journal", self.resume.as_deref()),
-            ("the quarantine list", self.quarantine.as_deref()),
-        ];
-        others.extend(
-            lists
-                .into_iter()
-                .filter_map(|(what, path)| Some((what, path?))),
-        );
-        Ok(output::check_apart(out, &others)?)
+        Ok((self.out.as_deref()).map_or(Ok(()), output::check_file)?)
     }
 }

@@ -127,8 +127,10 @@ pub(super) fn open_journal(
     let (answers, verdicts) = journal.holds();
     if answers + verdicts > 0 {
         say!(
-            "continuing {}: it holds {answers} answers and {verdicts} verdicts",
-            path.display()
+            "continuing {}: it holds {} and {}",
+            path.display(),
+            counted(answers, "answer"),
+            counted(verdicts, "verdict")
         );
     }
     Ok(Some(journal))
@@ -152,8 +154,9 @@ pub(super) fn stopped(
     let (answers, verdicts) = journal.holds_now();
     let path = args.resume.as_ref().or(args.journal.as_ref())?;
     insist!(
-        "{answers} answers and {verdicts} verdicts are in {}; the same command with --resume {} continues",
-        path.display(),
+        "{} and {} are in {}; the same command continues",
+        counted(answers, "answer"),
+        counted(verdicts, "verdict"),
         path.display()
     );
     Some(code)

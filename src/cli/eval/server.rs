@@ -38,11 +38,18 @@ pub(super) struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     api_key_env: Option<String>,
     /// Price of a million tokens read.
-    #[arg(long, requires = "price_out")]
+    #[arg(long, requires = "price_out", value_parser = price)]
     price_in: Option<f64>,
     /// Price of a million tokens written.
-    #[arg(long, requires = "price_in")]
+    #[arg(long, requires = "price_in", value_parser = price)]
     price_out: Option<f64>,
+}
+
+/// The parser of a price.
+fn price(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let found = number.filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    found.ok_or_else(|| "expected a number of at least 0".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]

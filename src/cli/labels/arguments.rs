@@ -17,8 +17,8 @@ use crate::cli::source;
     first by shown_first = chosen or rejected.\n\n\
     Examples:\n  \
     rlef labels people.jsonl model.jsonl\n  \
-    rlef labels tests@samples.jsonl ai_rating@samples.jsonl reward_model@samples.jsonl \\\n      \
-    --problems contest:test --page labels.html"
+    rlef labels tests@samples.jsonl ai_rating@samples.jsonl \\\n      \
+    reward_model@samples.jsonl --problems contest:test --page labels.html"
 )]
 pub struct Args {
     /// Whose labels are compared: FILE, SCHEMA:FILE, tests@JOURNAL or JUDGE@JOURNAL. One alone is told of by itself.

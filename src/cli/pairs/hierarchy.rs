@@ -62,5 +62,5 @@ pub(super) fn run(args: &Args, judges: &Judges) -> anyhow::Result<ExitCode> {
     let (found, counts) = pairs::of_hierarchy(&answers, &names, &asked, assumed, &labels);
     say!("{} answers: {counts}", answers.len());
     let items: Vec<Item> = found.into_iter().map(Item::Pair).collect();
-    written(args, items, lost, ["a pair", "pairs"])
+    written(args, items, lost, "pair")
 }

@@ -141,6 +141,9 @@ pub(super) struct Said {
     /// Whether it is empty, for all that was said is a thought.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     only_thought: bool,
+    /// Whether the model, or a filter, declined to answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    declined: bool,
     /// What a server was asked and charged for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
@@ -163,6 +166,7 @@ impl Said {
             logprobs: sampled.map(|sampled| sampled.log_probs.clone()),
             stop: completion.stop,
             only_thought: completion.only_thought,
+            declined: completion.declined,
             usage: usage.cloned(),
         }
     }
@@ -189,6 +193,7 @@ impl Said {
                 .or(written),
             sampled,
             only_thought: self.only_thought,
+            declined: self.declined,
         }
     }
 }
@@ -278,6 +283,7 @@ mod tests {
     fn an_answer_is_read_back_as_it_was() {
         let mut completion = Completion::of_text("x");
         completion.only_thought = true;
+        completion.declined = true;
         let sampled = Sampled {
             ids: vec![4],
             log_probs: vec![-1.5],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Evaluation;
+use crate::environment::FeedbackSource;
 
 /// Episodes of one problem at most: sums over a set stay whole numbers, and nobody plays as many.
 const MOST_EPISODES: usize = 1 << 24;
@@ -40,6 +41,14 @@ impl Evaluation {
             if let Some(c) = record.c.iter().find(|&&c| c > record.n) {
                 return Err(of(format!("c is {c} of n = {}", record.n)));
             }
+            if self.provenance.play.feedback != FeedbackSource::SelfRepair
+                && let Some(pair) = record.c.windows(2).find(|pair| pair[1] < pair[0])
+            {
+                return Err(of(format!(
+                    "c falls from {} to {}: what was solved by a turn is so by the next, as episodes end there",
+                    pair[0], pair[1]
+                )));
+            }
             if record.public > record.n || record.c.last().is_some_and(|&c| c > record.public) {
                 return Err(of(format!(
                     "public is {}; expected between c and n = {}",
@@ -67,7 +76,7 @@ mod tests {
     #[test]
     fn counts_that_cannot_be_are_refused_by_name() {
         type Change = fn(&mut Evaluation);
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 8] = [
             (
                 |file| file.problems[0].n = 1 << 63,
                 "n is 9223372036854775808",
@@ -85,6 +94,14 @@ mod tests {
             (|file| file.problems[0].c = vec![4], "c is 4 of n = 3"),
             (|file| file.problems[0].c = vec![], "c has 0 entries"),
             (|file| file.problems[0].rules = 1, "rules is 1 of 1"),
+            (
+                |file| {
+                    file.provenance.play.turns = 2;
+                    file.problems[0].c = vec![1, 0];
+                    file.problems[1].c = vec![2, 2];
+                },
+                "problem p000: c falls from 1 to 0",
+            ),
         ];
         evaluation(&[(3, 1), (3, 2)]).check().unwrap();
         for (change, words) in cases {
@@ -93,5 +110,11 @@ mod tests {
             let reason = file.check().unwrap_err();
             assert!(reason.contains(words), "{reason}");
         }
+        // Who is told nothing may give a right answer up again.
+        let mut file = evaluation(&[(3, 1)]);
+        file.provenance.play.turns = 2;
+        file.provenance.play.feedback = crate::environment::FeedbackSource::SelfRepair;
+        file.problems[0].c = vec![2, 1];
+        file.check().unwrap();
     }
 }

@@ -56,7 +56,7 @@ pub struct Args {
     /// Accept that the evaluations differ in this; may be repeated.
     #[arg(long, value_parser = difference())]
     pub(super) allow: Vec<Difference>,
-    /// Largest share of episodes the sandbox may have lost.
+    /// Largest share of episodes that the server or the sandbox may have lost.
     #[arg(long, default_value_t = 0.02)]
     pub(super) max_infra_rate: f64,
     /// What an inconclusive answer means.
