@@ -77,7 +77,7 @@ fn a_question_that_is_refused_for_itself_ends_no_run() {
             "1 problem, 1 episode, 1 lost to the server (1 refused) or the sandbox and not counted, with them all of 1 more problem",
             "context of 512 exceeded",
         ] {
-            assert!(table.replace("\n", " ").contains(words), "{table}");
+            assert!(table.replace('\n', " ").contains(words), "{table}");
         }
     }
     let (output, _) = evaluated(move |_, _, _| Deed::Send(400, refusal), &[]);
