@@ -144,14 +144,31 @@ def interval(found):
     return f"{found[0]:+.3f} [{found[1]:+.3f}, {found[2]:+.3f}]"
 
 
-def evaluate(bench, policy, out, turns=1, journal=None):
-    """What a policy solves of the test problems, in `out`; its answers in `journal`."""
+def evaluate(bench, policy, out, turns=1, journal=None, problems="test.jsonl"):
+    """What a policy solves of the problems, in `out`; its answers in `journal`."""
     play = ["--turns", turns, "--rollouts", 4, "--out", out]
     play += ["--journal", journal] if journal else []
-    bench.run("eval", "--policy", policy, "--problems", "test.jsonl", *play, out=out)
+    bench.run("eval", "--policy", policy, "--problems", problems, *play, out=out)
 
 
-def trained(bench, name, text, rounds, turns=1, journal=None):
+# Learning rates that are tried on the validation problems.
+RATES = ["1e-5", "3e-5", "1e-4", "3e-4"]
+
+
+def chosen_rate(bench, name, text, rounds):
+    """Of those learning rates the one whose policy, trained with seed 1, solves most of the validation problems: `text` has a
+    place for it."""
+    found = {}
+    for rate in RATES:
+        run, _ = trained(bench, f"{name}-at-{rate}", "seed = 1\n" + text.format(rate=rate), rounds, problems="validation.jsonl")
+        found[rate] = shares([run])[0]
+    best = max(RATES, key=found.get)
+    print(f"{name}: solved of the validation problems by learning rate: "
+          + ", ".join(f"{rate} {share:.3f}" for rate, share in found.items()) + f"; taken: {best}")
+    return best
+
+
+def trained(bench, name, text, rounds, turns=1, journal=None, problems="test.jsonl"):
     """Runs a configuration to its end and evaluates what it made; gives the evaluation and the metrics of every round."""
     text = text.replace("[resources]\n", f'[resources]\nisolation = "{bench.isolation}"\n')
     bench.at(f"{name}.toml").write_text(text)
@@ -160,7 +177,7 @@ def trained(bench, name, text, rounds, turns=1, journal=None):
     if (bench.at(name) / "config.toml").exists():
         words = ["train", "--resume", "--run", name]
     bench.run(*words, out=f"{last}/model.safetensors")
-    evaluate(bench, last, f"{name}.json", turns, journal)
+    evaluate(bench, last, f"{name}.json", turns, journal, problems)
     return solved(bench.at(f"{name}.json")), rows_of(bench.at(name) / "metrics.jsonl")
 
 

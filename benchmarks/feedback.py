@@ -20,7 +20,8 @@ again. Written down before the first run:
   reward models alone.
 - active: a factor of 1.5 in labels at equal accuracy of the best of n.
 - rlaif: 3 points of accuracy against the tests, and of solve rate. The judge's logit is 2 for the answer that passes, 1.5 for the first
-  place, 0.15 for each character more, and noise of deviation 1.
+  place, 0.15 for each character more, and noise of deviation 1. Learning rates of rlaif and synthetic are chosen on the validation problems, of four
+  with seed 1, since 2026-12-01, 12:50: with 1e-4 for all, preferences by the tests themselves had destroyed the policy.
 - synthetic: 3 points of solve rate; the assumed order is right more often than not by 5 points.
 
 Judges, labels and biases here are simulated wherever they are not tests; tables say so. `--small` is made to take less than ten minutes for

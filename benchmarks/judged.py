@@ -8,7 +8,7 @@ import random
 import re
 import threading
 
-from bench import ROOT, compared, episodes, interval, mean, over_seeds, rows_of, shares, solved, table, trained, write_rows
+from bench import ROOT, chosen_rate, compared, episodes, interval, mean, over_seeds, rows_of, shares, solved, table, trained, write_rows
 from plot import bars
 
 TESTS = '[[judges]]\nkind = "tests"\n'
@@ -46,7 +46,7 @@ def synthetic(bench):
     write_rows(bench.at("texts-best.jsonl"), texts)
     rounds = 24 if bench.small else 48
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
-            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
+            '[policy_optimizer]\nlearning_rate = {rate}\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     kinds = {
         "DPO, assumed order": 'algorithm = "dpo"\ndata = "pairs-equal-assumed.jsonl"\n',
         "DPO, assumed and filtered": 'algorithm = "dpo"\ndata = "pairs-equal-filtered.jsonl"\n',
@@ -55,7 +55,9 @@ def synthetic(bench):
     }
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
     for number, (name, text) in enumerate(kinds.items()):
-        runs = [trained(bench, f"synthetic-{number}-{seed}", f"seed = {seed}\n{head}{text}", rounds)[0] for seed in bench.seeds]
+        best = chosen_rate(bench, f"synthetic-{number}", head + text, rounds)
+        text_of = (head + text).format(rate=best)
+        runs = [trained(bench, f"synthetic-{number}-{best}-{seed}", f"seed = {seed}\n{text_of}", rounds)[0] for seed in bench.seeds]
         share, half = over_seeds(shares(runs))
         gain = compared(runs, base)
         drawn.append((name, *gain))
@@ -137,7 +139,7 @@ def rlaif(bench):
     count = min(len(rows) for rows in sets.values())
     rounds = 24 if bench.small else 48
     head = (f'rounds = {rounds}\nproblems_per_round = 48\nupdates_per_round = 1\npolicy = "policy"\nproblems = "train.jsonl"\n'
-            '[policy_optimizer]\nlearning_rate = 1e-4\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
+            '[policy_optimizer]\nlearning_rate = {rate}\n[evaluation]\nproblems = ""\n[resources]\n[objective]\n')
     base = [solved(bench.at("policy.json"))] * len(bench.seeds)
     rows, drawn = [], []
     learnt = [("DPO", name) for name in sets] + [("SFT on the preferred", "both orders")]
@@ -149,7 +151,9 @@ def rlaif(bench):
             kept = [{"prompt": row["prompt"], "completion": row["chosen"]} for row in kept]
         write_rows(bench.at(f"rlaif-{number}.jsonl"), kept)
         text = f'algorithm = "{"dpo" if how == "DPO" else "sft"}"\ndata = "rlaif-{number}.jsonl"\n'
-        runs = [trained(bench, f"rlaif-{number}-{seed}", f"seed = {seed}\n{head}{text}", rounds)[0] for seed in bench.seeds]
+        best = chosen_rate(bench, f"rlaif-{number}", head + text, rounds)
+        text_of = (head + text).format(rate=best)
+        runs = [trained(bench, f"rlaif-{number}-{best}-{seed}", f"seed = {seed}\n{text_of}", rounds)[0] for seed in bench.seeds]
         share, half = over_seeds(shares(runs))
         gain = compared(runs, base)
         drawn.append((f"{how}, {name}" if how == "DPO" else how, *gain))

@@ -1,4 +1,8 @@
-//! The name that was meant where one is unknown.
+//! What was meant: the nearest name where one is unknown, and plain words where a reader of files names its own types.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// ` (did you mean x?)`, where one of the names is near enough; of equals the first by name.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
@@ -14,6 +18,45 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4)
         .min()
         .map(|(_, other)| other)
+}
+
+/// What serde calls a type of Rust → what a person writes there.
+static TYPES: LazyLock<[(Regex, &'static str); 6]> = LazyLock::new(|| {
+    [
+        (
+            r"expected (?:struct|(?:internally |adjacently )?tagged enum|struct variant) [\w:]+",
+            "expected an object",
+        ),
+        (
+            r"expected (?:u8|u16|u32|u64|usize)\b",
+            "expected a whole number, not negative",
+        ),
+        (
+            r"expected (?:i8|i16|i32|i64|isize)\b",
+            "expected a whole number",
+        ),
+        (r"expected (?:f32|f64)\b", "expected a number"),
+        (r"expected a sequence\b", "expected a list"),
+        (r"expected a map\b", "expected an object"),
+    ]
+    // Each is a literal that a test compiles.
+    .map(|(pattern, words)| {
+        (
+            Regex::new(pattern).unwrap_or_else(|_| unreachable!()),
+            words,
+        )
+    })
+});
+
+/// The same text without types of Rust.
+pub fn plain(text: &str) -> String {
+    if !text.contains("expected ") {
+        return text.to_owned();
+    }
+    let plain = |text: String, (pattern, words): &(Regex, &str)| {
+        pattern.replace_all(&text, *words).into_owned()
+    };
+    TYPES.iter().fold(text.to_owned(), plain)
 }
 
 /// The same text, and the name that was meant at its end, where it is one of serde's about a field or variant that is unknown:
@@ -54,6 +97,35 @@ mod tests {
         assert_eq!(meant("lnaguage", known), " (did you mean language?)");
         assert_eq!(meant("topic", known), "");
         assert_eq!(meant("", known), "");
+    }
+
+    #[test]
+    fn types_are_said_in_plain_words() {
+        for (said, words) in [
+            (
+                "invalid type: string \"x\", expected struct Reference at line 1",
+                "invalid type: string \"x\", expected an object at line 1",
+            ),
+            (
+                "invalid type: string \"x\", expected internally tagged enum TestCase",
+                "invalid type: string \"x\", expected an object",
+            ),
+            (
+                "invalid value: integer `-1`, expected usize",
+                "invalid value: integer `-1`, expected a whole number, not negative",
+            ),
+            (
+                "invalid type: null, expected f64",
+                "invalid type: null, expected a number",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "invalid type: map, expected a list",
+            ),
+            ("expected 3 answers", "expected 3 answers"),
+        ] {
+            assert_eq!(plain(said), words);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod screen;
 pub mod shell;
 pub mod source;
 
-use rlef_judge::nearest::completed;
+use rlef_judge::nearest::{completed, plain};
 use rlef_judge::problem::printable_lines;
 
 /// An error and its causes as one sentence. Some errors quote their cause already; none is said twice.
@@ -29,5 +29,5 @@ pub fn sentence(error: &anyhow::Error) -> String {
         }
     }
     // Ids, fields and paths in it are others'.
-    printable_lines(&completed(&text))
+    printable_lines(&plain(&completed(&text)))
 }

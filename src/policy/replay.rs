@@ -180,6 +180,11 @@ impl ReplayPolicy {
     pub fn samples_of(&self, problem_id: &str) -> usize {
         self.samples.get(problem_id).map_or(0, Vec::len)
     }
+
+    /// The problems that it has answers to.
+    pub fn problems(&self) -> impl Iterator<Item = &str> {
+        self.samples.keys().map(String::as_str)
+    }
 }
 
 /// A program as an answer has it; the fence is longer than any inside of it.

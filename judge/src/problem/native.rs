@@ -50,6 +50,23 @@ pub(super) fn read(row: &Row) -> Result<Problem, ProblemError> {
     Ok(problem)
 }
 
+/// What a field holds, in words that its writer can copy.
+fn expected(field: &str) -> &'static str {
+    match field {
+        "public_tests" | "private_tests" => {
+            r#"a list of tests, as [{"kind": "stdin", "input": "1\n", "expected": "1\n"}]"#
+        }
+        "references" | "wrong" => {
+            r#"a list of programs, as [{"language": "python", "source": "print(1)"}]"#
+        }
+        "labels" => r#"texts by name, as {"difficulty": "hard"}"#,
+        "limits" => r#"whole numbers by name, as {"cpu_ms": 2000}"#,
+        "comparison" => r#"a rule, as {"rule": "lines"}"#,
+        "id" | "statement" | "preamble" => "a text",
+        _ => "what rlef's own schema has there",
+    }
+}
+
 /// The error, with the field that it is of where one can be told by leaving the others out.
 fn refusal(row: &Row, value: &Value, cause: serde_json::Error) -> ProblemError {
     let plain = ProblemError::Native {
@@ -93,7 +110,7 @@ fn refusal(row: &Row, value: &Value, cause: serde_json::Error) -> ProblemError {
     ProblemError::Field {
         place: row.place.clone(),
         field,
-        expected: "what rlef's own schema has there".to_owned(),
+        expected: expected(name).to_owned(),
         found: format!("another ({cause})"),
     }
 }

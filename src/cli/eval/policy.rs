@@ -20,6 +20,7 @@ use crate::problem::{Problem, printable};
 use crate::rollout::{Group, RolloutConfig};
 use crate::server::ServerError;
 use rlef_judge::counted::counted;
+use rlef_judge::nearest::meant;
 
 /// Plays the policy that the arguments name.
 pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<Group>, Report)> {
@@ -47,8 +48,13 @@ pub(super) fn play_policy(args: &Args, play: &Play<'_>) -> anyhow::Result<(Vec<G
                 play.config.group
             );
             anyhow::bail!(
-                "failed to play {file}: it holds {} of {id}; --rollouts {} needs as many",
+                "failed to play {file}: it holds {} of {id}{}; --rollouts {} needs as many",
                 counted(found, "completion"),
+                if found == 0 {
+                    printable(&meant(&problem.id, policy.problems())).into_owned()
+                } else {
+                    String::new()
+                },
                 play.config.group
             );
         }
@@ -146,7 +152,7 @@ pub(super) fn stopped(
     let code = match error {
         PolicyError::Stopped => judging::interrupted(),
         PolicyError::Server(ServerError::NoAnswer { .. }) => {
-            insist!("{error}");
+            insist!("error: {error}");
             ExitCode::from(exit::INFRASTRUCTURE)
         }
         _ => return None,
