@@ -6,7 +6,7 @@
 //! them was judged, nor before all answers have passed through the judge's. It knows every latency beforehand; beside it stands what
 //! a schedule takes that knows none and loses no time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -84,17 +84,17 @@ fn bound(latency: Latency, requests: usize, judges: usize, judging: f64) -> f64 
     longest.max(sampled).max(judged)
 }
 
-/// When a schedule ends that takes what is ready in the order in which it became so, and loses no time: no foreknowledge of
-/// latencies, nor anything that a rollout costs.
+/// When a schedule ends that takes what is ready in the order of the rollouts here, by turn and then by place, and loses no time:
+/// no foreknowledge of latencies, nor anything that a rollout costs.
 fn unforeseen(latency: Latency, requests: usize, judges: usize, judging: f64) -> f64 {
-    let mut asked: VecDeque<(usize, usize)> = (0..EPISODES).map(|episode| (episode, 0)).collect();
+    let mut asked: BTreeSet<(usize, usize)> = (0..EPISODES).map(|episode| (0, episode)).collect();
     let mut answered: VecDeque<(usize, usize)> = VecDeque::new();
     let (mut places, mut desks, mut now) = (requests, judges, 0.0);
     // What is under way: when it ends, whether it is judged, and of which turn it is.
     let mut under_way: Vec<(f64, bool, usize, usize)> = Vec::new();
     loop {
-        while let Some((episode, turn)) = asked.front().copied().filter(|_| places > 0) {
-            (places, _) = (places - 1, asked.pop_front());
+        while let Some((turn, episode)) = asked.first().copied().filter(|_| places > 0) {
+            (places, _) = (places - 1, asked.pop_first());
             under_way.push((now + latency.of(episode, turn), false, episode, turn));
         }
         while let Some((episode, turn)) = answered.front().copied().filter(|_| desks > 0) {
@@ -108,7 +108,7 @@ fn unforeseen(latency: Latency, requests: usize, judges: usize, judging: f64) ->
         now = end;
         if judged {
             desks += 1;
-            asked.extend((turn + 1 < TURNS).then_some((episode, turn + 1)));
+            asked.extend((turn + 1 < TURNS).then_some((turn + 1, episode)));
         } else {
             places += 1;
             answered.push_back((episode, turn));
