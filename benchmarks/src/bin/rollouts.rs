@@ -156,11 +156,12 @@ fn answer(mut stream: TcpStream, latency: Latency) -> anyhow::Result<()> {
         let content = format!("```python\nprint({episode}, {turn})\n```");
         let text = serde_json::json!({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]});
         let text = text.to_string();
-        write!(
-            stream,
+        // In one piece: of several the later ones wait for the first to be acknowledged, some 40 ms.
+        let whole = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
             text.len()
-        )?;
+        );
+        stream.write_all(whole.as_bytes())?;
     }
 }
 
