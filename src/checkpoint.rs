@@ -172,6 +172,12 @@ pub fn describe_with(
     directory: &Path,
     template: Option<&TemplateFile>,
 ) -> Result<(ModelConfig, Tokenizer), CheckpointError> {
+    if directory.is_file() {
+        return Err(CheckpointError::Config {
+            path: directory.to_owned(),
+            reason: "it is a file; expected a checkpoint's folder, as `rlef import FILE --out FOLDER` makes one of a model in GGUF".to_owned(),
+        });
+    }
     let path = directory.join("config.json");
     let bytes = crate::files::read(&path).map_err(|source| CheckpointError::Read {
         path: path.clone(),

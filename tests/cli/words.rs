@@ -97,6 +97,10 @@ fn a_refusal_is_a_sentence_that_names_the_remedy() {
         &["field `id`", "a name that tells the problem from others"],
     );
     eval(
+        &["one.jsonl"],
+        &["it is a file; expected a checkpoint's folder"],
+    );
+    eval(
         &["./none/here"],
         &["none/here", "there is no such folder or file"],
     );
