@@ -74,7 +74,7 @@ fn a_question_that_is_refused_for_itself_ends_no_run() {
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let table = String::from_utf8_lossy(&output.stdout).into_owned();
         for words in [
-            "1 problem, 1 episode, 1 lost to the server (1 refused) or the sandbox and not counted, with them all of 1 more problem",
+            "1 problem, 1 episode, 1 lost to the server (1 refused) or the sandbox and not counted, among them all of 1 more problem",
             "context of 512 exceeded",
         ] {
             assert!(table.replace('\n', " ").contains(words), "{table}");

@@ -93,7 +93,10 @@ fn refusal(row: &Row, value: &Value, cause: serde_json::Error) -> ProblemError {
         return plain;
     }
     // What is missing below is missing of the whole.
-    let is_wrong = |cause: &serde_json::Error| cause.to_string().starts_with("invalid");
+    let is_wrong = |cause: &serde_json::Error| {
+        let words = cause.to_string();
+        words.starts_with("invalid") && !words.starts_with("invalid type: map")
+    };
     let deeper = match inner {
         _ if !is_wrong(&cause) => None,
         Value::Object(fields) => fields.iter().find_map(|(below, value)| {
