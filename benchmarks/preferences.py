@@ -27,7 +27,7 @@ Written down before the first run of this form (2026-11-30, 22:05; what came of 
 - methods: 5 points of 1@1. Since 2026-12-01, 12:50, the learning rate of each is chosen on the validation problems, of four with seed 1: until then SFT
   had 3e-4, the others 1e-4 and RLEF the starter's, and one of them moved 8 nats from the first policy. All have as many episodes and updates; SFT and DPO learn from the first policy's answers to the problems
   that the others play. Expected: methods on own samples lead.
-- rft: 3 points for ten times the samples. Control: repetitions kept at the largest k.
+- rft: 3 points for ten times the samples. Controls at the largest k: repetitions kept, and (since 2026-12-01, 13:55) dropped, but learnt as often.
 - rankings (2026-12-01, 12:57): 0.02 of accuracy between two of the three. iterated: 3 points; the learning rate is chosen for `once`, of four on the
   validation problems, and taken for the rounds. pooled: 3 points.
 """
@@ -248,19 +248,24 @@ def rft(bench):
     play = ["--turns", 1, "--rollouts", most[-1], "--temperature", 1, "--journal", samples]
     bench.run("eval", "--policy", "policy", "--problems", problems, *play, out=samples)
     rows, series, passed_line = [], [], []
-    for control in [False, True]:
+    for control in ["dropped", "kept", "dropped, as many updates"]:
         line, points = [], {seed: [] for seed in bench.seeds}
-        for k in most[-1:] if control else most:
-            kept = f"kept-{k}-{control}.jsonl"
-            more = ["--repeated"] if control else []
+        for k in most if control == "dropped" else most[-1:]:
+            repeated = control == "kept"
+            kept = f"kept-{k}-{repeated}.jsonl"
+            more = ["--repeated"] if repeated else []
             choose = ["--journal", filtered(bench, k), "--problems", problems, "--most", most[-1], "--out", kept, *more]
             bench.run("rft", *choose, out=kept)
             demonstrations = rows_of(bench.at(kept))
             of = len({json.dumps(d["prompt"]) for d in demonstrations})
+            epochs, name = 2, f"rft-{k}-{repeated}"
+            if control.endswith("updates"):
+                epochs = round(2 * len(rows_of(bench.at(f"kept-{k}-True.jsonl"))) / len(demonstrations))
+                name += "-long"
             runs, passed = [], []
             for seed in bench.seeds:
-                out = f"rft-{k}-{control}-{seed}"
-                learn = ["--data", kept, "--from", "policy", "--set", f"seed={seed}", "--set", "stages.0.epochs=2"]
+                out = f"{name}-{seed}"
+                learn = ["--data", kept, "--from", "policy", "--set", f"seed={seed}", "--set", f"stages.0.epochs={epochs}"]
                 learn += ["--set", "stages.0.learning_rate=5e-4"]
                 bench.run("sft", *learn, "--out", out, out=f"{out}/model.safetensors")
                 evaluate(bench, out, f"{out}.json")
@@ -269,15 +274,15 @@ def rft(bench):
                 passed.append(json.loads(bench.at(f"{out}.json").read_text())["report"]["pass_at"]["4"]["mean"])
             share, half = over_seeds(shares(runs))
             gain, (any_of, any_half) = compared(runs, base_of(bench)), over_seeds(passed)
-            rows.append([k, "kept" if control else "dropped", len(demonstrations), f"{len(demonstrations) / max(of, 1):.2f}", of,
+            rows.append([k, control, len(demonstrations), f"{len(demonstrations) / max(of, 1):.2f}", of, epochs,
                          f"{share:.3f} ± {half:.3f}", interval(gain), f"{any_of:.3f} ± {any_half:.3f}"])
             line.append((k, share, share - half, share + half))
-            passed_line += [] if control else [(k, any_of, any_of - any_half, any_of + any_half)]
-        if not control:
+            passed_line += [(k, any_of, any_of - any_half, any_of + any_half)] if control == "dropped" else []
+        if control == "dropped":
             middle, half = over_seeds([slope(p) for p in points.values()])
             print(f"a tenfold of k: {middle:+.3f} ± {half:.3f} in what is solved")
-        series.append((f"pass@1, repetitions {'kept' if control else 'dropped'}", line))
-    names = ["k", "repetitions", "demonstrations", "a problem", "problems", "solved", "against the start", "pass@4"]
+        series.append((f"pass@1, repetitions {control}", line))
+    names = ["k", "repetitions", "demonstrations", "a problem", "problems", "epochs", "solved", "against the start", "pass@4"]
     table(bench.at("rft.csv"), names, rows)
     panel = ("mean and 95% over seeds", "k, samples a problem (logarithmic)", "solved on test", [*series, ("pass@4", passed_line)])
     plot(bench.at("rft.svg"), "Rejection sampling", [panel], log=True)
