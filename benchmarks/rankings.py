@@ -50,7 +50,7 @@ def learnt(bench, kind, of, held):
 def pair(row, rng):
     """Two answers of a ranking whose places differ, as a pair."""
     one, other = rng.choice([(a, b) for a in row["answers"] for b in row["answers"] if a["rank"] < b["rank"]])
-    return {"prompt": row["prompt"], "chosen": one["answer"], "rejected": other["answer"], "labels": row["labels"]}
+    return {"kind": "pair", "prompt": row["prompt"], "chosen": one["answer"], "rejected": other["answer"], "labels": row["labels"]}
 
 
 def iterated(bench):
