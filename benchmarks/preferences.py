@@ -28,7 +28,8 @@ Written down before the first run of this form (2026-11-30, 22:05; what came of 
   had 3e-4, the others 1e-4 and RLEF the starter's, and one of them moved 8 nats from the first policy. All have as many episodes and updates; SFT and DPO learn from the first policy's answers to the problems
   that the others play. Expected: methods on own samples lead.
 - rft: 3 points for ten times the samples. Control at the largest k: repetitions kept. Since 2026-12-01, 14:00, each k is learnt as
-  often as those, too: few demonstrations learnt twice are hardly learnt, whatever they are worth.
+  often as those, too: few demonstrations learnt twice are hardly learnt, whatever they are worth; and (14:20)
+  the first answers are learnt as often without being selected.
 - rankings (2026-12-01, 12:57): 0.02 of accuracy between two of the three. iterated: 3 points; the learning rate is chosen for `once`, of four on the
   validation problems, and taken for the rounds. pooled: 3 points.
 """
@@ -248,18 +249,24 @@ def rft(bench):
     samples = "samples-rft.jsonl"
     play = ["--turns", 1, "--rollouts", most[-1], "--temperature", 1, "--journal", samples]
     bench.run("eval", "--policy", "policy", "--problems", problems, *play, out=samples)
+    statements = {row["id"]: row["statement"] for row in rows_of(bench.at(problems))}
     rows, series, passed_line = [], [], []
-    for control in ["dropped", "kept", "dropped, as many updates"]:
+    for control in ["dropped", "kept", "dropped, as many updates", "not selected, as many updates"]:
         line, points = [], {seed: [] for seed in bench.seeds}
-        for k in most[-1:] if control == "kept" else most:
+        for k in most[-1:] if control == "kept" else [1] if control.startswith("not") else most:
             repeated = control == "kept"
             kept = f"kept-{k}-{repeated}.jsonl"
             more = ["--repeated"] if repeated else []
             choose = ["--journal", filtered(bench, k), "--problems", problems, "--most", most[-1], "--out", kept, *more]
-            bench.run("rft", *choose, out=kept)
+            if control.startswith("not"):
+                kept = "kept-1-all.jsonl"
+                write_rows(bench.at(kept), [{"prompt": statements[e["problem_id"]], "completion": e["turns"][0]["text"]}
+                                            for e in episodes(bench.at(samples)) if e["sample"] == 0])
+            else:
+                bench.run("rft", *choose, out=kept)
             demonstrations = rows_of(bench.at(kept))
             of = len({json.dumps(d["prompt"]) for d in demonstrations})
-            epochs, name = 2, f"rft-{k}-{repeated}"
+            epochs, name = 2, "rft-1-all" if control.startswith("not") else f"rft-{k}-{repeated}"
             if control.endswith("updates"):
                 epochs = round(2 * len(rows_of(bench.at(f"kept-{most[-1]}-True.jsonl"))) / len(demonstrations))
                 name += "-long"
@@ -279,7 +286,7 @@ def rft(bench):
                          f"{share:.3f} ± {half:.3f}", interval(gain), f"{any_of:.3f} ± {any_half:.3f}"])
             line.append((k, share, share - half, share + half))
             passed_line += [(k, any_of, any_of - any_half, any_of + any_half)] if control == "dropped" else []
-        if control != "kept":
+        if control.startswith("dropped"):
             middle, half = over_seeds([slope(p) for p in points.values()])
             print(f"{control}: a tenfold of k: {middle:+.3f} ± {half:.3f} in what is solved")
         series.append((f"pass@1, repetitions {control}", line))
