@@ -22,7 +22,10 @@ impl Display for Report {
         };
         let lost = match self.problems_lost {
             0 => lost,
-            some => format!("{lost}, among them all of {}", counted(some, "more problem")),
+            some => format!(
+                "{lost}, among them all of {}",
+                counted(some, "more problem")
+            ),
         };
         let clusters = match self.clusters {
             0 => String::new(),
