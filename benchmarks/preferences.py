@@ -251,7 +251,9 @@ def rft(bench):
     bench.run("eval", "--policy", "policy", "--problems", problems, *play, out=samples)
     statements = {row["id"]: row["statement"] for row in rows_of(bench.at(problems))}
     rows, series, passed_line = [], [], []
-    for control in ["dropped", "kept", "dropped, as many updates", "not selected, as many updates"]:
+    shown = {"dropped": "distinct, learnt twice", "kept": "all, learnt twice", "dropped, as many updates": "distinct, as often as all",
+             "not selected, as many updates": "not selected, as often"}
+    for control in shown:
         line, points = [], {seed: [] for seed in bench.seeds}
         for k in most[-1:] if control == "kept" else [1] if control.startswith("not") else most:
             repeated = control == "kept"
@@ -285,15 +287,15 @@ def rft(bench):
             rows.append([k, control, len(demonstrations), f"{len(demonstrations) / max(of, 1):.2f}", of, epochs,
                          f"{share:.3f} ± {half:.3f}", interval(gain), f"{any_of:.3f} ± {any_half:.3f}"])
             line.append((k, share, share - half, share + half))
-            passed_line += [(k, any_of, any_of - any_half, any_of + any_half)] if control == "dropped" else []
+            passed_line += [(k, any_of, any_of - any_half, any_of + any_half)] if control == "dropped, as many updates" else []
         if control.startswith("dropped"):
             middle, half = over_seeds([slope(p) for p in points.values()])
             print(f"{control}: a tenfold of k: {middle:+.3f} ± {half:.3f} in what is solved")
-        series.append((f"pass@1, repetitions {control}", line))
+        series.append((shown[control], line))
     names = ["k", "repetitions", "demonstrations", "a problem", "problems", "epochs", "solved", "against the start", "pass@4"]
     table(bench.at("rft.csv"), names, rows)
-    panel = ("mean and 95% over seeds", "k, samples a problem (logarithmic)", "solved on test", [*series, ("pass@4", passed_line)])
-    plot(bench.at("rft.svg"), "Rejection sampling", [panel], log=True)
+    panel = ("mean and 95% over seeds", "k, samples a problem (logarithmic)", "solved on test", [*series, ("pass@4 of distinct, as often", passed_line)])
+    plot(bench.at("rft.svg"), "Rejection sampling: pass@1 (and pass@4) by what is learnt", [panel], log=True)
 
 
 def divergence(bench, name, prompts):
@@ -339,7 +341,7 @@ def methods(bench):
         "DPO once": (offline, rate + '[objective]\nalgorithm = "dpo"\ndata = "pairs-methods.jsonl"\n'),
         "RLEF": (online, rate + play + 'algorithm = "ppo"\nvalue_head = "separate"\n'),
         "DPO on own pairs": (online, rate + play + 'algorithm = "online_dpo"\n'),
-        "DPO once with the likelihood of the chosen (RPO)": (offline, rate + '[objective]\nalgorithm = "rpo"\ndata = "pairs-methods.jsonl"\n'),
+        "RPO once (DPO and likelihood)": (offline, rate + '[objective]\nalgorithm = "rpo"\ndata = "pairs-methods.jsonl"\n'),
     }
     rows, runs_of, drawn = [], {}, []
     for number, (name, (rounds_of, text)) in enumerate(kinds.items()):
