@@ -338,6 +338,18 @@ fn an_output_takes_the_place_of_nothing_else() {
         refused(at, &[&verb[..], &[out]].concat(), 2, &words);
         assert!(before == names.map(kept), "{verb:?}");
     }
+    // A name is no file that is called the same.
+    write(at, "test", "old");
+    let contest = [
+        "contest",
+        "--split",
+        "test",
+        "--problems",
+        "2",
+        "--out",
+        "test",
+    ];
+    assert_eq!(rlef(at, &contest).status.code(), Some(0));
     // In a run's folder reports are pages.
     write(at, "there/config.toml", "rounds = 1\n");
     let report = ["report", "there", "--out", "there/config.toml"];

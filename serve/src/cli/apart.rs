@@ -11,6 +11,20 @@ use super::output::{OutputError, check_apart};
 /// Arguments that name what is written whole. Their names mean that in every verb.
 const OUTPUTS: [&str; 5] = ["out", "page", "export", "junit", "summary"];
 
+/// Arguments of text that may name a file; others, a model's name for one, say nothing of files that are called the same.
+const NAMED: [&str; 10] = [
+    "problems",
+    "preferences",
+    "policy",
+    "hierarchy",
+    "sources",
+    "data",
+    "held_out",
+    "golden",
+    "quarantine",
+    "against",
+];
+
 /// One that names what is added to, or read where it is there.
 const JOURNAL: &str = "journal";
 
@@ -36,7 +50,8 @@ pub fn check(command: &Command, matches: &ArgMatches) -> Result<(), OutputError>
     let all: Vec<Given> = arguments
         .filter(|argument| {
             let parsed = argument.get_value_parser().type_id();
-            parsed == TypeId::of::<PathBuf>() || parsed == TypeId::of::<String>()
+            parsed == TypeId::of::<PathBuf>()
+                || parsed == TypeId::of::<String>() && NAMED.contains(&argument.get_id().as_str())
         })
         .filter_map(|argument| given(name, argument, matches))
         .collect();
